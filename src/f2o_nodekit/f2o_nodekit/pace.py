@@ -1,0 +1,60 @@
+"""A fixed-rate loop on the monotonic clock."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One turn of a paced loop."""
+
+    index: int  # deadlines since the start, skipped ones included
+    ideal_mono_ns: int  # when the turn should have begun (monotonic clock)
+    late_ns: int  # how much later it did begin
+    skipped: int  # deadlines that passed unserved since the turn before
+
+
+class Pace:
+    """Absolute deadlines every ``period_s`` seconds.
+
+    The reference never moves, so the mean rate cannot drift. A turn that overruns its deadline is skipped and
+    counted in ``Tick.skipped``; the loop never catches up in a burst, because a burst would move the arm in one.
+    """
+
+    def __init__(
+        self,
+        period_s: float,
+        clock: Callable[[], int] = time.monotonic_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.period_ns = round(period_s * 1e9)
+        self._clock, self._sleep = clock, sleep
+        self._start_ns: int | None = None
+        self._index = 0
+
+    def wait(self) -> Tick:
+        """Sleep until the next deadline and return it; the first call returns at once and sets the reference."""
+        now = self._clock()
+        if self._start_ns is None:
+            self._start_ns = now
+            return Tick(0, now, 0, 0)
+        due = max(self._index + 1, -(-(now - self._start_ns) // self.period_ns))
+        skipped = due - self._index - 1
+        self._index = due
+        ideal = self._start_ns + due * self.period_ns
+        while (left := ideal - self._clock()) > 0:
+            self._sleep(left / 1e9)
+        return Tick(due, ideal, self._clock() - ideal, skipped)
+
+
+def request_fifo(priority: int = 50) -> bool:
+    """Ask for SCHED_FIFO for the calling thread; False where the system does not grant it (that is no error)."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except (OSError, AttributeError):
+        return False
+    return True

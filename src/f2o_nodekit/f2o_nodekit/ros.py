@@ -1,0 +1,180 @@
+"""The shell around every core: parameters from a dataclass, diagnostics, one clean way in and out (ROS)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+
+from f2o_nodekit.config import flatten, load_config
+from f2o_nodekit.errors import F2oError
+
+Diagnosis = tuple[int, str, Mapping[str, float | int | str]]  # level 0 OK, 1 WARN, 2 ERROR; message; values
+NO_NUMBER = float("nan")
+
+
+def best_effort(depth: int = 1) -> QoSProfile:
+    """Sensor data in: matches publishers of either reliability."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+def reliable(depth: int = 1) -> QoSProfile:
+    """Commands and results: also what the stock controllers subscribe with."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.RELIABLE)
+
+
+def latched() -> QoSProfile:
+    """State that a late joiner must still get."""
+    return QoSProfile(
+        depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+    )
+
+
+def default_config_path(node_name: str) -> str:
+    """The installed ``config/<name>.yaml`` (share/f2o_control/config), or '' where it is not installed."""
+    name = f"share/f2o_control/config/{node_name.removesuffix('_node')}.yaml"
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    return next((str(Path(p) / name) for p in prefixes if p and (Path(p) / name).is_file()), "")
+
+
+class ConfiguredNode(Node):
+    """A node whose parameters are the leaves of one configuration dataclass.
+
+    The file named by the parameter ``config`` is read first; any leaf may then be overridden by a ROS parameter of
+    its dotted name (``-p rate_hz:=100.0``). The result is ``self.config``.
+
+    Raises:
+        ConfigError: the file or an override is wrong; the text names every wrong key.
+    """
+
+    best_effort = staticmethod(best_effort)
+    reliable = staticmethod(reliable)
+    latched = staticmethod(latched)
+
+    def __init__(self, name: str, config_cls: type) -> None:
+        super().__init__(name)
+        self.config_path = self.declare_parameter("config", default_config_path(name)).value
+        if not self.config_path:
+            raise F2oError(f"{name}: parameter config: expected the path of a YAML file, got nothing")
+        self.config = self._configure(config_cls)
+        self._diagnoses: dict[str, Callable[[], Diagnosis]] = {}
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", reliable(10))
+        self.create_timer(1.0, self.publish_diagnostics)
+
+    def _configure(self, config_cls: type) -> Any:
+        leaves = flatten(load_config(config_cls, self.config_path))
+        overrides = {}
+        for key, value in leaves.items():
+            if key == "config" or not isinstance(value, bool | int | float | str | tuple) or value == ():
+                continue
+            given = self.declare_parameter(key, list(value) if isinstance(value, tuple) else value).value
+            given = tuple(given) if isinstance(value, tuple) else given
+            if given != value:
+                overrides[key] = list(given) if isinstance(value, tuple) else given
+        return load_config(config_cls, self.config_path, overrides)
+
+    def add_diagnostics(self, name: str, diagnose: Callable[[], Diagnosis]) -> None:
+        """Report ``diagnose()`` on /diagnostics once a second under ``<node>: <name>``."""
+        self._diagnoses[name] = diagnose
+
+    def publish_diagnostics(self) -> None:
+        """Publish every diagnosis now."""
+        array = DiagnosticArray()
+        array.header.stamp = self.get_clock().now().to_msg()
+        for name, diagnose in self._diagnoses.items():
+            level, message, values = diagnose()
+            pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
+            status = DiagnosticStatus(
+                level=bytes([level]), name=f"{self.get_name()}: {name}", message=message
+            )
+            status.values = pairs
+            array.status.append(status)
+        self._diagnostics.publish(array)
+
+    def now_ns(self) -> int:
+        """ROS time [ns]."""
+        return self.get_clock().now().nanoseconds
+
+    def close(self) -> None:
+        """Stop threads and free what the node holds; called once on the way out."""
+
+
+def _text(value: float | int | str) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+class _Stop(Exception):
+    """Ctrl-C or SIGTERM."""
+
+
+def run(node_cls: Callable[[], ConfiguredNode]) -> int:
+    """Run a node to its end: the ``main`` of every executable. Returns the process's exit status.
+
+    Ctrl-C and SIGTERM end it with 0 and no traceback; an ``F2oError`` prints one sentence and ends it with 2.
+    """
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _raise_stop)
+    node: ConfiguredNode | None = None
+    try:
+        node = node_cls()
+        _spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException, _Stop):
+        return 0
+    except SystemExit as done:
+        return int(done.code or 0)
+    except F2oError as error:
+        print(
+            f"{node_cls.__name__}: {error}" if node is None else f"{node.get_name()}: {error}",
+            file=sys.stderr,
+        )
+        return 2
+    finally:
+        _shut_down(node)
+    return 0
+
+
+def _raise_stop(number: int, frame: object) -> None:
+    raise _Stop
+
+
+def _spin(node: ConfiguredNode) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while rclpy.ok():
+        executor.spin_once(timeout_sec=0.2)  # a bounded wait lets Python see the signal
+
+
+def _shut_down(node: ConfiguredNode | None) -> None:
+    """Close once, whatever other signals come meanwhile (launch sends several)."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if node is not None:
+        with contextlib.suppress(_Stop):
+            node.close()
+        node.destroy_node()
+    rclpy.try_shutdown()
+
+
+__all__ = [
+    "ConfiguredNode",
+    "Diagnosis",
+    "Parameter",
+    "best_effort",
+    "default_config_path",
+    "latched",
+    "reliable",
+    "run",
+]

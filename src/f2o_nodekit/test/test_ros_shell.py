@@ -1,0 +1,71 @@
+"""A real process with a real node: parameters, diagnostics, signals, exit status."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
+
+NODE = textwrap.dedent("""
+    import sys
+    from dataclasses import dataclass
+    from f2o_nodekit.errors import F2oError
+    from f2o_nodekit.ros import ConfiguredNode, run
+
+    @dataclass(frozen=True)
+    class Config:
+        rate_hz: float
+        names: tuple[str, ...] = ("a",)
+        fail: bool = False
+
+        def check(self):
+            return [] if self.rate_hz > 0 else [f"rate_hz: expected > 0, got {self.rate_hz}"]
+
+    class Demo(ConfiguredNode):
+        def __init__(self):
+            super().__init__("demo_node", Config)
+            if self.config.fail:
+                raise F2oError("camera wrist: expected a device, got none")
+            self.add_diagnostics("loop", lambda: (0, "fine", {"hz": 125.0}))
+            self.publish_diagnostics()
+            print("ready", self.config.rate_hz, *self.config.names, flush=True)
+
+        def close(self):
+            print("closed", flush=True)
+
+    sys.exit(run(Demo))
+""")
+
+
+def start(tmp_path, *ros_args):
+    (tmp_path / "demo.yaml").write_text("rate_hz: 30.0\n")
+    args = [sys.executable, "-c", NODE, "--ros-args", "-p", f"config:={tmp_path / 'demo.yaml'}"]
+    for arg in ros_args:
+        args += ["-p", arg]
+    return subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_the_node_and_exits_with_0(tmp_path, number):
+    process = start(tmp_path, "rate_hz:=15.0", "names:=[p, q]")
+    assert process.stdout.readline() == "ready 15.0 p q\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (0, "closed\n", "")
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("rate_hz:=0.0", "demo.yaml: 1 error: rate_hz: expected > 0, got 0.0"),
+        ("fail:=true", "camera wrist: expected a device, got none"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(tmp_path, override, sentence):
+    process = start(tmp_path, override)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 2
+    assert sentence in err and err.count("\n") == 1 and "Traceback" not in err
