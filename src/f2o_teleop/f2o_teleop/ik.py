@@ -1,0 +1,237 @@
+"""Differential inverse kinematics of the arm: a pose or a twist in, the next joint target out.
+
+One step solves a small QP (pink on pinocchio, daqp): follow the TCP, prefer the home posture in the null space,
+never leave the joint position and velocity limits. The IK integrates its own target, so measurement noise does not
+come back as motion; `reset` re-anchors it.
+"""
+
+import importlib.metadata
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+import pink
+import pinocchio as pin
+from jaxtyping import Float64
+from pink.tasks import FrameTask, PostureTask
+
+from f2o_teleop.errors import RobotModelError
+
+ARM_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
+TCP_FRAME = "panda_hand_tcp"
+HOME = (0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785)
+
+# Metres and radians that the commanded pose may run ahead of the arm when a limit or a singularity holds it back.
+LEASH_M = 0.02
+LEASH_RAD = 0.06
+# Straight-line speed caps of `step_pose` towards a far target [m/s, rad/s]; Franka allows 1.7 and 2.5.
+POSE_SPEED_M_S = 1.0
+POSE_SPEED_RAD_S = 2.0
+# Damping (a squared length) rises to DAMPING_MAX as the smallest singular value of the Jacobian falls below
+# SINGULAR_FROM, the usual range of 0.02 to 0.1 squared (ros.md 5.3).
+DAMPING = 1e-5
+DAMPING_MAX = 1e-2
+SINGULAR_FROM = 0.08
+POSTURE_COST = 1e-2
+POSTURE_TIME_S = 1.0
+LIMIT_MARGIN_RAD = 0.01
+
+
+class IkStatus(Enum):
+    """What became of one step."""
+
+    OK = "ok"
+    BAD_INPUT = "bad input"
+    NO_SOLUTION = "no solution"
+
+
+def panda_urdf() -> Path:
+    """Path of panda.urdf in the installed example-robot-data wheel.
+
+    Raises:
+        RobotModelError: the wheel is not installed or holds no such file.
+    """
+    try:
+        files = importlib.metadata.distribution("example-robot-data").files or []
+    except importlib.metadata.PackageNotFoundError:
+        raise RobotModelError(
+            "no robot description: the wheel example-robot-data is not installed; run `make setup` or give urdf_path"
+        ) from None
+    for file in files:
+        if str(file).endswith("panda_description/urdf/panda.urdf"):
+            return Path(str(file.locate())).resolve()
+    raise RobotModelError(
+        "no robot description: example-robot-data holds no panda_description/urdf/panda.urdf"
+    )
+
+
+def arm_model(urdf_path: str | Path | None, joints: tuple[str, ...] = ARM_JOINTS) -> pin.Model:
+    """The arm alone: every joint of the URDF that is not in `joints` is locked at zero.
+
+    Raises:
+        RobotModelError: no such file, not a URDF, or a joint is missing.
+    """
+    path = Path(urdf_path) if urdf_path else panda_urdf()
+    try:
+        full = pin.buildModelFromUrdf(str(path))
+    except (ValueError, RuntimeError) as error:
+        raise RobotModelError(f"{path}: not a readable URDF: {error}") from None
+    names = list(full.names)[1:]
+    missing = [joint for joint in joints if joint not in names]
+    if missing:
+        raise RobotModelError(f"{path}: no joint {', '.join(missing)}; it has {', '.join(names)}")
+    locked = [full.getJointId(name) for name in names if name not in joints]
+    model = pin.buildReducedModel(full, locked, pin.neutral(full))
+    if list(model.names)[1:] != list(joints):
+        raise RobotModelError(
+            f"{path}: joints come in the order {', '.join(list(model.names)[1:])}, not {', '.join(joints)}"
+        )
+    return model
+
+
+class DifferentialIk:
+    """Follows a pose or a twist of the TCP within the joint limits; total: a failed step holds the last target.
+
+    Attributes:
+        status: what became of the newest step.
+    """
+
+    def __init__(
+        self,
+        urdf_path: str | Path | None = None,
+        dt: float = 0.008,
+        home: tuple[float, ...] = HOME,
+        joints: tuple[str, ...] = ARM_JOINTS,
+        tcp_frame: str = TCP_FRAME,
+        velocity_scale: float = 1.0,
+    ) -> None:
+        """Builds the model once.
+
+        Args:
+            urdf_path: the arm's description; default panda.urdf of the example-robot-data wheel.
+            dt: period of every step [s].
+            home: joints the posture task prefers [rad], and where the target starts.
+            joints: names of the arm's joints, base to tip; all others are locked.
+            tcp_frame: frame that follows the pose or twist.
+            velocity_scale: share of the URDF's joint velocity limits that may be used.
+
+        Raises:
+            RobotModelError: no such file, joint or frame.
+        """
+        self.dt = dt
+        self._model = arm_model(urdf_path, joints)
+        if not self._model.existFrame(tcp_frame):
+            frames = ", ".join(frame.name for frame in self._model.frames)
+            raise RobotModelError(f"no frame {tcp_frame} in the robot description; it has {frames}")
+        self._frame = tcp_frame
+        self._frame_id = self._model.getFrameId(tcp_frame)
+        self.lower = self._model.lowerPositionLimit + LIMIT_MARGIN_RAD
+        self.upper = self._model.upperPositionLimit - LIMIT_MARGIN_RAD
+        self.velocity_limit = velocity_scale * self._model.velocityLimit
+        self._model.lowerPositionLimit, self._model.upperPositionLimit = self.lower, self.upper
+        self._model.velocityLimit = self.velocity_limit
+        self._limits = [
+            pink.limits.ConfigurationLimit(self._model),
+            pink.limits.VelocityLimit(self._model),
+        ]
+        self._follow = FrameTask(tcp_frame, position_cost=1.0, orientation_cost=0.5)
+        self._posture = PostureTask(cost=POSTURE_COST, gain=min(1.0, dt / POSTURE_TIME_S))
+        self._posture.set_target(np.asarray(home, dtype=np.float64))
+        self._configuration = pink.Configuration(
+            self._model, self._model.createData(), np.asarray(home, dtype=np.float64)
+        )
+        self._query = self._model.createData()
+        self.reset(np.asarray(home, dtype=np.float64))
+
+    def reset(self, q: Float64[np.ndarray, "7"]) -> None:
+        """Anchors the target at q [rad], drawn inside the limits; a non-finite q changes nothing but the status."""
+        if not np.isfinite(q).all():
+            self.status = IkStatus.BAD_INPUT
+            return
+        self._configuration.update(np.clip(q, self.lower, self.upper))
+        self._goal = self._configuration.get_transform_frame_to_world(self._frame)
+        self.status = IkStatus.OK
+
+    @property
+    def q(self) -> Float64[np.ndarray, "7"]:
+        """The joint target reached so far [rad]."""
+        return self._configuration.q.copy()
+
+    def forward(self, q: Float64[np.ndarray, "7"]) -> Float64[np.ndarray, "4 4"]:
+        """Pose of the TCP in the base frame at joints q; does not touch the target."""
+        pin.framesForwardKinematics(self._model, self._query, q)
+        return self._query.oMf[self._frame_id].homogeneous
+
+    def jacobian(self, q: Float64[np.ndarray, "7"]) -> Float64[np.ndarray, "6 7"]:
+        """Jacobian of the TCP, linear over angular, in base axes, at joints q."""
+        pin.computeJointJacobians(self._model, self._query, q)
+        pin.updateFramePlacements(self._model, self._query)
+        return pin.getFrameJacobian(self._model, self._query, self._frame_id, pin.LOCAL_WORLD_ALIGNED)
+
+    def step_pose(self, T_base_tcp: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "7"]:
+        """One step towards a pose [m]; far targets are approached on a straight screw at the speed caps."""
+        if not np.isfinite(T_base_tcp).all():
+            return self._hold(IkStatus.BAD_INPUT)
+        self._goal = pin.SE3(_orthonormal(T_base_tcp[:3, :3]), T_base_tcp[:3, 3])
+        return self._step(self._near(POSE_SPEED_M_S * self.dt, POSE_SPEED_RAD_S * self.dt))
+
+    def step_twist(self, v: Float64[np.ndarray, "6"]) -> Float64[np.ndarray, "7"]:
+        """One step along a twist of the TCP, linear [m/s] over angular [rad/s], in base axes.
+
+        The pose it stands for is kept between steps, so a zero twist holds the pose instead of drifting with the
+        posture task; it is leashed to the arm, so nothing winds up against a limit.
+        """
+        if not np.isfinite(v).all():
+            return self._hold(IkStatus.BAD_INPUT)
+        self._goal = self._near(LEASH_M, LEASH_RAD)
+        self._goal = pin.SE3(
+            pin.exp3(v[3:] * self.dt) @ self._goal.rotation, self._goal.translation + v[:3] * self.dt
+        )
+        return self._step(self._goal)
+
+    def _near(self, metres: float, radians: float) -> pin.SE3:
+        """The goal, drawn along the screw towards the arm until it is within reach of both bounds."""
+        here = self._configuration.data.oMf[self._frame_id]
+        error = pin.log6(here.actInv(self._goal)).vector
+        ratio = max(np.linalg.norm(error[:3]) / metres, np.linalg.norm(error[3:]) / radians)
+        return self._goal if ratio <= 1.0 else here * pin.exp6(error / ratio)
+
+    def _step(self, near_goal: pin.SE3) -> Float64[np.ndarray, "7"]:
+        self._follow.set_target(near_goal)
+        try:
+            velocity = pink.solve_ik(
+                self._configuration,
+                (self._follow, self._posture),
+                self.dt,
+                solver="daqp",
+                damping=self._damping(),
+                limits=self._limits,
+                safety_break=False,
+            )
+        except pink.exceptions.PinkError:
+            return self._hold(IkStatus.NO_SOLUTION)
+        if not np.isfinite(velocity).all():
+            return self._hold(IkStatus.NO_SOLUTION)
+        # The solver meets its constraints to about 1e-6; the limits are promised exactly.
+        velocity = np.clip(velocity, -self.velocity_limit, self.velocity_limit)
+        self._configuration.update(
+            np.clip(self._configuration.q + velocity * self.dt, self.lower, self.upper)
+        )
+        self.status = IkStatus.OK
+        return self.q
+
+    def _damping(self) -> float:
+        jacobian = self._configuration.get_frame_jacobian(self._frame)
+        smallest = np.linalg.svd(jacobian, compute_uv=False)[-1]
+        nearness = max(0.0, 1.0 - smallest / SINGULAR_FROM)
+        return DAMPING + DAMPING_MAX * nearness**2
+
+    def _hold(self, status: IkStatus) -> Float64[np.ndarray, "7"]:
+        self.status = status
+        return self.q
+
+
+def _orthonormal(rotation: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "3 3"]:
+    """Nearest rotation, so that rounding in a caller's matrix is not read as a twist."""
+    u, _, vt = np.linalg.svd(rotation)
+    return u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt

@@ -1,0 +1,34 @@
+import os
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = "f2o_teleop"
+
+# The real launch files lie at the top of the workspace; data_files must be relative to this file (colcon-core #616).
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={NAME: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", glob("../../launch/record.launch.py")),
+    ],
+    entry_points={
+        "console_scripts": [
+            "teleop_node = f2o_teleop.teleop_node:main",
+            "recorder_node = f2o_teleop.recorder_node:main",
+        ]
+    },
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    zip_safe=True,
+    maintainer="f2o maintainers",
+    maintainer_email="maintainers@f2o.dev",
+    description="A person's hand on the arm: SpaceMouse, differential inverse kinematics, and one bag an episode.",
+    license="Apache-2.0",
+)
