@@ -1,0 +1,30 @@
+# make demo    watch a simulated Franka choose a side and grasp, through the real nodes (EPISODES=3 for the impatient)
+# make test    every test of every package, through colcon
+# make bench   measure speed on this machine
+# make setup   what the three stand on; skipped where nothing has changed
+
+SHELL := /bin/bash
+EPISODES ?= 20
+SEED ?= 1000
+OUT ?= out/demo
+RUN = set -eo pipefail; source ./env.sh;
+
+.PHONY: setup demo test bench lint clean
+
+setup:
+	@./scripts/setup.sh
+
+demo: setup
+	@$(RUN) exec python -m f2o_sim.demo --episodes $(EPISODES) --seed $(SEED) --out $(OUT)
+
+test: setup
+	@$(RUN) ./scripts/test.sh
+
+bench: setup
+	@$(RUN) exec python -m f2o_sim.bench --out out/bench
+
+lint: setup
+	@$(RUN) ruff check . && ruff format --check .
+
+clean:
+	rm -rf build install log out env.sh .venv

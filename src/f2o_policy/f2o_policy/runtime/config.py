@@ -1,0 +1,68 @@
+"""The configuration of the policy node (config/policy.yaml)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from f2o_policy.runtime.executor import ExecutorConfig
+
+NOISES = ("held", "fresh")
+
+
+@dataclass(frozen=True)
+class PolicyTopics:
+    """Names of everything the policy node reads and writes."""
+
+    observation: str = "/f2o/observation"
+    joint_states: str = "/franka/joint_states"
+    gripper_states: str = "/franka_gripper/joint_states"
+    mode: str = "/f2o/mode"
+    joint_target: str = "/f2o/joint_target"
+    action_chunk: str = "/f2o/action_chunk"
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """What runs, how often, and how plans become targets.
+
+    Attributes:
+        checkpoint: path of a student's checkpoint.
+        rate_hz: ticks a second.
+        hypotheses: M chunks drawn in one batch every tick.
+        noise: ``held`` keeps the same M noises for an episode, ``fresh`` draws new ones every tick.
+        backend: ``auto``, ``torch`` or ``openvino``.
+        precision: ``f32`` or ``bf16``.
+        seed: of the noise.
+        max_observation_age_s: an older observation stops the policy (it publishes no target) [s].
+        max_joints_age_s: likewise for the joint state [s].
+        fifo_priority: of the loop's thread where the system grants it; 0 asks for none.
+        trace: path of an .npz with every tick's times, written on exit; empty for none.
+        executor: see ``ExecutorConfig``.
+        topics: see ``PolicyTopics``.
+    """
+
+    checkpoint: str
+    rate_hz: float = 125.0
+    hypotheses: int = 4
+    noise: str = "held"
+    backend: str = "auto"
+    precision: str = "f32"
+    seed: int = 0
+    max_observation_age_s: float = 0.3
+    max_joints_age_s: float = 0.1
+    fifo_priority: int = 50
+    trace: str = ""
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
+    topics: PolicyTopics = field(default_factory=PolicyTopics)
+
+    def check(self) -> list[str]:
+        """Ranges and choices."""
+        wrong = []
+        for key in ("rate_hz", "hypotheses", "max_observation_age_s", "max_joints_age_s"):
+            if getattr(self, key) <= 0:
+                wrong.append(f"{key}: expected > 0, got {getattr(self, key)}")
+        if self.noise not in NOISES:
+            wrong.append(f"noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
+        if self.precision not in ("f32", "bf16"):
+            wrong.append(f"precision: expected f32 or bf16, got {self.precision!r}")
+        return wrong

@@ -1,0 +1,164 @@
+"""Receding-horizon execution of chunks: one plan, committed to, corrected every tick."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from f2o_policy.runtime.chunk import Chunk, catmull_rom
+from jaxtyping import Float64
+
+NS_PER_S = 1e9
+
+
+@dataclass(frozen=True)
+class ExecutorConfig:
+    """How plans are chosen, blended and read.
+
+    Attributes:
+        blend_s: time constant with which the plan under way follows the newest agreeing hypothesis [s].
+        agree_s: how far ahead hypotheses are compared with the plan under way [s].
+        escape_rad: RMS joint distance beyond which no hypothesis agrees with the plan any more [rad].
+        escape_s: how long that must last before the plan is given up for the newest hypothesis [s].
+        splice_s: time over which a jump to another plan is spread, starting at the last target [s].
+        action_latency_s: how far ahead of now the target is read, to make up for the way to the motors [s].
+    """
+
+    blend_s: float = 0.1
+    agree_s: float = 0.8
+    escape_rad: float = 0.15
+    escape_s: float = 0.16
+    splice_s: float = 0.3
+    action_latency_s: float = 0.016
+
+    def check(self) -> list[str]:
+        """Every time and distance is positive (latency may be 0)."""
+        positive = ("blend_s", "agree_s", "escape_rad", "escape_s", "splice_s")
+        wrong = [
+            f"{key}: expected > 0, got {getattr(self, key)}" for key in positive if getattr(self, key) <= 0
+        ]
+        late = self.action_latency_s
+        return wrong + ([] if late >= 0 else [f"action_latency_s: expected >= 0, got {late}"])
+
+
+class ChunkExecutor:
+    """Keeps one plan on an absolute time grid and reads a joint target from it.
+
+    Each ``submit`` brings M hypotheses for the same moment. The one nearest to the plan under way is blended into
+    it with time constant ``blend_s``; hypotheses of another mode are never averaged in. Only when none has agreed
+    for ``escape_s`` is the plan replaced, spliced from the last target. Without a plan the first hypothesis is
+    taken: its noise was random, so modes are taken as often as the student draws them (methods.md 5.15, 9.11).
+
+    The plan's knots lie at multiples of the chunk's ``dt`` on the caller's clock, so blending never resamples the
+    plan itself and does not smear it. When no chunk comes, the rest of the plan is executed and its end is held.
+    """
+
+    def __init__(self, config: ExecutorConfig) -> None:
+        self._config = config
+        self._plan: Chunk | None = None
+        self._hold = np.zeros(0)
+        self._offset = np.zeros(0)
+        self._splice_ns = 0
+        self._submitted_ns = 0
+        self._astray_s = 0.0
+        self.switches = 0
+
+    @property
+    def plan(self) -> Chunk | None:
+        """The plan under way; None before the first chunk after a reset."""
+        return self._plan
+
+    def reset(self, target: Float64[np.ndarray, " D"], now_ns: int) -> None:
+        """Forget the plan and hold ``target`` (joints [rad] and gripper width [m])."""
+        self._plan = None
+        self._hold = np.array(target, dtype=float)
+        self._offset = np.zeros_like(self._hold)
+        self._submitted_ns = now_ns
+        self._astray_s = 0.0
+        self.switches = 0
+
+    def submit(self, chunks: Float64[np.ndarray, "M H D"], t0_ns: int, dt_ns: int, now_ns: int) -> int:
+        """Take in M hypotheses that begin at ``t0_ns``; returns the index of the one followed."""
+        hypotheses = [Chunk(t0_ns, dt_ns, points) for points in chunks]
+        elapsed_s = max(now_ns - self._submitted_ns, 0) / NS_PER_S
+        self._submitted_ns = now_ns
+        if self._plan is None or now_ns >= self._plan.end_ns:
+            self._replace(hypotheses[0], now_ns)
+            return 0
+        distances = self._distances(chunks, hypotheses[0], now_ns)
+        chosen = int(np.argmin(distances))
+        if distances[chosen] <= self._config.escape_rad:
+            self._astray_s = 0.0
+            self._blend(hypotheses[chosen], now_ns, 1 - math.exp(-elapsed_s / self._config.blend_s))
+            return chosen
+        self._astray_s += elapsed_s
+        if self._astray_s >= self._config.escape_s:
+            self._replace(hypotheses[chosen], now_ns)
+            self.switches += 1
+        return chosen
+
+    def target(self, now_ns: int) -> Float64[np.ndarray, " D"]:
+        """The joint target for now: position part of ``read``."""
+        return self.read(now_ns)[0]
+
+    def read(self, now_ns: int) -> tuple[Float64[np.ndarray, " D"], Float64[np.ndarray, " D"]]:
+        """Target (D,) and its rate (D,) per second, ``action_latency_s`` ahead of ``now_ns``."""
+        if self._plan is None:
+            return self._hold.copy(), np.zeros_like(self._hold)
+        due_ns = now_ns + self._config.action_latency_s * NS_PER_S
+        value, slope = catmull_rom(self._plan.points, (due_ns - self._plan.t0_ns) / self._plan.dt_ns)
+        fade, fade_rate = self._fade(due_ns)
+        return value + fade * self._offset, slope * NS_PER_S / self._plan.dt_ns + fade_rate * self._offset
+
+    def _fade(self, due_ns: float) -> tuple[float, float]:
+        """Share of the splice offset left, and its rate: a quintic from 1 to 0, flat at both ends."""
+        u = (due_ns - self._splice_ns) / NS_PER_S / self._config.splice_s
+        if u >= 1:
+            return 0.0, 0.0
+        u = max(u, 0.0)
+        return 1 - u**3 * (10 - 15 * u + 6 * u * u), -30 * u * u * (1 - u) ** 2 / self._config.splice_s
+
+    def _replace(self, chunk: Chunk, now_ns: int) -> None:
+        """Follow ``chunk`` alone from now on, starting where the last target was."""
+        last, _ = self.read(now_ns)
+        self._plan = _on_grid(chunk, now_ns)
+        self._offset = np.zeros_like(last)
+        self._offset = last - self.target(now_ns)
+        self._splice_ns = now_ns + int(self._config.action_latency_s * NS_PER_S)
+        self._astray_s = 0.0
+
+    def _blend(self, chunk: Chunk, now_ns: int, share: float) -> None:
+        """Move the plan towards ``chunk`` by ``share``; knots the plan does not reach come from the chunk."""
+        assert self._plan is not None
+        new = _on_grid(chunk, now_ns)
+        times = new.t0_ns + np.arange(len(new.points)) * new.dt_ns
+        old = self._plan.at(times)
+        weight = np.where(times <= self._plan.end_ns, share, 1.0)[:, None]
+        self._plan = Chunk(new.t0_ns, new.dt_ns, old + weight * (new.points - old))
+
+    def _distances(
+        self, chunks: Float64[np.ndarray, "M H D"], first: Chunk, now_ns: int
+    ) -> Float64[np.ndarray, " M"]:
+        """RMS joint distance of each hypothesis to the plan over the next ``agree_s`` [rad]; gripper left out."""
+        assert self._plan is not None
+        times = first.t0_ns + np.arange(chunks.shape[1]) * first.dt_ns
+        last = min(now_ns + self._config.agree_s * NS_PER_S, self._plan.end_ns)
+        shared = (times >= now_ns) & (times <= last)
+        if not shared.any():
+            return np.zeros(len(chunks))
+        difference = (chunks[:, shared] - self._plan.at(times[shared]))[..., :-1]
+        return np.sqrt((difference**2).mean(axis=(1, 2)))
+
+
+def _on_grid(chunk: Chunk, now_ns: int) -> Chunk:
+    """``chunk`` read at multiples of its dt, from two knots before ``now_ns`` to its end.
+
+    The spline needs knots on both sides of now. Those before the chunk's first point continue its first step
+    backwards: held at the first point instead, they would brake the plan at every blend.
+    """
+    first = (now_ns // chunk.dt_ns - 2) * chunk.dt_ns
+    count = max(int((chunk.end_ns - first) // chunk.dt_ns) + 1, 2)
+    times = first + np.arange(count) * chunk.dt_ns
+    before = np.minimum(times - chunk.t0_ns, 0)[:, None] / chunk.dt_ns
+    return Chunk(int(first), chunk.dt_ns, chunk.at(times) + before * (chunk.points[1] - chunk.points[0]))

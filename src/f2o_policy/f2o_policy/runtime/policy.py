@@ -1,0 +1,193 @@
+"""The policy as a state machine of ticks: newest joints and cached embedding in, one joint target out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from f2o_nodekit.errors import F2oError
+from f2o_nodekit.latest import Latest
+from f2o_perception.frames import Observation
+from f2o_policy.checkpoint import Checkpoint
+from f2o_policy.runtime.config import PolicyConfig
+from f2o_policy.runtime.engine import Engine
+from f2o_policy.runtime.executor import ChunkExecutor
+from jaxtyping import Float32, Float64
+
+NS_PER_S = 1_000_000_000
+
+
+class MismatchError(F2oError):
+    """Live topics that are not what the checkpoint was trained on."""
+
+
+class TickStatus(Enum):
+    """Why a tick gave a target or none."""
+
+    OK = "ok"
+    NO_OBSERVATION = "waiting for the first observation"
+    NO_JOINTS = "waiting for the first joint and gripper state"
+    STALE_OBSERVATION = "the newest observation is too old"
+    STALE_JOINTS = "the newest joint state is too old"
+    NOT_FINITE = "the network's output is not finite"
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The embedding of one observation and the stamp it belongs to (ROS time)."""
+
+    stamp_ros_ns: int
+    vector: Float32[np.ndarray, " E"]
+
+
+@dataclass(frozen=True)
+class Joints:
+    """Joint positions [rad] and gripper width [m], (D,), at ``stamp_ros_ns``."""
+
+    stamp_ros_ns: int
+    values: Float64[np.ndarray, " D"]
+
+
+@dataclass(frozen=True)
+class TickResult:
+    """What one tick did. ``target`` and what follows is None unless ``status`` is OK."""
+
+    status: TickStatus
+    observation_age_s: float = float("nan")
+    inference_s: float = float("nan")
+    target: Float64[np.ndarray, " D"] | None = None
+    velocity: Float64[np.ndarray, " D"] | None = None
+    chunks: Float64[np.ndarray, "M H D"] | None = None
+    chosen: int = 0
+    chunk_stamp_ros_ns: int = 0
+
+
+class Policy:
+    """One student, its newest inputs, and the plan under way.
+
+    ``observe`` and ``feel`` may be called from any thread; ``embed_newest`` from the embedding thread alone and
+    ``tick`` from the loop's thread alone. They share single references through ``Latest``, never half a value.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        checkpoint: Checkpoint,
+        config: PolicyConfig,
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self._engine, self._checkpoint, self._config, self._clock = engine, checkpoint, config, clock
+        self._observations: Latest[Observation] = Latest()
+        self._embedded: Latest[Embedded] = Latest()
+        self._joints: Latest[Joints] = Latest()
+        self._executor = ChunkExecutor(config.executor)
+        self._rng = np.random.default_rng(config.seed)
+        self._noise = self._draw()
+        self._dt_ns = round(checkpoint.dt_s * NS_PER_S)
+        self._committed = False
+
+    @property
+    def mode_switches(self) -> int:
+        """How often the plan was given up for another since the last ``begin``."""
+        return self._executor.switches
+
+    def observe(self, observation: Observation) -> None:
+        """Take in an observation.
+
+        Raises:
+            MismatchError: its views, image size or joints are not the checkpoint's.
+        """
+        check_observation(observation, self._checkpoint)
+        self._observations.put(observation)
+
+    def feel(self, joints: Joints) -> None:
+        """Take in a joint state."""
+        self._joints.put(joints)
+
+    def embed_newest(self, timeout_s: float) -> float | None:
+        """Wait for an observation and embed it; seconds it took, or None when none came."""
+        observation = self._observations.wait(timeout_s)
+        if observation is None:
+            return None
+        begin = self._clock()
+        vector = self._engine.embed(observation)
+        self._embedded.put(Embedded(observation.stamp_ros_ns, vector))
+        return (self._clock() - begin) / NS_PER_S
+
+    def warm_up(self, runs: int = 30) -> None:
+        """Run the head until its first-call costs are paid."""
+        embedding = np.zeros(self._engine.embedding_size, np.float32)
+        joints = self._checkpoint.normaliser.proprio.decode(np.zeros(self._checkpoint.action_size))
+        for _ in range(runs):
+            self._engine.plan(embedding, joints, self._noise)
+
+    def begin(self) -> None:
+        """Start an episode: forget the plan, draw new noise, commit from the next tick on."""
+        self._noise = self._draw()
+        self._committed = True
+        self._restart = True
+
+    def end(self) -> None:
+        """Stop committing: until ``begin`` every tick starts from the measured joints."""
+        self._committed = False
+
+    def tick(self, now_ros_ns: int) -> TickResult:
+        """Plan from the newest inputs and read the target that is due now. Never raises."""
+        embedded, joints = self._embedded.get(), self._joints.get()
+        status = self._ready(embedded, joints, now_ros_ns)
+        if status is not TickStatus.OK or embedded is None or joints is None:
+            return TickResult(status)
+        if not self._committed or self._restart:
+            self._executor.reset(joints.values, now_ros_ns)
+            self._restart = False
+        age_s = (now_ros_ns - embedded.stamp_ros_ns) / NS_PER_S
+        begin = self._clock()
+        noise = self._noise if self._config.noise == "held" else self._draw()
+        chunks = self._engine.plan(embedded.vector, joints.values, noise)
+        inference_s = (self._clock() - begin) / NS_PER_S
+        if not np.isfinite(chunks).all():
+            return TickResult(TickStatus.NOT_FINITE, age_s, inference_s)
+        chosen = self._executor.submit(chunks, joints.stamp_ros_ns, self._dt_ns, now_ros_ns)
+        target, velocity = self._executor.read(now_ros_ns)
+        return TickResult(status, age_s, inference_s, target, velocity, chunks, chosen, joints.stamp_ros_ns)
+
+    _restart = True
+
+    def _ready(self, embedded: Embedded | None, joints: Joints | None, now_ros_ns: int) -> TickStatus:
+        if embedded is None:
+            return TickStatus.NO_OBSERVATION
+        if joints is None:
+            return TickStatus.NO_JOINTS
+        if now_ros_ns - embedded.stamp_ros_ns > self._config.max_observation_age_s * NS_PER_S:
+            return TickStatus.STALE_OBSERVATION
+        if now_ros_ns - joints.stamp_ros_ns > self._config.max_joints_age_s * NS_PER_S:
+            return TickStatus.STALE_JOINTS
+        return TickStatus.OK
+
+    def _draw(self) -> Float32[np.ndarray, "M H D"]:
+        shape = (self._config.hypotheses, self._checkpoint.horizon, self._checkpoint.action_size)
+        return self._rng.standard_normal(shape, dtype=np.float32)
+
+
+def check_observation(observation: Observation, checkpoint: Checkpoint) -> None:
+    """Compare an observation with what the checkpoint was trained on.
+
+    Raises:
+        MismatchError: views, image size, joint names or number of points differ.
+    """
+    size = observation.rgb.shape[1]
+    pairs = (
+        ("views", tuple(checkpoint.views), tuple(observation.view_names)),
+        ("image size", checkpoint.image_size, size),
+        ("joint names", tuple(checkpoint.action_names[:-1]), tuple(observation.joint_names)),
+    )
+    for what, expected, got in pairs:
+        if expected != got:
+            raise MismatchError(f"/f2o/observation: the checkpoint expects {what} {expected}, got {got}")
+    if len(observation.points) < checkpoint.points:
+        raise MismatchError(
+            f"/f2o/observation: the checkpoint expects {checkpoint.points} points or more, got {len(observation.points)}"
+        )

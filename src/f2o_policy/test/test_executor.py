@@ -1,0 +1,134 @@
+"""Chunks in time, commitment to one plan, splices, and what happens when chunks stop coming."""
+
+import numpy as np
+import pytest
+from f2o_policy.runtime.chunk import Chunk, catmull_rom
+from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig
+from hypothesis import given
+from hypothesis import strategies as st
+
+MS = 1_000_000
+DT = 50 * MS
+TICK = 8 * MS
+HOME = np.zeros(8)
+
+
+def ramp(speed: float, horizon: int = 32, start: float = 0.0) -> np.ndarray:
+    """A chunk (H, 8) whose first joint moves at ``speed`` rad/s from ``start``."""
+    points = np.zeros((horizon, 8))
+    points[:, 0] = start + speed * np.arange(horizon) * 0.05
+    return points
+
+
+def drive(executor, chunks_at, ticks, t0=0):
+    """Submit ``chunks_at(now)`` every tick from ``t0``; the targets read, (ticks, 8)."""
+    targets = []
+    for i in range(ticks):
+        now = t0 + i * TICK
+        executor.submit(chunks_at(now), now, DT, now)
+        targets.append(executor.target(now))
+    return np.array(targets)
+
+
+def test_a_chunk_is_looked_up_by_time():
+    chunk = Chunk(1000 * MS, DT, ramp(1.0))
+    at = chunk.at(np.array([0, 1000, 1025, 1050, 9000]) * MS)
+    np.testing.assert_allclose(at[:, 0], [0, 0, 0.025, 0.05, 1.55])
+    assert chunk.end_ns == 2550 * MS
+
+
+@given(st.floats(0, 7), st.integers(0, 2**16))
+def test_the_spline_meets_every_knot_with_a_continuous_velocity(u, seed):
+    points = np.random.default_rng(seed).normal(size=(8, 3))
+    np.testing.assert_allclose(catmull_rom(points, 3.0)[0], points[3])
+    before, after = catmull_rom(points, 3 - 1e-7)[1], catmull_rom(points, 3 + 1e-7)[1]
+    np.testing.assert_allclose(before, after, atol=1e-4)
+    value, slope = catmull_rom(points, u)
+    ahead = catmull_rom(points, min(u + 1e-6, 7.0))[0]
+    if 1e-3 < u < 7 - 1e-3 and abs(u - round(u)) > 1e-3:
+        np.testing.assert_allclose((ahead - value) / 1e-6, slope, atol=1e-3)
+
+
+def test_targets_follow_the_plan_at_its_speed_and_announce_it():
+    executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0))
+    executor.reset(HOME, 0)
+    targets = drive(executor, lambda now: ramp(0.4, start=0.4 * now / 1e9)[None], 100)
+    speed = np.diff(targets[50:, 0]) / 0.008
+    np.testing.assert_allclose(speed, 0.4, atol=1e-3)
+    assert executor.read(100 * TICK)[1][0] == pytest.approx(0.4, abs=1e-3)
+
+
+def test_a_plan_of_one_mode_is_never_averaged_with_the_other():
+    """Both modes come in every batch, in changing order: the first choice is kept and reached in full."""
+    executor = ChunkExecutor(ExecutorConfig())
+    executor.reset(HOME, 0)
+    rng = np.random.default_rng(0)
+    sides = np.array([0.5, -0.5])
+
+    def both(now):
+        return np.stack([ramp(s, start=s * now / 1e9) for s in rng.permutation(sides)])
+
+    targets = drive(executor, both, 120)
+    assert executor.switches == 0
+    assert abs(targets[-1, 0]) > 0.9 * 0.5 * 119 * 0.008
+    assert (np.sign(targets[20:, 0]) == np.sign(targets[20, 0])).all()
+
+
+def test_fresh_choice_takes_both_modes_over_episodes():
+    taken = []
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        executor = ChunkExecutor(ExecutorConfig())
+        executor.reset(HOME, 0)
+        order = rng.permutation([0.5, -0.5])
+        taken.append(drive(executor, lambda now, o=order: np.stack([ramp(s) for s in o]), 5)[-1, 0] > 0)
+    assert 8 < sum(taken) < 32
+
+
+def test_the_plan_is_given_up_when_nothing_agrees_for_long_enough():
+    config = ExecutorConfig(escape_s=0.16)
+    executor = ChunkExecutor(config)
+    executor.reset(HOME, 0)
+    drive(executor, lambda now: ramp(0.8, start=0.8 * now / 1e9)[None], 30)
+    away = drive(executor, lambda now: ramp(-0.8, start=0.2)[None], 60, t0=30 * TICK)
+    assert executor.switches == 1
+    assert np.abs(np.diff(away[:, 0])).max() < 0.03  # spliced, not jumped
+
+
+def test_a_splice_starts_at_the_last_target():
+    executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0, splice_s=0.2))
+    executor.reset(HOME, 0)
+    executor.submit(ramp(0.0, start=0.3)[None], 0, DT, 0)
+    assert executor.target(0)[0] == pytest.approx(0.0, abs=1e-12)
+    assert executor.target(100 * MS)[0] == pytest.approx(0.15, abs=1e-9)
+    assert executor.target(200 * MS)[0] == pytest.approx(0.3, abs=1e-12)
+
+
+def test_without_new_chunks_the_rest_of_the_plan_runs_and_its_end_is_held():
+    executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0))
+    executor.reset(HOME, 0)
+    executor.submit(ramp(0.4)[None], 0, DT, 0)
+    value, rate = executor.read(5_000 * MS)
+    assert value[0] == pytest.approx(0.4 * 1.55)
+    assert not rate.any()
+
+
+def test_a_late_chunk_drops_what_has_expired():
+    """A chunk that arrives 200 ms after its time zero is entered at 200 ms, not at its first point."""
+    executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0, splice_s=1e-3))
+    executor.reset(HOME, 0)
+    executor.submit(ramp(1.0)[None], 0, DT, 200 * MS)
+    assert executor.target(210 * MS)[0] == pytest.approx(0.21, abs=1e-6)
+
+
+def test_the_latency_is_read_ahead():
+    config = ExecutorConfig(action_latency_s=0.05, splice_s=1e-3)
+    executor = ChunkExecutor(config)
+    executor.reset(HOME, 0)
+    executor.submit(ramp(1.0)[None], 0, DT, 0)
+    assert executor.target(300 * MS)[0] == pytest.approx(0.35, abs=1e-6)
+
+
+def test_wrong_settings_are_all_named():
+    wrong = ExecutorConfig(blend_s=0, action_latency_s=-1).check()
+    assert wrong == ["blend_s: expected > 0, got 0", "action_latency_s: expected >= 0, got -1"]
