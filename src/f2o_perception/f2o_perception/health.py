@@ -1,0 +1,91 @@
+"""How each stream is doing, in words that name it. The only part of perception that looks at a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from f2o_nodekit.stats import RateMeter
+
+ERROR_SHOWN_NS = 5_000_000_000  # how long a malformed message stays in the status
+
+
+@dataclass(frozen=True)
+class ViewStatus:
+    """One camera (or the joints, or the gripper) as the status shows it."""
+
+    problem: str  # empty: none
+    hz: float  # arrivals
+    age_s: float  # since the last arrival; infinite before the first
+    lag_ms: float  # joint stamp minus image stamp when the last frame arrived
+    resolution: str  # e.g. 240x180; empty before the first and for the robot's streams
+    resolution_changes: int
+    drops: Mapping[str, int]  # by reason
+
+
+@dataclass(frozen=True)
+class PipelineStatus:
+    """How the pipeline is doing since it was made."""
+
+    problems: tuple[str, ...]  # empty: all is well; each names its camera or stream
+    blocked: bool  # a stream is missing, so that no observation can be made
+    streams: Mapping[str, ViewStatus]  # the views, then joints and gripper
+    observations: int
+    observation_hz: float
+    clock_resets: int
+    skew_ms: Mapping[str, float]  # p50, p99, max, count
+    build_ms: Mapping[str, float]
+
+
+class StreamHealth:
+    """Arrivals, lag and resolution of one stream. Times of arrival are monotonic ns."""
+
+    def __init__(self, name: str, what: str, stopped_after_s: float) -> None:
+        self._name, self._what = name, what
+        self._stopped_after_ns = round(stopped_after_s * 1e9)
+        self._rate = RateMeter(60)
+        self._last_mono_ns: int | None = None
+        self._lag_ns = 0
+        self._resolution: tuple[int, int] | None = None
+        self._changes = 0
+        self._error, self._error_mono_ns = "", 0
+
+    def arrived(self, mono_ns: int, lag_ns: int = 0, resolution: tuple[int, int] | None = None) -> None:
+        """Note one message; ``lag_ns`` is how far its stamp is behind the newest joint state's."""
+        self._rate.tick(mono_ns)
+        self._last_mono_ns, self._lag_ns = mono_ns, lag_ns
+        self._changes += self._resolution not in (None, resolution)
+        self._resolution = resolution
+
+    def failed(self, mono_ns: int, sentence: str) -> None:
+        """Note a message that cannot be used."""
+        self._error, self._error_mono_ns = sentence, mono_ns
+
+    def stopped(self, now_mono_ns: int) -> bool:
+        """Whether nothing has come for too long, or ever."""
+        return self._last_mono_ns is None or now_mono_ns - self._last_mono_ns > self._stopped_after_ns
+
+    def status(self, now_mono_ns: int, drops: Mapping[str, int]) -> ViewStatus:
+        """The stream's state at ``now_mono_ns``."""
+        age = float("inf") if self._last_mono_ns is None else (now_mono_ns - self._last_mono_ns) * 1e-9
+        return ViewStatus(
+            problem=self._problem(now_mono_ns, age),
+            hz=self._rate.hz(now_mono_ns),
+            age_s=age,
+            lag_ms=self._lag_ns * 1e-6,
+            resolution="{}x{}".format(*self._resolution) if self._resolution else "",
+            resolution_changes=self._changes,
+            drops=drops,
+        )
+
+    def _problem(self, now_mono_ns: int, age_s: float) -> str:
+        if self._error and now_mono_ns - self._error_mono_ns < ERROR_SHOWN_NS:
+            return f"{self._name}: {self._error}"
+        if self._last_mono_ns is None:
+            return f"{self._name}: no {self._what} yet"
+        if self.stopped(now_mono_ns):
+            return f"{self._name}: stopped, no {self._what} for {age_s:.1f} s"
+        if abs(self._lag_ns) > self._stopped_after_ns:
+            side = "behind" if self._lag_ns > 0 else "ahead of"
+            return f"{self._name}: stamps {abs(self._lag_ns) * 1e-9:.2f} s {side} the joint states"
+        return ""

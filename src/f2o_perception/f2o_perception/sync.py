@@ -1,0 +1,225 @@
+"""Frames of several cameras and the robot's state, joined at the stamp of a reference frame.
+
+Nothing here looks at a clock: what is joined depends only on the stamps and the order of arrival, so a recording
+played back gives the same sets. Waiting is therefore measured in stamps too: a reference waits until a later frame
+of the reference view says that it has waited long enough.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+import numpy as np
+from jaxtyping import Float64
+
+from f2o_perception.config import NS_PER_S, PerceptionConfig
+from f2o_perception.frames import GripperSample, JointSample, RgbdFrame
+from f2o_perception.tracks import GripperTrack, JointTrack
+
+CAPACITY = 12  # frames of a view: 0.4 s at 30 Hz, more than a reference ever waits
+RESET_NS = NS_PER_S // 2  # a stamp that falls back by more is a new clock (simulation reset, bag loop)
+RESET_RUN = 3  # so are as many stamps in a row that fall back by less
+JOINTS, GRIPPER = "joints", "gripper"  # sources beside the views
+
+
+class Drop(StrEnum):
+    """Why something that came in did not become part of an Observation."""
+
+    DUPLICATE = "duplicate"  # the stamp of the frame before
+    OUT_OF_ORDER = "out_of_order"  # older than the frame before
+    MALFORMED = "malformed"  # cannot be read; the status says what is wrong
+    NO_PARTNER = "no_partner"  # this view had no frame near enough to a reference
+    NO_JOINTS = "no_joints"  # no joint state near enough to a reference
+    NO_GRIPPER = "no_gripper"
+    SUPERSEDED = "superseded"  # a newer reference was complete first
+    EMPTY_CLOUD = "empty_cloud"  # not one measured point in the workspace
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """One frame of each view, and the robot's state at the reference stamp."""
+
+    stamp_ros_ns: int
+    frames: tuple[RgbdFrame, ...]  # in the order of the views
+    arm_at_frames: tuple[Float64[np.ndarray, " j"] | None, ...]  # joints at each frame's stamp; None: not needed
+    joints: JointSample
+    gripper_width: float
+    max_skew_ns: int
+
+
+class _Order(Enum):
+    NEW = 0
+    DUPLICATE = 1
+    LATE = 2
+    RESET = 3
+
+
+class _Stream:
+    """The order of one stream's stamps."""
+
+    def __init__(self) -> None:
+        self.newest_ros_ns: int | None = None
+        self._backwards = 0
+
+    def judge(self, stamp_ros_ns: int) -> _Order:
+        if self.newest_ros_ns is None or stamp_ros_ns > self.newest_ros_ns:
+            self.newest_ros_ns, self._backwards = stamp_ros_ns, 0
+            return _Order.NEW
+        if stamp_ros_ns == self.newest_ros_ns:
+            return _Order.DUPLICATE
+        self._backwards += 1
+        if self.newest_ros_ns - stamp_ros_ns > RESET_NS or self._backwards >= RESET_RUN:
+            return _Order.RESET
+        return _Order.LATE
+
+
+class Synchroniser:
+    """Joins the newest complete set; every frame that is not part of one is counted under its reason.
+
+    Args:
+        config: tolerances and names.
+        on_arm: views carried by the arm, whose frames need the joints at their own stamps.
+    """
+
+    def __init__(self, config: PerceptionConfig, on_arm: Collection[str] = ()) -> None:
+        self._config, self._on_arm = config, frozenset(on_arm)
+        self._reference, *self._others = config.views
+        self._max_age_ns = round(config.max_age_s * NS_PER_S)
+        self._joint_wait_ns = round(config.joint_wait_s * NS_PER_S)
+        self._joints = JointTrack(
+            round(config.max_joint_gap_s * NS_PER_S), round(config.max_extrapolation_s * NS_PER_S)
+        )
+        self._gripper = GripperTrack(round(config.gripper_max_age_s * NS_PER_S))
+        self.drops: Counter[tuple[str, Drop]] = Counter()  # (view, joints or gripper; reason) -> how many
+        self.clock_resets = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all frames and samples; the counters stay."""
+        self._streams = {name: _Stream() for name in (*self._config.views, JOINTS, GRIPPER)}
+        self._frames: dict[str, list[RgbdFrame]] = {view: [] for view in self._config.views}
+        self._joints.clear()
+        self._gripper.clear()
+
+    @property
+    def joints_ros_ns(self) -> int | None:
+        """Stamp of the newest joint state."""
+        return self._joints.newest_ros_ns
+
+    @property
+    def gripper_ros_ns(self) -> int | None:
+        """Stamp of the newest gripper state."""
+        return self._gripper.newest_ros_ns
+
+    def push_frame(self, frame: RgbdFrame) -> FrameSet | None:
+        """Take one frame; the newest set that it completes, if any."""
+        if not self._accept(frame.view, frame.stamp_ros_ns):
+            return None
+        frames = self._frames[frame.view]
+        frames.append(frame)
+        if len(frames) > CAPACITY:
+            del frames[0]
+        return self._newest_complete()
+
+    def push_joints(self, sample: JointSample) -> FrameSet | None:
+        """Take one joint state, in the order of the configured names; the newest set that it completes, if any."""
+        if not self._accept(JOINTS, sample.stamp_ros_ns):
+            return None
+        self._joints.push(sample)
+        return self._newest_complete()
+
+    def push_gripper(self, sample: GripperSample) -> FrameSet | None:
+        """Take one gripper state; the newest set that it completes, if any."""
+        if not self._accept(GRIPPER, sample.stamp_ros_ns):
+            return None
+        self._gripper.push(sample)
+        return self._newest_complete()
+
+    def _accept(self, source: str, stamp_ros_ns: int) -> bool:
+        order = self._streams[source].judge(stamp_ros_ns)
+        if order is _Order.RESET:
+            self.clock_resets += 1
+            self.clear()
+            self._streams[source].judge(stamp_ros_ns)
+        elif order is _Order.DUPLICATE:
+            self.drops[source, Drop.DUPLICATE] += 1
+        elif order is _Order.LATE:
+            self.drops[source, Drop.OUT_OF_ORDER] += 1
+        return order in (_Order.NEW, _Order.RESET)
+
+    def _newest_complete(self) -> FrameSet | None:
+        """The newest complete set. References before it are superseded; those that cannot complete are dropped."""
+        references = self._frames[self._reference]
+        waiting: list[RgbdFrame] = []
+        for index in reversed(range(len(references))):
+            outcome = self._complete(references[index])
+            if isinstance(outcome, FrameSet):
+                self.drops[self._reference, Drop.SUPERSEDED] += index
+                self._forget_before(outcome.stamp_ros_ns)
+                self._frames[self._reference] = waiting[::-1]
+                return outcome
+            if outcome is None:
+                waiting.append(references[index])
+            else:
+                self.drops[outcome] += 1
+        self._frames[self._reference] = waiting[::-1]
+        return None
+
+    def _complete(self, reference: RgbdFrame) -> FrameSet | tuple[str, Drop] | None:
+        """The set of ``reference``; None while it waits; or who is to blame that there will be none, and why."""
+        stamp = reference.stamp_ros_ns
+        waited_ns = (self._streams[self._reference].newest_ros_ns or stamp) - stamp
+        frames = [reference]
+        for view in self._others:
+            frame, final = self._partner(view, stamp)
+            if frame is None or not final:
+                if not final and waited_ns <= self._max_age_ns:
+                    return None
+                if frame is None:
+                    return view, Drop.NO_PARTNER
+            frames.append(frame)
+        return self._with_robot(tuple(frames), stamp, waited_ns)
+
+    def _partner(self, view: str, stamp_ros_ns: int) -> tuple[RgbdFrame | None, bool]:
+        """The frame of ``view`` nearest to the stamp, if near enough, and whether no nearer one can come."""
+        frames = self._frames[view]
+        if not frames:
+            return None, False
+        nearest = min(frames, key=lambda frame: abs(frame.stamp_ros_ns - stamp_ros_ns))
+        distance = abs(nearest.stamp_ros_ns - stamp_ros_ns)
+        final = frames[-1].stamp_ros_ns >= stamp_ros_ns or 2 * distance <= self._config.period_ns
+        return (nearest if distance <= self._config.max_skew_ns else None), final
+
+    def _with_robot(
+        self, frames: tuple[RgbdFrame, ...], stamp: int, waited_ns: int
+    ) -> FrameSet | tuple[str, Drop] | None:
+        stamps = [frame.stamp_ros_ns for frame in frames]
+        on_arm = [frame.view in self._on_arm for frame in frames]
+        last_needed = max([stamp, *(s for s, moving in zip(stamps, on_arm, strict=True) if moving)])
+        patient = waited_ns < self._joint_wait_ns
+        if patient and not self._joints.covers(last_needed):
+            return None
+        joints = self._joints.at(stamp)
+        at_frames = [self._joints.at(s) if moving else None for s, moving in zip(stamps, on_arm, strict=True)]
+        if joints is None or any(m and a is None for m, a in zip(on_arm, at_frames, strict=True)):
+            return JOINTS, Drop.NO_JOINTS
+        width = self._gripper.at(stamp)
+        if width is None:
+            return None if patient else (GRIPPER, Drop.NO_GRIPPER)
+        return FrameSet(
+            stamp_ros_ns=stamp,
+            frames=frames,
+            arm_at_frames=tuple(a.positions if a is not None else None for a in at_frames),
+            joints=joints,
+            gripper_width=width,
+            max_skew_ns=max(abs(s - stamp) for s in stamps),
+        )
+
+    def _forget_before(self, stamp_ros_ns: int) -> None:
+        """Drop the other views' frames that no later reference can want."""
+        oldest = stamp_ros_ns - self._config.max_skew_ns
+        for view in self._others:
+            self._frames[view] = [frame for frame in self._frames[view] if frame.stamp_ros_ns >= oldest]

@@ -1,0 +1,97 @@
+"""The recent past of the robot: joint and gripper samples that can be asked for any moment in it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+
+import numpy as np
+
+from f2o_perception.frames import GripperSample, JointSample
+
+CAPACITY = 2048  # 2 s at 1 kHz, 16 s at 125 Hz
+
+
+class _Track:
+    """Stamped samples in order of time, bounded."""
+
+    def __init__(self) -> None:
+        self._stamps: list[int] = []
+        self._samples: list = []
+
+    @property
+    def newest_ros_ns(self) -> int | None:
+        """Stamp of the newest sample."""
+        return self._stamps[-1] if self._stamps else None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._stamps.clear()
+        self._samples.clear()
+
+    def push(self, sample: JointSample | GripperSample) -> None:
+        """Append a sample that is newer than all before it; half of a full track is forgotten."""
+        if len(self._stamps) == CAPACITY:
+            del self._stamps[: CAPACITY // 2], self._samples[: CAPACITY // 2]
+        self._stamps.append(sample.stamp_ros_ns)
+        self._samples.append(sample)
+
+
+class JointTrack(_Track):
+    """Joint samples, linear in between, extrapolated a little at the end."""
+
+    def __init__(self, max_gap_ns: int, max_extrapolation_ns: int) -> None:
+        super().__init__()
+        self._max_gap_ns, self._max_extrapolation_ns = max_gap_ns, max_extrapolation_ns
+
+    def covers(self, stamp_ros_ns: int) -> bool:
+        """Whether a sample at or after ``stamp_ros_ns`` is there, so that no extrapolation is needed."""
+        return bool(self._stamps) and self._stamps[-1] >= stamp_ros_ns
+
+    def at(self, stamp_ros_ns: int) -> JointSample | None:
+        """The joints at ``stamp_ros_ns``; None before the first sample, within a gap, or too far past the end."""
+        after = bisect_left(self._stamps, stamp_ros_ns)
+        if after == len(self._stamps):
+            return self._extrapolated(stamp_ros_ns)
+        newer = self._samples[after]
+        if newer.stamp_ros_ns == stamp_ros_ns and not np.isnan(newer.velocities).any():
+            return newer
+        if after == 0 or newer.stamp_ros_ns - self._stamps[after - 1] > self._max_gap_ns:
+            return None
+        return _blend(self._samples[after - 1], newer, stamp_ros_ns)
+
+    def _extrapolated(self, stamp_ros_ns: int) -> JointSample | None:
+        if len(self._samples) < 2 or stamp_ros_ns - self._stamps[-1] > self._max_extrapolation_ns:
+            return None
+        before, last = self._samples[-2:]
+        velocities = _blend(before, last, last.stamp_ros_ns).velocities
+        positions = last.positions + velocities * ((stamp_ros_ns - last.stamp_ros_ns) * 1e-9)
+        return JointSample(stamp_ros_ns, last.names, positions, velocities)
+
+
+def _blend(older: JointSample, newer: JointSample, stamp_ros_ns: int) -> JointSample:
+    """Linear interpolation; a velocity that the robot does not say is the slope of the positions."""
+    span = newer.stamp_ros_ns - older.stamp_ros_ns
+    share = (stamp_ros_ns - older.stamp_ros_ns) / span
+    positions = older.positions + share * (newer.positions - older.positions)
+    velocities = older.velocities + share * (newer.velocities - older.velocities)
+    slope = (newer.positions - older.positions) / (span * 1e-9)
+    return JointSample(stamp_ros_ns, newer.names, positions, np.where(np.isnan(velocities), slope, velocities))
+
+
+class GripperTrack(_Track):
+    """Gripper samples, each valid until the next one.
+
+    Held rather than interpolated: at 15 Hz the next sample is up to 67 ms away, and a policy at 125 Hz has no use
+    for an observation that has waited for it.
+    """
+
+    def __init__(self, max_age_ns: int) -> None:
+        super().__init__()
+        self._max_age_ns = max_age_ns
+
+    def at(self, stamp_ros_ns: int) -> float | None:
+        """The width [m] last said before ``stamp_ros_ns``; None when that is too long ago or was never said."""
+        index = bisect_right(self._stamps, stamp_ros_ns) - 1
+        if index < 0 or stamp_ros_ns - self._stamps[index] > self._max_age_ns:
+            return None
+        return self._samples[index].width_m
