@@ -47,7 +47,11 @@ class Topics:
     def check(self) -> list[str]:
         """Camera topics must tell the cameras apart."""
         cameras = {"color": self.color, "depth": self.depth, "camera_info": self.camera_info}
-        return [f"{k}: expected a name with {{view}} in it, got {v!r}" for k, v in cameras.items() if "{view}" not in v]
+        return [
+            f"{k}: expected a name with {{view}} in it, got {v!r}"
+            for k, v in cameras.items()
+            if "{view}" not in v
+        ]
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,17 @@ class PerceptionConfig:
     voxel_backend: str = "numpy"
     camera_hz: float = 30.0  # nominal rate of the views
     max_skew_s: float | None = None  # a view may be this far from the reference; none: half a frame period
-    max_age_s: float = 0.25  # a reference waits this long for the other views; a view older than this has stopped
+    max_age_s: float = (
+        0.25  # a reference waits this long for the other views; a view older than this has stopped
+    )
     joint_wait_s: float = 0.02  # how long a reference waits for a joint state from after it
     max_extrapolation_s: float = 0.01  # how far joints may be extrapolated after that wait
     max_joint_gap_s: float = 0.1  # joint states further apart than this are not interpolated
     gripper_max_age_s: float = 1.0
     calibration: str = "cameras.yaml"  # relative to the configuration file
-    urdf: str = ""  # empty: the Panda of the example-robot-data wheel; else relative to the configuration file
+    urdf: str = (
+        ""  # empty: the Panda of the example-robot-data wheel; else relative to the configuration file
+    )
     topics: Topics = field(default_factory=Topics)
 
     @property
@@ -96,7 +104,9 @@ class PerceptionConfig:
             if not names or len(set(names)) < len(names):
                 problems.append(f"{key}: expected one or more different names, got {list(names)}")
         if self.voxel_backend not in BACKENDS:
-            problems.append(f"voxel_backend: expected one of {', '.join(BACKENDS)}, got {self.voxel_backend!r}")
+            problems.append(
+                f"voxel_backend: expected one of {', '.join(BACKENDS)}, got {self.voxel_backend!r}"
+            )
         return problems
 
     def _check_ranges(self) -> list[str]:
@@ -116,11 +126,17 @@ class PerceptionConfig:
     def _check_rules(self) -> list[str]:
         problems = []
         if self.camera_hz > 0 and self.max_skew_ns > self.max_age_s * NS_PER_S:
-            problems.append(f"max_skew_s: expected at most max_age_s ({self.max_age_s:g}), got {self.max_skew_s:g}")
+            problems.append(
+                f"max_skew_s: expected at most max_age_s ({self.max_age_s:g}), got {self.max_skew_s:g}"
+            )
         if self.joint_wait_s > self.max_age_s:
-            problems.append(f"joint_wait_s: expected at most max_age_s ({self.max_age_s:g}), got {self.joint_wait_s:g}")
+            problems.append(
+                f"joint_wait_s: expected at most max_age_s ({self.max_age_s:g}), got {self.joint_wait_s:g}"
+            )
         if self.voxel_m > 0 and (count := self._voxels()) > MAX_VOXELS:
-            problems.append(f"voxel_m: expected at most {MAX_VOXELS} voxels in the workspace, got {count:.0f}")
+            problems.append(
+                f"voxel_m: expected at most {MAX_VOXELS} voxels in the workspace, got {count:.0f}"
+            )
         return problems
 
     def _voxels(self) -> float:

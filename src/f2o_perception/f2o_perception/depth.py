@@ -103,6 +103,6 @@ class CloudBuilder:
 
 
 def exactly(points: Float32[np.ndarray, "3 m"], count: int) -> Float32[np.ndarray, "{count} 3"]:
-    """``count`` of the m points at an even stride: index ``floor(i m / count)``, so fewer than ``count`` repeat evenly."""
+    """``count`` of the m points at an even stride, index ``floor(i m / count)``: fewer than ``count`` repeat evenly."""
     chosen = np.arange(count) * points.shape[1] // count
     return np.ascontiguousarray(points[:, chosen].T)

@@ -25,5 +25,9 @@ class JointStateError(PerceptionError):
     """A joint state message that lacks a joint or whose arrays do not match its names."""
 
 
+class ObservationError(PerceptionError):
+    """An Observation message whose arrays do not have the sizes that it announces."""
+
+
 class BackendError(PerceptionError):
     """An unknown voxel backend, or one whose package is not installed."""

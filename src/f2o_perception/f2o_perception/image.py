@@ -10,7 +10,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Shaped, UInt8, UInt16
+from jaxtyping import UInt8, UInt16
 
 
 def resize_rgb(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
@@ -56,9 +56,7 @@ def _nearest(source: int, size: int) -> np.ndarray:
     return (2 * np.arange(size) + 1) * source // (2 * size)
 
 
-def _weighted(
-    image: Shaped[np.ndarray, "..."], table: _AreaTable, axis: int, dtype: type[np.unsignedinteger]
-) -> Shaped[np.ndarray, "..."]:
+def _weighted(image: np.ndarray, table: _AreaTable, axis: int, dtype: type[np.unsignedinteger]) -> np.ndarray:
     """Sum of the covered source pixels along ``axis``, each times its parts."""
     shape = (-1,) + (1,) * (image.ndim - 1 - axis)
     out: np.ndarray | None = None

@@ -52,7 +52,9 @@ class ForwardKinematics:
         """
         if not self._model.existFrame(frame):
             links = [f.name for f in self._model.frames if f.type == pinocchio.FrameType.BODY]
-            raise KinematicsError(f"{self._source}: no frame named {frame!r}, expected one of {', '.join(links)}")
+            raise KinematicsError(
+                f"{self._source}: no frame named {frame!r}, expected one of {', '.join(links)}"
+            )
         return self._model.getFrameId(frame)
 
     def pose(self, frame: str, q: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "4 4"]:

@@ -89,7 +89,9 @@ class ObservationPipeline:
             if missing:
                 return self.reject(JOINTS, f"joint state without {', '.join(missing)}")
             order = [sample.names.index(name) for name in names]
-            sample = JointSample(sample.stamp_ros_ns, names, sample.positions[order], sample.velocities[order])
+            sample = JointSample(
+                sample.stamp_ros_ns, names, sample.positions[order], sample.velocities[order]
+            )
         if not np.isfinite(sample.positions).all():
             return self.reject(JOINTS, "joint state with a position that is not finite")
         self._health[JOINTS].arrived(self._clock())
@@ -117,7 +119,9 @@ class ObservationPipeline:
         streams = {name: health.status(now, self._drops_of(name)) for name, health in self._health.items()}
         problems = [stream.problem for stream in streams.values() if stream.problem]
         if self._empty:
-            problems.append("cloud: not one measured point in the workspace; check calibration, depth and workspace")
+            problems.append(
+                "cloud: not one measured point in the workspace; check calibration, depth and workspace"
+            )
         return PipelineStatus(
             problems=tuple(problems),
             blocked=self._empty or any(health.stopped(now) for health in self._health.values()),
@@ -130,7 +134,11 @@ class ObservationPipeline:
         )
 
     def _drops_of(self, name: str) -> dict[str, int]:
-        return {reason.value: count for (source, reason), count in self._sync.drops.items() if source == name and count}
+        return {
+            reason.value: count
+            for (source, reason), count in self._sync.drops.items()
+            if source == name and count
+        }
 
     def _finish(self, frames: FrameSet | None) -> Observation | None:
         if frames is None:

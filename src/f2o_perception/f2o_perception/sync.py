@@ -44,7 +44,9 @@ class FrameSet:
 
     stamp_ros_ns: int
     frames: tuple[RgbdFrame, ...]  # in the order of the views
-    arm_at_frames: tuple[Float64[np.ndarray, " j"] | None, ...]  # joints at each frame's stamp; None: not needed
+    arm_at_frames: tuple[
+        Float64[np.ndarray, " j"] | None, ...
+    ]  # joints at each frame's stamp; None: not needed
     joints: JointSample
     gripper_width: float
     max_skew_ns: int

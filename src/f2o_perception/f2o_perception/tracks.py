@@ -75,7 +75,9 @@ def _blend(older: JointSample, newer: JointSample, stamp_ros_ns: int) -> JointSa
     positions = older.positions + share * (newer.positions - older.positions)
     velocities = older.velocities + share * (newer.velocities - older.velocities)
     slope = (newer.positions - older.positions) / (span * 1e-9)
-    return JointSample(stamp_ros_ns, newer.names, positions, np.where(np.isnan(velocities), slope, velocities))
+    return JointSample(
+        stamp_ros_ns, newer.names, positions, np.where(np.isnan(velocities), slope, velocities)
+    )
 
 
 class GripperTrack(_Track):
