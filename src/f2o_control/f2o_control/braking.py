@@ -1,0 +1,85 @@
+"""The shortest stop of each joint that its acceleration and jerk limits allow, in closed form.
+
+This is the one motion that must always be possible, so it depends on no library and on no iteration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from f2o_control.robot import Joints
+
+
+@dataclass(frozen=True)
+class JointState:
+    """Position [rad], velocity [rad/s] and acceleration [rad/s2] of every joint, shapes (joints,)."""
+
+    position: Joints
+    velocity: Joints
+    acceleration: Joints
+
+    @staticmethod
+    def at_rest(position: Joints) -> JointState:
+        """Standing still at ``position``."""
+        zero = np.zeros(len(position))
+        return JointState(np.array(position, dtype=float), zero, zero.copy())
+
+
+@dataclass(frozen=True)
+class StopPlan:
+    """Three phases of constant jerk (+j, 0, -j, times ``direction``) that bring every joint to rest from ``start``.
+
+    With d = ``direction`` and all quantities multiplied by it, the velocity has to rise to 0: the acceleration climbs
+    from a to the peak p (p^2 = -j v + a^2 / 2, at most the limit), stays, and falls back to 0.
+    """
+
+    start: JointState
+    direction: Joints  # +1 or -1, the sign of the braking acceleration
+    jerk: Joints  # rad/s3, magnitude
+    phases: Float64[np.ndarray, "3 joints"]  # s
+
+    @property
+    def duration(self) -> float:
+        """Seconds until the last joint is at rest."""
+        return float(self.phases.sum(axis=0).max())
+
+    def at(self, time_s: float) -> JointState:
+        """The state ``time_s`` seconds after the start; at rest from ``duration`` on."""
+        q, v, a = self.start.position, self.start.velocity, self.start.acceleration
+        left = np.full(len(q), max(time_s, 0.0))
+        for sign, length in zip((1.0, 0.0, -1.0), self.phases, strict=True):
+            t, j = np.minimum(left, length), sign * self.direction * self.jerk
+            q = q + t * (v + t * (a / 2 + t * j / 6))
+            v, a = v + t * (a + t * j / 2), a + t * j
+            left = left - t
+        done = left > 0  # exactly, where the arithmetic leaves 1e-17
+        return JointState(q, np.where(done, 0.0, v), np.where(done, 0.0, a))
+
+    def reach(self) -> tuple[Joints, Joints]:
+        """The lowest and highest position of every joint on the way."""
+        start, end = self.start.position, self.at(np.inf).position
+        turn = self._turning_point()
+        return np.minimum(np.minimum(start, end), turn), np.maximum(np.maximum(start, end), turn)
+
+    def _turning_point(self) -> Joints:
+        """Where a joint that still moves the other way turns round; its start where none does."""
+        v, a = self.direction * self.start.velocity, self.direction * self.start.acceleration
+        turns = (v > 0) & (a < 0)
+        t = np.where(turns, (-a - np.sqrt(np.maximum(a * a - 2 * self.jerk * v, 0.0))) / self.jerk, 0.0)
+        return self.start.position + self.direction * t * (v + t * (a / 2 + t * self.jerk / 6))
+
+
+def plan_stop(start: JointState, acceleration: Joints, jerk: Joints) -> StopPlan:
+    """The time-optimal stop from ``start`` with |acceleration| and |jerk| bounded, each joint for itself."""
+    v, a = start.velocity, start.acceleration
+    at_zero_acceleration = v + a * np.abs(a) / (2 * jerk)
+    direction = np.where(at_zero_acceleration > 0, -1.0, 1.0)
+    v, a = direction * v, direction * a
+    free_peak = np.sqrt(np.maximum(a * a / 2 - jerk * v, 0.0))
+    peak = np.maximum(np.minimum(free_peak, acceleration), a)
+    hold = (-v - (2 * peak * peak - a * a) / (2 * jerk)) / acceleration
+    phases = np.stack([(peak - a) / jerk, np.where(free_peak > acceleration, hold, 0.0), peak / jerk])
+    return StopPlan(start, direction, jerk, np.maximum(phases, 0.0))

@@ -1,0 +1,123 @@
+"""The bridge as a ROS node: parameters, inputs, core, outputs, diagnostics."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray, String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from f2o_control import convert
+from f2o_control.adapters import make_adapter
+from f2o_control.bridge import Answer, Bridge, Sent
+from f2o_control.config import BridgeConfig
+from f2o_control.loop import Loop
+from f2o_control.report import diagnose
+from f2o_control.robot import load_robot
+
+
+class BridgeNode(ConfiguredNode):
+    """Joint targets in, limited joint commands out, at ``rate_hz`` on a thread of their own."""
+
+    def __init__(self) -> None:
+        # Parameters
+        super().__init__("bridge_node", BridgeConfig)
+        config, self._topics = self.config, self.config.topics
+        self._robot = load_robot(Path(self.config_path).with_name(f"robot_{config.robot}.yaml"))
+        # Inputs
+        self._joints = convert.JointReader(self._robot.joint_names)
+        sensor, command = self.best_effort(1), self.reliable(1)
+        self.create_subscription(JointState, self._topics.target, self._on_target, command)
+        self.create_subscription(JointState, self._topics.joint_states, self._on_joint_states, sensor)
+        self.create_subscription(JointState, self._topics.gripper_states, self._on_gripper_states, sensor)
+        self.create_service(Trigger, self._topics.arm, self._answers(self._arm))
+        self.create_service(Trigger, self._topics.disarm, self._answers(self._disarm))
+        # Core
+        self._bridge = Bridge(self._robot, config)
+        self._adapter = make_adapter(config.adapter, self._robot.joint_names, config.stop_points)
+        self._loop = Loop(
+            self._bridge, config.rate_hz, config.fifo_priority, self.now_ns, self._publish, self._say_mode
+        )
+        # Outputs
+        self._commands = self.create_publisher(JointState, self._topics.command, command)
+        self._trajectories = self.create_publisher(JointTrajectory, self._topics.trajectory, command)
+        self._widths = self.create_publisher(Float64MultiArray, self._topics.gripper_command, command)
+        self._modes = self.create_publisher(String, self._topics.mode, self.latched())
+        # Diagnostics
+        self.add_diagnostics("bridge", self._diagnose)
+        self._logged = ""
+        self.create_timer(0.1, self._log_mode)
+        self._loop.start()
+
+    def close(self) -> None:
+        """Bring the arm to rest and end the loop."""
+        self._loop.stop()
+        self._adapter.close()
+
+    def _on_target(self, msg: JointState) -> None:
+        self._bridge.offer_target(convert.raw_target(msg), self.now_ns(), time.monotonic_ns())
+
+    def _on_joint_states(self, msg: JointState) -> None:
+        positions = self._joints.positions(msg)
+        if positions is not None:
+            self._bridge.offer_joints(positions, time.monotonic_ns())
+
+    def _on_gripper_states(self, msg: JointState) -> None:
+        self._bridge.offer_gripper(sum(msg.position))  # each finger says half the width
+
+    def _arm(self) -> Answer:
+        return self._bridge.arm(self.count_publishers(self._topics.target), time.monotonic_ns())
+
+    def _disarm(self) -> Answer:
+        return self._bridge.disarm()
+
+    def _answers(
+        self, ask: Callable[[], Answer]
+    ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
+        """A service callback that answers with ``ask()``."""
+
+        def callback(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            answer = ask()
+            self.get_logger().info(answer.text)
+            response.success, response.message = answer.accepted, answer.text
+            return response
+
+        return callback
+
+    def _publish(self, sent: Sent) -> None:
+        """Send one tick's command, then say what was sent."""
+        if (plan := self._adapter.send(sent.command)) is not None:
+            self._trajectories.publish(convert.trajectory_message(plan))
+        msg = convert.command_message(sent, self._robot.joint_names)
+        msg.header.stamp = self.get_clock().now().to_msg()
+        self._commands.publish(msg)
+        if sent.gripper_goal is not None:
+            self._widths.publish(convert.width_message(sent.gripper_goal))
+
+    def _say_mode(self, mode: str) -> None:
+        self._modes.publish(String(data=mode))
+
+    def _log_mode(self) -> None:
+        """Log a change of mode; not from the loop, which must not wait for a terminal."""
+        mode, reason = self._bridge.mode.value, self._bridge.machine.reason
+        if mode != self._logged:
+            self._logged = mode
+            self.get_logger().info(f"{mode}: {reason}")
+
+    def _diagnose(self) -> Diagnosis:
+        return diagnose(self._bridge, self._loop, time.monotonic_ns())
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run(BridgeNode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What config/bridge.yaml says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from f2o_control.adapters import ADAPTERS
+from f2o_control.state import FOLLOWING
+
+
+def _positive(config: object) -> list[str]:
+    """Messages about the numbers of ``config`` that are not above 0."""
+    values = ((f.name, getattr(config, f.name)) for f in fields(config))  # type: ignore[arg-type]
+    return [f"{key}: expected a number above 0, got {v}" for key, v in values if not v > 0]
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Names of topics and services."""
+
+    target: str = "/f2o/joint_target"
+    command: str = "/f2o/joint_command"
+    mode: str = "/f2o/mode"
+    arm: str = "/f2o/arm"
+    disarm: str = "/f2o/disarm"
+    joint_states: str = "/franka/joint_states"
+    gripper_states: str = "/franka_gripper/joint_states"
+    gripper_command: str = "/gripper_position_controller/commands"
+    trajectory: str = "/joint_trajectory_controller/joint_trajectory"
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long the bridge waits before it stops trusting silence [s], monotonic clock."""
+
+    target_s: float = 0.1  # between two targets; then hold
+    first_target_s: float = 1.0  # from arming to the first target; then hold
+    joint_states_s: float = 0.2  # between two joint states; then fault
+    resume_s: float = 1.0  # from hold to the next target that is followed without arming again
+    settle_s: float = 0.2  # after arming, for the controller to take over where the arm stands
+
+    check = _positive
+
+
+@dataclass(frozen=True)
+class TargetRules:
+    """Which targets are let through, by their due time (ROS clock) [s]."""
+
+    stale_s: float = 0.1
+    ahead_s: float = 0.5
+    reach_s: float = 0.05  # how far beyond its due time a target is carried along its velocity
+
+    check = _positive
+
+
+@dataclass(frozen=True)
+class GripperRules:
+    """When a wished width becomes a goal."""
+
+    hysteresis_m: float = 0.002
+    min_interval_s: float = 0.1
+
+    check = _positive
+
+
+@dataclass(frozen=True)
+class BridgeConfig:
+    """The bridge's configuration; every default stands here and nowhere else."""
+
+    robot: str = "panda"  # config/robot_<name>.yaml
+    source: str = "policy"  # the mode that arming enters: policy or teleop
+    adapter: str = "jtc"
+    rate_hz: float = 125.0
+    fifo_priority: int = 60  # SCHED_FIFO of the loop's thread where the system grants it; 0: do not ask
+    stop_points: int = 4  # in each JointTrajectory, after its first point
+    topics: Topics = field(default_factory=Topics)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    targets: TargetRules = field(default_factory=TargetRules)
+    gripper: GripperRules = field(default_factory=GripperRules)
+
+    def check(self) -> list[str]:
+        """Messages about values that do not fit."""
+        problems = []
+        modes = [mode.value for mode in FOLLOWING]
+        if self.source not in modes:
+            problems.append(f"source: expected {' or '.join(modes)}, got {self.source!r}")
+        if self.adapter not in ADAPTERS:
+            problems.append(f"adapter: expected {' or '.join(sorted(ADAPTERS))}, got {self.adapter!r}")
+        if not 50.0 <= self.rate_hz <= 1000.0:
+            problems.append(f"rate_hz: expected 50 to 1000, got {self.rate_hz}")
+        if not 0 <= self.fifo_priority <= 99:
+            problems.append(f"fifo_priority: expected 0 to 99, got {self.fifo_priority}")
+        if not 1 <= self.stop_points <= 20:
+            problems.append(f"stop_points: expected 1 to 20, got {self.stop_points}")
+        return problems

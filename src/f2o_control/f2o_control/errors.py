@@ -1,0 +1,19 @@
+"""What a user of f2o_control can do wrong."""
+
+from f2o_nodekit.errors import F2oError
+
+
+class ControlError(F2oError):
+    """Base of this package's errors."""
+
+
+class UnknownAdapterError(ControlError):
+    """An adapter name that is not in the table."""
+
+
+class GraphError(ControlError):
+    """A node graph or one of its arguments that does not exist or does not fit."""
+
+
+class ExecutableError(ControlError):
+    """A process that cannot be started."""

@@ -1,0 +1,98 @@
+"""The thread that keeps the bridge's time."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+import time
+from collections.abc import Callable
+
+from f2o_nodekit.pace import Pace, Tick, request_fifo
+from f2o_nodekit.stats import Samples
+
+from f2o_control.bridge import Bridge, Sent
+
+REST_WITHIN_S = 1.0  # longest wait for the arm to come to rest when the loop ends; it needs 0.35 s
+
+
+class Loop:
+    """Calls ``bridge.tick`` at a fixed rate and hands on what it says.
+
+    Args:
+        bridge: the core.
+        rate_hz: ticks a second.
+        fifo_priority: SCHED_FIFO priority to ask for, 0 for none.
+        ros_clock: ROS time in ns.
+        publish: sends one tick's result.
+        say_mode: is told each new mode.
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        rate_hz: float,
+        fifo_priority: int,
+        ros_clock: Callable[[], int],
+        publish: Callable[[Sent], None],
+        say_mode: Callable[[str], None],
+    ) -> None:
+        self._bridge, self._pace, self._fifo_priority = bridge, Pace(1.0 / rate_hz), fifo_priority
+        self._ros_clock, self._publish, self._say_mode = ros_clock, publish, say_mode
+        self._mode_said = ""
+        self._before_ns: int | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="bridge loop", daemon=True)
+        self.period_ms, self.work_ms = Samples(2000), Samples(2000)
+        self.missed = self.failures = 0
+        self.real_time = False
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Disarm, wait until the arm is at rest, end the thread."""
+        self._bridge.disarm()
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(REST_WITHIN_S)
+
+    def _run(self) -> None:
+        self.real_time = self._fifo_priority > 0 and request_fifo(self._fifo_priority)
+        gc.collect()
+        gc.freeze()  # what start-up left behind need not be walked again at every collection
+        last = False
+        while not last:
+            last = self._stopping.is_set() and self._bridge.at_rest  # one more turn: it says "disarmed"
+            tick = self._pace.wait()
+            self._count(tick)
+            self.turn(tick)
+            self.work_ms.add((time.monotonic_ns() - tick.ideal_mono_ns - tick.late_ns) / 1e6)
+
+    def turn(self, tick: Tick) -> None:
+        """One turn. Nothing may cross it: whatever fails ends in a fault and a braking arm, within this turn."""
+        now_mono_ns = tick.ideal_mono_ns + tick.late_ns
+        try:
+            ros_offset_ns = self._ros_clock() - time.monotonic_ns()
+            # The command is for the end of the ideal period: waking late is no reason for the arm to jump.
+            due_ros_ns = tick.ideal_mono_ns + self._pace.period_ns + ros_offset_ns
+            self._hand_on(self._bridge.tick(due_ros_ns, now_mono_ns))
+        except Exception as error:
+            self.failures += 1
+            with contextlib.suppress(Exception):
+                self._hand_on(self._bridge.fail(f"{type(error).__name__}: {error}"))
+
+    def _hand_on(self, sent: Sent | None) -> None:
+        if sent is not None:
+            self._publish(sent)
+        if self._bridge.mode.value != self._mode_said:
+            self._mode_said = self._bridge.mode.value
+            self._say_mode(self._mode_said)
+
+    def _count(self, tick: Tick) -> None:
+        now_ns = tick.ideal_mono_ns + tick.late_ns
+        if self._before_ns is not None:
+            self.period_ms.add((now_ns - self._before_ns) / 1e6)
+        self._before_ns = now_ns
+        self.missed += tick.skipped

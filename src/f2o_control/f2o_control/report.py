@@ -1,0 +1,39 @@
+"""What the bridge says about itself on /diagnostics."""
+
+from __future__ import annotations
+
+from f2o_control.bridge import Bridge
+from f2o_control.limiter import Verdict
+from f2o_control.loop import Loop
+from f2o_control.state import Mode
+from f2o_control.target import Refusal
+
+LEVELS = {Mode.HOLD: 1, Mode.FAULT: 2}  # diagnostic_msgs: 0 OK, 1 WARN, 2 ERROR
+COUNTED = (
+    Verdict.POSITION,
+    Verdict.LEAD,
+    Verdict.VELOCITY,
+    Verdict.GUARDED,
+    Verdict.NOT_FINITE,
+    Verdict.NO_PLAN,
+)
+
+
+def diagnose(bridge: Bridge, loop: Loop, mono_ns: int) -> tuple[int, str, dict[str, float | int | str]]:
+    """Level, one sentence, and the numbers: period, work, ages, refusals, limited and missed ticks."""
+    mode, reason = bridge.mode, bridge.machine.reason
+    values: dict[str, float | int | str] = {"mode": mode.value, "reason": reason}
+    for name, samples in (("period_ms", loop.period_ms), ("work_ms", loop.work_ms)):
+        values |= {f"{name}.{key}": number for key, number in samples.summary().items() if key != "count"}
+    values |= {
+        "ticks": loop.period_ms.count,
+        "missed_ticks": loop.missed,
+        "failures": loop.failures,
+        "real_time_priority": str(loop.real_time).lower(),
+        "target_age_ms": bridge.target_age_s(mono_ns) * 1e3,
+        "joint_states_age_ms": bridge.joints_age_s(mono_ns) * 1e3,
+    }
+    values |= {f"refused.{reason.value}": bridge.check.refused[reason] for reason in Refusal}
+    values |= {f"limited.{str(v.name).lower()}": bridge.verdicts[v] for v in COUNTED}
+    values["last_refusal"] = bridge.check.last_text
+    return LEVELS.get(mode, 0), f"{mode.value}: {reason}", values

@@ -1,0 +1,130 @@
+"""Is this message a target? Every reason for saying no, and the count of each."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from f2o_control.robot import Joints
+from f2o_control.state import SOURCES
+
+GRIPPER = "gripper_width"  # name of the last entry of a target [m]
+NS_PER_S = 1e9
+
+
+class Refusal(enum.Enum):
+    """Why a message is not a target; the value is its name in the diagnostics."""
+
+    NAMES_MISSING = "names_missing"
+    NAMES_UNKNOWN = "names_unknown"
+    NAMES_REPEATED = "names_repeated"
+    LENGTH = "length"
+    NOT_FINITE = "not_finite"
+    SOURCE = "source"
+    STALE = "stale"
+    AHEAD = "ahead"
+    REVERSED = "reversed"
+
+
+@dataclass(frozen=True)
+class RawTarget:
+    """A target as it came in; nothing about it is known to be true."""
+
+    names: tuple[str, ...]
+    positions: Sequence[float]  # rad, and m for the gripper
+    velocities: Sequence[float]  # as positions, a second; may be empty
+    due_ros_ns: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target that passed: where the joints shall be at ``due_ros_ns``."""
+
+    positions: Joints  # rad, in the robot's order
+    velocities: Joints | None  # rad/s; None where the sender gave none
+    gripper_width: float  # m
+    due_ros_ns: int
+    received_mono_ns: int
+    source: str
+
+
+class TargetCheck:
+    """Lets a target through when its names, numbers, time and source are right.
+
+    Args:
+        joint_names: the robot's joints; a target names these and ``gripper_width``, in any order.
+        mode: the mode that this bridge arms into; only its sources are let through.
+        stale_s: how long after its due time a target is still one.
+        ahead_s: how far before its due time it is one.
+    """
+
+    def __init__(self, joint_names: tuple[str, ...], mode: str, stale_s: float, ahead_s: float) -> None:
+        self._names = (*joint_names, GRIPPER)
+        self._sources = tuple(source for source, its_mode in SOURCES.items() if its_mode.value == mode)
+        self._stale_s, self._ahead_s = stale_s, ahead_s
+        self._order: tuple[tuple[str, ...], list[int]] = ((), [])
+        self._last_due_ns = 0
+        self.refused: Counter[Refusal] = Counter()
+        self.last_text = ""
+
+    def restart(self) -> None:
+        """Forget the last due time: what arming does, so that a clock set back is not for ever."""
+        self._last_due_ns = 0
+
+    def admit(self, raw: RawTarget, now_ros_ns: int, now_mono_ns: int) -> Target | None:
+        """The target in the robot's order, or None with the refusal counted and explained in ``last_text``."""
+        refusal = self._names_wrong(raw) or self._numbers_wrong(raw) or self._not_due(raw, now_ros_ns)
+        if refusal is not None:
+            self.refused[refusal[0]] += 1
+            self.last_text = f"target refused: {refusal[1]}"
+            return None
+        self._last_due_ns = raw.due_ros_ns
+        order = self._order[1]
+        positions = np.array(raw.positions, dtype=float)[order]
+        velocities = np.array(raw.velocities, dtype=float)[order][:-1] if len(raw.velocities) else None
+        return Target(
+            positions[:-1], velocities, float(positions[-1]), raw.due_ros_ns, now_mono_ns, raw.source
+        )
+
+    def _names_wrong(self, raw: RawTarget) -> tuple[Refusal, str] | None:
+        if raw.names == self._order[0]:
+            return None
+        legal = ", ".join(self._names)
+        if repeated := sorted(name for name, count in Counter(raw.names).items() if count > 1):
+            return Refusal.NAMES_REPEATED, f"{', '.join(repeated)} named more than once, expected {legal}"
+        if unknown := [name for name in raw.names if name not in self._names]:
+            return Refusal.NAMES_UNKNOWN, f"unknown name {', '.join(unknown)}, expected {legal}"
+        if missing := [name for name in self._names if name not in raw.names]:
+            return Refusal.NAMES_MISSING, f"{', '.join(missing)} missing, expected {legal}"
+        self._order = (raw.names, [raw.names.index(name) for name in self._names])
+        return None
+
+    def _numbers_wrong(self, raw: RawTarget) -> tuple[Refusal, str] | None:
+        count = len(raw.names)
+        if len(raw.positions) != count or len(raw.velocities) not in (0, count):
+            got = f"{len(raw.positions)} positions and {len(raw.velocities)} velocities"
+            return Refusal.LENGTH, f"{got}, expected {count} and {count} or none"
+        for what, values in (("position", raw.positions), ("velocity", raw.velocities)):
+            bad = ~np.isfinite(np.asarray(values, dtype=float))
+            if bad.any():
+                return Refusal.NOT_FINITE, f"{what} of {raw.names[int(bad.argmax())]} is not finite"
+        return None
+
+    def _not_due(self, raw: RawTarget, now_ros_ns: int) -> tuple[Refusal, str] | None:
+        if raw.source not in self._sources:
+            legal = " or ".join(self._sources)
+            return Refusal.SOURCE, f"frame_id (source) is '{raw.source}', expected {legal}"
+        age_s = (now_ros_ns - raw.due_ros_ns) / NS_PER_S
+        if age_s > self._stale_s:
+            return Refusal.STALE, f"due {age_s:.3f} s ago, expected at most {self._stale_s:g} s"
+        if -age_s > self._ahead_s:
+            return Refusal.AHEAD, f"due in {-age_s:.3f} s, expected at most {self._ahead_s:g} s"
+        if raw.due_ros_ns <= self._last_due_ns:
+            back_s = (self._last_due_ns - raw.due_ros_ns) / NS_PER_S
+            return Refusal.REVERSED, f"due {back_s:.3f} s before the last one, expected later"
+        return None
