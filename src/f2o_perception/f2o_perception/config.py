@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from f2o_nodekit.config import load_config
 from f2o_perception.voxel import BACKENDS
 
 NS_PER_S = 1_000_000_000
+VIEW_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)  # part of a ROS name
+TOPIC_NAME = re.compile(r"[/~]?[\w/{}]+", re.ASCII)
 MAX_VOXELS = 50_000_000  # a 200 MB index; more is a mistake in the box or the voxel
 PANDA_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
 PANDA_FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
@@ -45,12 +48,13 @@ class Topics:
     cloud: str = "/f2o/observation/cloud"
 
     def check(self) -> list[str]:
-        """Camera topics must tell the cameras apart."""
-        cameras = {"color": self.color, "depth": self.depth, "camera_info": self.camera_info}
+        """Names must be legal, and camera topics tell the cameras apart."""
+        names = dataclasses.asdict(self)
+        wrong = {k: v for k, v in names.items() if not TOPIC_NAME.fullmatch(v)}
+        alike = {k: names[k] for k in ("color", "depth", "camera_info") if "{view}" not in names[k]}
         return [
-            f"{k}: expected a name with {{view}} in it, got {v!r}"
-            for k, v in cameras.items()
-            if "{view}" not in v
+            *(f"{k}: expected a topic name, got {v!r}" for k, v in wrong.items()),
+            *(f"{k}: expected a name with {{view}} in it, got {v!r}" for k, v in alike.items()),
         ]
 
 
@@ -103,6 +107,9 @@ class PerceptionConfig:
             names = getattr(self, key)
             if not names or len(set(names)) < len(names):
                 problems.append(f"{key}: expected one or more different names, got {list(names)}")
+        for view in self.views:
+            if not VIEW_NAME.fullmatch(view):
+                problems.append(f"views: expected letters, digits and underscores, got {view!r}")
         if self.voxel_backend not in BACKENDS:
             problems.append(
                 f"voxel_backend: expected one of {', '.join(BACKENDS)}, got {self.voxel_backend!r}"
@@ -127,7 +134,7 @@ class PerceptionConfig:
         problems = []
         if self.camera_hz > 0 and self.max_skew_ns > self.max_age_s * NS_PER_S:
             problems.append(
-                f"max_skew_s: expected at most max_age_s ({self.max_age_s:g}), got {self.max_skew_s:g}"
+                f"max_skew_s: expected at most max_age_s ({self.max_age_s:g}), got {self.max_skew_ns / NS_PER_S:g}"
             )
         if self.joint_wait_s > self.max_age_s:
             problems.append(

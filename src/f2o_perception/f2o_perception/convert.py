@@ -164,6 +164,7 @@ def _indices(msg: Any, names: Sequence[str]) -> list[int]:
 def observation_to_msg(observation: Observation, frame_id: str) -> Any:
     """An f2o_msgs/Observation; ``frame_id`` is the frame of the points (the base frame)."""
     from builtin_interfaces.msg import Duration, Time  # late, here and below: bags are read where ROS is not
+
     from f2o_msgs.msg import Observation as ObservationMsg
 
     msg = ObservationMsg()

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from f2o_nodekit.stats import RateMeter
 
+OK, WARN, ERROR = 0, 1, 2  # as in diagnostic_msgs
+Value = float | int | str
 ERROR_SHOWN_NS = 5_000_000_000  # how long a malformed message stays in the status
 
 
 @dataclass(frozen=True)
-class ViewStatus:
-    """One camera (or the joints, or the gripper) as the status shows it."""
+class StreamStatus:
+    """One camera, the joints, or the gripper as the status shows it."""
 
     problem: str  # empty: none
     hz: float  # arrivals
@@ -22,6 +24,12 @@ class ViewStatus:
     resolution_changes: int
     drops: Mapping[str, int]  # by reason
 
+    def values(self) -> dict[str, Value]:
+        """The status as keys and values for a diagnosis of this stream."""
+        names = ("hz", "age_s", "lag_ms", "resolution", "resolution_changes")
+        drops = {f"drops_{reason}": count for reason, count in self.drops.items()}
+        return {name: getattr(self, name) for name in names} | drops
+
 
 @dataclass(frozen=True)
 class PipelineStatus:
@@ -29,12 +37,28 @@ class PipelineStatus:
 
     problems: tuple[str, ...]  # empty: all is well; each names its camera or stream
     blocked: bool  # a stream is missing, so that no observation can be made
-    streams: Mapping[str, ViewStatus]  # the views, then joints and gripper
+    streams: Mapping[str, StreamStatus]  # the views, then joints and gripper
     observations: int
     observation_hz: float
     clock_resets: int
     skew_ms: Mapping[str, float]  # p50, p99, max, count
     build_ms: Mapping[str, float]
+
+    @property
+    def level(self) -> int:
+        """``ERROR`` while no observation can be made, ``WARN`` with a problem, else ``OK``."""
+        return ERROR if self.blocked else WARN if self.problems else OK
+
+    def values(self) -> dict[str, Value]:
+        """The status as flat keys and values for a diagnosis."""
+        names = ("observation_hz", "observations", "clock_resets")
+        values: dict[str, Value] = {name: getattr(self, name) for name in names}
+        for name in ("skew_ms", "build_ms"):
+            values |= {f"{name}_{key}": getattr(self, name)[key] for key in ("p50", "p99", "max")}
+        for name, stream in self.streams.items():
+            values[f"{name}_hz"] = stream.hz
+            values |= {f"drops_{name}_{reason}": count for reason, count in stream.drops.items()}
+        return values
 
 
 class StreamHealth:
@@ -65,10 +89,10 @@ class StreamHealth:
         """Whether nothing has come for too long, or ever."""
         return self._last_mono_ns is None or now_mono_ns - self._last_mono_ns > self._stopped_after_ns
 
-    def status(self, now_mono_ns: int, drops: Mapping[str, int]) -> ViewStatus:
+    def status(self, now_mono_ns: int, drops: Mapping[str, int]) -> StreamStatus:
         """The stream's state at ``now_mono_ns``."""
         age = float("inf") if self._last_mono_ns is None else (now_mono_ns - self._last_mono_ns) * 1e-9
-        return ViewStatus(
+        return StreamStatus(
             problem=self._problem(now_mono_ns, age),
             hz=self._rate.hz(now_mono_ns),
             age_s=age,

@@ -6,11 +6,11 @@ import sys
 from functools import partial
 from typing import Any
 
-from f2o_msgs.msg import Observation as ObservationMsg
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_nodekit.stats import Samples
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 
+from f2o_msgs.msg import Observation as ObservationMsg
 from f2o_perception.config import PerceptionConfig, with_absolute_paths
 from f2o_perception.convert import (
     cloud_to_msg,
@@ -25,7 +25,9 @@ from f2o_perception.pairing import CameraInput, ExactPairing, Port
 from f2o_perception.pipeline import ObservationPipeline
 from f2o_perception.sync import GRIPPER, JOINTS
 
-OK, WARN, ERROR = 0, 1, 2
+JOINTS_DEPTH = (
+    50  # none may be lost while an observation is built: a replay interpolates between the same two
+)
 
 
 class PerceptionNode(ConfiguredNode):
@@ -40,8 +42,8 @@ class PerceptionNode(ConfiguredNode):
         self._observations = self.create_publisher(ObservationMsg, topics.observation, self.reliable())
         self._clouds = self.create_publisher(PointCloud2, topics.cloud, self.reliable())
         self._cameras = {view: self._camera(view) for view in self.config.views}
-        self._subscribe(JointState, topics.joint_states, self._on_joints)
-        self._subscribe(JointState, topics.gripper_joint_states, self._on_gripper)
+        self._subscribe(JointState, topics.joint_states, self._on_joints, JOINTS_DEPTH)
+        self._subscribe(JointState, topics.gripper_joint_states, self._on_gripper, JOINTS_DEPTH)
         self.add_diagnostics("observation", self._diagnose)
         for view in self.config.views:
             self.add_diagnostics(f"camera {view}", partial(self._diagnose_camera, view))
@@ -50,11 +52,12 @@ class PerceptionNode(ConfiguredNode):
         camera = CameraInput(partial(self._on_images, view), *pairing_classes())
         topics = self.config.topics
         for stream, kind in (("color", Image), ("depth", Image), ("camera_info", CameraInfo)):
-            self._subscribe(kind, getattr(topics, stream).format(view=view), partial(camera.push, stream))
+            name = getattr(topics, stream).replace("{view}", view)
+            self._subscribe(kind, name, partial(camera.push, stream), depth=2)
         return camera
 
-    def _subscribe(self, kind: type, topic: str, callback: Any) -> None:
-        self.create_subscription(kind, topic, callback, self.best_effort(2))
+    def _subscribe(self, kind: type, topic: str, callback: Any, depth: int) -> None:
+        self.create_subscription(kind, topic, callback, self.best_effort(depth))
 
     def _on_images(self, view: str, color: Image, depth: Image, camera_info: CameraInfo) -> None:
         try:
@@ -87,31 +90,13 @@ class PerceptionNode(ConfiguredNode):
 
     def _diagnose(self) -> Diagnosis:
         status = self._pipeline.status()
-        values: dict[str, float | int | str] = {
-            "observation_hz": status.observation_hz,
-            "observations": status.observations,
-            "clock_resets": status.clock_resets,
-        }
-        summaries = {"skew_ms": status.skew_ms, "build_ms": status.build_ms, "age_ms": self._age_ms.summary()}
-        for name, summary in summaries.items():
-            values.update({f"{name}_{key}": summary[key] for key in ("p50", "p99", "max")})
-        for name, stream in status.streams.items():
-            values[f"{name}_hz"] = stream.hz
-            values.update({f"drops_{name}_{reason}": count for reason, count in stream.drops.items()})
-        level = ERROR if status.blocked else WARN if status.problems else OK
-        return level, "; ".join(status.problems) or "ok", values
+        age = {f"age_ms_{key}": value for key, value in self._age_ms.summary().items() if key != "count"}
+        return status.level, "; ".join(status.problems) or "ok", status.values() | age
 
     def _diagnose_camera(self, view: str) -> Diagnosis:
         stream = self._pipeline.status().streams[view]
-        values = {
-            "hz": stream.hz,
-            "age_s": stream.age_s,
-            "lag_ms": stream.lag_ms,
-            "resolution": stream.resolution,
-        }
-        values["resolution_changes"] = stream.resolution_changes
-        values.update({f"received_{name}": n for name, n in self._cameras[view].received.items()})
-        return (WARN if stream.problem else OK), stream.problem or "ok", values | dict(stream.drops)
+        received = {f"received_{name}": count for name, count in self._cameras[view].received.items()}
+        return int(bool(stream.problem)), stream.problem or "ok", stream.values() | received
 
 
 def pairing_classes() -> tuple[Any, Any]:

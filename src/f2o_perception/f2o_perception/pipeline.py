@@ -77,8 +77,7 @@ class ObservationPipeline:
             colour, depth = frame.rgb.shape[:2], frame.depth_mm.shape
             return self.reject(frame.view, f"sizes differ: colour {_size(colour)}, depth {_size(depth)}, "
                                f"camera_info {lens.width}x{lens.height}")  # fmt: skip
-        lag_ns = (self._sync.joints_ros_ns or frame.stamp_ros_ns) - frame.stamp_ros_ns
-        self._health[frame.view].arrived(self._clock(), lag_ns, (lens.width, lens.height))
+        self._health[frame.view].arrived(self._clock(), self._lag_ns(frame), (lens.width, lens.height))
         return self._finish(self._sync.push_frame(frame))
 
     def push_joints(self, sample: JointSample) -> Observation | None:
@@ -132,6 +131,13 @@ class ObservationPipeline:
             skew_ms=self._skew_ms.summary(),
             build_ms=self._build_ms.summary(),
         )
+
+    def _lag_ns(self, frame: RgbdFrame) -> int:
+        """How far the frame's stamp is behind the newest joint state's; 0 while there is none to compare with."""
+        newest = self._sync.joints_ros_ns
+        if newest is None or self._health[JOINTS].stopped(self._clock()):
+            return 0
+        return newest - frame.stamp_ros_ns
 
     def _drops_of(self, name: str) -> dict[str, int]:
         return {

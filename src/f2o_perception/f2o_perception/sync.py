@@ -19,7 +19,6 @@ from f2o_perception.config import NS_PER_S, PerceptionConfig
 from f2o_perception.frames import GripperSample, JointSample, RgbdFrame
 from f2o_perception.tracks import GripperTrack, JointTrack
 
-CAPACITY = 12  # frames of a view: 0.4 s at 30 Hz, more than a reference ever waits
 RESET_NS = NS_PER_S // 2  # a stamp that falls back by more is a new clock (simulation reset, bag loop)
 RESET_RUN = 3  # so are as many stamps in a row that fall back by less
 JOINTS, GRIPPER = "joints", "gripper"  # sources beside the views
@@ -90,6 +89,7 @@ class Synchroniser:
         self._config, self._on_arm = config, frozenset(on_arm)
         self._reference, *self._others = config.views
         self._max_age_ns = round(config.max_age_s * NS_PER_S)
+        self._capacity = self._max_age_ns // config.period_ns + 4  # frames of a view: more than ever wait
         self._joint_wait_ns = round(config.joint_wait_s * NS_PER_S)
         self._joints = JointTrack(
             round(config.max_joint_gap_s * NS_PER_S), round(config.max_extrapolation_s * NS_PER_S)
@@ -122,7 +122,7 @@ class Synchroniser:
             return None
         frames = self._frames[frame.view]
         frames.append(frame)
-        if len(frames) > CAPACITY:
+        if len(frames) > self._capacity:
             del frames[0]
         return self._newest_complete()
 
