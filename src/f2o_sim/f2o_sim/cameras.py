@@ -1,0 +1,154 @@
+"""RGB-D cameras: where they are, what their lenses are, and one-pass rendering of colour and depth.
+
+One pass, no shadows, no multisampling: 5 ms for three views of 240x180 on one CPU core, where the documented way
+(two passes, shadows on) takes 900 ms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from f2o_perception.frames import Intrinsics
+from jaxtyping import Float64, UInt8, UInt16
+
+from f2o_sim.errors import UnknownCameraError
+from f2o_sim.gl import open_context
+
+DEPTH_MIN_M, DEPTH_MAX_M = 0.07, 4.0  # a D405's near limit; beyond either end the depth is 0 = invalid
+MAX_GEOMS = 500
+# ROS optical axes (x right, y down, z forward) in MuJoCo camera axes (x right, y up, z backward).
+OPTICAL_IN_CAMERA = np.diag([1.0, -1.0, -1.0])
+
+
+@dataclass(frozen=True)
+class CameraMount:
+    """A camera fixed to a frame of the robot."""
+
+    name: str
+    parent: str  # panda_link0 or panda_hand
+    xyz: tuple[float, float, float]  # [m] in parent
+    look_at: tuple[float, float, float]  # [m] in parent: the optical axis goes through it
+    up: tuple[float, float, float]  # in parent: appears upward in the image
+    fov_y_deg: float  # vertical field of view
+
+    @property
+    def rotation(self) -> Float64[np.ndarray, "3 3"]:
+        """Columns: the optical frame's x (right), y (down) and z (forward) in parent."""
+        forward = _unit(np.subtract(self.look_at, self.xyz))
+        right = _unit(np.cross(forward, self.up))
+        return np.column_stack([right, np.cross(forward, right), forward])
+
+    @property
+    def quaternion_xyzw(self) -> Float64[np.ndarray, "4"]:
+        """Orientation of the optical frame in parent."""
+        return np.roll(_quaternion_wxyz(self.rotation), -1)
+
+    def mjcf(self) -> dict[str, str]:
+        """Attributes of MuJoCo's <camera>."""
+        quaternion = _quaternion_wxyz(self.rotation @ OPTICAL_IN_CAMERA)
+        return {
+            "name": self.name,
+            "pos": " ".join(map(str, self.xyz)),
+            "quat": " ".join(f"{c:.9f}" for c in quaternion),
+            "fovy": str(self.fov_y_deg),
+        }
+
+    def intrinsics(self, width: int, height: int) -> Intrinsics:
+        """Pinhole lens with square pixels; pixel (0, 0) has its centre at (0, 0)."""
+        focal = height / 2 / math.tan(math.radians(self.fov_y_deg) / 2)
+        return Intrinsics(
+            fx=focal, fy=focal, cx=(width - 1) / 2, cy=(height - 1) / 2, width=width, height=height
+        )
+
+
+CAMERAS = (
+    CameraMount("wrist", "panda_hand", (0.075, 0.0, 0.01), (0.075, 0.0, 0.15), (1.0, 0.0, 0.0), 76.0),
+    CameraMount("external_1", "panda_link0", (1.05, 0.45, 0.50), (0.46, 0.0, 0.17), (0.0, 0.0, 1.0), 42.0),
+    CameraMount("external_2", "panda_link0", (1.05, -0.45, 0.50), (0.46, 0.0, 0.17), (0.0, 0.0, 1.0), 42.0),
+)
+
+
+def camera(name: str) -> CameraMount:
+    """The mount of that name.
+
+    Raises:
+        UnknownCameraError: there is none.
+    """
+    for mount in CAMERAS:
+        if mount.name == name:
+            return mount
+    raise UnknownCameraError(name, [mount.name for mount in CAMERAS])
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One RGB-D image, both of the same lens and instant."""
+
+    view: str
+    rgb: UInt8[np.ndarray, "h w 3"]
+    depth_mm: UInt16[np.ndarray, "h w"]  # along the optical axis; 0 = invalid
+
+
+class Renderer:
+    """Draws the fixed cameras of a model. Make it, use it and close it in one thread.
+
+    Raises:
+        GraphicsError: the machine cannot draw off screen.
+    """
+
+    def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
+        self._context = open_context(width, height)
+        self._model = model
+        self._gl = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._gl)
+        self._scene = mujoco.MjvScene(model, maxgeom=MAX_GEOMS)
+        self._option, self._perturb = mujoco.MjvOption(), mujoco.MjvPerturb()
+        self._view, self._port = mujoco.MjvCamera(), mujoco.MjrRect(0, 0, width, height)
+        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._rgb = np.empty((height, width, 3), np.uint8)
+        self._depth = np.empty((height, width), np.float32)
+        near, far = (model.stat.extent * end for end in (model.vis.map.znear, model.vis.map.zfar))
+        self._depth_scale, self._depth_slope = near * 1e3, 1.0 - near / far
+
+    def render(self, data: mujoco.MjData, names: Sequence[str]) -> list[Picture]:
+        """Draw the named cameras at the poses in ``data`` (whose kinematics must be up to date)."""
+        return [self._shoot(data, name) for name in names]
+
+    def _shoot(self, data: mujoco.MjData, name: str) -> Picture:
+        self._view.fixedcamid = self._model.camera(name).id
+        everything = mujoco.mjtCatBit.mjCAT_ALL.value
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, self._perturb, self._view, everything, self._scene
+        )
+        self._scene.flags[:] = 0  # no shadows, reflections, fog, skybox: the costly part
+        mujoco.mjr_render(self._port, self._scene, self._gl)
+        mujoco.mjr_readPixels(self._rgb, self._depth, self._port, self._gl)
+        return Picture(name, self._rgb[::-1].copy(), self._depth_mm())
+
+    def _depth_mm(self) -> UInt16[np.ndarray, "h w"]:
+        """The window depth d in [0, 1] as distance along the optical axis, z = n / (1 - d (1 - n/f))."""
+        depth = self._depth[::-1] * -self._depth_slope
+        depth += 1.0
+        np.divide(self._depth_scale, depth, out=depth)
+        depth[(depth < DEPTH_MIN_M * 1e3) | (depth > DEPTH_MAX_M * 1e3)] = 0.0
+        depth += 0.5
+        return depth.astype(np.uint16)
+
+    def close(self) -> None:
+        """Free the GL context; call it in the thread that made the renderer."""
+        self._gl.free()
+        self._context.free()
+
+
+def _unit(vector: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3"]:
+    return vector / np.linalg.norm(vector)
+
+
+def _quaternion_wxyz(rotation: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "4"]:
+    quaternion = np.empty(4)
+    mujoco.mju_mat2Quat(quaternion, rotation.ravel())
+    return quaternion

@@ -1,0 +1,139 @@
+"""The scripted demonstrator of reach_around: picks a side by lot, passes the post low, grasps, lifts.
+
+It sees what a person would (where things are, how far the fingers have closed) and answers with joint targets from a
+differential IK, once every 8 ms. Each demonstration is a little different: waypoints are jittered, the speed is drawn,
+and a slow disturbance pushes the hand off its path and is corrected again, so that a policy cloned from it has seen how
+to come back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from f2o_teleop.ik import DifferentialIk
+from jaxtyping import Float64
+
+from f2o_sim.path import Path, Runner, blend
+from f2o_sim.reach_around import CUBE, POST
+from f2o_sim.robot import MAX_WIDTH
+from f2o_sim.tasks import Snapshot
+
+BYPASS_M = 0.17  # from the post's axis to the hand's: half a hand (0.10), the post (0.025), room (0.045)
+CARRY_M = 0.12  # TCP height while passing
+GRASP_M = 0.027  # TCP height at the grasp
+LIFT_M = 0.12
+JITTER_M = 0.008
+SWAY_M = (0.003, 0.012)  # size of the disturbance
+SWAY_HZ = (0.2, 0.5)
+SWAY_FADE_M = 0.12  # the disturbance is gone this far before the grasp ...
+SWAY_RISE_M = 0.08  # ... and grows over this much of the path
+SPEED, GRASP_SPEED, GRASP_ZONE_M = (0.16, 0.22), 0.09, 0.05  # [m/s, m/s, m]
+ACCELERATION = 0.5  # [m/s^2]
+UPRIGHT_S = 1.0  # time over which the noise of the start's orientation is taken out
+FINGERS_STILL_M_S = 0.005
+FINGERS_STILL_S = 0.08
+SETTLE_M = 0.004
+DOWN = np.diag([1.0, -1.0, -1.0])  # hand's x ahead, fingers opening along y, pointing at the table
+
+
+class Phase(Enum):
+    """What the expert is doing."""
+
+    REACH = "reach"
+    CLOSE = "close"
+    LIFT = "lift"
+
+
+@dataclass(frozen=True)
+class Sway:
+    """A slow disturbance of the path: two sines an axis, y and z less so towards the table."""
+
+    amplitude: Float64[np.ndarray, "3 2"]  # [m]
+    frequency: Float64[np.ndarray, "3 2"]  # [Hz]
+    phase: Float64[np.ndarray, "3 2"]  # [rad]
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Sway:
+        amplitude = rng.uniform(*SWAY_M, (3, 2)) / 2
+        return cls(amplitude, rng.uniform(*SWAY_HZ, (3, 2)), rng.uniform(0, 2 * np.pi, (3, 2)))
+
+    def at(self, t: float) -> Float64[np.ndarray, "3"]:
+        return (self.amplitude * np.sin(2 * np.pi * self.frequency * t + self.phase)).sum(axis=1)
+
+
+class ReachAroundExpert:
+    """One demonstration; ``side`` is "left" or "right", by default a fair draw of ``rng``."""
+
+    def __init__(
+        self,
+        start: Snapshot,
+        q: Float64[np.ndarray, "7"],
+        rng: np.random.Generator,
+        side: str = "",
+        tick_s: float = 0.008,
+        ik: DifferentialIk | None = None,
+    ) -> None:
+        self.side = side or ("left" if rng.random() < 0.5 else "right")
+        self.phase = Phase.REACH
+        self._tick_s, self._t, self._still_s, self._width = tick_s, 0.0, 0.0, MAX_WIDTH
+        self._ik = ik or DifferentialIk(dt=tick_s, home=tuple(q))
+        self._ik.reset(q)
+        self._start = self._ik.forward(q)
+        self._sway = Sway.draw(rng)
+        path = blend(self._waypoints(start, rng))
+        self._runner = Runner(path, rng.uniform(*SPEED), GRASP_SPEED, GRASP_ZONE_M, ACCELERATION)
+
+    def _waypoints(self, start: Snapshot, rng: np.random.Generator) -> Float64[np.ndarray, "n 3"]:
+        sign = 1.0 if self.side == "left" else -1.0
+        (post_x, post_y), (cube_x, cube_y) = start.objects[POST][:2], start.objects[CUBE][:2]
+        beside = np.array([post_x - 0.05, post_y + sign * BYPASS_M, CARRY_M])
+        past = np.array([post_x + 0.07, post_y + sign * BYPASS_M, CARRY_M])
+        behind = np.array([cube_x, cube_y + sign * 0.10, CARRY_M])
+        jitter = rng.uniform(-JITTER_M, JITTER_M, (3, 3))
+        above, grasp = [cube_x, cube_y, CARRY_M], [cube_x, cube_y, GRASP_M]
+        return np.vstack([self._start[:3, 3], np.vstack([beside, past, behind]) + jitter, above, grasp])
+
+    def step(self, now: Snapshot, gripper_width: float) -> Float64[np.ndarray, "8"]:
+        """The target of this tick: seven joints [rad] and the gripper's width [m]."""
+        self._t += self._tick_s
+        goal = self._goal()
+        q = self._ik.step_pose(goal)
+        if self.phase is Phase.REACH and self._arrived(goal, q, now):
+            self.phase = Phase.CLOSE
+        elif self.phase is Phase.CLOSE and self._fingers_still(gripper_width):
+            self.phase = Phase.LIFT
+            here = self._runner.path.points[-1]
+            up = Path(np.array([0.0, LIFT_M]), np.array([here, here + [0.0, 0.0, LIFT_M]]))
+            self._runner = Runner(up, SPEED[0], SPEED[0], 0.0, ACCELERATION)
+        return np.append(q, MAX_WIDTH if self.phase is Phase.REACH else 0.0)
+
+    def _goal(self) -> Float64[np.ndarray, "4 4"]:
+        pose = np.eye(4)
+        pose[:3, 3] = self._runner.advance(self._tick_s) + self._sway_now()
+        share = min(1.0, self._t / UPRIGHT_S)
+        share = share * share * (3 - 2 * share)
+        # Start and goal are a few degrees apart: the blend of the matrices, which the IK makes orthonormal, will do.
+        pose[:3, :3] = (1 - share) * self._start[:3, :3] + share * DOWN
+        return pose
+
+    def _sway_now(self) -> Float64[np.ndarray, "3"]:
+        if self.phase is not Phase.REACH:
+            return np.zeros(3)
+        rise = self._runner.s / SWAY_RISE_M
+        fade = (self._runner.left - SWAY_FADE_M) / SWAY_FADE_M
+        window = np.clip(min(rise, fade), 0.0, 1.0)
+        return self._sway.at(self._t) * window * window * (3 - 2 * window)
+
+    def _arrived(self, goal: Float64[np.ndarray, "4 4"], q: Float64[np.ndarray, "7"], now: Snapshot) -> bool:
+        target = self._ik.forward(q)[:3, 3]
+        near = np.linalg.norm(target - goal[:3, 3]) < SETTLE_M and np.linalg.norm(now.tcp - target) < SETTLE_M
+        return self._runner.left < 1e-3 and bool(near)
+
+    def _fingers_still(self, width: float) -> bool:
+        """Whether the fingers have closed on something (or on nothing) and stopped."""
+        moving = self._width - width > FINGERS_STILL_M_S * self._tick_s or width > 0.9 * MAX_WIDTH
+        self._width = width
+        self._still_s = 0.0 if moving else self._still_s + self._tick_s
+        return self._still_s >= FINGERS_STILL_S

@@ -1,0 +1,191 @@
+"""The Panda of the example-robot-data wheel (official franka_description) as fragments of an MJCF scene.
+
+The URDF gives joints, limits, inertias, hulls and looks; this file adds what MuJoCo needs besides: servo gains, finger
+friction, gravity compensation (the real arm compensates its own weight), and which bodies may touch. MJCF is emitted as
+text because that is the one interface that is the same in every MuJoCo from 3.3 to 4.0.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+from f2o_sim.errors import RobotModelError
+from f2o_sim.meshes import load_visual
+
+ARM_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
+FINGER_JOINTS = ("panda_finger_joint1", "panda_finger_joint2")
+FINGER_BODIES = ("panda_leftfinger", "panda_rightfinger")
+BASE, HAND, TCP = "panda_link0", "panda_hand", "panda_hand_tcp"
+MAX_WIDTH = 0.08  # gripper opening [m]
+
+# Joint servo: torque = stiffness * (q_ref + lead * dq_ref - q) - damping * dq, with lead = (damping + friction) / stiffness
+# [s], so that the damping does not brake the reference motion. Gains as in mujoco_menagerie, torque limits as the arm's.
+STIFFNESS = (4500.0, 4500.0, 3500.0, 3500.0, 2000.0, 2000.0, 2000.0)  # [N m / rad]
+DAMPING = tuple(k / 10 for k in STIFFNESS)  # [N m s / rad]
+TORQUE_LIMIT = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)  # [N m]
+JOINT_FRICTION = 1.0  # viscous [N m s / rad]
+ARMATURE = 0.1  # reflected rotor inertia [kg m^2]
+
+FINGER_STIFFNESS = 2000.0  # [N / m]
+FINGER_FORCE = 40.0  # [N]; the real hand holds with up to 70 N
+FINGER_DAMPING = 40.0  # [N s / m]
+
+# Collision classes: the robot touches objects, never itself (its own limits prevent most of that, and it saves time).
+ROBOT_CONTACT = {"contype": "1", "conaffinity": "2"}
+OBJECT_CONTACT = {"contype": "2", "conaffinity": "3"}
+
+
+@dataclass(frozen=True)
+class RobotFragments:
+    """Elements to hang into an <mujoco> document."""
+
+    assets: list[ET.Element]
+    body: ET.Element
+    actuators: list[ET.Element]
+    equalities: list[ET.Element]
+
+
+def panda_urdf() -> Path:
+    """Path of panda.urdf in the installed example-robot-data wheel.
+
+    Raises:
+        RobotModelError: the wheel is missing or has no such file.
+    """
+    try:
+        files = importlib.metadata.distribution("example-robot-data").files or []
+    except importlib.metadata.PackageNotFoundError as error:
+        raise RobotModelError.no_description("the package is not installed") from error
+    for file in files:
+        if str(file).endswith("panda_description/urdf/panda.urdf"):
+            return Path(str(file.locate())).resolve()
+    raise RobotModelError.no_description("the package holds no such file")
+
+
+def load_robot(urdf: Path | None = None) -> RobotFragments:
+    """The arm with its hand, fixed to the world at panda_link0."""
+    path = urdf or panda_urdf()
+    return _Builder(path).build()
+
+
+class _Builder:
+    """Walks the URDF tree once, from the base outwards."""
+
+    def __init__(self, path: Path) -> None:
+        root = ET.parse(path).getroot()
+        self._share = path.parents[3].parent  # <share>/example-robot-data/robots/panda_description/urdf/panda.urdf
+        if self._share.name == "example-robot-data":
+            self._share = self._share.parent
+        self._links = {link.get("name"): link for link in root.findall("link")}
+        self._joints = {joint.get("name"): joint for joint in root.findall("joint")}
+        missing = [name for name in (*ARM_JOINTS, *FINGER_JOINTS) if name not in self._joints]
+        if missing:
+            raise RobotModelError(f"robot model: {path} has no joint {', '.join(missing)}")
+        self._children: dict[str, list[ET.Element]] = {}
+        for joint in self._joints.values():
+            self._children.setdefault(joint.find("parent").get("link"), []).append(joint)
+        self._assets: dict[str, ET.Element] = {}
+
+    def build(self) -> RobotFragments:
+        body = self._body(BASE, None)
+        return RobotFragments(list(self._assets.values()), body, self._actuators(), [_mimic()])
+
+    def _body(self, name: str, joint: ET.Element | None) -> ET.Element:
+        body = ET.Element("body", name=name, gravcomp="1", **_pose(joint))
+        link = self._links[name]
+        _add_inertial(body, link.find("inertial"))
+        if joint is not None and joint.get("type") in ("revolute", "prismatic"):
+            body.append(_joint(joint))
+        self._add_visuals(body, link)
+        self._add_hulls(body, link)
+        for child in self._children.get(name, []):
+            body.append(self._body(child.find("child").get("link"), child))
+        return body
+
+    def _add_visuals(self, body: ET.Element, link: ET.Element) -> None:
+        for visual in link.findall("visual"):
+            for mesh in load_visual(self._file(visual)):
+                if mesh.name not in self._assets:
+                    vertices = " ".join(f"{x:.5g}" for x in mesh.vertices.ravel())
+                    faces = " ".join(map(str, mesh.faces.ravel()))
+                    self._assets[mesh.name] = ET.Element(
+                        "mesh", name=mesh.name, inertia="shell", vertex=vertices, face=faces
+                    )
+                rgba = "{:.3f} {:.3f} {:.3f} 1".format(*mesh.rgb)
+                looks = {"type": "mesh", "mesh": mesh.name, "contype": "0", "conaffinity": "0"}
+                ET.SubElement(body, "geom", looks, group="2", mass="0", rgba=rgba, **_pose(visual))
+
+    def _add_hulls(self, body: ET.Element, link: ET.Element) -> None:
+        for collision in link.findall("collision"):
+            box = collision.find("geometry/box")
+            if box is not None:
+                half = " ".join(str(float(side) / 2) for side in box.get("size").split())
+                shape = {"type": "box", "size": half, **_GRIP}
+            else:
+                file = self._file(collision)
+                name = f"{file.stem}_hull"
+                self._assets[name] = ET.Element("mesh", name=name, file=str(file), inertia="shell")
+                shape = {"type": "mesh", "mesh": name}
+            ET.SubElement(body, "geom", shape, group="3", mass="0", **ROBOT_CONTACT, **_pose(collision))
+
+    def _file(self, element: ET.Element) -> Path:
+        return self._share / element.find("geometry/mesh").get("filename").removeprefix("package://")
+
+    def _actuators(self) -> list[ET.Element]:
+        actuators = []
+        gains = zip(ARM_JOINTS, STIFFNESS, DAMPING, TORQUE_LIMIT, strict=True)
+        for name, stiffness, damping, torque in gains:
+            actuators.append(_servo(name, name, stiffness, damping, torque))
+        actuators.append(_servo("gripper", FINGER_JOINTS[0], FINGER_STIFFNESS, 0.0, FINGER_FORCE))
+        return actuators
+
+
+# Rubber pads: high friction, torsional friction (condim 4) against the cube's swing about the pad normal.
+_GRIP = {"friction": "1.5 0.02 0.0001", "condim": "4", "solref": "0.004 1", "priority": "1"}
+
+
+def _pose(element: ET.Element | None) -> dict[str, str]:
+    origin = element.find("origin") if element is not None else None
+    if origin is None:
+        return {}
+    return {"pos": origin.get("xyz", "0 0 0"), "euler": origin.get("rpy", "0 0 0")}
+
+
+def _add_inertial(body: ET.Element, inertial: ET.Element | None) -> None:
+    if inertial is None or float(inertial.find("mass").get("value")) <= 0:
+        return
+    tensor = inertial.find("inertia")
+    full = " ".join(tensor.get(key) for key in ("ixx", "iyy", "izz", "ixy", "ixz", "iyz"))
+    position = _pose(inertial).get("pos", "0 0 0")
+    ET.SubElement(body, "inertial", pos=position, mass=inertial.find("mass").get("value"), fullinertia=full)
+
+
+def _joint(joint: ET.Element) -> ET.Element:
+    limit, finger = joint.find("limit"), joint.get("type") == "prismatic"
+    return ET.Element(
+        "joint",
+        name=joint.get("name"),
+        type="slide" if finger else "hinge",
+        axis=joint.find("axis").get("xyz"),
+        range=f"{limit.get('lower')} {limit.get('upper')}",
+        armature=str(ARMATURE),
+        damping=str(FINGER_DAMPING if finger else JOINT_FRICTION),
+    )
+
+
+def _servo(name: str, joint: str, stiffness: float, damping: float, force: float) -> ET.Element:
+    return ET.Element(
+        "general",
+        name=name,
+        joint=joint,
+        biastype="affine",
+        gainprm=f"{stiffness}",
+        biasprm=f"0 {-stiffness} {-damping}",
+        forcerange=f"{-force} {force}",
+    )
+
+
+def _mimic() -> ET.Element:
+    return ET.Element("joint", joint1=FINGER_JOINTS[1], joint2=FINGER_JOINTS[0], solref="0.005 1")

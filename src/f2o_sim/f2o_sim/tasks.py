@@ -1,0 +1,86 @@
+"""What a task is: objects on the table, a random placement of them, and a judge of what the robot did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float64
+
+from f2o_sim.errors import UnknownTaskError
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The start of an episode."""
+
+    arm: Float64[np.ndarray, "7"]  # [rad]
+    gripper_width: float  # [m]
+    objects: Mapping[str, Float64[np.ndarray, "7"]]  # body name -> x y z [m] and quaternion wxyz, base frame
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a judge may look at: the truth of the physics at one instant."""
+
+    elapsed_s: float
+    tcp: Float64[np.ndarray, "3"]  # [m], base frame
+    objects: Mapping[str, Float64[np.ndarray, "7"]]
+    held: frozenset[str]  # bodies that both fingers touch
+    collision: bool  # the robot or something that moves has touched an obstacle
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement so far; final once ``over``."""
+
+    success: bool = False
+    collision: bool = False
+    side: str = ""  # "left", "right" (seen from the base, looking ahead) or "" while undecided
+    over: bool = False
+    elapsed_s: float = 0.0
+
+
+class Judge(Protocol):
+    """Watches one episode."""
+
+    def update(self, now: Snapshot) -> Verdict:
+        """Look at the next instant; after the verdict is over it does not change."""
+
+
+class Task(Protocol):
+    """One task: stateless, so that one instance serves any number of episodes."""
+
+    name: str
+    object_names: tuple[str, ...]  # bodies whose pose is published
+    obstacle_names: tuple[str, ...]  # bodies nobody may touch
+
+    def objects_mjcf(self) -> str:
+        """MJCF of the objects: movable ones have a freejoint, fixed ones are mocap bodies."""
+
+    def place(self, seed: int) -> Placement:
+        """The random start that belongs to ``seed``."""
+
+    def judge(self, placement: Placement) -> Judge:
+        """A judge for the episode that starts at ``placement``."""
+
+
+def make_task(name: str) -> Task:
+    """The task of that name.
+
+    Raises:
+        UnknownTaskError: there is none.
+    """
+    from f2o_sim.reach_around import ReachAround  # here, because every task module needs the classes above
+
+    known = {task.name: task for task in (ReachAround,)}
+    if name not in known:
+        raise UnknownTaskError(name, list(known))
+    return known[name]()
+
+
+def final(verdict: Verdict, **changes: object) -> Verdict:
+    """``verdict`` with changes, and over."""
+    return replace(verdict, over=True, **changes)
