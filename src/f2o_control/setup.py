@@ -1,12 +1,18 @@
 import os
-from glob import glob
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 NAME = "f2o_control"
 
-os.chdir(Path(__file__).resolve().parent)  # the globs below are relative: colcon refuses absolute sources
+os.chdir(Path(__file__).parent)
+
+
+def top_level(folder, pattern):
+    """Files of the workspace's top level, as relative paths: colcon refuses absolute ones."""
+    workspace = Path(__file__).resolve().parents[2]  # resolved: colcon may run a link to this file
+    return sorted(os.path.relpath(path) for path in (workspace / folder).glob(pattern))
+
 
 setup(
     name=NAME,
@@ -16,8 +22,8 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        (f"share/{NAME}/launch", sorted(glob("../../launch/*.launch.py"))),
-        (f"share/{NAME}/config", sorted(glob("../../config/*.yaml"))),
+        (f"share/{NAME}/launch", top_level("launch", "*.launch.py")),
+        (f"share/{NAME}/config", top_level("config", "*.yaml")),
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},

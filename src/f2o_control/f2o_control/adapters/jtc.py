@@ -7,13 +7,15 @@ import numpy as np
 from f2o_control.adapters.base import TrajectoryPlan
 from f2o_control.limiter import Command
 
+RESTS = 1e-3  # s: a shorter stop is none
+
 
 class JtcAdapter:
     """Each trajectory says: be at the command by the next tick, and come to rest after that.
 
     The stop is the limiter's own plan, sampled at ``stop_points`` instants, so it keeps every limit. While ticks
     come in time each trajectory replaces the stop of the one before and nobody sees it; when the bridge dies, the
-    arm follows it. Ending at zero velocity is also what the controller demands (allow_nonzero_velocity_at_trajectory_end).
+    arm follows it. Ending at zero velocity is also what the controller demands.
     """
 
     def __init__(self, joint_names: tuple[str, ...], stop_points: int) -> None:
@@ -21,16 +23,17 @@ class JtcAdapter:
         self._fractions = np.linspace(0.0, 1.0, stop_points + 1)
 
     def send(self, command: Command) -> TrajectoryPlan:
-        """The trajectory for ``command``: one point when it is at rest, else 1 + ``stop_points``."""
+        """The trajectory for ``command``: one point when it is as good as at rest, else 1 + ``stop_points``."""
         stop = command.stop
-        after_s = self._fractions * stop.duration if stop.duration > 0 else np.zeros(1)
-        states = [command.state, *(stop.at(t) for t in after_s[1:])]
-        return TrajectoryPlan(
-            self._joint_names,
-            command.duration_s + after_s,
-            np.stack([state.position for state in states]),
-            np.stack([state.velocity for state in states]),
-        )
+        if stop.duration < RESTS:
+            times_s, states = np.array([command.duration_s]), [stop.at(np.inf)]
+        else:
+            after_s = self._fractions * stop.duration
+            times_s, states = command.duration_s + after_s, [command.state, *map(stop.at, after_s[1:])]
+        positions = np.stack([state.position for state in states])
+        velocities = np.stack([state.velocity for state in states])
+        velocities[-1] = 0.0
+        return TrajectoryPlan(self._joint_names, times_s, positions, velocities)
 
     def close(self) -> None:
         """Nothing to free."""

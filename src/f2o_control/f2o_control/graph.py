@@ -1,0 +1,169 @@
+"""Which processes there are: the node graph, once, as data.
+
+``launch_description`` turns it into launch actions, ``processes`` into plain processes. Both ask ``specs.resolve``
+for what is to run with the arguments given.
+"""
+
+from __future__ import annotations
+
+from f2o_control.errors import GraphError
+from f2o_control.specs import Argument, From, Graph, IncludeSpec, NodeSpec
+
+BOOLEAN = ("true", "false")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+IMAGES = {"FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA"}  # Fast DDS's default loses two images of three
+ENV = ONE_THREAD | IMAGES
+
+COMMON = (
+    Argument(
+        "sim", "false", "simulate robot and cameras (f2o_sim) instead of starting drivers", BOOLEAN, bool
+    ),
+    Argument("task", "reach_around", "what is to be done; also the simulator's scene"),
+    Argument("seed", "0", "of the simulator's scene", kind=int),
+    Argument("state_log", "", "path of an .npz with the simulator's states, written on exit"),
+    Argument("config", "", "folder with the nodes' YAML files; default: those installed with f2o_control"),
+    Argument("robot", "panda", "robot_<name>.yaml of the bridge"),
+    Argument("adapter", "jtc", "how commands reach the arm", ("jtc", "null")),
+    Argument("drivers", "true", "without sim: start the drivers of robot and cameras", BOOLEAN, bool),
+    Argument("robot_type", "fr3", "without sim: franka_bringup's robot_type"),
+    Argument("robot_ip", "172.16.0.3", "without sim: address of the arm's control unit"),
+    Argument("cameras", "", "without sim: name=serial of each RealSense, e.g. wrist=123,external_1=456"),
+)
+
+DRIVERS = (
+    IncludeSpec(
+        "franka_bringup",
+        "franka.launch.py",
+        {
+            "robot_type": From("robot_type"),
+            "robot_ip": From("robot_ip"),
+            "load_gripper": "true",
+            "joint_state_rate": "125",
+        },
+        when={"sim": False, "drivers": True},
+    ),
+    IncludeSpec(
+        "realsense2_camera",
+        "rs_launch.py",
+        {
+            "camera_namespace": "",
+            "camera_name": From("each.name"),
+            "serial_no": From("each.value"),
+            "align_depth.enable": "true",
+            "enable_sync": "true",
+            "rgb_camera.color_profile": "640x480x30",
+            "depth_module.depth_profile": "640x480x30",
+        },
+        when={"sim": False, "drivers": True},
+        each="cameras",
+    ),
+)
+
+SIM = NodeSpec(
+    "f2o_sim",
+    "sim_node",
+    "sim_node",
+    {"task": From("task"), "seed": From("seed"), "state_log": From("state_log")},
+    when={"sim": True},
+    env=ENV,
+    config="sim.yaml",
+)
+CONTROLLER = NodeSpec(
+    "controller_manager",
+    "spawner",
+    "spawn_joint_trajectory_controller",
+    when={"sim": False, "drivers": True},
+    required=False,
+    args=("joint_trajectory_controller",),
+)
+
+
+def bridge(source: str) -> NodeSpec:
+    """The bridge, arming into the mode ``source``."""
+    parameters = {"source": source, "robot": From("robot"), "adapter": From("adapter")}
+    return NodeSpec("f2o_control", "bridge_node", "bridge_node", parameters, env=ENV, config="bridge.yaml")
+
+
+DEPLOY = Graph(
+    "deploy",
+    (
+        *COMMON,
+        Argument("checkpoint", "", "the student; default: the one that policy.yaml names"),
+        Argument("trace", "", "path of an .npz with every tick's times, written on exit"),
+    ),
+    (
+        SIM,
+        CONTROLLER,
+        NodeSpec("f2o_perception", "perception_node", "perception_node", env=ENV, config="perception.yaml"),
+        NodeSpec(
+            "f2o_policy",
+            "policy_node",
+            "policy_node",
+            {"checkpoint": From("checkpoint"), "trace": From("trace")},
+            env=ENV,
+            config="policy.yaml",
+        ),
+        bridge("policy"),
+    ),
+    DRIVERS,
+)
+
+RECORD = Graph(
+    "record",
+    (
+        *COMMON,
+        Argument("source", "spacemouse", "who moves the arm", ("spacemouse", "scripted")),
+        Argument("operator", "", "name of the person, kept in every episode"),
+        Argument("output", "bags", "folder that gets one folder an episode"),
+        Argument("episodes", "0", "end after this many; 0: when told to", kind=int),
+    ),
+    (
+        SIM,
+        CONTROLLER,
+        bridge("teleop"),
+        NodeSpec(
+            "f2o_teleop",
+            "teleop_node",
+            "teleop_node",
+            when={"source": "spacemouse"},
+            env=ENV,
+            config="teleop.yaml",
+        ),
+        NodeSpec(
+            "f2o_sim",
+            "expert_node",
+            "expert_node",
+            {"task": From("task"), "seed": From("seed"), "episodes": From("episodes")},
+            when={"source": "scripted"},
+            env=ENV,
+            config="expert.yaml",
+        ),
+        NodeSpec(
+            "f2o_teleop",
+            "recorder_node",
+            "recorder_node",
+            {
+                "task": From("task"),
+                "operator": From("operator"),
+                "output": From("output"),
+                "seed": From("seed"),
+            },
+            env=ENV,
+            config="recorder.yaml",
+        ),
+    ),
+    DRIVERS,
+)
+
+GRAPHS = {graph.name: graph for graph in (DEPLOY, RECORD)}
+
+
+def graph_named(name: str) -> Graph:
+    """The graph called ``name``.
+
+    Raises:
+        GraphError: there is none.
+    """
+    if name not in GRAPHS:
+        raise GraphError(f"graph: expected {' or '.join(GRAPHS)}, got {name!r}")
+    return GRAPHS[name]

@@ -1,0 +1,245 @@
+"""The node graph as plain processes, where ROS 2's ``launch`` is missing.
+
+``f2o-launch deploy sim:=true`` (or ``python -m f2o_control.processes ...``) does what
+``ros2 launch f2o_control deploy.launch.py sim:=true`` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from f2o_control.errors import ControlError, ExecutableError, GraphError
+from f2o_control.graph import graph_named
+from f2o_control.specs import Graph, NodeSpec, resolve
+
+STEPS = (
+    (signal.SIGINT, 1.2),
+    (signal.SIGTERM, 0.8),
+    (signal.SIGKILL, 0.5),
+)  # and how long each is waited for [s]
+# Ignored until the node asks for it: Ctrl-C while Python still imports must not print a traceback.
+WITHOUT_SIGINT = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+
+
+class EndedError(ControlError):
+    """A process that must not end has ended."""
+
+
+class NodeProcess:
+    """One node of a running graph; its output goes to ``write``, line by line, behind its name."""
+
+    def __init__(self, spec: NodeSpec, command: list[str], write: Callable[[str], None]) -> None:
+        self.spec, self._command, self._write = spec, command, write
+        self.last_line = ""
+        self._ended_s: float | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self.popen = subprocess.Popen(
+            [*WITHOUT_SIGINT, *self._command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.spec.env, "PYTHONUNBUFFERED": "1"},
+            text=True,
+            errors="replace",
+            start_new_session=True,  # the terminal's Ctrl-C comes to us alone
+        )
+        self._reader = threading.Thread(target=self._read, args=(self.popen,), daemon=True)
+        self._reader.start()
+
+    def _read(self, popen: subprocess.Popen[str]) -> None:
+        with popen.stdout as lines:
+            for line in lines:
+                self.last_line = line.strip() or self.last_line
+                self._write(f"[{self.spec.name}] {line.rstrip()}")
+
+    @property
+    def status(self) -> int | None:
+        """Exit status; None while it runs."""
+        return self.popen.poll()
+
+    def restart_if_due(self, now_s: float) -> None:
+        """Start it again ``respawn_s`` after its end."""
+        if self.spec.respawn_s is None or self.status is None:
+            return
+        self._ended_s = now_s if self._ended_s is None else self._ended_s
+        if now_s - self._ended_s >= self.spec.respawn_s:
+            self._ended_s = None
+            self._start()
+
+    def signal(self, number: int) -> None:
+        """Send ``number`` to the process and what it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, number)
+
+    def finish(self) -> None:
+        """Wait for the rest of its output."""
+        self._reader.join(timeout=0.5)
+
+
+class Running:
+    """A graph that runs. ``with`` stops it at the end."""
+
+    def __init__(self, specs: tuple[NodeSpec, ...], write: Callable[[str], None] = print) -> None:
+        commands = [(spec, _command(spec)) for spec in specs]  # all found before the first is started
+        self.processes: dict[str, NodeProcess] = {}
+        try:
+            for spec, command in commands:
+                self.processes[spec.name] = NodeProcess(spec, command, write)
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def ended(self) -> NodeProcess | None:
+        """The first required process that has ended, if any; starts again what is to be respawned."""
+        for process in self.processes.values():
+            process.restart_if_due(time.monotonic())
+        return next((p for p in self.processes.values() if p.spec.required and p.status is not None), None)
+
+    def check(self) -> None:
+        """Raise when a required process has ended.
+
+        Raises:
+            EndedError: naming it, its exit status and its last line.
+        """
+        if (process := self.ended()) is not None:
+            process.finish()
+            raise EndedError(describe_end(process))
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """Wait until a required process ends, then end all; its exit status, or None at the timeout."""
+        deadline = time.monotonic() + (float("inf") if timeout_s is None else timeout_s)
+        while (process := self.ended()) is None:
+            if all(p.status is not None and p.spec.respawn_s is None for p in self.processes.values()):
+                return 0
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.05)
+        status = process.status
+        self.stop()
+        return status
+
+    def stop(self) -> None:
+        """End every process within 3 s: SIGINT, then SIGTERM, then SIGKILL."""
+        for number, patience_s in STEPS:
+            alive = [p for p in self.processes.values() if p.status is None]
+            for process in alive:
+                process.signal(number)
+            deadline = time.monotonic() + patience_s
+            while any(p.status is None for p in alive) and time.monotonic() < deadline:
+                time.sleep(0.01)
+        for process in self.processes.values():
+            process.finish()
+
+
+def describe_end(process: NodeProcess) -> str:
+    """One sentence on how ``process`` ended."""
+    last = f": {process.last_line}" if process.last_line else ""
+    return f"{process.spec.name} ended with status {process.status}{last}"
+
+
+def start(name: str | Graph, arguments: Mapping[str, str], write: Callable[[str], None] = print) -> Running:
+    """Start the graph called ``name`` (deploy, record), or a graph given as such.
+
+    Raises:
+        GraphError: no such graph, or an argument that it has not.
+        ExecutableError: a node that is not installed.
+    """
+    resolved = resolve(name if isinstance(name, Graph) else graph_named(name), arguments)
+    if resolved.includes:
+        packages = " and ".join(sorted({include.package for include in resolved.includes}))
+        raise GraphError(
+            f"sim:=false starts {packages} through ros2 launch; without it give sim:=true or drivers:=false"
+        )
+    return Running(resolved.nodes, write)
+
+
+def find_executable(package: str, executable: str) -> str:
+    """Path of an executable as ``ros2 run`` finds it.
+
+    Raises:
+        ExecutableError: it is not there.
+    """
+    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    paths = [Path(prefix) / "lib" / package / executable for prefix in prefixes]
+    found = next((path for path in paths if os.access(path, os.X_OK)), None)
+    if found is None:
+        raise ExecutableError(
+            f"{package}/{executable}: not found below AMENT_PREFIX_PATH; run colcon build and source env.sh"
+        )
+    return str(found)
+
+
+def _command(spec: NodeSpec) -> list[str]:
+    # JSON is YAML: texts stay texts, whatever they look like
+    parameters = [arg for k, v in spec.parameters.items() for arg in ("-p", f"{k}:={json.dumps(v)}")]
+    path = find_executable(spec.package, spec.executable)
+    return [path, *spec.args, "--ros-args", "-r", f"__node:={spec.name}", *parameters]
+
+
+def parse(words: list[str]) -> tuple[str, dict[str, str]]:
+    """``deploy sim:=true`` as the graph's name and its arguments.
+
+    Raises:
+        GraphError: no graph named, or a word that is not ``name:=value``.
+    """
+    if not words:
+        raise GraphError("expected a graph (deploy or record), then name:=value ...")
+    name, *rest = words
+    if wrong := [word for word in rest if ":=" not in word]:
+        raise GraphError(f"{wrong[0]}: expected name:=value")
+    return name, dict(word.split(":=", 1) for word in rest)
+
+
+def run(words: list[str]) -> int:
+    """Run a graph until it ends or Ctrl-C; returns the exit status."""
+    name, arguments = parse(words)
+    running = start(name, arguments, lambda line: print(line, flush=True))
+    try:
+        status = running.wait()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience must not leave a node behind
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        running.stop()
+        return 0
+    ended = running.ended()
+    if ended is not None:
+        print(describe_end(ended), file=sys.stderr)
+    return status or 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run ``f2o-launch``."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(0)
+    except ControlError as error:
+        print(f"f2o-launch: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
