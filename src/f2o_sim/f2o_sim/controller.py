@@ -129,4 +129,4 @@ class GripperController:
     def desired(self, now_ns: int) -> float:
         """The width to hold at ``now_ns`` [m]."""
         reach = self.SPEED_M_S * max(0, now_ns - self._since_ns) / NS_PER_S
-        return self._from + float(np.clip(self._goal - self._from, -reach, reach))
+        return self._from + min(max(self._goal - self._from, -reach), reach)

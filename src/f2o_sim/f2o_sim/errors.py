@@ -49,3 +49,13 @@ class UnknownCameraError(SimError):
 
 class TrajectoryError(SimError):
     """A trajectory the controller refuses, as the real one would."""
+
+
+class ConfigFileError(SimError):
+    """A configuration file of the workspace that is nowhere to be found."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"configuration: {name} not found; expected it in share/f2o_control/config of a folder in "
+            "AMENT_PREFIX_PATH (colcon build, then source install/setup.bash), or in config/ of the source tree"
+        )
