@@ -9,3 +9,23 @@ class TeleopError(F2oError):
 
 class RobotModelError(TeleopError):
     """The URDF is missing, unreadable, or lacks a joint or frame that was asked for."""
+
+
+class CommandError(TeleopError):
+    """An episode command that is unknown, or not possible in the present state."""
+
+
+class DefinitionError(TeleopError):
+    """A message type whose definition is not installed."""
+
+
+class BagError(TeleopError):
+    """A bag that cannot be opened or finished."""
+
+
+class DiskSpaceError(TeleopError):
+    """The disk of the output folder has less room left than the configured margin."""
+
+
+class ScriptError(TeleopError):
+    """A scripted hand whose file cannot be used."""

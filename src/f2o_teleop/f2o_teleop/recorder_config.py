@@ -1,0 +1,76 @@
+"""The dataclass of config/recorder.yaml."""
+
+from dataclasses import dataclass, field
+
+from f2o_teleop.bag import COMPRESSIONS
+
+QOS_KINDS = ("sensor", "reliable", "latched")
+CAMERA_TOPICS = {
+    "color/image_raw": "sensor_msgs/msg/Image",
+    "color/camera_info": "sensor_msgs/msg/CameraInfo",
+    "aligned_depth_to_color/image_raw": "sensor_msgs/msg/Image",
+    "aligned_depth_to_color/camera_info": "sensor_msgs/msg/CameraInfo",
+}
+
+
+@dataclass(frozen=True)
+class TopicConfig:
+    """How one topic is subscribed."""
+
+    type: str  # package/msg/Type
+    qos: str = "sensor"  # sensor: best effort; reliable; latched: reliable and transient local
+    depth: int = 50  # messages DDS may hold for us while a callback runs
+
+    def check(self) -> list[str]:
+        """Messages about values out of range."""
+        problems = []
+        if self.type.count("/") != 2 or self.type.split("/")[1] != "msg":
+            problems.append(f"type: expected package/msg/Type, got {self.type!r}")
+        if self.qos not in QOS_KINDS:
+            problems.append(f"qos: expected one of {', '.join(QOS_KINDS)}, got {self.qos!r}")
+        if self.depth < 1:
+            problems.append(f"depth: expected 1 or more, got {self.depth}")
+        return problems
+
+
+@dataclass(frozen=True)
+class RecorderConfig:
+    """What is recorded, where to, and how safely."""
+
+    topics: dict[str, TopicConfig]  # besides those of the cameras
+    output: str = "bags"  # folder that gets one folder an episode
+    task: str = ""
+    operator: str = ""
+    seed: int = 0
+    cameras: tuple[str, ...] = ()  # realsense2_camera's four topics of each are recorded
+    camera_depth: int = 10
+    compression: str = "lz4"
+    queue_mb: float = 256.0  # what a stalling disk may cost in memory before messages are dropped
+    flush_s: float = 0.02  # the most that a SIGKILL can lose [s]
+    sync_s: float = 1.0  # the most that a power cut can lose [s]
+    min_free_gb: float = 2.0  # no start below this; recording ends, saved, when it is reached
+    extra_labels: dict[str, str] = field(default_factory=dict)
+
+    def check(self) -> list[str]:
+        """Messages about values out of range."""
+        problems = []
+        if self.compression not in COMPRESSIONS:
+            legal = ", ".join(COMPRESSIONS)
+            problems.append(f"compression: expected one of {legal}, got {self.compression!r}")
+        for key in ("queue_mb", "flush_s", "sync_s"):
+            if getattr(self, key) <= 0:
+                problems.append(f"{key}: expected more than 0, got {getattr(self, key)}")
+        if self.min_free_gb < 0:
+            problems.append(f"min_free_gb: expected 0 or more, got {self.min_free_gb}")
+        if not self.topics and not self.cameras:
+            problems.append("topics: expected at least one topic or camera, got none")
+        return problems
+
+    def all_topics(self) -> dict[str, TopicConfig]:
+        """Every topic to record, those of the cameras included."""
+        cameras = {
+            f"/{camera}/{name}": TopicConfig(kind, depth=self.camera_depth)
+            for camera in self.cameras
+            for name, kind in CAMERA_TOPICS.items()
+        }
+        return {**cameras, **self.topics}

@@ -1,0 +1,99 @@
+"""The recorder as a ROS node: every topic raw into the session, commands in, state out."""
+
+import importlib
+import sys
+from functools import partial
+from typing import Any
+
+from f2o_nodekit.ros import ConfiguredNode, Diagnosis, best_effort, latched, reliable, run
+from rclpy.qos import QoSProfile
+from std_msgs.msg import String
+
+from f2o_teleop.convert import qos_to_metadata
+from f2o_teleop.definitions import find_definition
+from f2o_teleop.errors import DefinitionError, TeleopError
+from f2o_teleop.recorder_config import RecorderConfig, TopicConfig
+from f2o_teleop.session import Session
+
+
+def message_class(name: str) -> type:
+    """The rclpy class of package/msg/Type.
+
+    Raises:
+        DefinitionError: its Python package is not installed.
+    """
+    package, _, message = name.split("/")
+    try:
+        return getattr(importlib.import_module(f"{package}.msg"), message)
+    except (ImportError, AttributeError) as error:
+        raise DefinitionError(f"{name}: no Python class installed: {error}") from None
+
+
+def subscription_qos(entry: TopicConfig) -> QoSProfile:
+    """The QoS a topic is subscribed with."""
+    if entry.qos == "latched":
+        return latched()
+    return best_effort(entry.depth) if entry.qos == "sensor" else reliable(entry.depth)
+
+
+class RecorderNode(ConfiguredNode):
+    """Records one bag an episode, as /f2o/episode/command says."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder_node", RecorderConfig)
+        topics = self.config.all_topics()
+        definitions = {entry.type: find_definition(entry.type) for entry in topics.values()}
+        self.session = Session(self.config, definitions, self._offered_qos)
+        self._state = self.create_publisher(String, "/f2o/episode/state", latched())
+        for topic, entry in topics.items():
+            kind, qos = message_class(entry.type), subscription_qos(entry)
+            self.create_subscription(kind, topic, partial(self._received, topic), qos, raw=True)
+        self.create_subscription(String, "/f2o/episode/command", self._command, reliable(10))
+        self.create_timer(0.5, self._tick)
+        self.add_diagnostics("recorder", self._diagnose)
+        self._say(self.session.state().note)
+        self._publish_state()
+
+    def _received(self, topic: str, data: bytes, info: dict[str, int]) -> None:
+        now = info["received_timestamp"] or self.now_ns()
+        self.session.message(topic, data, now, info["source_timestamp"])
+
+    def _command(self, message: String) -> None:
+        try:
+            self._say(self.session.command(message.data, self.now_ns()))
+        except TeleopError as error:
+            self.get_logger().error(str(error))
+        self._publish_state()
+
+    def _tick(self) -> None:
+        self._say(self.session.tick())
+        self._publish_state()
+
+    def _offered_qos(self, topic: str) -> tuple[dict[str, Any], ...]:
+        return tuple(qos_to_metadata(end.qos_profile) for end in self.get_publishers_info_by_topic(topic))
+
+    def _publish_state(self) -> None:
+        self._state.publish(String(data=self.session.state().to_json()))
+
+    def _say(self, text: str) -> None:
+        if text:
+            self.get_logger().info(text)
+
+    def _diagnose(self) -> Diagnosis:
+        state = self.session.state()
+        values = {"index": state.index, "messages": state.messages, "drops": state.drops, "path": state.path}
+        return (1 if state.drops else 0), state.state, values
+
+    def close(self) -> None:
+        """Keep what is being recorded."""
+        self._say(self.session.close())
+        self._publish_state()
+
+
+def main() -> None:
+    """Entry point of `ros2 run f2o_teleop recorder_node`."""
+    sys.exit(run(RecorderNode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""A recording session: commands and messages in, one bag an episode out, numbered through restarts and crashes."""
+
+import json
+import os
+import platform
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+from f2o_teleop.bag import PARTIAL, BagSummary, BagTopic, BagWriter, keep, throw_away
+from f2o_teleop.definitions import MessageDefinition
+from f2o_teleop.episode import SUCCESS_LABEL, Command, State, Verb, advance, parse_command
+from f2o_teleop.errors import BagError, DiskSpaceError
+from f2o_teleop.recorder_config import RecorderConfig
+from f2o_teleop.spool import Item, Spool
+
+GB = 1_000_000_000
+EPISODE = re.compile(r"episode_(\d+)(\..*)?")
+VERSIONED = ("f2o-teleop", "numpy", "mcap", "mujoco", "ros-rclpy")
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """What /f2o/episode/state says, as JSON."""
+
+    state: str
+    index: int  # of the episode under way or last ended; before the first, the number it will get
+    path: str  # where its bag is now, '' when there is none
+    messages: int
+    drops: int
+    success: str  # "true", "false" or "unknown"
+    note: str  # the last report or refusal
+
+    def to_json(self) -> str:
+        """The state as one line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def next_index(output: Path) -> int:
+    """One more than the highest episode number in `output`, left-overs of crashes included."""
+    found = [EPISODE.fullmatch(entry.name) for entry in output.iterdir()] if output.is_dir() else []
+    return max((int(match[1]) for match in found if match), default=-1) + 1
+
+
+def leftovers(output: Path) -> list[str]:
+    """Names of unfinished bags that an earlier session left behind; they are never touched."""
+    return sorted(entry.name for entry in output.glob(f"episode_*{PARTIAL}"))
+
+
+def versions() -> dict[str, str]:
+    """Versions of what wrote the bag."""
+    found = {"python": platform.python_version(), "ros_distro": os.environ.get("ROS_DISTRO", "unknown")}
+    for name in VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+class Session:
+    """Turns commands into bags. Called from one thread; the writing happens in the spool's."""
+
+    def __init__(
+        self,
+        config: RecorderConfig,
+        definitions: Mapping[str, MessageDefinition],
+        offered_qos: Callable[[str], tuple[dict[str, object], ...]] = lambda topic: (),
+    ) -> None:
+        """Prepares the output folder.
+
+        Args:
+            config: what config/recorder.yaml says.
+            definitions: message type -> definition, for every topic of the config.
+            offered_qos: topic -> QoS profiles its publishers offer now, asked at each start.
+
+        Raises:
+            BagError: the output folder cannot be made.
+        """
+        self._config = config
+        self._definitions = definitions
+        self._offered_qos = offered_qos
+        self._output = Path(config.output)
+        try:
+            self._output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BagError(f"output {self._output}: cannot be made: {error.strerror}") from error
+        self._topics = config.all_topics()
+        self._latched: dict[str, bytes] = {}
+        self._state = State.READY
+        self._index = next_index(self._output)
+        self._path: Path | None = None
+        self._spool: Spool | None = None
+        self._summary: BagSummary | None = None
+        self._drops = 0
+        self._labels: dict[str, str] = {}
+        left = leftovers(self._output)
+        self._note = f"unfinished bags of earlier sessions, kept: {', '.join(left)}" if left else ""
+
+    @property
+    def recording(self) -> bool:
+        """Whether messages are being kept."""
+        return self._state is State.RECORDING
+
+    def message(self, topic: str, data: bytes, log_ros_ns: int, publish_ros_ns: int = 0) -> None:
+        """One serialised message of a topic; kept while recording, and remembered when the topic is latched."""
+        if self._topics[topic].qos == "latched":
+            self._latched[topic] = data
+        if self._spool is not None and self._state is State.RECORDING:
+            self._spool.put(Item(topic, data, log_ros_ns, publish_ros_ns or log_ros_ns))
+
+    def command(self, text: str, now_ros_ns: int) -> str:
+        """Does what an episode command says and returns a sentence about it.
+
+        Raises:
+            CommandError: unknown, or not possible now; nothing changed.
+            DiskSpaceError: too little room to start; nothing changed.
+            BagError: the bag could not be opened, finished or renamed; the text says what is left where.
+        """
+        try:
+            command = parse_command(text)
+            target = advance(self._state, command.verb)
+            self._note = self._perform(command, target, now_ros_ns)
+        except Exception as error:
+            self._note = str(error)
+            raise
+        return self._note
+
+    def tick(self) -> str:
+        """To be called about once a second: ends a recording whose disk fails or fills; returns what it did, or ''."""
+        if not self.recording or self._spool is None:
+            return ""
+        if not self._spool.failure and self._free_gb() >= self._config.min_free_gb:
+            return ""
+        reason = self._spool.failure or f"less than {self._config.min_free_gb:g} GB left on the disk"
+        return f"{self._end_now()} ({reason})"
+
+    def close(self) -> str:
+        """Keeps what is being recorded or reviewed, success unknown, and returns a sentence about it, or ''."""
+        return self._end_now() if self._state in (State.RECORDING, State.REVIEW) else ""
+
+    def state(self) -> SessionState:
+        """The state to publish."""
+        counted = self._summary.messages if self._summary else self._spool.accepted if self._spool else 0
+        drops = self._spool.drops.total() if self._spool else self._drops
+        path = "" if self._path is None else str(self._path)
+        success = self._labels.get("success", "unknown")
+        return SessionState(self._state.value, self._index, path, counted, drops, success, self._note)
+
+    def _perform(self, command: Command, target: State, now_ros_ns: int) -> str:
+        """The side effects of one legal transition."""
+        if command.verb is Verb.START:
+            return self._start(command, now_ros_ns)
+        self._labels.update(command.labels)
+        self._labels["success"] = SUCCESS_LABEL.get(command.verb, self._labels["success"])
+        if self._spool is not None:
+            self._finish()
+        report = self._report()
+        if target is State.SAVED:
+            self._path = keep(self._path, self._labels)
+        elif target is State.DISCARDED:
+            throw_away(self._path)
+            self._path = None
+        self._state = target
+        return f"{self._name()} {target.value} ({self._labels['success']}): {report}"
+
+    def _start(self, command: Command, now_ros_ns: int) -> str:
+        free = self._free_gb()
+        if free < self._config.min_free_gb:
+            needed = self._config.min_free_gb
+            raise DiskSpaceError(f"start: {self._output}: {free:.1f} GB free, expected {needed:g} GB or more")
+        self._index = next_index(self._output)
+        self._labels = {**self._standing_labels(), **command.labels}
+        topics = {
+            topic: BagTopic(self._definitions[entry.type], self._offered_qos(topic))
+            for topic, entry in self._topics.items()
+        }
+        bag = BagWriter(self._output, self._name(), topics, self._labels, self._config.compression)
+        queue_bytes = int(self._config.queue_mb * 1e6)
+        self._spool = Spool(bag, queue_bytes, self._config.flush_s, self._config.sync_s)
+        self._path, self._summary, self._drops = bag.folder, None, 0
+        for topic, data in self._latched.items():  # as `ros2 bag record --repeat-transient-local`
+            self._spool.put(Item(topic, data, now_ros_ns, now_ros_ns))
+        self._state = State.RECORDING
+        return f"{self._name()} recording"
+
+    def _finish(self) -> None:
+        """Completes the bag under its partial name; a failing disk leaves it readable to the cut."""
+        spool = self._spool
+        try:
+            self._summary = spool.close(self._labels)
+            self._state = State.REVIEW
+        except BagError:
+            self._state, self._drops, self._spool = State.READY, spool.drops.total(), None
+            raise
+        self._drops, self._spool = spool.drops.total(), None
+
+    def _end_now(self) -> str:
+        try:
+            return self.command(Verb.SAVE.value, 0)
+        except BagError as error:
+            return str(error)
+
+    def _report(self) -> str:
+        """Duration, counts and drops in one line; silent topics by name."""
+        summary = self._summary
+        assert summary is not None
+        counts = ", ".join(f"{topic} {count}" for topic, count in summary.counts.items() if count)
+        silent = ", ".join(topic for topic, count in summary.counts.items() if not count)
+        nothing = f"; nothing on {silent}" if silent else ""
+        size = f"{summary.size_bytes / 1e6:.1f} MB"
+        total = f"{summary.duration_s:.2f} s, {summary.messages} messages, {self._drops} dropped, {size}"
+        return f"{total}: {counts}{nothing}"
+
+    def _standing_labels(self) -> dict[str, str]:
+        config = self._config
+        return {
+            "task": config.task,
+            "operator": config.operator,
+            "seed": str(config.seed),
+            "success": "unknown",
+            "index": str(self._index),
+            "versions": json.dumps(versions()),
+            **config.extra_labels,
+        }
+
+    def _name(self) -> str:
+        return f"episode_{self._index:04d}"
+
+    def _free_gb(self) -> float:
+        return shutil.disk_usage(self._output).free / GB

@@ -1,0 +1,100 @@
+"""Between the callbacks and the disk: a bounded queue and the one thread that writes.
+
+A callback only appends to a list. Every `flush_s` the thread takes the whole list, writes it and flushes, so a kill
+loses at most what arrived since; a stall of the disk fills the queue, and only a full queue drops, counted by topic.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from f2o_teleop.bag import BagSummary, BagWriter
+from f2o_teleop.errors import BagError
+
+
+@dataclass(frozen=True)
+class Item:
+    """One serialised message on its way to the bag."""
+
+    topic: str
+    data: bytes
+    log_ros_ns: int
+    publish_ros_ns: int
+
+
+class Spool:
+    """Feeds a BagWriter from another thread.
+
+    Attributes:
+        drops: messages refused because the queue was full, by topic.
+        failure: what stopped the thread, '' while it is well.
+    """
+
+    def __init__(self, bag: BagWriter, queue_bytes: int, flush_s: float = 0.02, sync_s: float = 1.0) -> None:
+        self._bag = bag
+        self._queue_bytes, self._flush_s, self._sync_s = queue_bytes, flush_s, sync_s
+        self._lock = threading.Lock()
+        self._waiting: list[Item] = []
+        self._waiting_bytes = 0
+        self._end = threading.Event()
+        self.drops: Counter[str] = Counter()
+        self.accepted = 0
+        self.failure = ""
+        self._custom: dict[str, str] = {}
+        self._summary: BagSummary | None = None
+        self._thread = threading.Thread(target=self._run, name="bag-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item) -> bool:
+        """Queues one message without waiting; False, and a count in `drops`, when there is no room."""
+        size = len(item.data)
+        with self._lock:
+            fits = not self.failure and self._waiting_bytes + size <= self._queue_bytes
+            if fits:
+                self._waiting.append(item)
+                self._waiting_bytes += size
+                self.accepted += 1
+            else:
+                self.drops[item.topic] += 1
+        return fits
+
+    def close(self, custom: Mapping[str, str]) -> BagSummary:
+        """Writes what is queued, completes the bag and ends the thread.
+
+        The thread itself completes the bag, so a signal that interrupts the wait harms nothing: call again.
+
+        Raises:
+            BagError: the disk failed; the text says why and what is left where.
+        """
+        self._custom = dict(custom)
+        self._end.set()
+        self._thread.join()
+        if self._summary is None:
+            raise BagError(f"{self._bag.folder}: kept as it is, not complete: {self.failure}")
+        return self._summary
+
+    def _run(self) -> None:
+        synced = time.monotonic()
+        try:
+            while not self._end.wait(self._flush_s):
+                self._write(self._take())
+                if time.monotonic() - synced >= self._sync_s:
+                    self._bag.sync()
+                    synced = time.monotonic()
+            self._write(self._take())
+            self._summary = self._bag.close(self._custom)
+        except OSError as error:  # disk full or gone: a status, and no more messages accepted
+            self.failure = error.strerror or str(error)
+            self._bag.abandon()
+
+    def _take(self) -> list[Item]:
+        with self._lock:
+            batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return batch
+
+    def _write(self, batch: list[Item]) -> None:
+        for item in batch:
+            self._bag.write(item.topic, item.data, item.log_ros_ns, item.publish_ros_ns)
+        self._bag.flush()
