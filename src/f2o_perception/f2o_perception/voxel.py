@@ -13,7 +13,7 @@ from f2o_perception.errors import BackendError
 if TYPE_CHECKING:
     from f2o_perception.config import Workspace
 
-Soa = Float32[np.ndarray, "3 n"]  # x, y and z of n points, one row each: the loop works on rows
+Soa = Float32[np.ndarray, "3 _"]  # x, y and z of so many points, one row each: the loop works on rows
 Thinner = Callable[[Soa], Soa]
 
 
