@@ -124,7 +124,8 @@ class Renderer:
         mujoco.mjv_updateScene(
             self._model, data, self._option, self._perturb, self._view, everything, self._scene
         )
-        self._scene.flags[:] = 0  # no shadows, reflections, fog, skybox: the costly part
+        self._scene.flags[:] = 0  # no shadows, reflections, fog, skybox: the costly part ...
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_CULL_FACE.value] = 1  # ... nor the far side of anything
         mujoco.mjr_render(self._port, self._scene, self._gl)
         mujoco.mjr_readPixels(self._rgb, self._depth, self._port, self._gl)
         return Picture(name, self._rgb[::-1].copy(), self._depth_mm())
