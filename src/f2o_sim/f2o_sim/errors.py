@@ -59,3 +59,7 @@ class ConfigFileError(SimError):
             f"configuration: {name} not found; expected it in share/f2o_control/config of a folder in "
             "AMENT_PREFIX_PATH (colcon build, then source install/setup.bash), or in config/ of the source tree"
         )
+
+
+class StateLogError(SimError):
+    """A log of states that cannot be read, or an episode that it does not have."""

@@ -124,6 +124,10 @@ class World:
         """Measured arm joint velocities [rad/s]."""
         return self.data.qvel[self._arm_v].copy()
 
+    def joint_torques(self) -> Float64[np.ndarray, "7"]:
+        """Torques of the arm's servos [N m]."""
+        return self.data.actuator_force[:7].copy()
+
     def gripper_width(self) -> float:
         """Measured gripper opening [m]."""
         return float(self.data.qpos[self._fingers].sum())

@@ -1,0 +1,141 @@
+"""The simulated robot and its cameras as a ROS node: what franka_ros2 and realsense2_camera would publish."""
+
+from __future__ import annotations
+
+import sys
+
+from f2o_msgs.msg import TaskState
+from f2o_msgs.srv import ResetWorld
+from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
+
+from f2o_sim import convert
+from f2o_sim.cameras import Picture, camera
+from f2o_sim.config import SimConfig
+from f2o_sim.errors import SimError, TrajectoryError
+from f2o_sim.simulator import Outputs, Simulator
+from f2o_sim.world import World
+
+SLOW = 0.95  # a real-time factor below this deserves a warning
+MIN_CAMERA_HZ = 15.0
+
+
+class SimNode(ConfiguredNode):
+    """Publishes from the simulator's own threads; the executor only takes commands in."""
+
+    def __init__(self) -> None:
+        # Parameters
+        super().__init__("sim_node", SimConfig)
+        config, topics = self.config, self.config.topics
+        # Core
+        outputs = Outputs(self._say_joints, self._say_gripper, self._say_task, self._say_picture)
+        self._simulator = Simulator(config, outputs, self.now_ns)
+        # Outputs
+        reliable = self.reliable(1)
+        lenses = {view: camera(view).intrinsics(config.width, config.height) for view in config.views}
+        self._cameras = {view: convert.CameraMessages(view, lens) for view, lens in lenses.items()}
+        self._pictures = {view: self._camera_publishers(view) for view in config.views}
+        self._robot = convert.RobotMessages(self._simulator.world)
+        self._joints = self.create_publisher(JointState, topics.joint_states, reliable)
+        self._fingers = self.create_publisher(JointState, topics.gripper_states, reliable)
+        self._task = self.create_publisher(TaskState, topics.task_state, reliable)
+        # Inputs
+        self.create_subscription(JointTrajectory, topics.trajectory, self._on_trajectory, reliable)
+        self.create_subscription(Float64MultiArray, topics.gripper_command, self._on_gripper, reliable)
+        self.create_service(ResetWorld, topics.reset, self._on_reset)
+        # Diagnostics
+        self.add_diagnostics("physics", self._diagnose_physics)
+        self.add_diagnostics("cameras", self._diagnose_cameras)
+        self._refused, self._why = 0, ""
+        self.create_timer(0.5, self._watch)
+        self._simulator.start()
+
+    def close(self) -> None:
+        """End the threads; write the log of states."""
+        self._simulator.stop()
+
+    def _camera_publishers(self, view: str) -> list[tuple[Publisher, str]]:
+        """Each publisher of a camera with the name of its message in ``CameraMessages``."""
+        topics, qos = self.config.topics, self.reliable(1)
+        rows = (
+            (Image, topics.color, "color"),
+            (CameraInfo, topics.color_info, "info"),
+            (Image, topics.depth, "depth"),
+            (CameraInfo, topics.depth_info, "info"),
+        )
+        return [(self.create_publisher(kind, name.format(view=view), qos), field) for kind, name, field in rows]
+
+    def _say_joints(self, world: World, stamp_ros_ns: int) -> None:
+        self._joints.publish(self._robot.fill_arm(world, stamp_ros_ns))
+
+    def _say_gripper(self, world: World, stamp_ros_ns: int) -> None:
+        self._fingers.publish(self._robot.fill_fingers(world, stamp_ros_ns))
+
+    def _say_task(self, world: World, stamp_ros_ns: int) -> None:
+        self._task.publish(self._robot.fill_task(world, stamp_ros_ns))
+
+    def _say_picture(self, picture: Picture, stamp_ros_ns: int) -> None:
+        messages = self._cameras[picture.view]
+        wanted = [(p, field) for p, field in self._pictures[picture.view] if p.get_subscription_count()]
+        if wanted:
+            messages.fill(picture, stamp_ros_ns)
+        for publisher, field in wanted:
+            publisher.publish(getattr(messages, field))
+
+    def _on_trajectory(self, msg: JointTrajectory) -> None:
+        try:
+            self._simulator.command(convert.trajectory_from_msg(msg))
+        except TrajectoryError as error:
+            self._refuse(error)
+
+    def _on_gripper(self, msg: Float64MultiArray) -> None:
+        try:
+            if len(msg.data) != 1:
+                raise TrajectoryError(f"gripper: data: expected one width [m], got {len(msg.data)} numbers")
+            self._simulator.grip(msg.data[0])
+        except TrajectoryError as error:
+            self._refuse(error)
+
+    def _refuse(self, error: TrajectoryError) -> None:
+        self._refused, self._why = self._refused + 1, str(error)
+
+    def _on_reset(self, request: ResetWorld.Request, response: ResetWorld.Response) -> ResetWorld.Response:
+        try:
+            self._simulator.reset(request.task, request.seed)
+        except SimError as error:
+            response.success, response.message = False, str(error)
+        else:
+            response.success, response.message = True, f"{self.config.task}: seed {request.seed}"
+        return response
+
+    def _watch(self) -> None:
+        """End with the simulator when one of its threads has failed."""
+        if self._simulator.failure is not None:
+            raise self._simulator.failure
+
+    def _diagnose_physics(self) -> Diagnosis:
+        simulator = self._simulator
+        factor, late = simulator.real_time_factor(), simulator.lateness_ms.summary()
+        values = {"real_time_factor": factor, "slips": simulator.slips, "refused_commands": self._refused}
+        values |= {f"lateness_ms_{key}": late[key] for key in ("p50", "p99", "max")}
+        if 0.0 < factor < SLOW:
+            return 1, f"slower than real time: {factor:.2f}", values
+        return (1, self._why, values) if self._refused else (0, "in real time", values)
+
+    def _diagnose_cameras(self) -> Diagnosis:
+        hz, render = self._simulator.frames.hz(), self._simulator.render_ms.summary()
+        values = {"camera_hz": hz, "render_ms_p50": render["p50"], "render_ms_p99": render["p99"]}
+        slow = 0.0 < hz < MIN_CAMERA_HZ
+        return int(slow), f"{hz:.1f} of {self.config.camera_hz:g} frames a second", values
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run(SimNode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""The world in real time: a physics thread under absolute deadlines and a camera thread that never delays it. No ROS.
+
+A stamp is the ROS time of the instant that the physics state stands for, however late it was computed. When the
+processor cannot keep up for longer than ``SLIP_NS``, simulated time slips against real time, and the real-time factor
+says so: better than a burst that would throw the arm.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mujoco
+from f2o_nodekit.pace import Pace
+from f2o_nodekit.stats import RateMeter, Samples
+
+from f2o_sim.cameras import Picture, Renderer
+from f2o_sim.config import SimConfig
+from f2o_sim.controller import Trajectory
+from f2o_sim.errors import SimError
+from f2o_sim.statelog import HZ as LOG_HZ
+from f2o_sim.statelog import StateLog
+from f2o_sim.world import STEP_NS, State, World
+
+NS_PER_S = 1_000_000_000
+CHUNK_S = 0.002  # physics between two looks at the clock
+SLIP_NS = 100_000_000
+LOG_TAIL_NS = NS_PER_S  # how long the log goes on after the episode is over
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What to do with what the robot says; called from the simulator's threads, with a stamp in ROS time [ns].
+
+    The first three are called with the world held still and must be quick.
+    """
+
+    joints: Callable[[World, int], None]
+    gripper: Callable[[World, int], None]
+    task: Callable[[World, int], None]
+    picture: Callable[[Picture, int], None]
+
+
+class Simulator:
+    """Owns the world while it runs; every method may be called from any thread."""
+
+    def __init__(self, config: SimConfig, outputs: Outputs, clock_ros_ns: Callable[[], int]) -> None:
+        self._config, self._outputs, self._clock_ros = config, outputs, clock_ros_ns
+        self.world = World(config.task, config.seed)
+        self.failure: Exception | None = None
+        self.lateness_ms, self.render_ms, self.frames = Samples(2000), Samples(300), RateMeter(60)
+        self.slips = 0
+        self._lock = threading.Lock()
+        self._stopping, self._cameras_ready = threading.Event(), threading.Event()
+        self._log = StateLog(config.task) if config.state_log else None
+        self._simulated_ns, self._commanded = 0, False
+        self._marks: list[tuple[int, int]] = []
+        self._dues = {
+            outputs.joints: _Every(config.joint_state_hz),
+            outputs.gripper: _Every(config.gripper_state_hz),
+            outputs.task: _Every(config.task_state_hz),
+        }
+        self._log_due = _Every(LOG_HZ)
+        self._anchor()
+        self._threads = [threading.Thread(target=self._guard, args=(f,)) for f in (self._physics, self._cameras)]
+
+    def start(self) -> None:
+        """Start both threads and wait until the cameras work.
+
+        Raises:
+            GraphicsError: the machine cannot draw off screen.
+        """
+        for thread in self._threads:
+            thread.start()
+        self._cameras_ready.wait()
+        if self.failure is not None:
+            self.stop()
+            raise self.failure
+
+    def stop(self) -> None:
+        """End both threads and write the log of states."""
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        if self._log is not None:
+            self._log.end_episode(self.world, self._commanded)
+            self._log.save(self._config.state_log)
+            self._log = None
+
+    def reset(self, task: str, seed: int) -> None:
+        """Start the episode of ``seed``.
+
+        Raises:
+            SimError: another task than the one that the simulator was started with.
+        """
+        if task not in ("", self._config.task):
+            raise SimError(f"reset: expected the task that is running, {self._config.task}, or '', got '{task}'")
+        with self._lock:
+            if self._log is not None:
+                self._log.end_episode(self.world, self._commanded)
+            self.world.reset(seed)
+            self._commanded = False
+            self._anchor()
+
+    def command(self, trajectory: Trajectory) -> None:
+        """Hand on a trajectory; its start, unless 0, is in ROS time.
+
+        Raises:
+            TrajectoryError: it is malformed.
+        """
+        with self._lock:
+            if trajectory.start_ns:
+                start = trajectory.start_ns - self._stamp_ros_ns() + self.world.time_ns
+                trajectory = Trajectory(start, trajectory.times_ns, trajectory.positions, trajectory.velocities)
+            self.world.command(trajectory)
+            self._commanded = True
+
+    def grip(self, width: float) -> None:
+        """Open or close the gripper to ``width`` [m].
+
+        Raises:
+            TrajectoryError: the width is not finite.
+        """
+        with self._lock:
+            self.world.grip(width)
+
+    def real_time_factor(self) -> float:
+        """Simulated over real time since about ten seconds ago; 0.0 before the first measurement."""
+        now = (self._simulated_ns, time.monotonic_ns())
+        self._marks = [*self._marks[-10:], now]
+        (simulated, real), span = self._marks[0], now[1] - self._marks[0][1]
+        return (now[0] - simulated) / span if span else 0.0
+
+    def _guard(self, loop: Callable[[], None]) -> None:
+        """Run a thread; its failure stops the other and is kept for whoever watches."""
+        try:
+            loop()
+        except Exception as error:  # whatever it is: the node must end with it, not go on with half a simulator
+            self.failure = error
+            self._stopping.set()
+        finally:
+            self._cameras_ready.set()
+
+    def _anchor(self) -> None:
+        """Simulated time now and monotonic time now are the same instant."""
+        self._anchor_mono_ns, self._anchor_sim_ns = time.monotonic_ns(), self.world.time_ns
+        for due in (*self._dues.values(), self._log_due):
+            due.restart(self.world.time_ns)
+
+    def _stamp_ros_ns(self) -> int:
+        """ROS time of the instant that the world's state stands for."""
+        state_mono_ns = self._anchor_mono_ns + self.world.time_ns - self._anchor_sim_ns
+        return self._clock_ros() - time.monotonic_ns() + state_mono_ns
+
+    def _physics(self) -> None:
+        pace = Pace(CHUNK_S)
+        while not self._stopping.is_set():
+            tick = pace.wait()
+            with self._lock:
+                self._advance(tick.ideal_mono_ns)
+            self.lateness_ms.add(tick.late_ns * 1e-6)
+
+    def _advance(self, mono_ns: int) -> None:
+        """Bring the world to the monotonic instant ``mono_ns`` and say what is due on the way."""
+        goal_ns = self._anchor_sim_ns + mono_ns - self._anchor_mono_ns
+        if goal_ns - self.world.time_ns > SLIP_NS:
+            self.slips += 1
+            self._anchor_mono_ns += goal_ns - self.world.time_ns - SLIP_NS
+            goal_ns = self.world.time_ns + SLIP_NS
+        while (before := self.world.time_ns) + STEP_NS <= goal_ns:
+            self.world.step_to(min(goal_ns, *(due.at_ns for due in self._dues.values())))
+            self._simulated_ns += self.world.time_ns - before
+            self._say()
+
+    def _say(self) -> None:
+        now, stamp = self.world.time_ns, 0
+        for output, due in self._dues.items():
+            if due(now):
+                stamp = stamp or self._stamp_ros_ns()
+                output(self.world, stamp)
+        if self._log is not None and self._log_due(now) and self._worth_logging():
+            self._log.add(self.world.state())
+
+    def _worth_logging(self) -> bool:
+        verdict = self.world.verdict
+        return not verdict.over or self.world.elapsed_s < verdict.elapsed_s + LOG_TAIL_NS / NS_PER_S
+
+    def _cameras(self) -> None:
+        renderer = Renderer(self.world.model, self._config.width, self._config.height)
+        try:
+            data, views = mujoco.MjData(self.world.model), list(self._config.views)
+            renderer.render(data, views)  # the first picture compiles shaders: not in anybody's time
+            self._cameras_ready.set()
+            pace = Pace(1.0 / self._config.camera_hz)
+            while not self._stopping.is_set():
+                pace.wait()
+                self._shoot(renderer, data, views)
+        finally:
+            renderer.close()
+
+    def _shoot(self, renderer: Renderer, data: mujoco.MjData, views: list[str]) -> None:
+        begin = time.monotonic_ns()
+        with self._lock:
+            state, stamp = self.world.state(), self._stamp_ros_ns()
+        pose(self.world.model, data, state)
+        for view in views:
+            self._outputs.picture(renderer.render(data, [view])[0], stamp)
+        self.render_ms.add((time.monotonic_ns() - begin) * 1e-6)
+        self.frames.tick(time.monotonic_ns())
+
+
+class _Every:
+    """True once a period of simulated time, at the first whole step that is not before it."""
+
+    def __init__(self, hz: float) -> None:
+        self._period_ns = NS_PER_S / hz
+        self.restart(0)
+
+    def restart(self, now_ns: int) -> None:
+        """Next due one period from now."""
+        self._start_ns, self._count = now_ns, 0
+        self._next()
+
+    def _next(self) -> None:
+        self._count += 1
+        self.at_ns = self._start_ns + math.ceil(round(self._count * self._period_ns) / STEP_NS) * STEP_NS
+
+    def __call__(self, now_ns: int) -> bool:
+        if now_ns < self.at_ns:
+            return False
+        self._next()
+        return True
+
+
+def pose(model: mujoco.MjModel, data: mujoco.MjData, state: State) -> None:
+    """Bring ``data`` to a stored state, as far as drawing needs it."""
+    data.qpos[:] = state.qpos
+    data.mocap_pos[:], data.mocap_quat[:] = state.mocap[:, :3], state.mocap[:, 3:]
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_camlight(model, data)
