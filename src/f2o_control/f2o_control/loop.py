@@ -69,6 +69,7 @@ class Loop:
             self._count(tick)
             self.turn(tick)
             self.work_ms.add((time.monotonic_ns() - tick.ideal_mono_ns - tick.late_ns) / 1e6)
+        gc.unfreeze()  # else what is frozen outlives the interpreter, and Ruckig's binding complains of it
 
     def turn(self, tick: Tick) -> None:
         """One turn. Nothing may cross it: whatever fails ends in a fault and a braking arm, within this turn."""

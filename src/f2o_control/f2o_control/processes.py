@@ -93,6 +93,7 @@ class Running:
     def __init__(self, specs: tuple[NodeSpec, ...], write: Callable[[str], None] = print) -> None:
         commands = [(spec, _command(spec)) for spec in specs]  # all found before the first is started
         self.processes: dict[str, NodeProcess] = {}
+        self._first_ended: NodeProcess | None = None
         try:
             for spec, command in commands:
                 self.processes[spec.name] = NodeProcess(spec, command, write)
@@ -108,9 +109,12 @@ class Running:
 
     def ended(self) -> NodeProcess | None:
         """The first required process that has ended, if any; starts again what is to be respawned."""
-        for process in self.processes.values():
-            process.restart_if_due(time.monotonic())
-        return next((p for p in self.processes.values() if p.spec.required and p.status is not None), None)
+        if self._first_ended is None:
+            for process in self.processes.values():
+                process.restart_if_due(time.monotonic())
+            ended = (p for p in self.processes.values() if p.spec.required and p.status is not None)
+            self._first_ended = next(ended, None)
+        return self._first_ended
 
     def check(self) -> None:
         """Raise when a required process has ended.

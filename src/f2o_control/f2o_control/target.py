@@ -67,7 +67,7 @@ class TargetCheck:
         self._names = (*joint_names, GRIPPER)
         self._sources = tuple(source for source, its_mode in SOURCES.items() if its_mode.value == mode)
         self._stale_s, self._ahead_s = stale_s, ahead_s
-        self._order: tuple[tuple[str, ...], list[int]] = ((), [])
+        self._order: tuple[tuple[str, ...] | None, list[int]] = (None, [])
         self._last_due_ns = 0
         self.refused: Counter[Refusal] = Counter()
         self.last_text = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -21,6 +21,7 @@ class TrajectoryPlan:
     velocities: Float64[np.ndarray, "points joints"]  # rad/s; the last row is 0
 
 
+@runtime_checkable
 class Adapter(Protocol):
     """One way from a command to an arm."""
 

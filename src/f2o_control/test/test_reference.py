@@ -1,0 +1,39 @@
+import numpy as np
+from f2o_control.reference import ReferenceTrack
+from f2o_control.target import Target
+
+MS = 1_000_000
+
+
+def target(q, due_ms, v=None):
+    velocity = None if v is None else np.full(7, v)
+    return Target(np.full(7, q), velocity, 0.0, due_ms * MS, 0, "policy")
+
+
+def test_nothing_before_the_first_target():
+    track = ReferenceTrack(reach_s=0.05)
+    assert track.at(0) is None
+    track.update(target(1.0, 0))
+    track.restart()
+    assert track.at(0) is None
+
+
+def test_a_target_is_carried_along_its_velocity_but_not_for_ever():
+    track = ReferenceTrack(reach_s=0.05)
+    track.update(target(1.0, 100, v=2.0))
+    for at_ms, q, v in ((100, 1.0, 2.0), (110, 1.02, 2.0), (90, 0.98, 2.0), (150, 1.1, 2.0), (400, 1.1, 0.0)):
+        reference = track.at(at_ms * MS)
+        assert np.allclose(reference.position, q)
+        assert np.allclose(reference.velocity, v)
+
+
+def test_a_velocity_that_is_not_given_is_the_difference_of_two_targets():
+    track = ReferenceTrack(reach_s=0.05)
+    track.update(target(1.0, 100))
+    assert np.allclose(track.at(110 * MS).position, 1.0)
+    track.update(target(1.008, 108))
+    assert np.allclose(track.at(116 * MS).position, 1.016)
+    track.update(target(3.0, 108))  # no time between them: no velocity
+    assert np.allclose(track.at(116 * MS).position, 3.0)
+    track.update(target(3.1, 500))  # too long ago to mean a motion
+    assert np.allclose(track.at(510 * MS).position, 3.1)

@@ -1,0 +1,188 @@
+"""State machine, watchdog, gripper, adapters, robot files, configuration."""
+
+import numpy as np
+import pytest
+from conftest import CONFIG
+from f2o_control.adapters import make_adapter
+from f2o_control.config import BridgeConfig
+from f2o_control.errors import UnknownAdapterError
+from f2o_control.gripper import GripperGoal
+from f2o_control.limiter import TargetLimiter
+from f2o_control.reference import Reference
+from f2o_control.robot import RobotDescription, load_robot
+from f2o_control.state import TABLE, Event, Machine, Mode
+from f2o_control.watchdog import Watchdog
+from f2o_nodekit.config import ConfigError, build_config, load_config
+
+MS = 1_000_000
+LEGAL = {
+    "disarmed": {"arm teleop": "teleop", "arm policy": "policy", "disarm": "disarmed"},
+    "teleop": {"disarm": "disarmed", "targets late": "hold", "failure": "fault"},
+    "policy": {"disarm": "disarmed", "targets late": "hold", "failure": "fault"},
+    "hold": {
+        "arm teleop": "teleop",
+        "arm policy": "policy",
+        "targets back (teleop)": "teleop",
+        "targets back (policy)": "policy",
+        "disarm": "disarmed",
+        "failure": "fault",
+    },
+    "fault": {"disarm": "disarmed", "failure": "fault"},
+}
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("event", Event)
+def test_every_mode_and_event_goes_where_the_table_says(mode, event):
+    machine = Machine()
+    machine.mode, machine.reason = mode, "before"
+    after = LEGAL[mode.value].get(event.value)
+    assert machine.fire(event, "because") == (after is not None)
+    assert machine.mode.value == (after or mode.value)
+    assert machine.reason == ("because" if after else "before")
+
+
+def test_the_table_has_no_other_entry():
+    assert len(TABLE) == sum(map(len, LEGAL.values()))
+
+
+def test_a_watchdog_waits_longer_for_the_first():
+    watch = Watchdog(limit_s=0.1, first_s=1.0)
+    assert watch.expired(0)  # never started
+    watch.start(10 * MS)
+    assert not watch.expired(1010 * MS)
+    assert watch.expired(1011 * MS)
+    watch.feed(1011 * MS)
+    assert not watch.expired(1111 * MS)
+    assert watch.expired(1112 * MS)
+    assert watch.age_s(1112 * MS) == pytest.approx(0.101)
+
+
+def gripper():
+    return GripperGoal(0.0, 0.08, hysteresis_m=0.002, min_interval_s=0.1)
+
+
+def test_the_gripper_hears_changes_only_and_the_newest():
+    goal = gripper()
+    goal.wish(0.05)
+    assert goal.due(0) == 0.05
+    goal.wish(0.0515)  # within the hysteresis
+    assert goal.due(500 * MS) is None
+    goal.wish(0.06)
+    assert goal.due(550 * MS) == 0.06
+    goal.wish(0.03)  # too soon: waits, and the newest wins
+    assert goal.due(600 * MS) is None
+    goal.wish(0.02)
+    assert goal.due(651 * MS) == 0.02
+    assert goal.due(900 * MS) is None
+
+
+def test_the_gripper_always_closes_fully_and_never_leaves_its_range():
+    goal = gripper()
+    goal.wish(0.001)
+    assert goal.due(0) == 0.001
+    goal.wish(-3.0)
+    assert goal.due(200 * MS) == 0.0
+    goal.wish(float("nan"))
+    assert goal.due(400 * MS) is None
+    goal.wish(1e9)
+    assert goal.due(600 * MS) == 0.08
+
+
+def test_until_the_first_wish_the_width_is_the_measured_one():
+    goal = gripper()
+    assert goal.width == 0.08
+    goal.measured(0.031)
+    assert goal.width == 0.031
+    goal.wish(0.05)
+    goal.due(0)
+    goal.measured(0.031)
+    assert goal.width == 0.05
+
+
+def moving_limiter(panda):
+    limiter = TargetLimiter(panda.limits(), 0.008)
+    limiter.reset(np.array(panda.home))
+    for _ in range(30):
+        limiter.step(Reference(limiter.state.position + 0.1, np.zeros(7)), limiter.state.position)
+    return limiter
+
+
+def test_a_trajectory_starts_at_the_command_and_ends_in_a_stop_within_the_limits(panda):
+    limiter, limits = moving_limiter(panda), panda.limits()
+    command = limiter.command()
+    plan = make_adapter("jtc", panda.joint_names, 4).send(command)
+    assert plan.joint_names == panda.joint_names
+    assert plan.times_s[0] == 0.008 and (np.diff(plan.times_s) > 0).all()
+    assert np.array_equal(plan.positions[0], limiter.state.position)
+    assert np.array_equal(plan.velocities[0], limiter.state.velocity) and plan.velocities[0].any()
+    assert not plan.velocities[-1].any()
+    assert np.allclose(plan.positions[-1], command.stop.at(np.inf).position)
+    # what a cubic through the points does between them
+    for k in range(len(plan.times_s) - 1):
+        h, dq = plan.times_s[k + 1] - plan.times_s[k], plan.positions[k + 1] - plan.positions[k]
+        v0, v1 = plan.velocities[k], plan.velocities[k + 1]
+        ends = np.stack([6 * dq / h**2 - (4 * v0 + 2 * v1) / h, -6 * dq / h**2 + (2 * v0 + 4 * v1) / h])
+        assert (np.abs(ends) <= limits.acceleration / panda.scale.acceleration).all()
+    assert ((plan.positions >= limits.lower) & (plan.positions <= limits.upper)).all()
+
+
+def test_an_arm_at_rest_needs_one_point(panda):
+    limiter = TargetLimiter(panda.limits(), 0.008)
+    plan = make_adapter("jtc", panda.joint_names, 4).send(limiter.command(0.2))
+    assert plan.times_s.tolist() == [0.2]
+    assert plan.velocities.tolist() == [[0.0] * 7]
+
+
+def test_adapters_have_names(panda):
+    assert make_adapter("null", panda.joint_names, 4).send(moving_limiter(panda).command()) is None
+    with pytest.raises(UnknownAdapterError, match="adapter: expected one of jtc, null, got 'udp'"):
+        make_adapter("udp", panda.joint_names, 4)
+
+
+def test_the_robot_files_are_right(robot):
+    limits = robot.limits()
+    assert (limits.lower < np.array(robot.home)).all() and (np.array(robot.home) < limits.upper).all()
+    assert len(robot.joint_names) == 7
+
+
+@pytest.mark.parametrize("name", ["panda", "fr3"])
+def test_each_number_of_a_robot_file_has_its_source(name):
+    lines = (CONFIG / f"robot_{name}.yaml").read_text().splitlines()
+    numbers = [line for line in lines if any(c.isdigit() for c in line.split("#")[0]) and "name" not in line]
+    assert len(numbers) > 10
+    assert all("#" in line for line in numbers)
+
+
+def test_a_wrong_robot_file_names_every_key(tmp_path):
+    text = (CONFIG / "robot_panda.yaml").read_text()
+    text = text.replace("velocity: 0.5", "velocity: 1.5").replace(
+        "home: [0.0, -0.7854", "home: [9.0, -0.7854"
+    )
+    (tmp_path / "robot.yaml").write_text(text)
+    with pytest.raises(ConfigError) as error:
+        load_robot(tmp_path / "robot.yaml")
+    assert "scale.velocity: expected more than 0 and at most 1, got 1.5" in str(error.value)
+    assert "home: expected a posture inside the position limits" in str(error.value)
+    (tmp_path / "robot.yaml").write_text(text.replace("jerk: [7500.0, ", "jerk: ["))
+    with pytest.raises(ConfigError, match=r"jerk: expected 7 numbers .*, got 6"):
+        load_robot(tmp_path / "robot.yaml")
+
+
+def test_bridge_yaml_is_the_defaults_and_wrong_values_are_named():
+    assert load_config(BridgeConfig, CONFIG / "bridge.yaml") == BridgeConfig()
+    wrong = {"source": "hold", "adapter": "ros1", "rate_hz": 5.0, "timeouts": {"target_s": 0.0}}
+    with pytest.raises(ConfigError) as error:
+        build_config(BridgeConfig, wrong, "bridge.yaml")
+    for text in (
+        "source: expected teleop or policy, got 'hold'",
+        "adapter: expected jtc or null, got 'ros1'",
+        "rate_hz: expected 50 to 1000, got 5.0",
+        "timeouts.target_s: expected a number above 0, got 0.0",
+    ):
+        assert text in str(error.value)
+
+
+def test_a_robot_description_is_a_value(panda):
+    assert panda == load_robot(CONFIG / "robot_panda.yaml")
+    assert isinstance(panda, RobotDescription)

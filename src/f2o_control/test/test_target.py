@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from f2o_control.target import GRIPPER, RawTarget, Refusal, TargetCheck
+
+NAMES = tuple(f"panda_joint{i}" for i in range(1, 8))
+ALL = (*NAMES, GRIPPER)
+NOW = 1_000_000_000_000
+VALUES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.04]
+
+
+def raw(names=ALL, positions=VALUES, velocities=(), due=NOW, source="policy"):
+    return RawTarget(tuple(names), list(map(float, positions)), list(map(float, velocities)), due, source)
+
+
+@pytest.fixture
+def check():
+    return TargetCheck(NAMES, "policy", stale_s=0.1, ahead_s=0.5)
+
+
+def test_a_target_in_order_passes(check):
+    target = check.admit(raw(velocities=[1, 2, 3, 4, 5, 6, 7, 0]), NOW, 5)
+    assert target.positions.tolist() == VALUES[:-1]
+    assert target.velocities.tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert (target.gripper_width, target.received_mono_ns, target.source) == (0.04, 5, "policy")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_permuted_names_are_put_in_order(check, seed):
+    order = np.random.default_rng(seed).permutation(8)
+    velocities = np.arange(8.0)
+    target = check.admit(
+        raw([ALL[i] for i in order], [VALUES[i] for i in order], [float(velocities[i]) for i in order]),
+        NOW,
+        0,
+    )
+    assert target.positions.tolist() == VALUES[:-1]
+    assert target.velocities.tolist() == velocities[:-1].tolist()
+    assert check.admit(raw(due=NOW + 1), NOW, 0).positions.tolist() == VALUES[:-1]
+
+
+LEGAL = ", ".join(ALL)
+CASES = [
+    (raw(NAMES, VALUES[:7]), Refusal.NAMES_MISSING, f"gripper_width missing, expected {LEGAL}"),
+    (raw((), ()), Refusal.NAMES_MISSING, f"{LEGAL} missing, expected {LEGAL}"),
+    (raw((*NAMES, "elbow")), Refusal.NAMES_UNKNOWN, f"unknown name elbow, expected {LEGAL}"),
+    (
+        raw((*NAMES, NAMES[0])),
+        Refusal.NAMES_REPEATED,
+        f"panda_joint1 named more than once, expected {LEGAL}",
+    ),
+    (raw(positions=VALUES[:5]), Refusal.LENGTH, "5 positions and 0 velocities, expected 8 and 8 or none"),
+    (raw(velocities=[0.0]), Refusal.LENGTH, "8 positions and 1 velocities, expected 8 and 8 or none"),
+    (raw(positions=[*VALUES[:7], np.nan]), Refusal.NOT_FINITE, "position of gripper_width is not finite"),
+    (raw(positions=[np.inf, *VALUES[1:]]), Refusal.NOT_FINITE, "position of panda_joint1 is not finite"),
+    (
+        raw(velocities=[0, 0, -np.inf, 0, 0, 0, 0, 0]),
+        Refusal.NOT_FINITE,
+        "velocity of panda_joint3 is not finite",
+    ),
+    (raw(source="expert"), Refusal.SOURCE, "frame_id (source) is 'expert', expected policy"),
+    (raw(due=NOW - 200_000_000), Refusal.STALE, "due 0.200 s ago, expected at most 0.1 s"),
+    (raw(due=0), Refusal.STALE, "due 1000.000 s ago, expected at most 0.1 s"),
+    (raw(due=NOW + 600_000_000), Refusal.AHEAD, "due in 0.600 s, expected at most 0.5 s"),
+]
+
+
+@pytest.mark.parametrize(("message", "refusal", "text"), CASES)
+def test_a_refusal_is_counted_and_says_what_was_expected(check, message, refusal, text):
+    assert check.admit(message, NOW, 0) is None
+    assert check.refused == {refusal: 1}
+    assert check.last_text == f"target refused: {text}"
+
+
+def test_time_must_not_run_backwards_until_the_next_arming(check):
+    assert check.admit(raw(due=NOW), NOW, 0)
+    for due in (NOW, NOW - 50_000_000):
+        assert check.admit(raw(due=due), NOW, 0) is None
+    assert check.refused[Refusal.REVERSED] == 2
+    assert check.last_text == "target refused: due 0.050 s before the last one, expected later"
+    check.restart()
+    assert check.admit(raw(due=NOW), NOW, 0)
+
+
+def test_teleop_takes_the_expert_too():
+    check = TargetCheck(NAMES, "teleop", stale_s=0.1, ahead_s=0.5)
+    assert check.admit(raw(source="teleop", due=NOW), NOW, 0)
+    assert check.admit(raw(source="expert", due=NOW + 1), NOW, 0)
+    assert check.admit(raw(source="policy", due=NOW + 2), NOW, 0) is None
+    assert check.last_text == "target refused: frame_id (source) is 'policy', expected teleop or expert"
