@@ -1,0 +1,123 @@
+"""One file that is a whole policy: weights and everything needed to use them, written atomically.
+
+Only tensors and plain values are stored, so that loading can refuse to execute anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from f2o_nodekit.config import build_config
+
+from f2o_policy.data.normalise import Normaliser
+from f2o_policy.errors import CheckpointError
+from f2o_policy.methods import create
+from f2o_policy.methods.base import Method
+from f2o_policy.model.config import ModelConfig
+from f2o_policy.model.network import PolicyNetwork
+
+SCHEMA = "f2o_checkpoint/1"
+FILE_NAME = "checkpoint.pt"
+GRIPPER = "gripper_width"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained policy. Units: joints [rad], gripper width [m], points [m] in the base frame."""
+
+    kind: Literal["teacher", "student"]
+    method: str
+    method_options: dict[str, Any]
+    state: dict[str, torch.Tensor]  # averaged (EMA) weights
+    config: dict[str, Any]  # of the model, see ``model_config``
+    normaliser: Normaliser
+    horizon: int
+    dt_s: float
+    action_names: tuple[str, ...]  # 7 joints, then "gripper_width"
+    views: tuple[str, ...]  # in the order the network expects
+    image_size: int
+    points: int  # used by the network; it takes them evenly spaced from the observation's
+    workspace: tuple[tuple[float, float], ...]  # limits of x, y, z [m] of the training points
+    seed: int
+    data_sha256: str
+    versions: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """The sizes of the network."""
+        return build_config(ModelConfig, self.config, "model configuration of the checkpoint")
+
+    def build_network(self) -> PolicyNetwork:
+        """The network with these weights, float32, in eval mode."""
+        network = PolicyNetwork(self.model_config, self.normaliser, timed=self.kind == "teacher")
+        network.load_state_dict({name: tensor.float() for name, tensor in self.state.items()})
+        return network.eval()
+
+    def build_method(self) -> Method:
+        """The method with its options: its ``sample`` turns noise into chunks."""
+        return create(self.method, self.method_options)
+
+
+def save_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = False) -> None:
+    """Write to ``path`` so that no reader ever sees half a file; ``half`` stores the weights as float16."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tree = {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)}
+    tree["normaliser"] = checkpoint.normaliser.to_dict()
+    cast = torch.float16 if half else torch.float32
+    tree["state"] = {name: tensor.detach().cpu().to(cast) for name, tensor in checkpoint.state.items()}
+    part = path.with_name(path.name + ".part")
+    torch.save({"schema": SCHEMA, **tree}, part)
+    os.replace(part, path)
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint file, or the one in a run folder.
+
+    Raises:
+        CheckpointError: no such file, not a checkpoint, another schema, or missing fields.
+    """
+    path = checkpoint_file(path)
+    tree = _read(path)
+    if tree["schema"] != SCHEMA:
+        raise CheckpointError(path, f"expected schema {SCHEMA}, got {tree['schema']!r}; train again or update f2o")
+    known = {f.name for f in dataclasses.fields(Checkpoint)}
+    missing = sorted(known - set(tree))
+    if missing:
+        raise CheckpointError(path, f"has no {', '.join(missing)}")
+    fields = {name: tree[name] for name in known} | {"normaliser": Normaliser.from_dict(tree["normaliser"])}
+    for name in ("action_names", "views", "workspace"):
+        fields[name] = tuple(tuple(v) if isinstance(v, list) else v for v in fields[name])
+    return Checkpoint(**fields)
+
+
+def checkpoint_file(path: str | Path) -> Path:
+    """``path`` itself, or ``path``/checkpoint.pt where ``path`` is a run folder."""
+    path = Path(path)
+    return path / FILE_NAME if path.is_dir() else path
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        tree = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(path, f"cannot be read ({error.strerror})") from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        raise CheckpointError(path, "is not a checkpoint file, or is cut short") from error
+    if not isinstance(tree, dict) or "schema" not in tree:
+        raise CheckpointError(path, "is a torch file, but not a checkpoint written by f2o train or f2o distill")
+    return tree

@@ -1,0 +1,1 @@
+"""From recorded episodes to batches: store, bags, windows, normalisation, split."""

@@ -1,0 +1,113 @@
+"""Teacher sets on disk: K trajectories an observation, with the noise each came from and the cached embedding.
+
+    trajectories.npy (N,K,H,D) float16, normalised    embedding.npy   (N,E) float32
+    noise.npy        (N,K,H,D) float16                proprio.npy     (N,8) float32, physical units
+    observation.npy  (N,)      int64, row of the data set              training.npy (N,) bool, split
+    usable.npy       (N,)      bool                   bad.npy         (N,)  int64, trajectories replaced
+    manifest.json    schema, hashes of teacher and data, seed, K, steps, rows done
+
+The manifest is written after the rows it counts, so an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from f2o_policy.data.store import read_json, write_json
+from f2o_policy.errors import SetsError
+
+SCHEMA = "f2o_sets/1"
+
+
+@dataclass(frozen=True)
+class SetShape:
+    """N observations, K trajectories, H steps, D dimensions, E embedding."""
+
+    n: int
+    k: int
+    h: int
+    d: int
+    e: int
+
+    def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
+        """Shape and type of each file."""
+        n, khd = self.n, (self.k, self.h, self.d)
+        return {
+            "trajectories": ((n, *khd), np.float16),
+            "noise": ((n, *khd), np.float16),
+            "embedding": ((n, self.e), np.float32),
+            "proprio": ((n, self.d), np.float32),
+            "observation": ((n,), np.int64),
+            "training": ((n,), np.bool_),
+            "usable": ((n,), np.bool_),
+            "bad": ((n,), np.int64),
+        }
+
+
+class SetStore:
+    """Arrays that are filled row by row; ``done`` rows are complete."""
+
+    def __init__(self, path: str | Path, mode: str, manifest: dict[str, Any]) -> None:
+        self.path, self.manifest = Path(path), manifest
+        shape = SetShape(**manifest["shape"])
+        self._arrays = {}
+        for name, (expected, dtype) in shape.arrays().items():
+            file = self.path / f"{name}.npy"
+            if mode == "w+":
+                np.lib.format.open_memmap(file, "w+", dtype, expected).flush()
+            try:
+                array = np.load(file, mmap_mode="r" if mode == "r" else "r+")
+            except (OSError, ValueError) as error:
+                raise SetsError(path, f"{name}.npy cannot be read ({error}); sample again") from error
+            if array.shape != expected:
+                raise SetsError(path, f"{name}.npy: expected shape {expected}, got {array.shape}; sample again")
+            self._arrays[name] = array
+
+    @classmethod
+    def create_or_continue(cls, path: str | Path, manifest: dict[str, Any]) -> SetStore:
+        """A new store, or the one at ``path`` if it was begun with the same manifest."""
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        if not (path / "manifest.json").exists():
+            store = cls(path, "w+", {"schema": SCHEMA, **manifest, "done": 0})
+            write_json(path / "manifest.json", store.manifest)
+            return store
+        old = read_json(path / "manifest.json", lambda text: SetsError(path, text))
+        changed = [k for k in manifest if old.get(k) != manifest[k]]
+        if changed:
+            raise SetsError(path, f"were begun with another {', '.join(changed)}; use another folder")
+        return cls(path, "r+", old)
+
+    @classmethod
+    def open(cls, path: str | Path) -> SetStore:
+        """A complete store, for reading."""
+        path = Path(path)
+        manifest = read_json(path / "manifest.json", lambda text: SetsError(path, text))
+        if manifest.get("schema") != SCHEMA:
+            raise SetsError(path, f"expected schema {SCHEMA}, got {manifest.get('schema')!r}")
+        store = cls(path, "r", manifest)
+        if store.done < manifest["shape"]["n"]:
+            raise SetsError(
+                path, f"only {store.done} of {manifest['shape']['n']} observations are done; run f2o sample again"
+            )
+        return store
+
+    @property
+    def done(self) -> int:
+        """Rows that are complete."""
+        return self.manifest["done"]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """One of the arrays named in the module's text."""
+        return self._arrays[name]
+
+    def commit(self, done: int, **extra: Any) -> None:
+        """Rows before ``done`` are on disk and complete."""
+        for array in self._arrays.values():
+            array.flush()
+        self.manifest = {**self.manifest, "done": done, **extra}
+        write_json(self.path / "manifest.json", self.manifest)

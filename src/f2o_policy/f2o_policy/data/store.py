@@ -1,0 +1,312 @@
+"""A data set on disk: memory-mapped .npy arrays that grow episode by episode, a journal and a manifest.
+
+    rgb.npy          (N,V,S,S,3) uint8        joints.npy            (N,8) float64: 7 joints [rad], width [m]
+    depth_mm.npy     (N,V,S,S)   uint16       stamps.npy            (N,)  int64, ROS ns
+    points.npy       (N,P,3)     float16 [m]  view_stamps.npy       (N,V) int64, ROS ns
+    commands.npy     (T,8) float64: what the bridge sent    command_stamps.npy (T,) int64, ROS ns
+    journal.jsonl    one line an episode, written after its rows are on disk: counts, sha256, meta
+    manifest.json    written by close(): layout, episode boundaries, sha256 of everything
+
+float16 points are exact to 0.25 mm within a metre. A crash leaves rows without a journal line; the
+next writer cuts them off and goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from f2o_policy.errors import DatasetError
+
+SCHEMA = "f2o_dataset/1"
+DTYPES = {
+    "rgb": np.uint8,
+    "depth_mm": np.uint16,
+    "points": np.float16,
+    "stamps": np.int64,
+    "view_stamps": np.int64,
+    "joints": np.float64,
+    "command_stamps": np.int64,
+    "commands": np.float64,
+}
+COMMAND_ARRAYS = ("command_stamps", "commands")
+
+
+class ObservationLike(Protocol):
+    """The fields of ``f2o_perception.frames.Observation`` that are stored."""
+
+    stamp_ros_ns: int
+    view_names: tuple[str, ...]
+    view_stamps_ros_ns: np.ndarray
+    rgb: np.ndarray
+    depth_mm: np.ndarray
+    points: np.ndarray
+    joint_names: tuple[str, ...]
+    joint_positions: np.ndarray
+    gripper_width: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Where one episode lies: rows [first, last) of the observation arrays and of the command arrays."""
+
+    index: int
+    observations: tuple[int, int]
+    commands: tuple[int, int]
+    meta: dict[str, Any]
+
+
+class DatasetWriter:
+    """Appends episodes to a data set; an existing one is continued. Use as a context manager or call close()."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._entries = _read_journal(self.path)
+        self._layout = self._entries[0]["layout"] if self._entries else None
+        if self._layout is not None:
+            _truncate(self.path, self._layout, _totals(self._entries))
+
+    @property
+    def sources(self) -> set[str]:
+        """``meta["source"]`` of the episodes already stored: what a resumed conversion may skip."""
+        return {e["meta"]["source"] for e in self._entries if "source" in e["meta"]}
+
+    def add_episode(
+        self,
+        observations: Sequence[ObservationLike],
+        command_stamps_ros_ns: Int64[np.ndarray, " t"],
+        commands: Float64[np.ndarray, "t 8"],
+        meta: dict[str, Any],
+    ) -> None:
+        """Append one episode; it exists once its journal line is on disk.
+
+        Raises:
+            DatasetError: an empty episode, stamps that go backwards, or another layout than the first episode's.
+        """
+        rows = _rows(observations, command_stamps_ros_ns, commands, self.path)
+        layout = {
+            "view_names": list(observations[0].view_names),
+            "joint_names": list(observations[0].joint_names),
+            "shapes": {name: list(array.shape[1:]) for name, array in rows.items()},
+        }
+        if self._layout is None:
+            self._layout = layout
+            _create(self.path, layout)
+        if layout != self._layout:
+            raise DatasetError(
+                self.path, f"episode has layout {layout}, the data set has {self._layout}; use another folder"
+            )
+        for name, array in rows.items():
+            with (self.path / f"{name}.npy").open("ab") as file:
+                file.write(array.tobytes())
+                file.flush()
+                os.fsync(file.fileno())
+        entry = {
+            "observations": len(rows["stamps"]),
+            "commands": len(rows["commands"]),
+            "sha256": _digest(rows),
+            "meta": meta,
+            **({} if self._entries else {"layout": layout}),
+        }
+        with (self.path / "journal.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._entries.append(entry)
+
+    def close(self) -> None:
+        """Write the array headers and the manifest; the data set can be read, and continued later."""
+        if self._layout is None:
+            return
+        _write_headers(self.path, self._layout, _totals(self._entries))
+        episodes, first = [], {"observations": 0, "commands": 0}
+        for entry in self._entries:
+            bounds = {k: [first[k], first[k] + entry[k]] for k in first}
+            first = {k: bounds[k][1] for k in first}
+            episodes.append({**bounds, "sha256": entry["sha256"], "meta": entry["meta"]})
+        layout = {k: self._layout[k] for k in ("view_names", "joint_names", "shapes")}
+        manifest = {"schema": SCHEMA, **layout, "episodes": episodes, "sha256": _data_hash(self._entries)}
+        write_json(self.path / "manifest.json", manifest)
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Dataset:
+    """A closed data set, memory-mapped. ``verify`` reads everything once and compares the hashes."""
+
+    def __init__(self, path: str | Path, verify: bool = False) -> None:
+        self.path = Path(path)
+        manifest = read_json(self.path / "manifest.json", lambda text: DatasetError(self.path, text))
+        if manifest.get("schema") != SCHEMA:
+            raise DatasetError(self.path, f"expected schema {SCHEMA}, got {manifest.get('schema')!r}")
+        self.sha256: str = manifest["sha256"]
+        self.view_names = tuple(manifest["view_names"])
+        self.joint_names = tuple(manifest["joint_names"])
+        self.episodes = [
+            Episode(i, tuple(e["observations"]), tuple(e["commands"]), e["meta"])
+            for i, e in enumerate(manifest["episodes"])
+        ]
+        self._arrays = {name: self._open(name) for name in DTYPES}
+        if verify:
+            self._verify([e["sha256"] for e in manifest["episodes"]])
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """One of the arrays named in the module's text, memory-mapped."""
+        return self._arrays[name]
+
+    def __len__(self) -> int:
+        return len(self._arrays["stamps"])
+
+    @property
+    def image_size(self) -> int:
+        """Pixels S of a view's side."""
+        return self._arrays["rgb"].shape[2]
+
+    def _open(self, name: str) -> np.ndarray:
+        last = self.episodes[-1]
+        rows = (last.commands if name in COMMAND_ARRAYS else last.observations)[1]
+        try:
+            array = np.load(self.path / f"{name}.npy", mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise DatasetError(self.path, f"{name}.npy cannot be read ({error}); convert again") from error
+        if len(array) != rows:
+            raise DatasetError(
+                self.path, f"{name}.npy has {len(array)} rows, the manifest says {rows}; convert again"
+            )
+        return array
+
+    def _verify(self, hashes: list[str]) -> None:
+        for episode, expected in zip(self.episodes, hashes, strict=True):
+            rows = {
+                name: array[slice(*(episode.commands if name in COMMAND_ARRAYS else episode.observations))]
+                for name, array in self._arrays.items()
+            }
+            if _digest(rows) != expected:
+                raise DatasetError(
+                    self.path,
+                    f"episode {episode.index} does not match its sha256 in manifest.json (the files were changed "
+                    "or damaged); convert again",
+                )
+
+
+def write_json(path: Path, tree: Any) -> None:
+    """Write ``tree`` so that a reader sees the old file or the new one, never half of one."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(tree, indent=1) + "\n")
+    os.replace(part, path)
+
+
+def read_json(path: Path, error: Any) -> dict[str, Any]:
+    """The object in ``path``; raises ``error(text)`` where there is none."""
+    try:
+        tree = json.loads(path.read_text())
+    except OSError as cause:
+        raise error(f"{path.name} cannot be read ({cause.strerror})") from cause
+    except ValueError as cause:
+        raise error(f"{path.name} is not JSON") from cause
+    if not isinstance(tree, dict):
+        raise error(f"{path.name} is not an object")
+    return tree
+
+
+def _rows(
+    observations: Sequence[ObservationLike], stamps: np.ndarray, commands: np.ndarray, path: Path
+) -> dict[str, np.ndarray]:
+    """The episode as one array a file; checks what training relies on."""
+    if not len(observations) or not len(commands):
+        raise DatasetError(path, f"episode has {len(observations)} observations and {len(commands)} commands")
+    rows = {
+        "rgb": np.stack([o.rgb for o in observations]),
+        "depth_mm": np.stack([o.depth_mm for o in observations]),
+        "points": np.stack([o.points for o in observations]),
+        "stamps": np.array([o.stamp_ros_ns for o in observations]),
+        "view_stamps": np.stack([o.view_stamps_ros_ns for o in observations]),
+        "joints": np.stack([[*o.joint_positions, o.gripper_width] for o in observations]),
+        "command_stamps": np.asarray(stamps),
+        "commands": np.asarray(commands),
+    }
+    for name in ("stamps", "command_stamps"):
+        if (np.diff(rows[name]) <= 0).any():
+            raise DatasetError(path, f"{name} of an episode do not increase")
+    for name in ("joints", "commands"):
+        if not np.isfinite(rows[name]).all():
+            raise DatasetError(path, f"{name} of an episode are not finite")
+    return {name: np.ascontiguousarray(array, DTYPES[name]) for name, array in rows.items()}
+
+
+def _digest(rows: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in DTYPES:
+        digest.update(np.ascontiguousarray(rows[name]).data)
+    return digest.hexdigest()
+
+
+def _data_hash(entries: list[dict[str, Any]]) -> str:
+    return hashlib.sha256("".join(e["sha256"] for e in entries).encode()).hexdigest()
+
+
+def _totals(entries: list[dict[str, Any]]) -> dict[str, int]:
+    return {k: sum(e[k] for e in entries) for k in ("observations", "commands")}
+
+
+def _row_count(name: str, totals: dict[str, int]) -> int:
+    return totals["commands" if name in COMMAND_ARRAYS else "observations"]
+
+
+def _header(name: str, layout: dict[str, Any], rows: int) -> bytes:
+    """A .npy header; numpy pads it so that its length does not change while the first axis grows."""
+    text = io.BytesIO()
+    shape = (rows, *layout["shapes"][name])
+    descr = np.lib.format.dtype_to_descr(np.dtype(DTYPES[name]))
+    np.lib.format.write_array_header_1_0(text, {"descr": descr, "fortran_order": False, "shape": shape})
+    return text.getvalue()
+
+
+def _create(path: Path, layout: dict[str, Any]) -> None:
+    for name in DTYPES:
+        (path / f"{name}.npy").write_bytes(_header(name, layout, 0))
+
+
+def _write_headers(path: Path, layout: dict[str, Any], totals: dict[str, int]) -> None:
+    for name in DTYPES:
+        with (path / f"{name}.npy").open("r+b") as file:
+            file.write(_header(name, layout, _row_count(name, totals)))
+
+
+def _truncate(path: Path, layout: dict[str, Any], totals: dict[str, int]) -> None:
+    """Cut the rows that no journal line vouches for."""
+    for name in DTYPES:
+        row = int(np.prod(layout["shapes"][name], dtype=np.int64)) * np.dtype(DTYPES[name]).itemsize
+        size = len(_header(name, layout, 0)) + _row_count(name, totals) * row
+        file = path / f"{name}.npy"
+        if not file.exists() or file.stat().st_size < size:
+            raise DatasetError(path, f"{file.name} is shorter than its journal says; delete the folder, convert again")
+        os.truncate(file, size)
+
+
+def _read_journal(path: Path) -> list[dict[str, Any]]:
+    file = path / "journal.jsonl"
+    if not file.exists():
+        return []
+    lines = file.read_bytes().split(b"\n")
+    good = lines[:-1]  # a line without its end was cut by a crash
+    if lines[-1]:
+        file.write_bytes(b"".join(line + b"\n" for line in good))
+    try:
+        return [json.loads(line) for line in good]
+    except ValueError as error:
+        raise DatasetError(path, "journal.jsonl is damaged; delete the folder, convert again") from error

@@ -1,0 +1,109 @@
+"""Training windows: what the policy sees at an instant, and the H commands that followed.
+
+The instant is ``observation stamp + lag``: at run time the cached visual embedding is up to some 80 ms older than the
+newest joint state, so in training the joints and the commands are taken ``lag`` after the images. With
+lag 0 (or ``visual_lag_s: [0, 0]``) a window is the plain one: A[k] = command at stamp + k dt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from f2o_policy.data.normalise import MinMax, Normaliser
+from f2o_policy.data.store import Dataset
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """How windows are cut."""
+
+    horizon: int = 32
+    dt_s: float = 0.05
+    visual_lag_s: tuple[float, float] = (0.0, 0.08)
+    validation_fraction: float = 0.1
+
+    def check(self) -> list[str]:
+        """Messages of wrong values."""
+        low, high = self.visual_lag_s
+        return [
+            *([] if self.dt_s > 0 else [f"dt_s: expected > 0, got {self.dt_s}"]),
+            *([] if 0 <= low <= high else [f"visual_lag_s: expected 0 <= low <= high, got [{low}, {high}]"]),
+            *(
+                []
+                if 0 <= self.validation_fraction < 1
+                else [f"validation_fraction: expected 0 <= f < 1, got {self.validation_fraction}"]
+            ),
+        ]
+
+
+def interpolate(
+    stamps_ns: Int64[np.ndarray, " t"], values: Float64[np.ndarray, "t d"], at_ns: Int64[np.ndarray, " n"]
+) -> Float64[np.ndarray, "n d"]:
+    """Linear in time; before the first and after the last stamp the end value is held."""
+    right = np.searchsorted(stamps_ns, at_ns).clip(1, max(1, len(stamps_ns) - 1))
+    left = right - 1
+    right = np.minimum(right, len(stamps_ns) - 1)
+    span = np.maximum(stamps_ns[right] - stamps_ns[left], 1)
+    weight = ((at_ns - stamps_ns[left]) / span).clip(0.0, 1.0)[:, None]
+    return values[left] * (1.0 - weight) + values[right] * weight
+
+
+@dataclass(frozen=True)
+class Window:
+    """One training example without its images: proprio (8,) at the instant, actions (H,8), physical units."""
+
+    observation: int
+    proprio: np.ndarray
+    actions: np.ndarray
+
+
+class Windows:
+    """Windows of the episodes of a data set; the small arrays are held in memory."""
+
+    def __init__(self, dataset: Dataset, config: WindowConfig) -> None:
+        self.dataset, self.config = dataset, config
+        self._small = {
+            name: np.array(dataset[name]) for name in ("stamps", "joints", "command_stamps", "commands")
+        }
+        self._episode_of = np.repeat(
+            np.arange(len(dataset.episodes)), [b - a for a, b in (e.observations for e in dataset.episodes)]
+        )
+        self._steps_ns = np.round(np.arange(config.horizon) * config.dt_s * 1e9).astype(np.int64)
+
+    def window(self, observation: int, lag_ns: int = 0) -> Window:
+        """The window whose images are ``observation`` and whose instant is ``lag_ns`` later."""
+        episode = self.dataset.episodes[self._episode_of[observation]]
+        rows, sent = slice(*episode.observations), slice(*episode.commands)
+        instant = self._small["stamps"][observation] + lag_ns
+        proprio = interpolate(
+            self._small["stamps"][rows], self._small["joints"][rows], np.array([instant], np.int64)
+        )[0]
+        actions = interpolate(
+            self._small["command_stamps"][sent], self._small["commands"][sent], instant + self._steps_ns
+        )
+        return Window(observation, proprio, actions)
+
+    def draw_lag_ns(self, rng: np.random.Generator) -> int:
+        """A lag from the configured range."""
+        return int(rng.uniform(*self.config.visual_lag_s) * 1e9)
+
+    def split(self, seed: int) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " m"]]:
+        """Observation indices of the training and of the validation episodes; whole episodes, at least one each."""
+        episodes = np.random.default_rng([seed, 7]).permutation(len(self.dataset.episodes))
+        held = round(self.config.validation_fraction * len(episodes))
+        held = min(max(held, 1 if self.config.validation_fraction > 0 else 0), len(episodes) - 1)
+        validation = np.isin(self._episode_of, episodes[:held])
+        return np.flatnonzero(~validation), np.flatnonzero(validation)
+
+    def normaliser(self, observations: Int64[np.ndarray, " n"]) -> Normaliser:
+        """Fitted on the commands, joints and points of the episodes that ``observations`` belong to."""
+        episodes = [self.dataset.episodes[i] for i in np.unique(self._episode_of[observations])]
+        commands = np.concatenate([self._small["commands"][slice(*e.commands)] for e in episodes])
+        sample = observations[:: max(1, len(observations) // 500)]
+        points = np.asarray(self.dataset["points"][sample], np.float32)
+        return Normaliser(
+            MinMax.fit(commands), MinMax.fit(self._small["joints"][observations]), MinMax.fit(points)
+        )

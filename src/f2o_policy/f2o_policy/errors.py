@@ -1,0 +1,60 @@
+"""Every mistake a user of f2o_policy can make, one class each; the text says what, where and what is legal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from f2o_nodekit.errors import F2oError
+
+
+class PolicyError(F2oError):
+    """Base of the errors of f2o_policy."""
+
+
+class DatasetError(PolicyError):
+    """A data set that is missing, incomplete or does not match its manifest."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(f"data set {path}: {problem}")
+
+
+class BagError(PolicyError):
+    """A recorded episode that cannot become training data."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(f"bag {path}: {problem}")
+
+
+class CheckpointError(PolicyError):
+    """A file that is not a checkpoint this version can use."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(f"checkpoint {path}: {problem}")
+
+
+class SetsError(PolicyError):
+    """Teacher sets that are missing, incomplete, or made from something else."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(f"teacher sets {path}: {problem}")
+
+
+class RunError(PolicyError):
+    """A run folder that cannot be used as asked."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(f"run {path}: {problem}")
+
+
+class UnknownNameError(PolicyError):
+    """A name that is not in a list of known ones."""
+
+    def __init__(self, kind: str, name: str, legal: list[str]) -> None:
+        super().__init__(f"unknown {kind} {name!r}, expected one of: {', '.join(sorted(legal)) or '(none)'}")
+
+
+class ShapeError(PolicyError):
+    """Numbers that do not have the shape a model or data set expects."""
+
+    def __init__(self, name: str, expected: object, got: object) -> None:
+        super().__init__(f"{name}: expected shape {expected}, got {got}")

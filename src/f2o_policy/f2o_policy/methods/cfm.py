@@ -1,0 +1,93 @@
+"""Conditional flow matching with data prediction: the teacher.
+
+Path x_t = (1-t) x0 + t x1, x0 ~ N(0,I) (Eq. 3); the network predicts x1 (Eq. 4). t = sigmoid(m + s n), n ~ N(0,1):
+early, noisy times. With probability p(t) = cap * sigmoid(k (t - 1/2)) a training sample's noisy chunk is
+zeroed, so that late times cannot ignore the observation. The cap is not a detail: with cap 1 a network of one
+output never sees an unmasked late input, sampling uses nothing else there, and every sample falls back to the mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from f2o_policy.methods.base import Batch, Head, Loss, Method, repeat
+
+
+@dataclass(frozen=True)
+class CfmOptions:
+    """Time law, mask, input scaling, solver."""
+
+    time_mean: float = -0.5
+    time_std: float = 1.5
+    mask_cap: float = 0.2
+    mask_slope: float = 20.0
+    sigma_data: float = 0.5  # std of the normalised actions; training measures it
+    steps: int = 50
+    draws: int = 8  # (noise, time) pairs an observation and step: the encoder runs once for all of them
+
+    def check(self) -> list[str]:
+        """Messages of wrong values."""
+        return [
+            *([] if 0 <= self.mask_cap <= 1 else [f"mask_cap: expected 0 <= c <= 1, got {self.mask_cap}"]),
+            *([] if self.steps >= 1 else [f"steps: expected >= 1, got {self.steps}"]),
+            *([] if self.draws >= 1 else [f"draws: expected >= 1, got {self.draws}"]),
+        ]
+
+
+class Cfm(Method):
+    """Teacher: squared error of the predicted clean chunk; Euler in convex form."""
+
+    name = "cfm"
+    kind = "teacher"
+    options_class = CfmOptions
+    options: CfmOptions
+
+    def draw_times(self, count: int) -> Tensor:
+        """(count,) logit-normal times in (0,1)."""
+        n = torch.randn(count) * self.options.time_std + self.options.time_mean
+        return n.sigmoid().clamp(1e-4, 1 - 1e-4)
+
+    def mask_probability(self, t: Tensor) -> Tensor:
+        """(B,) -> (B,): chance that a training sample at time t loses its noisy chunk."""
+        return self.options.mask_cap * torch.sigmoid(self.options.mask_slope * (t - 0.5))
+
+    def scale(self, t: Tensor) -> Tensor:
+        """(B,) -> (B,): makes the network's input unit variance at every t."""
+        return (self.options.sigma_data**2 * t**2 + (1 - t) ** 2).rsqrt()
+
+    def loss(self, head: Head, batch: Batch) -> Loss:
+        """Mean squared error of x1, over ``draws`` independent (noise, time) pairs an observation."""
+        draws = self.options.draws
+        x1 = repeat(batch.targets[:, 0], draws)
+        t = self.draw_times(len(x1)).to(x1)
+        x0 = torch.randn_like(x1)
+        keep = (torch.rand_like(t) >= self.mask_probability(t)).to(x1)
+        xt = (1 - t)[:, None, None] * x0 + t[:, None, None] * x1
+        x = xt * (self.scale(t) * keep)[:, None, None]
+        prediction = head(x, repeat(batch.embedding, draws), repeat(batch.proprio, draws), t)
+        error = (prediction.float() - x1).square().mean((1, 2))
+        early = t < 0.25
+        return Loss(error.mean(), {"early": _mean(error, early), "late": _mean(error, ~early)})
+
+    def sample(
+        self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None
+    ) -> Tensor:
+        """Euler from t = 0; x <- a x + (1-a) x1_hat with a = (1-t')/(1-t), which never divides by a small 1-t.
+
+        The last step lands on the network's output; t = 1 is never evaluated. ``steps = 1`` is the one-step teacher.
+        """
+        steps = steps or self.options.steps
+        x = noise
+        for n in range(steps):
+            t = torch.full((len(x),), n / steps, dtype=x.dtype, device=x.device)
+            clean = head(x * self.scale(t)[:, None, None], embedding, proprio, t).to(x)
+            a = (steps - n - 1) / (steps - n)
+            x = a * x + (1 - a) * clean
+        return x
+
+
+def _mean(error: Tensor, where: Tensor) -> float:
+    return float(error.detach()[where].mean()) if bool(where.any()) else float("nan")

@@ -1,0 +1,52 @@
+"""Unpaired regression to the teacher's samples: what the Chamfer loss is compared with.
+
+Each hypothesis is regressed to a random trajectory of the set, whatever its noise: the best answer is the mean of
+the set, so the modes collapse into their average.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from f2o_policy.methods.base import Batch, Head, Loss, Method, repeat
+from f2o_policy.methods.imle import one_pass
+
+
+@dataclass(frozen=True)
+class MseOptions:
+    """Hypotheses an observation and step: as many passes as the Chamfer student gets."""
+
+    hypotheses: int = 16
+
+    def check(self) -> list[str]:
+        """Messages of wrong values."""
+        return [] if self.hypotheses >= 1 else [f"hypotheses: expected >= 1, got {self.hypotheses}"]
+
+
+class Mse(Method):
+    """Student by mean squared error, unpaired."""
+
+    name = "mse"
+    kind = "student"
+    options_class = MseOptions
+    options: MseOptions
+
+    def loss(self, head: Head, batch: Batch) -> Loss:
+        """Squared error to a random member of the set."""
+        targets, m = batch.targets, self.options.hypotheses
+        b, k = targets.shape[:2]
+        pick = torch.randint(k, (b, m))
+        wanted = targets[torch.arange(b)[:, None], pick].flatten(0, 1)
+        noise = torch.randn_like(wanted)
+        chunks = head(noise, repeat(batch.embedding, m), repeat(batch.proprio, m)).float()
+        error = (chunks - wanted).square().mean()
+        return Loss(error, {"mse": float(error.detach())})
+
+    def sample(
+        self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None
+    ) -> Tensor:
+        """One pass."""
+        return one_pass(head, noise, embedding, proprio, steps)

@@ -1,0 +1,1 @@
+"""The network: observation -> embedding (camera rate), embedding + joints + noise -> chunk (control rate)."""

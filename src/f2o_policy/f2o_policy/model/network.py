@@ -1,0 +1,96 @@
+"""The whole network, split where the rates split: ``embed`` at camera rate, ``head`` at 125 Hz.
+
+Data format (B observations or hypotheses, V views, S pixels, P points, H steps, D = 8, E embedding):
+
+    rgb       (B,V,S,S,3) uint8             points   (B,P,3) float32 [m], base frame
+    depth_mm  (B,V,S,S)   float32, 0 = none  proprio  (B,8) float32: 7 joints [rad], gripper width [m]
+    embedding (B,E) float32                  chunk    (B,H,D) float32, normalised to [-1,1]
+
+Both halves are traceable: no Python branch depends on a value, only on shapes and on train/eval mode.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from f2o_policy.data.normalise import Normaliser
+from f2o_policy.model.config import ModelConfig
+from f2o_policy.model.encoder import PointNet, VisualEncoder
+from f2o_policy.model.unet import TemporalUNet
+
+
+class Embedded(NamedTuple):
+    """An embedding (B,E) and the gate (B,2) that weighed colour and depth."""
+
+    embedding: Tensor
+    gate: Tensor
+
+
+class PolicyNetwork(nn.Module):
+    """Encoder and head; ``timed`` adds the time modules of the teacher and nothing else."""
+
+    def __init__(self, config: ModelConfig, normaliser: Normaliser, timed: bool) -> None:
+        super().__init__()
+        self.config, self.timed = config, timed
+        self.visual = VisualEncoder(config)
+        self.point = PointNet(config.point_widths, config.point_dim)
+        self.proprio = nn.Sequential(
+            nn.Linear(config.action_dim, config.proprio_dim),
+            nn.Mish(),
+            nn.Linear(config.proprio_dim, config.proprio_dim),
+        )
+        self.unet = TemporalUNet(
+            config.action_dim,
+            config.embedding_dim + config.proprio_dim,
+            config.unet_widths,
+            config.unet_blocks,
+            config.kernel,
+            config.groups,
+            config.step_dim if timed else 0,
+        )
+        for name in ("proprio", "point"):  # constants of the data, saved with the normaliser, not with the weights
+            scaling = getattr(normaliser, name)
+            self.register_buffer(f"{name}_centre", torch.tensor(scaling.centre).float(), persistent=False)
+            self.register_buffer(f"{name}_half", torch.tensor(scaling.half).float(), persistent=False)
+
+    def embed(
+        self,
+        rgb: UInt8[Tensor, "b v s s 3"],
+        depth_mm: Float[Tensor, "b v s s"],
+        points: Float[Tensor, "b p 3"],
+    ) -> Float[Tensor, "b e"]:
+        """The part of the condition that needs cameras."""
+        return self.embed_with_gate(rgb, depth_mm, points).embedding
+
+    def embed_with_gate(
+        self,
+        rgb: UInt8[Tensor, "b v s s 3"],
+        depth_mm: Float[Tensor, "b v s s"],
+        points: Float[Tensor, "b p 3"],
+    ) -> Embedded:
+        """As ``embed``, with the gate for the log."""
+        colour = rgb.permute(0, 1, 4, 2, 3).float() / 127.5 - 1.0
+        depth = (depth_mm.float() / (1000.0 * self.config.depth_range_m)).clamp(0.0, 1.0).unsqueeze(2)
+        fused = self.visual(colour, depth)
+        stride = max(1, points.shape[1] // self.config.points)
+        used = (points[:, ::stride][:, : self.config.points] - self.point_centre) / self.point_half
+        return Embedded(torch.cat([fused.feature, self.point(used)], -1), fused.gate)
+
+    def head(
+        self,
+        x: Float[Tensor, "b h d"],
+        embedding: Float[Tensor, "b e"],
+        proprio: Float[Tensor, "b d"],
+        t: Float[Tensor, " b"] | None = None,
+    ) -> Float[Tensor, "b h d"]:
+        """Noise (student) or a noisy chunk at flow time ``t`` (teacher) -> the clean chunk, normalised.
+
+        The student has no time module: ``t`` does not exist for it and is not looked at.
+        """
+        with torch.autocast(x.device.type, enabled=False):  # joint angles keep their precision
+            joints = self.proprio((proprio - self.proprio_centre) / self.proprio_half)
+        return self.unet(x, torch.cat([embedding, joints], -1), t if self.timed else None)

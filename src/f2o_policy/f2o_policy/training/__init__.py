@@ -1,0 +1,1 @@
+"""Teacher, teacher sets, student: three flat scripts on one small loop."""

@@ -1,0 +1,105 @@
+"""A run folder: what it was told, what it measured, and what it needs to go on after an interruption.
+
+    config.json     settings, data hash, command      checkpoint.pt   the policy (EMA weights)
+    metrics.jsonl   one line a logged step            state.pt        optimiser and weights, to resume
+    curve.png       the training curve                summary.json    seed, hashes, wall time, last metrics
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from f2o_policy.data.store import read_json, write_json
+from f2o_policy.errors import RunError
+
+
+class RunFolder:
+    """Creates ``path`` or continues it; refuses to continue a run that was started with other settings."""
+
+    def __init__(self, path: str | Path, settings: dict[str, Any]) -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        file = self.path / "config.json"
+        if file.exists():
+            self._compare(read_json(file, lambda text: RunError(self.path, text)), settings)
+        write_json(file, settings)
+
+    def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        before, now = _leaves(old), _leaves(json.loads(json.dumps(new)))
+        changed = [k for k in sorted(before | now) if before.get(k) != now.get(k)]
+        if changed:
+            what = "; ".join(f"{k}: was {before.get(k)}, now {now.get(k)}" for k in changed[:5])
+            raise RunError(self.path, f"was started with other settings ({what}); use another folder")
+
+    def drop_metrics_after(self, step: int) -> None:
+        """Forget what an interrupted run logged beyond its last saved step."""
+        rows = [row for row in self.metrics() if row["step"] <= step]
+        (self.path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def log(self, step: int, values: dict[str, float]) -> None:
+        """Append one line to metrics.jsonl."""
+        rounded = {k: float(f"{v:.6g}") for k, v in values.items()}
+        with (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"step": step, **rounded}) + "\n")
+
+    def metrics(self) -> list[dict[str, float]]:
+        """Everything logged so far."""
+        file = self.path / "metrics.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Write summary.json and curve.png."""
+        write_json(self.path / "summary.json", summary)
+        draw_curve(self.metrics(), self.path / "curve.png")
+
+
+class StopSignal:
+    """Within ``with StopSignal() as stop``: the first Ctrl-C sets ``stop.requested``, a second one interrupts."""
+
+    requested = False
+
+    def __enter__(self) -> StopSignal:
+        self._previous = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+def draw_curve(rows: list[dict[str, float]], path: Path) -> None:
+    """Every logged quantity against the step; losses on a logarithmic axis, shares on a linear one."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    skipped = {"step", "samples_per_s", "learning_rate", "seconds"}
+    names = sorted({k for row in rows for k in row} - skipped)
+    shares = {"teacher_hit", "student_used", "spread_ratio", "gate_entropy"}
+    shares |= {f"validation_{k}" for k in shares}
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    losses, others = figure.subplots(1, 2)
+    for name in names:
+        points = [(row["step"], row[name]) for row in rows if name in row]
+        (others if name in shares else losses).plot(*zip(*points, strict=True), label=name, linewidth=1)
+    losses.set(yscale="log", xlabel="step", title="losses (normalised units)")
+    others.set(xlabel="step", title="shares")
+    for axes in (losses, others):
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(fontsize=7)
+    figure.savefig(path, dpi=110)
+
+
+def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        return {prefix: tree}
+    return {k: v for key, value in tree.items() for k, v in _leaves(value, f"{prefix}.{key}".lstrip(".")).items()}

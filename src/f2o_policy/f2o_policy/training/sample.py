@@ -1,0 +1,148 @@
+"""``f2o sample``: K trajectories of the frozen teacher for each observation, for the student to match. A flat script.
+
+The noise of an observation depends on the seed and the observation alone, so the same command gives the same sets,
+whatever the batch and wherever it was interrupted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from f2o_policy.checkpoint import checkpoint_file, file_sha256, load_checkpoint
+from f2o_policy.data.batches import load_batch
+from f2o_policy.data.sets import SetShape, SetStore
+from f2o_policy.data.store import Dataset
+from f2o_policy.data.windows import Windows
+from f2o_policy.errors import CheckpointError
+from f2o_policy.methods.base import repeat
+from f2o_policy.training.config import Config
+from f2o_policy.training.optimise import Precision
+from f2o_policy.training.runs import StopSignal
+
+CLIP = 1.05  # normalised range of what is stored: the data's, plus 5 %
+
+
+def sample(
+    teacher: str | Path, data: str | Path, out: str | Path, config: Config, progress: bool = True
+) -> bool:
+    """Fill ``out`` with teacher sets; True when complete, False when stopped by Ctrl-C (resumable).
+
+    Raises:
+        CheckpointError: not a teacher, or trained on other data. DatasetError, SetsError.
+    """
+    checkpoint = load_checkpoint(teacher)
+    dataset = Dataset(data)
+    if checkpoint.kind != "teacher":
+        raise CheckpointError(teacher, f"expected a teacher, got a {checkpoint.kind} ({checkpoint.method})")
+    if checkpoint.data_sha256 != dataset.sha256:
+        raise CheckpointError(teacher, f"was trained on other data than {data} (sha256 {checkpoint.data_sha256[:12]}... "
+                                       f"against {dataset.sha256[:12]}...)")
+    windows = Windows(dataset, config.window)
+    training, validation = windows.split(checkpoint.seed)
+    chosen, is_training = choose(training, validation, config.sets.observations)
+    precision = Precision(config)
+    network, method = checkpoint.build_network().to(precision.device), checkpoint.build_method()
+    model, count = checkpoint.model_config, config.sets.count
+    shape = SetShape(len(chosen), count, model.horizon, model.action_dim, model.embedding_dim)
+    store = SetStore.create_or_continue(out, {
+        "shape": vars(shape), "seed": config.seed, "method": checkpoint.method,
+        "teacher_sha256": file_sha256(checkpoint_file(teacher)), "data_sha256": dataset.sha256,
+        "observation_limit": config.sets.observations,
+        "precision": str(precision.dtype),
+    })
+    limit = jump_limit(windows, training, checkpoint.normaliser.action.half)
+
+    began, before = time.perf_counter(), store.manifest.get("wall_s", 0.0)
+    with StopSignal() as stop, tqdm(total=len(chosen), initial=store.done, disable=not progress, unit="obs") as bar:
+        for rows in batches(store.done, len(chosen), config.sets.batch):
+            rng = np.random.default_rng([config.seed, int(rows[0])])
+            batch = load_batch(windows, checkpoint.normaliser, chosen[rows], rng)
+            noise = torch.stack([draw_noise(config.seed, int(i), shape) for i in chosen[rows]])
+            with torch.inference_mode(), precision.autocast():
+                move = [x.to(precision.device) for x in (batch.rgb, batch.depth_mm, batch.points, batch.proprio)]
+                embedding, proprio = network.embed(*move[:3]).float(), move[3]
+                flat = method.sample(
+                    network.head, noise.flatten(0, 1).to(precision.device), repeat(embedding, count), repeat(proprio, count)
+                )
+            checked = replace_bad(flat.float().cpu().unflatten(0, (-1, count)), limit, 1 + config.sets.range_margin)
+            values = {
+                "trajectories": checked.chunks.clamp(-CLIP, CLIP), "noise": noise, "embedding": embedding.cpu(),
+                "proprio": batch.proprio, "usable": checked.usable, "bad": checked.bad,
+            }
+            for name, value in values.items():
+                store[name][rows] = value.numpy()
+            store["observation"][rows], store["training"][rows] = chosen[rows], is_training[rows]
+            store.commit(
+                int(rows[-1]) + 1,
+                bad=int(store["bad"].sum()),
+                unusable=int((~store["usable"][: rows[-1] + 1]).sum()),
+                wall_s=round(before + time.perf_counter() - began, 1),
+            )
+            bar.update(len(rows))
+            bar.set_postfix(bad=store.manifest["bad"])
+            if stop.requested:
+                break
+    return store.done == len(chosen)
+
+
+def choose(training: np.ndarray, validation: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """At most ``limit`` observations, evenly spaced over both splits, and which of them are for training."""
+    stride = max(1.0, (len(training) + len(validation)) / limit)
+    picked = [part[np.unique(np.arange(0, len(part), stride).astype(int))] for part in (training, validation)]
+    flags = [np.full(len(part), kind) for part, kind in zip(picked, (True, False), strict=True)]
+    return np.concatenate(picked), np.concatenate(flags)
+
+
+def batches(first: int, end: int, size: int) -> Iterator[np.ndarray]:
+    """Rows [first, end) in blocks that start at multiples of ``size``."""
+    while first < end:
+        stop = min(end, (first // size + 1) * size)
+        yield np.arange(first, stop)
+        first = stop
+
+
+def draw_noise(seed: int, observation: int, shape: SetShape) -> Tensor:
+    """(K,H,D) standard normal, rounded to what is stored, so that the stored noise is the noise used."""
+    rng = np.random.default_rng([seed, observation, 11])
+    values = rng.standard_normal((shape.k, shape.h, shape.d), np.float32)
+    return torch.from_numpy(values.astype(np.float16).astype(np.float32))
+
+
+def jump_limit(windows: Windows, observations: np.ndarray, half: np.ndarray) -> float:
+    """Three times the largest step between consecutive actions of the demonstrations, and room for a teacher's noise."""
+    some = observations[:: max(1, len(observations) // 1000)]
+    actions = np.stack([windows.window(int(i)).actions for i in some]) / half
+    return 0.1 + 3.0 * float(np.abs(np.diff(actions[..., :-1], axis=1)).max())
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Sets without bad trajectories: chunks (B,K,H,D), usable (B,), bad (B,) how many were replaced."""
+
+    chunks: Tensor
+    usable: Tensor
+    bad: Tensor
+
+
+def replace_bad(chunks: Tensor, jump_limit: float, range_limit: float) -> Checked:
+    """Replace trajectories that are not finite, leave the data's range or jump by a good one of the same set.
+
+    A bad trajectory in a set is a target that the student must cover. A set without a good one is unusable.
+    """
+    finite = chunks.isfinite().flatten(2).all(2)
+    clean = chunks.nan_to_num(0.0, 0.0, 0.0)
+    inside = clean.abs().amax((2, 3)) <= range_limit
+    smooth = clean[..., :-1].diff(dim=2).abs().amax((2, 3)) <= jump_limit
+    good = finite & inside & smooth  # (B,K)
+    first = good.float().argmax(1)  # a good one, where there is one
+    index = torch.where(good, torch.arange(chunks.shape[1]), first[:, None])
+    picked = clean.gather(1, index[:, :, None, None].expand_as(clean))
+    return Checked(picked, good.any(1), (~good).sum(1))

@@ -1,0 +1,27 @@
+from setuptools import find_packages, setup
+
+NAME = "f2o_policy"
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={NAME: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    zip_safe=True,
+    maintainer="f2o maintainers",
+    maintainer_email="maintainers@f2o.dev",
+    description="The learning system of f2o and its 125 Hz runtime.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "f2o = f2o_policy.cli:main",
+            "policy_node = f2o_policy.policy_node:main",
+        ],
+    },
+)
