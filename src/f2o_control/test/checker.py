@@ -9,10 +9,15 @@ CONFIG = Path(__file__).resolve().parents[3] / "config"
 PERIOD = 0.008
 
 
-def violations(positions, name="panda", start=None):
-    """Messages about every joint and limit; ``positions`` is a list of lists [rad], one a period, at rest before."""
+def violations(positions, name="panda", start=None, moving=False):
+    """Messages about every joint and limit; ``positions`` is a list of lists [rad], one a period.
+
+    Before the first the arm is at rest, unless ``moving``.
+    """
     limits = yaml.safe_load((CONFIG / f"robot_{name}.yaml").read_text())
-    rows = [list(map(float, positions[0]))] * 3 + [list(map(float, row)) for row in positions]
+    rows = ([] if moving else [list(map(float, positions[0]))] * 3) + [
+        list(map(float, row)) for row in positions
+    ]
     found = []
     for joint in range(len(limits["joint_names"])):
         q = [row[joint] for row in rows]
