@@ -1,0 +1,127 @@
+"""The tick state machine with a fake engine: freshness, commitment, mismatches, non-finite output."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from f2o_perception.frames import Observation
+from f2o_policy.runtime.config import PolicyConfig
+from f2o_policy.runtime.policy import Joints, MismatchError, Policy, TickStatus
+
+MS = 1_000_000
+NAMES = tuple(f"panda_joint{i}" for i in range(1, 8))
+IDENTITY = SimpleNamespace(decode=lambda x: x)
+CHECKPOINT = SimpleNamespace(
+    views=("wrist",), image_size=4, action_names=(*NAMES, "gripper_width"), action_size=8, horizon=32, dt_s=0.05,
+    points=16, normaliser=SimpleNamespace(proprio=IDENTITY, action=IDENTITY),
+)  # fmt: skip
+
+
+class FakeEngine:
+    """Plans a ramp of the first joint whose speed is the noise's first number's sign."""
+
+    name, embedding_size = "fake", 3
+
+    def __init__(self):
+        self.broken = False
+
+    def embed(self, observation):
+        return np.zeros(3, np.float32)
+
+    def plan(self, embedding, joints, noise):
+        chunks = np.repeat(joints[None, None], len(noise), 0).repeat(32, 1)
+        chunks[:, :, 0] += np.sign(noise[:, :1, 0]) * np.arange(32) * 0.05 * 0.5
+        return chunks * (np.nan if self.broken else 1.0)
+
+
+def observation(stamp_ns=0, **changes):
+    fields = dict(
+        stamp_ros_ns=stamp_ns, view_names=("wrist",), view_stamps_ros_ns=np.array([stamp_ns]),
+        rgb=np.zeros((1, 4, 4, 3), np.uint8), depth_mm=np.zeros((1, 4, 4), np.uint16),
+        points=np.zeros((16, 3), np.float32), joint_names=NAMES, joint_positions=np.zeros(7),
+        joint_velocities=np.zeros(7), gripper_width=0.08, max_skew_ns=0,
+    )  # fmt: skip
+    return Observation(**(fields | changes))
+
+
+@pytest.fixture
+def policy():
+    made = Policy(FakeEngine(), CHECKPOINT, PolicyConfig(checkpoint="x", hypotheses=4))
+    made.observe(observation())
+    made.embed_newest(0.0)
+    made.feel(Joints(0, np.zeros(8)))
+    return made
+
+
+def test_it_waits_for_each_input_and_says_which():
+    policy = Policy(FakeEngine(), CHECKPOINT, PolicyConfig(checkpoint="x"))
+    assert policy.tick(0).status is TickStatus.NO_OBSERVATION
+    policy.observe(observation())
+    assert policy.embed_newest(0.0) is not None
+    assert policy.tick(0).status is TickStatus.NO_JOINTS
+    policy.feel(Joints(0, np.zeros(8)))
+    result = policy.tick(0)
+    assert result.status is TickStatus.OK
+    assert result.target.shape == (8,)
+    assert result.chunks.shape == (4, 32, 8)
+
+
+def test_stale_inputs_stop_the_targets(policy):
+    policy.feel(Joints(400 * MS, np.zeros(8)))
+    late = policy.tick(400 * MS)
+    assert (late.status, late.target) == (TickStatus.STALE_OBSERVATION, None)
+    policy.observe(observation(500 * MS))
+    policy.embed_newest(0.0)
+    assert policy.tick(501 * MS).status is TickStatus.STALE_JOINTS
+
+
+def test_output_that_is_not_finite_gives_no_target(policy):
+    policy._engine.broken = True
+    result = policy.tick(0)
+    assert (result.status, result.target) == (TickStatus.NOT_FINITE, None)
+
+
+def drive(policy, ticks, start_ms=0):
+    """Perfect tracking: the joints of a tick are the target of the one before."""
+    values = np.zeros(8)
+    for i in range(ticks):
+        now = (start_ms + 8 * i) * MS
+        policy.observe(observation(now))
+        policy.embed_newest(0.0)
+        policy.feel(Joints(now, values))
+        values = policy.tick(now).target
+    return values
+
+
+def test_an_episode_commits_to_one_side_and_episodes_differ(policy):
+    ends = []
+    for episode in range(12):
+        policy.begin()
+        ends.append(drive(policy, 60, start_ms=1000 * episode)[0])
+        assert policy.mode_switches == 0
+        policy.end()
+    assert min(np.abs(ends)) > 0.1
+    assert min(ends) < 0 < max(ends)
+
+
+def test_before_an_episode_targets_stay_at_the_measured_joints(policy):
+    far = np.full(8, 0.3)
+    policy.feel(Joints(0, far))
+    policy.tick(0)
+    moved = np.full(8, -0.2)
+    policy.feel(Joints(8 * MS, moved))
+    np.testing.assert_allclose(policy.tick(8 * MS).target, moved, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"view_names": ("front",)}, r"expects views \('wrist',\), got \('front',\)"),
+        ({"rgb": np.zeros((1, 8, 8, 3), np.uint8)}, "expects image size 4, got 8"),
+        ({"joint_names": tuple(f"fr3_joint{i}" for i in range(1, 8))}, "expects joint names"),
+        ({"points": np.zeros((8, 3), np.float32)}, "expects 16 points or more, got 8"),
+    ],
+)
+def test_topics_of_another_robot_or_camera_are_refused(policy, change, sentence):
+    with pytest.raises(MismatchError, match=sentence):
+        policy.observe(observation(**change))

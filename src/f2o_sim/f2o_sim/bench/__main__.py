@@ -1,0 +1,151 @@
+"""``python -m f2o_sim.bench``: time every stage from rendering to the joint target, one thread each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import torch
+from f2o_nodekit.errors import F2oError
+from f2o_perception.frames import Observation
+from f2o_policy.checkpoint import Checkpoint, load_checkpoint
+from f2o_policy.runtime.engine import EngineError, load_engine, resolve_backend
+from tqdm import tqdm
+
+from f2o_sim.demo.timing import compare
+from f2o_sim.session import Session
+
+matplotlib.use("Agg")
+HYPOTHESES = (1, 2, 4, 8, 16)
+
+
+def main() -> int:
+    """Measure and write bench.json and bench.png; 2 with one sentence when something is missing."""
+    parser = argparse.ArgumentParser(prog="f2o_sim.bench", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("out/bench"))
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/reach_around"))
+    parser.add_argument("--repeats", type=int, default=300)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    try:
+        result = _measure(arguments.checkpoints, arguments.repeats)
+    except F2oError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
+    _draw(result, arguments.out / "bench.png")
+    _print(result)
+    return 0
+
+
+def _measure(checkpoints: Path, repeats: int) -> dict[str, Any]:
+    student = load_checkpoint(checkpoints / "student.pt")
+    observations, simulation = _simulate()
+    engines = _engines(student, observations[0], repeats)
+    teacher = compare(load_checkpoint(checkpoints / "teacher.pt"), student, observations)
+    return {"simulation": simulation, "engines": engines, "teacher_50_against_student": teacher}
+
+
+def _simulate(seconds: float = 4.0) -> tuple[list[Observation], dict[str, float]]:
+    """Hold still in the simulator: how much faster than real time world, cameras and perception run together."""
+    session = Session()
+    observations: list[Observation] = []
+    try:
+        first = session.reset(0)
+        begin, cpu = time.perf_counter(), time.process_time()
+        step, start_ns = first, first.time_ns
+        while step.time_ns - start_ns < seconds * 1e9:
+            step = session.step(None)
+            if step.observation is not None:
+                observations.append(step.observation)
+        wall, used = time.perf_counter() - begin, time.process_time() - cpu
+    finally:
+        session.close()
+    return observations, {
+        "real_time_factor": round(seconds / wall, 2),
+        "cpu_ms_an_observation": round(used / len(observations) * 1e3, 2),
+    }
+
+
+def _engines(student: Checkpoint, observation: Observation, repeats: int) -> list[dict[str, Any]]:
+    """Every backend and precision: embedding once, plans for each number of hypotheses."""
+    choices = [("torch", "f32")]
+    if resolve_backend("auto") == "openvino":
+        choices += [("openvino", "f32"), ("openvino", "bf16")]
+    rows = []
+    for backend, precision in tqdm(choices, desc="backends", unit="backend"):
+        for many in HYPOTHESES:
+            try:
+                rows.append(_engine_row(student, observation, backend, precision, many, repeats))
+            except EngineError as error:  # a precision this CPU does not have: say so in the result
+                rows.append({"backend": backend, "precision": precision, "hypotheses": many, "refused": str(error)})
+    return rows
+
+
+def _engine_row(
+    student: Checkpoint, observation: Observation, backend: str, precision: str, many: int, repeats: int
+) -> dict[str, Any]:
+    engine = load_engine(student, many, backend, precision)
+    noise = np.random.default_rng(0).standard_normal((many, student.horizon, student.action_size), dtype=np.float32)
+    joints = np.append(observation.joint_positions, observation.gripper_width)
+    embedding = engine.embed(observation)
+    return {
+        "backend": backend,
+        "precision": precision,
+        "hypotheses": many,
+        "embed_ms": _percentiles(lambda: engine.embed(observation), repeats // 5),
+        "plan_ms": _percentiles(lambda: engine.plan(embedding, joints, noise), repeats),
+    }
+
+
+def _percentiles(call: Callable[[], Any], repeats: int) -> dict[str, float]:
+    """p50 and p99 of the wall time of ``call`` [ms], after a warm-up."""
+    times = []
+    for index in range(repeats + 20):
+        begin = time.perf_counter()
+        call()
+        if index >= 20:
+            times.append((time.perf_counter() - begin) * 1e3)
+    return {"p50": round(float(np.percentile(times, 50)), 3), "p99": round(float(np.percentile(times, 99)), 3)}
+
+
+def _draw(result: dict[str, Any], path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 4), constrained_layout=True)
+    rows = [row for row in result["engines"] if "refused" not in row]
+    for name in dict.fromkeys(f"{row['backend']} {row['precision']}" for row in rows):
+        line = [row for row in rows if f"{row['backend']} {row['precision']}" == name]
+        axes.plot([r["hypotheses"] for r in line], [r["plan_ms"]["p50"] for r in line], "o-", label=name)
+    axes.axhline(8.0, color="grey", linestyle=":", label="one tick")
+    axes.set(xlabel="hypotheses in one batch", ylabel="one plan, p50 [ms], one thread", xscale="log", yscale="log")
+    axes.set_xticks(HYPOTHESES, [str(m) for m in HYPOTHESES])
+    axes.legend()
+    figure.savefig(path, dpi=150)
+
+
+def _print(result: dict[str, Any]) -> None:
+    eager = {r["hypotheses"]: r["plan_ms"]["p50"] for r in result["engines"] if r["backend"] == "torch"}
+    print(f"world, cameras and perception: {result['simulation']}")
+    for row in result["engines"]:
+        name = f"{row['backend']} {row['precision']} M={row['hypotheses']}"
+        if "refused" in row:
+            print(f"  {name:<22} refused: {row['refused']}")
+            continue
+        plan, embed = row["plan_ms"], row["embed_ms"]
+        ratio = eager[row["hypotheses"]] / plan["p50"]
+        print(f"  {name:<22} plan {plan['p50']:7.3f} / {plan['p99']:7.3f} ms   embed {embed['p50']:6.2f} ms   {ratio:4.1f} x eager")
+    for backend, row in result["teacher_50_against_student"].items():
+        print(f"  teacher 50 steps / student, {backend}: {row['ratio_head']}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""``python -m f2o_sim.demo``: start the graph, run the trials, compare, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from f2o_control.processes import Running, start
+from f2o_nodekit.errors import F2oError
+from f2o_policy.checkpoint import load_checkpoint
+from f2o_policy.runtime.trace import summarise
+from tqdm import tqdm
+
+from f2o_sim.demo.baselines import Checkpoints, run_baselines
+from f2o_sim.demo.report import print_table, write_report
+from f2o_sim.demo.trials import Run, Trial, count
+
+TASK = "reach_around"
+
+
+def main() -> int:
+    """Run the demo; 0 when it ran to its end, 2 with one sentence when something was missing."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _demo(_arguments())
+    except KeyboardInterrupt:
+        print("\ndemo: stopped", file=sys.stderr)
+        return 130
+    except F2oError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="f2o_sim.demo", description=__doc__)
+    parser.add_argument("--episodes", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1000, help="of the first episode's scene; the others follow")
+    parser.add_argument("--out", type=Path, default=Path("out/demo"))
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints") / TASK)
+    parser.add_argument("--no-baselines", action="store_true", help="leave out teacher and MSE student")
+    arguments = parser.parse_args()
+    if arguments.episodes < 1:
+        parser.error(f"--episodes: expected 1 or more, got {arguments.episodes}")
+    return arguments
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    checkpoints = Checkpoints(arguments.checkpoints.resolve())
+    student, teacher = load_checkpoint(checkpoints.student), load_checkpoint(checkpoints.teacher)
+    seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
+    run = _live(seeds, checkpoints.student, arguments.out)
+    report = _live_report(run, arguments)
+    report |= _compare(student, teacher, checkpoints, run, seeds, arguments)
+    write_report(arguments.out / "report.json", report)
+    _pictures(run, student, arguments.out)
+    print_table(report)
+    print(f"\nreport, film, picture and recording: {arguments.out}/")
+    return 0
+
+
+def _live(seeds: list[int], checkpoint: Path, out: Path) -> Run:
+    """Start the deploy graph and run one trial a seed through it."""
+    from f2o_sim.demo.trials_node import run_trials
+
+    os.environ.setdefault("ROS_DOMAIN_ID", "88")  # a graph of somebody else's must not answer
+    for stale in ("trace.npz", "states.npz"):
+        (out / stale).unlink(missing_ok=True)
+    running = start("deploy", {
+        "sim": "true",
+        "checkpoint": str(checkpoint),
+        "trace": str((out / "trace.npz").resolve()),
+        "state_log": str((out / "states.npz").resolve()),
+        "seed": str(seeds[0]),
+    })
+    try:
+        with tqdm(total=len(seeds), desc="episodes through the ROS nodes", unit="ep") as bar:
+            return run_trials(seeds, alive=running.check, progress=lambda trial: _show(bar, trial))
+    finally:
+        _stop(running)
+
+
+def _stop(running: Running) -> None:
+    """End every process; a second Ctrl-C must not leave one behind."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    running.stop()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _show(bar: tqdm, trial: Trial) -> None:
+    verdict = "grasped" if trial.success else "collision" if trial.collision else "failed"
+    bar.write(f"  seed {trial.seed}: {verdict}, {trial.side or 'no side'}, {trial.duration_s:.1f} s")
+    bar.update()
+
+
+def _live_report(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
+    with np.load(arguments.out / "trace.npz") as trace:
+        columns = {name: trace[name] for name in trace.files if name != "extra"}
+    report = count(run.trials) | summarise(columns)
+    report["camera_hz"] = round(run.median("sim_node: cameras/camera_hz"), 2)
+    report["observation_hz"] = round(run.median("perception_node: observations/observation_hz"), 2)
+    report["real_time_factor"] = round(run.median("sim_node: physics/real_time_factor"), 4)
+    return report | {"seed": arguments.seed, "task": TASK, "cpus": os.cpu_count()}
+
+
+def _compare(
+    student: Any, teacher: Any, checkpoints: Checkpoints, run: Run, seeds: list[int], arguments: argparse.Namespace
+) -> dict[str, Any]:
+    from f2o_sim.demo.timing import compare
+
+    timing = compare(teacher, student, run.observations)
+    result: dict[str, Any] = {"teacher_50_against_student": timing}
+    if not arguments.no_baselines:
+        result["headless"] = run_baselines(TASK, checkpoints, seeds, processes=os.cpu_count() or 1)
+    return result | {"checkpoint": {"data_sha256": student.data_sha256, "seed": student.seed}}
+
+
+def _pictures(run: Run, student: Any, out: Path) -> None:
+    from f2o_sim.demo.pictures import hypotheses, one_of_each_side, save_rerun, side_colours, tool_paths
+    from f2o_sim.video import render_episodes, render_fan
+
+    seed, observation = next(iter(run.first.items()))
+    paths = tool_paths(hypotheses(student, observation))
+    render_fan(TASK, seed, observation.joint_positions, paths, out / "hypotheses.png", side_colours(paths))
+    chosen = one_of_each_side(run.trials) or [0]
+    render_episodes(out / "states.npz", chosen, out / "episodes.mp4")
+    save_rerun(out / "demo.rrd", run.first, student)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

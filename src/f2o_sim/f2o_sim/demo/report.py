@@ -1,0 +1,50 @@
+"""The demo's numbers as JSON and as a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    """Write ``report`` as JSON, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(report, indent=2) + "\n")
+    partial.replace(path)
+
+
+def print_table(report: dict[str, Any]) -> None:
+    """Print what a person wants to know first."""
+    print("\nThrough the ROS nodes, in real time")
+    for label, text in live_rows(report):
+        print(f"  {label:<34}{text}")
+    print("\nTeacher with 50 steps against the student, one plan on the same observations")
+    for backend, row in report["teacher_50_against_student"].items():
+        print(
+            f"  {backend:<10} teacher {row['teacher_ms']:8.2f} ms   student {row['student_ms']:6.2f} ms   "
+            f"ratio {row['ratio_head']:5.1f} (with the embedding, {row['embed_ms']:.1f} ms: {row['ratio_whole']:.1f})"
+        )
+    if "headless" in report:
+        print("\nWhy Chamfer: the same seeds without ROS, faster than real time")
+        for row in report["headless"]["contenders"]:
+            low, high = row["interval"]
+            print(
+                f"  {row['name']:<28} success {row['success_rate']:.2f} [{low:.2f}, {high:.2f}]   "
+                f"left {row['left']:>2}  right {row['right']:>2}  collisions {row['collisions']:>2}"
+            )
+
+
+def live_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Label and text of every line of the first table."""
+    period, inference, age = (report[k] for k in ("tick_period_ms", "inference_ms", "observation_age_ms"))
+    return [
+        ("success", f"{report['success_rate']:.2f} of {report['episodes']} episodes"),
+        ("left / right / collisions", f"{report['left']} / {report['right']} / {report['collisions']}"),
+        ("ticks", f"{report['tick_hz']:.2f} Hz over {report['ticks']} ticks"),
+        ("tick period p50 / p99 / max", f"{period['p50']:.2f} / {period['p99']:.2f} / {period['max']:.2f} ms"),
+        ("deadline misses", f"{report['deadline_misses']}"),
+        ("inference p50 / p99", f"{inference['p50']:.2f} / {inference['p99']:.2f} ms"),
+        ("observation age p50 / p99", f"{age['p50']:.0f} / {age['p99']:.0f} ms"),
+        ("cameras, real-time factor", f"{report['camera_hz']:.1f} Hz, {report['real_time_factor']:.3f}"),
+    ]

@@ -1,0 +1,145 @@
+"""Runs trials through the live graph: reset, arm, watch the simulator's verdict, disarm (ROS)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from f2o_msgs.msg import Observation as ObservationMsg
+from f2o_msgs.msg import TaskState
+from f2o_msgs.srv import ResetWorld
+from f2o_nodekit.ros import reliable
+from f2o_nodekit.stamps import to_ns
+from f2o_perception.convert import observation_from_msg
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from f2o_sim.demo.trials import Run, Trial
+from f2o_sim.errors import SimError
+
+KEEP_EVERY = 25  # of the observations heard
+SETTLE_NS = 250_000_000  # age of the scene that the first observation of a trial must show
+
+
+class TrialError(SimError):
+    """The live graph did not do its part: the text names the part."""
+
+
+class TrialsNode(Node):
+    """Client of the simulator and the bridge; spins itself while it waits."""
+
+    def __init__(self, alive: Callable[[], None]) -> None:
+        super().__init__("trials")
+        self._alive = alive  # raises when a process of the graph has ended
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+        self._task: TaskState | None = None
+        self._newest: ObservationMsg | None = None
+        self._heard = 0
+        self.run = Run()
+        self.create_subscription(TaskState, "/sim/task_state", self._on_task, reliable())
+        self.create_subscription(ObservationMsg, "/f2o/observation", self._on_observation, reliable())
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, reliable(10))
+        self._services = {
+            "/sim/reset": self.create_client(ResetWorld, "/sim/reset"),
+            "/f2o/arm": self.create_client(Trigger, "/f2o/arm"),
+            "/f2o/disarm": self.create_client(Trigger, "/f2o/disarm"),
+        }
+
+    def wait_until_live(self, timeout_s: float) -> None:
+        """Wait for every service, an observation and a policy that is warm.
+
+        Raises:
+            TrialError: something is missing after ``timeout_s``; the text names it.
+        """
+        for name, client in self._services.items():
+            self._wait(client.service_is_ready, timeout_s, f"service {name} did not appear")
+        self._wait(lambda: self._newest is not None, timeout_s, "no /f2o/observation came: is every camera alive?")
+        warm = "policy_node: loop/embed_hz"
+        self._wait(lambda: bool(self.run.diagnostics.get(warm)), timeout_s, "the policy node did not report")
+        self.run.diagnostics.clear()
+
+    def trial(self, seed: int, timeout_s: float) -> Trial:
+        """One episode with the scene of ``seed``."""
+        self._call("/f2o/disarm", Trigger.Request())
+        self._call("/sim/reset", ResetWorld.Request(seed=seed))
+        settled = self.get_clock().now().nanoseconds + SETTLE_NS
+        self._task = None
+        self._wait(lambda: self._shows(settled), 10.0, "no fresh observation after a reset")
+        self.run.first[seed] = observation_from_msg(self._newest)
+        self._arm()
+        self._wait(lambda: self._task is not None and not self._task.running, timeout_s, "the episode did not end")
+        task = self._task
+        self._call("/f2o/disarm", Trigger.Request())
+        trial = Trial(seed, task.success, task.collision, task.side, task.elapsed)
+        self.run.trials.append(trial)
+        return trial
+
+    def _shows(self, stamp_ns: int) -> bool:
+        return self._task is not None and to_ns(self._newest.header.stamp) > stamp_ns
+
+    def _arm(self) -> None:
+        """Arm; the bridge refuses until its inputs are live, so ask again for a while."""
+        deadline = time.monotonic() + 5.0
+        while not (answer := self._call("/f2o/arm", Trigger.Request())).success:
+            if time.monotonic() > deadline:
+                raise TrialError(f"/f2o/arm: refused: {answer.message}")
+            self._executor.spin_once(timeout_sec=0.1)
+
+    def _call(self, name: str, request: Any) -> Any:
+        future = self._services[name].call_async(request)
+        self._wait(future.done, 10.0, f"service {name} did not answer")
+        return future.result()
+
+    def _wait(self, condition: Callable[[], bool], timeout_s: float, failure: str) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            self._alive()
+            if time.monotonic() > deadline:
+                raise TrialError(f"{failure} (waited {timeout_s:g} s)")
+            self._executor.spin_once(timeout_sec=0.1)
+
+    def _on_task(self, msg: TaskState) -> None:
+        self._task = msg
+
+    def _on_observation(self, msg: ObservationMsg) -> None:
+        self._newest = msg
+        self._heard += 1
+        if self._heard % KEEP_EVERY == 0:
+            self.run.observations.append(observation_from_msg(msg))
+
+    def _on_diagnostics(self, msg: DiagnosticArray) -> None:
+        for status in msg.status:
+            for pair in status.values:
+                try:
+                    self.run.diagnostics.setdefault(f"{status.name}/{pair.key}", []).append(float(pair.value))
+                except ValueError:
+                    continue  # a text, not a number
+
+
+def run_trials(
+    seeds: list[int],
+    alive: Callable[[], None],
+    progress: Callable[[Trial], None],
+    start_timeout_s: float = 60.0,
+    trial_timeout_s: float = 20.0,
+) -> Run:
+    """Run one trial a seed through the live graph.
+
+    Raises:
+        TrialError: a part of the graph did not answer in time.
+    """
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    node = TrialsNode(alive)
+    try:
+        node.wait_until_live(start_timeout_s)
+        for seed in seeds:
+            progress(node.trial(seed, trial_timeout_s))
+        return node.run
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
