@@ -9,10 +9,8 @@ from pathlib import Path
 
 from f2o_teleop.errors import DefinitionError
 
-PRIMITIVES = frozenset(
-    ("bool", "byte", "char", "string", "wstring", "float32", "float64")
-    + tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-)
+INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+PRIMITIVES = INTEGERS | {"bool", "byte", "char", "string", "wstring", "float32", "float64"}
 SEPARATOR = "=" * 80
 
 

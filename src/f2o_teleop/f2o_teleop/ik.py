@@ -17,6 +17,7 @@ from pink.tasks import FrameTask, PostureTask
 
 from f2o_teleop.errors import RobotModelError
 
+Joints = Float64[np.ndarray, "7"]  # rad, base to tip
 ARM_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
 TCP_FRAME = "panda_hand_tcp"
 HOME = (0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785)
@@ -143,7 +144,7 @@ class DifferentialIk:
         self._query = self._model.createData()
         self.reset(np.asarray(home, dtype=np.float64))
 
-    def reset(self, q: Float64[np.ndarray, "7"]) -> None:
+    def reset(self, q: Joints) -> None:
         """Anchors the target at q [rad], drawn inside the limits; a non-finite q changes nothing but the status."""
         if not np.isfinite(q).all():
             self.status = IkStatus.BAD_INPUT
@@ -153,29 +154,29 @@ class DifferentialIk:
         self.status = IkStatus.OK
 
     @property
-    def q(self) -> Float64[np.ndarray, "7"]:
+    def q(self) -> Joints:
         """The joint target reached so far [rad]."""
         return self._configuration.q.copy()
 
-    def forward(self, q: Float64[np.ndarray, "7"]) -> Float64[np.ndarray, "4 4"]:
+    def forward(self, q: Joints) -> Float64[np.ndarray, "4 4"]:
         """Pose of the TCP in the base frame at joints q; does not touch the target."""
         pin.framesForwardKinematics(self._model, self._query, q)
         return self._query.oMf[self._frame_id].homogeneous
 
-    def jacobian(self, q: Float64[np.ndarray, "7"]) -> Float64[np.ndarray, "6 7"]:
+    def jacobian(self, q: Joints) -> Float64[np.ndarray, "6 7"]:
         """Jacobian of the TCP, linear over angular, in base axes, at joints q."""
         pin.computeJointJacobians(self._model, self._query, q)
         pin.updateFramePlacements(self._model, self._query)
         return pin.getFrameJacobian(self._model, self._query, self._frame_id, pin.LOCAL_WORLD_ALIGNED)
 
-    def step_pose(self, T_base_tcp: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "7"]:
+    def step_pose(self, T_base_tcp: Float64[np.ndarray, "4 4"]) -> Joints:
         """One step towards a pose [m]; far targets are approached on a straight screw at the speed caps."""
         if not np.isfinite(T_base_tcp).all():
             return self._hold(IkStatus.BAD_INPUT)
         self._goal = pin.SE3(_orthonormal(T_base_tcp[:3, :3]), T_base_tcp[:3, 3])
         return self._step(self._near(POSE_SPEED_M_S * self.dt, POSE_SPEED_RAD_S * self.dt))
 
-    def step_twist(self, v: Float64[np.ndarray, "6"]) -> Float64[np.ndarray, "7"]:
+    def step_twist(self, v: Float64[np.ndarray, "6"]) -> Joints:
         """One step along a twist of the TCP, linear [m/s] over angular [rad/s], in base axes.
 
         The pose it stands for is kept between steps, so a zero twist holds the pose instead of drifting with the
@@ -196,7 +197,7 @@ class DifferentialIk:
         ratio = max(np.linalg.norm(error[:3]) / metres, np.linalg.norm(error[3:]) / radians)
         return self._goal if ratio <= 1.0 else here * pin.exp6(error / ratio)
 
-    def _step(self, near_goal: pin.SE3) -> Float64[np.ndarray, "7"]:
+    def _step(self, near_goal: pin.SE3) -> Joints:
         self._follow.set_target(near_goal)
         try:
             velocity = pink.solve_ik(
@@ -226,7 +227,7 @@ class DifferentialIk:
         nearness = max(0.0, 1.0 - smallest / SINGULAR_FROM)
         return DAMPING + DAMPING_MAX * nearness**2
 
-    def _hold(self, status: IkStatus) -> Float64[np.ndarray, "7"]:
+    def _hold(self, status: IkStatus) -> Joints:
         self.status = status
         return self.q
 

@@ -9,8 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-from f2o_teleop.bag import BagSummary, BagWriter
+from f2o_teleop.bag import BagSummary
 from f2o_teleop.errors import BagError
 
 
@@ -24,15 +26,37 @@ class Item:
     publish_ros_ns: int
 
 
+@runtime_checkable
+class Sink(Protocol):
+    """What a spool writes to: a BagWriter. Any of its methods may raise OSError."""
+
+    folder: Path
+
+    def write(self, topic: str, data: bytes, log_ros_ns: int, publish_ros_ns: int) -> None:
+        """Appends one message."""
+
+    def flush(self) -> None:
+        """From here a kill of the process loses nothing written so far."""
+
+    def sync(self) -> None:
+        """From here a power cut loses nothing flushed so far."""
+
+    def close(self, custom: Mapping[str, str]) -> BagSummary:
+        """Completes the bag."""
+
+    def abandon(self) -> None:
+        """Lets go of it as it is."""
+
+
 class Spool:
-    """Feeds a BagWriter from another thread.
+    """Feeds a bag from another thread.
 
     Attributes:
         drops: messages refused because the queue was full, by topic.
         failure: what stopped the thread, '' while it is well.
     """
 
-    def __init__(self, bag: BagWriter, queue_bytes: int, flush_s: float = 0.02, sync_s: float = 1.0) -> None:
+    def __init__(self, bag: Sink, queue_bytes: int, flush_s: float = 0.02, sync_s: float = 1.0) -> None:
         self._bag = bag
         self._queue_bytes, self._flush_s, self._sync_s = queue_bytes, flush_s, sync_s
         self._lock = threading.Lock()
@@ -85,8 +109,8 @@ class Spool:
                     synced = time.monotonic()
             self._write(self._take())
             self._summary = self._bag.close(self._custom)
-        except OSError as error:  # disk full or gone: a status, and no more messages accepted
-            self.failure = error.strerror or str(error)
+        except Exception as error:  # a thread has nobody to raise to; most likely the disk is full or gone
+            self.failure = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             self._bag.abandon()
 
     def _take(self) -> list[Item]:

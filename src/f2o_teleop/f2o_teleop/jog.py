@@ -1,0 +1,71 @@
+"""The hand's twist as a stream of joint targets; the core of teleop_node."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from f2o_teleop.hand import Axes
+from f2o_teleop.ik import DifferentialIk, IkStatus, Joints
+from f2o_teleop.mapping import TwistMapping
+
+
+@dataclass(frozen=True)
+class JogTarget:
+    """Where the arm shall be one period from now."""
+
+    positions: Joints  # rad
+    velocities: Joints  # rad/s
+    gripper_width: float  # m
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the arm says of itself."""
+
+    positions: Joints  # rad
+    gripper_width: float  # m
+
+
+class Jog:
+    """Integrates twists into joint targets while the arm follows, and stays with the arm while it does not."""
+
+    def __init__(
+        self,
+        ik: DifferentialIk,
+        mapping: TwistMapping,
+        open_width: float = 0.08,
+        closed_width: float = 0.0,
+        max_lag_rad: float = 0.25,
+    ) -> None:
+        """`max_lag_rad`: the target waits while the arm is further behind than this, in any joint."""
+        self._ik, self._mapping = ik, mapping
+        self._open, self._closed, self._max_lag = open_width, closed_width, max_lag_rad
+        self._width: float | None = None
+        self.lag_rad = 0.0
+
+    @property
+    def status(self) -> IkStatus:
+        """What became of the newest step."""
+        return self._ik.status
+
+    def step(self, axes: Axes, toggle_gripper: bool, measured: Measured, following: bool) -> JogTarget:
+        """One period: the next target."""
+        if not following:
+            return self._anchor(measured)
+        if self._width is None:
+            self._width = measured.gripper_width
+        if toggle_gripper:
+            closing = self._width > (self._open + self._closed) / 2
+            self._width = self._closed if closing else self._open
+        before = self._ik.q
+        self.lag_rad = float(np.abs(before - measured.positions).max())
+        waits = self.lag_rad > self._max_lag
+        after = self._ik.step_twist(np.zeros(6) if waits else self._mapping(axes))
+        return JogTarget(after, (after - before) / self._ik.dt, self._width)
+
+    def _anchor(self, measured: Measured) -> JogTarget:
+        """Starts anew where the arm is; a later start is without a jump."""
+        self._ik.reset(measured.positions)
+        self._width = None
+        self.lag_rad = 0.0
+        return JogTarget(self._ik.q, np.zeros(7), measured.gripper_width)

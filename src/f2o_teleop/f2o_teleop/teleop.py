@@ -1,0 +1,95 @@
+"""Teleoperation without ROS: hand, buttons, keys and jog put together, one call a period.
+
+Inputs (`offer_*`, `mode`, `recording`) and `tick` may be different threads: each input is one reference, swapped.
+"""
+
+import queue
+from dataclasses import dataclass
+from pathlib import Path
+
+from f2o_teleop.hand import NS_PER_S, Hand, ScriptedHand, SpacenavHand, load_script
+from f2o_teleop.ik import DifferentialIk, Joints
+from f2o_teleop.jog import Jog, JogTarget, Measured
+from f2o_teleop.mapping import Buttons, TwistMapping
+from f2o_teleop.spacemouse import SpaceMouse
+from f2o_teleop.teleop_config import GRIPPER_KEY, TeleopConfig
+
+FOLLOWING = "teleop"  # the bridge's mode in which targets move the arm
+
+
+@dataclass(frozen=True)
+class TeleopTick:
+    """What one period asks for."""
+
+    target: JogTarget | None  # None while the arm cannot be seen
+    commands: tuple[str, ...]  # for /f2o/episode/command
+
+
+class Teleop:
+    """Turns what a hand does into targets and commands.
+
+    Attributes:
+        mode: the bridge's mode, as last heard.
+        recording: whether the recorder records, as last heard.
+        hand_status: '' while the device is well, else a sentence.
+    """
+
+    def __init__(self, config: TeleopConfig, hand: Hand) -> None:
+        """Builds the IK.
+
+        Raises:
+            RobotModelError: the arm's description is missing or does not fit the joint names.
+        """
+        dt, urdf = 1.0 / config.rate_hz, config.urdf or None
+        ik = DifferentialIk(
+            urdf, dt, config.home, config.joint_names, config.tcp_frame, config.velocity_scale
+        )
+        mapping = TwistMapping(config.mapping)
+        self.jog = Jog(ik, mapping, config.open_width, config.closed_width, config.max_lag_rad)
+        self._hand, self._buttons, self._keys = hand, Buttons(config.buttons), config.keys
+        self._typed: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._joints: tuple[Joints, int] | None = None
+        self._joints_ns = round(config.joint_states_s * NS_PER_S)
+        self._width = config.open_width
+        self.mode, self.recording, self.hand_status = "", False, ""
+
+    def offer_joints(self, positions: Joints, mono_ns: int) -> None:
+        """The measured joints [rad]."""
+        self._joints = (positions, mono_ns)
+
+    def offer_width(self, width_m: float) -> None:
+        """The measured gripper width [m]."""
+        self._width = width_m
+
+    def offer_key(self, key: str) -> None:
+        """A character typed."""
+        self._typed.put(key)
+
+    def tick(self, mono_ns: int) -> TeleopTick:
+        """One period at monotonic time `mono_ns`."""
+        following, joints = self.mode == FOLLOWING, self._joints
+        reading = self._hand.read(mono_ns, following)
+        self.hand_status = reading.status
+        wishes = self._buttons.update(reading.buttons, self.recording, mono_ns)
+        typed = self._typed_actions()
+        commands = (*wishes.commands, *(action for action in typed if action != GRIPPER_KEY))
+        if joints is None or mono_ns - joints[1] > self._joints_ns:
+            return TeleopTick(None, commands)
+        toggle = wishes.toggle_gripper or GRIPPER_KEY in typed
+        target = self.jog.step(reading.axes, toggle, Measured(joints[0], self._width), following)
+        return TeleopTick(target, commands)
+
+    def _typed_actions(self) -> list[str]:
+        typed = [self._typed.get_nowait() for _ in range(self._typed.qsize())]
+        return [self._keys[key] for key in typed if key in self._keys]
+
+
+def make_hand(config: TeleopConfig) -> Hand:
+    """The source that the configuration names.
+
+    Raises:
+        ScriptError: the script cannot be used.
+    """
+    if config.source == "scripted":
+        return ScriptedHand(load_script(Path(config.script)))
+    return SpacenavHand() if config.source == "spacenav" else SpaceMouse()

@@ -1,0 +1,69 @@
+"""The dataclass of config/teleop.yaml."""
+
+from dataclasses import dataclass, field
+
+from f2o_teleop.episode import Verb
+from f2o_teleop.ik import ARM_JOINTS, HOME, TCP_FRAME
+from f2o_teleop.mapping import ButtonConfig, MappingConfig
+
+SOURCES = ("spacemouse", "spacenav", "scripted")
+GRIPPER_KEY = "gripper"
+
+
+@dataclass(frozen=True)
+class TeleopTopics:
+    """Names of topics."""
+
+    joint_states: str = "/franka/joint_states"
+    gripper_states: str = "/franka_gripper/joint_states"
+    target: str = "/f2o/joint_target"
+    mode: str = "/f2o/mode"
+    episode_command: str = "/f2o/episode/command"
+    episode_state: str = "/f2o/episode/state"
+    spacenav_twist: str = "/spacenav/twist"
+    spacenav_joy: str = "/spacenav/joy"
+
+
+@dataclass(frozen=True)
+class TeleopConfig:
+    """The configuration of teleop_node; every default stands here and nowhere else."""
+
+    source: str = "spacemouse"
+    script: str = ""  # YAML file of the scripted source
+    rate_hz: float = 125.0
+    urdf: str = ""  # of the arm; default: panda.urdf of the example-robot-data wheel
+    joint_names: tuple[str, ...] = ARM_JOINTS
+    tcp_frame: str = TCP_FRAME
+    home: tuple[float, ...] = HOME  # posture the null space prefers [rad]
+    velocity_scale: float = 0.5  # share of the joint velocity limits that a hand may use
+    max_lag_rad: float = 0.25  # the target waits while the arm is further behind
+    open_width: float = 0.08  # m
+    closed_width: float = 0.0  # m
+    joint_states_s: float = 0.2  # no targets when the joint states are older
+    topics: TeleopTopics = field(default_factory=TeleopTopics)
+    mapping: MappingConfig = field(default_factory=MappingConfig)
+    buttons: ButtonConfig = field(default_factory=ButtonConfig)
+    keys: dict[str, str] = field(default_factory=dict)  # character -> episode command or "gripper"
+
+    def check(self) -> list[str]:
+        """Messages about values out of range."""
+        problems = []
+        if self.source not in SOURCES:
+            problems.append(f"source: expected one of {', '.join(SOURCES)}, got {self.source!r}")
+        if self.source == "scripted" and not self.script:
+            problems.append("script: expected the path of a YAML file, got nothing")
+        if not 10.0 <= self.rate_hz <= 1000.0:
+            problems.append(f"rate_hz: expected 10 to 1000, got {self.rate_hz}")
+        if len(self.joint_names) != 7 or len(self.home) != 7:
+            problems.append("joint_names: expected seven, and seven numbers in home")
+        if not 0.0 < self.velocity_scale <= 1.0:
+            problems.append(f"velocity_scale: expected above 0 and up to 1, got {self.velocity_scale}")
+        if not 0.0 <= self.closed_width < self.open_width:
+            problems.append(f"closed_width: expected 0 or more and below open_width, got {self.closed_width}")
+        legal = [verb.value for verb in Verb] + [GRIPPER_KEY]
+        for key, action in self.keys.items():
+            if len(key) != 1 or action not in legal:
+                problems.append(
+                    f"keys.{key}: expected one character for one of {', '.join(legal)}, got {action!r}"
+                )
+        return problems

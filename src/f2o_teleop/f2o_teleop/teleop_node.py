@@ -1,0 +1,112 @@
+"""A hand on the arm as a ROS node: hand and joint states in, joint targets and episode commands out."""
+
+import sys
+import threading
+import time
+
+from f2o_nodekit.pace import Pace
+from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
+from f2o_nodekit.stats import RateMeter
+from geometry_msgs.msg import Twist
+from sensor_msgs.msg import JointState, Joy
+from std_msgs.msg import String
+
+from f2o_teleop import convert
+from f2o_teleop.hand import SpacenavHand
+from f2o_teleop.keys import Keys
+from f2o_teleop.teleop import Teleop, make_hand
+from f2o_teleop.teleop_config import TeleopConfig
+
+
+class TeleopNode(ConfiguredNode):
+    """Publishes joint targets at `rate_hz` on a thread of its own; they count only in the bridge's mode teleop."""
+
+    def __init__(self) -> None:
+        # Parameters
+        super().__init__("teleop_node", TeleopConfig)
+        topics = self.config.topics
+        self._names = [*self.config.joint_names, convert.GRIPPER]
+        # Core
+        self._hand = make_hand(self.config)
+        self._teleop = Teleop(self.config, self._hand)
+        # Inputs
+        self.create_subscription(JointState, topics.joint_states, self._on_joints, self.best_effort(1))
+        self.create_subscription(JointState, topics.gripper_states, self._on_gripper, self.best_effort(1))
+        self.create_subscription(String, topics.mode, self._on_mode, self.latched())
+        self.create_subscription(String, topics.episode_state, self._on_episode, self.latched())
+        if isinstance(self._hand, SpacenavHand):
+            self.create_subscription(Twist, topics.spacenav_twist, self._on_twist, self.best_effort(1))
+            self.create_subscription(Joy, topics.spacenav_joy, self._on_joy, self.best_effort(10))
+        # Outputs
+        self._targets = self.create_publisher(JointState, topics.target, self.reliable(1))
+        self._commands = self.create_publisher(String, topics.episode_command, self.reliable(10))
+        # Diagnostics
+        self._rate = RateMeter(250)
+        self.add_diagnostics("teleop", self._diagnose)
+        self._keys = Keys(self._teleop.offer_key)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="teleop-loop", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the loop and let go of the devices."""
+        self._end.set()
+        self._thread.join()
+        self._keys.close()
+        self._hand.close()
+
+    def _on_joints(self, msg: JointState) -> None:
+        positions = convert.joint_positions(msg, self.config.joint_names)
+        if positions is not None:
+            self._teleop.offer_joints(positions, time.monotonic_ns())
+
+    def _on_gripper(self, msg: JointState) -> None:
+        self._teleop.offer_width(float(sum(msg.position)))  # each finger says half the width
+
+    def _on_mode(self, msg: String) -> None:
+        self._teleop.mode = msg.data
+
+    def _on_episode(self, msg: String) -> None:
+        self._teleop.recording = convert.episode_state(msg.data) == "recording"
+
+    def _on_twist(self, msg: Twist) -> None:
+        self._hand.offer_axes(convert.twist_axes(msg), time.monotonic_ns())
+
+    def _on_joy(self, msg: Joy) -> None:
+        self._hand.offer_buttons(tuple(bool(pressed) for pressed in msg.buttons))
+
+    def _run(self) -> None:
+        pace = Pace(1.0 / self.config.rate_hz)
+        while not self._end.is_set():
+            pace.wait()
+            self._tick(time.monotonic_ns())
+
+    def _tick(self, mono_ns: int) -> None:
+        tick = self._teleop.tick(mono_ns)
+        for command in tick.commands:
+            self._commands.publish(String(data=command))
+        if tick.target is not None:
+            stamp = self.get_clock().now().to_msg()
+            self._targets.publish(convert.target_message(JointState(), self._names, tick.target, stamp))
+            self._rate.tick(mono_ns)
+
+    def _diagnose(self) -> Diagnosis:
+        teleop = self._teleop
+        values = {
+            "target_hz": self._rate.hz(time.monotonic_ns()),
+            "lag_rad": teleop.jog.lag_rad,
+            "ik": teleop.jog.status.value,
+            "mode": teleop.mode or "unknown",
+        }
+        if not self._thread.is_alive():
+            return 2, "the loop has ended", values
+        return (1, teleop.hand_status, values) if teleop.hand_status else (0, "ok", values)
+
+
+def main() -> None:
+    """Entry point of `ros2 run f2o_teleop teleop_node`."""
+    sys.exit(run(TeleopNode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+import json
+import os
+import shutil
+import types
+
+import pytest
+from f2o_nodekit.config import ConfigError, load_config
+from f2o_teleop.bag import read_metadata
+from f2o_teleop.definitions import find_definition
+from f2o_teleop.errors import BagError, CommandError, DiskSpaceError
+from f2o_teleop.recorder_config import RecorderConfig, TopicConfig
+from f2o_teleop.session import Session, leftovers, next_index
+from rosbags.highlevel import AnyReader
+
+from f2o_teleop import session as module
+
+PART = b"\x00\x01\x00\x00" + bytes(8)
+TOPICS = {"/a": TopicConfig("toy/msg/Part"), "/mode": TopicConfig("toy/msg/Part", qos="latched")}
+
+
+@pytest.fixture
+def make(tmp_path, prefix):
+    def build(**changes):
+        settings = {
+            "topics": TOPICS,
+            "output": str(tmp_path / "bags"),
+            "task": "toy",
+            "min_free_gb": 0.0,
+            **changes,
+        }
+        return Session(
+            RecorderConfig(**settings), {"toy/msg/Part": find_definition("toy/msg/Part", [prefix])}
+        )
+
+    return build
+
+
+def names(tmp_path):
+    return sorted(entry.name for entry in (tmp_path / "bags").iterdir())
+
+
+def test_two_episodes_one_discarded(make, tmp_path):
+    session = make(operator="ada", seed=3)
+    session.message("/a", PART, 1)  # before the start: not kept
+    assert session.command("start", 100) == "episode_0000 recording"
+    for k in range(5):
+        session.message("/a", PART, 100 + k * 10**9)
+    report = session.command('success {"strategy": "left"}', 200)
+    assert report.startswith("episode_0000 saved (true): 4.00 s, 5 messages, 0 dropped, ")
+    assert report.endswith(": /a 5; nothing on /mode")
+    session.command("start", 300)
+    session.message("/a", PART, 300)
+    assert names(tmp_path) == ["episode_0000", "episode_0001.partial"]
+    assert session.command("discard", 400).startswith("episode_0001 discarded")
+    assert names(tmp_path) == ["episode_0000"]
+    labels = read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]
+    assert {k: v for k, v in labels.items() if k != "versions"} == {
+        "task": "toy", "operator": "ada", "seed": "3", "success": "true", "index": "0", "strategy": "left"
+    }  # fmt: skip
+    assert "python" in json.loads(labels["versions"])
+
+
+def test_stop_completes_the_bag_before_the_verdict(make, tmp_path):
+    session = make()
+    session.command("start", 0)
+    session.message("/a", PART, 5)
+    session.command("stop", 10)
+    assert session.state().state == "review"
+    session.message("/a", PART, 20)  # after the stop: not kept
+    with AnyReader([tmp_path / "bags" / "episode_0000.partial"]) as reader:
+        assert reader.message_count == 1
+    session.command("failure", 30)
+    assert read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]["success"] == "false"
+
+
+def test_latched_messages_are_repeated_in_every_bag(make, tmp_path):
+    session = make()
+    session.message("/mode", PART, 1)
+    for k in range(2):
+        session.command("start", 1000 + k)
+        session.command("save", 2000 + k)
+        with AnyReader([tmp_path / "bags" / f"episode_000{k}"]) as reader:
+            assert [(c.topic, t, raw) for c, t, raw in reader.messages()] == [("/mode", 1000 + k, PART)]
+
+
+def test_the_state_follows(make):
+    session = make()
+    assert session.state().to_json() == json.dumps(
+        {
+            "state": "ready",
+            "index": 0,
+            "path": "",
+            "messages": 0,
+            "drops": 0,
+            "success": "unknown",
+            "note": "",
+        }
+    )
+    session.command("start", 0)
+    session.message("/a", PART, 5)
+    state = session.state()
+    assert (state.state, state.messages, state.drops) == ("recording", 1, 0)
+    assert state.path.endswith("episode_0000.partial")
+    session.command("success", 10)
+    state = session.state()
+    assert (state.state, state.messages, state.success) == ("saved", 1, "true")
+    assert state.path.endswith("bags/episode_0000")
+
+
+def test_impossible_commands_change_nothing_and_are_noted(make, tmp_path):
+    session = make()
+    with pytest.raises(CommandError, match="stop: not possible while ready; expected start"):
+        session.command("stop", 0)
+    assert session.state().note == "stop: not possible while ready; expected start"
+    session.command("start", 0)
+    with pytest.raises(CommandError):
+        session.command("start", 0)
+    assert session.recording
+    session.close()
+    assert names(tmp_path) == ["episode_0000"]
+
+
+def test_numbering_resumes_behind_everything_that_lies_there(make, tmp_path):
+    bags = tmp_path / "bags"
+    for name in ("episode_0003", "episode_0007.partial", "episode_0002.mcap", "other_9999", "episode_x"):
+        (bags / name).mkdir(parents=True)
+    (bags / "episode_0007.partial" / "episode_0007_0.mcap").write_bytes(b"half")
+    assert (next_index(bags), leftovers(bags)) == (8, ["episode_0007.partial"])
+    session = make()
+    assert session.state().note == "unfinished bags of earlier sessions, kept: episode_0007.partial"
+    session.command("start", 0)
+    session.command("save", 1)
+    assert (bags / "episode_0008").is_dir()
+    assert (bags / "episode_0007.partial" / "episode_0007_0.mcap").read_bytes() == b"half"
+
+
+@pytest.mark.parametrize("stop_first", [False, True])
+def test_closing_keeps_what_was_recorded_with_success_unknown(make, tmp_path, stop_first):
+    session = make()
+    session.command("start", 0)
+    session.message("/a", PART, 5)
+    if stop_first:
+        session.command("stop", 6)
+    assert session.close().startswith("episode_0000 saved (unknown): ")
+    assert session.close() == ""
+    assert read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]["success"] == "unknown"
+
+
+def free(monkeypatch, gigabytes):
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=gigabytes * 1e9))
+
+
+def test_a_full_disk_refuses_the_start_and_ends_a_recording(make, tmp_path, monkeypatch):
+    session = make(min_free_gb=2.0)
+    free(monkeypatch, 1.5)
+    with pytest.raises(DiskSpaceError, match=r"start: .*bags: 1.5 GB free, expected 2 GB or more"):
+        session.command("start", 0)
+    assert names(tmp_path) == []
+    free(monkeypatch, 2.5)
+    session.command("start", 0)
+    assert session.tick() == ""
+    free(monkeypatch, 1.9)
+    assert session.tick().endswith("(less than 2 GB left on the disk)")
+    assert names(tmp_path) == ["episode_0000"]
+    assert session.tick() == ""
+
+
+def test_a_disk_that_fails_leaves_the_bag_and_the_session_usable(make, tmp_path):
+    session = make()
+    session.command("start", 0)
+    with open("/dev/full", "wb") as full:  # the kernel itself says ENOSPC from here on
+        os.dup2(full.fileno(), session._spool._bag._file.fileno())
+    session.message("/a", PART, 5)
+    session._spool._thread.join(5.0)
+    assert "kept as it is, not complete: No space left on device" in session.tick()
+    assert session.state().state == "ready"
+    assert names(tmp_path) == ["episode_0000.partial"]
+    session.command("start", 10)
+    session.command("save", 20)
+    assert names(tmp_path) == ["episode_0000.partial", "episode_0001"]
+
+
+def test_a_taken_name_leaves_the_bag_for_another_try(make, tmp_path):
+    session = make()
+    session.command("start", 0)
+    blocker = tmp_path / "bags" / "episode_0000"
+    blocker.mkdir()
+    (blocker / "file").touch()
+    with pytest.raises(BagError, match=r"stays in episode_0000\.partial"):
+        session.command("save", 1)
+    assert session.state().state == "review"
+    shutil.rmtree(blocker)
+    assert session.command("success", 2).startswith("episode_0000 saved (true)")
+
+
+def test_an_output_that_cannot_be_made_is_named(make, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BagError, match=r"output .*file/bags: cannot be made"):
+        make(output=str(tmp_path / "file" / "bags"))
+
+
+def test_the_installed_configuration_is_legal_and_names_every_topic(pytestconfig):
+    path = pytestconfig.rootpath.parents[1] / "config" / "recorder.yaml"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    topics = load_config(RecorderConfig, path).all_topics()
+    assert len(topics) == 3 * 4 + 9
+    assert topics["/wrist/color/image_raw"].type == "sensor_msgs/msg/Image"
+    assert topics["/f2o/mode"].qos == "latched"
+
+
+def test_every_wrong_key_is_reported(tmp_path):
+    path = tmp_path / "recorder.yaml"
+    path.write_text(
+        "topics: {/a: {type: Part, qos: fast, depth: 0}}\ncompression: gzip\nqueue_mb: 0.0\nmin_free_gb: -1\n"
+    )
+    with pytest.raises(ConfigError) as raised:
+        load_config(RecorderConfig, path)
+    assert raised.value.problems == [
+        "compression: expected one of none, lz4, zstd, got 'gzip'",
+        "queue_mb: expected more than 0, got 0.0",
+        "min_free_gb: expected 0 or more, got -1.0",
+        "topics./a.type: expected package/msg/Type, got 'Part'",
+        "topics./a.qos: expected one of sensor, reliable, latched, got 'fast'",
+        "topics./a.depth: expected 1 or more, got 0",
+    ]
