@@ -43,7 +43,7 @@ class CameraMount:
         return np.column_stack([right, np.cross(forward, right), forward])
 
     @property
-    def quaternion_xyzw(self) -> Float64[np.ndarray, "4"]:
+    def quaternion_xyzw(self) -> Float64[np.ndarray, " 4"]:
         """Orientation of the optical frame in parent."""
         return np.roll(_quaternion_wxyz(self.rotation), -1)
 
@@ -145,11 +145,11 @@ class Renderer:
         self._context.free()
 
 
-def _unit(vector: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3"]:
+def _unit(vector: Float64[np.ndarray, " 3"]) -> Float64[np.ndarray, " 3"]:
     return vector / np.linalg.norm(vector)
 
 
-def _quaternion_wxyz(rotation: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "4"]:
+def _quaternion_wxyz(rotation: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, " 4"]:
     quaternion = np.empty(4)
     mujoco.mju_mat2Quat(quaternion, rotation.ravel())
     return quaternion

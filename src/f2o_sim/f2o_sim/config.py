@@ -87,7 +87,12 @@ class ExpertConfig:
 
     def check(self) -> list[str]:
         """Messages about values out of range."""
-        ranges = {"episodes": (0, 1_000_000), "seed": (0, 2**32 - 1), "rate_hz": (20, 500), "wait_s": (1, 600)}
+        ranges = {
+            "episodes": (0, 1_000_000),
+            "seed": (0, 2**32 - 1),
+            "rate_hz": (20, 500),
+            "wait_s": (1, 600),
+        }
         return [
             f"{key}: expected {low} to {high}, got {getattr(self, key):g}"
             for key, (low, high) in ranges.items()

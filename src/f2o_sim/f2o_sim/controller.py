@@ -1,8 +1,8 @@
 """joint_trajectory_controller as the arm sees it: what ros2_controllers does with a JointTrajectory, without ROS.
 
 The newest trajectory replaces the old one and starts from the current *desired* state
-(``interpolate_from_desired_state: true``), cubic where points carry velocities, linear where they do not; at the end the
-arm stops at the last point.
+(``interpolate_from_desired_state: true``), cubic where points carry velocities, linear where they do not; at the end
+the arm stops at the last point.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Trajectory:
     """Points in time."""
 
     start_ns: int  # 0: on reception
-    times_ns: Int64[np.ndarray, "n"]  # from the start, increasing
+    times_ns: Int64[np.ndarray, " n"]  # from the start, increasing
     positions: Float64[np.ndarray, "n 7"]  # [rad]
     velocities: Float64[np.ndarray, "n 7"] | None = None  # [rad/s]
 
@@ -45,10 +45,10 @@ class Trajectory:
 class TrajectoryController:
     """The desired state of the joints as a function of time."""
 
-    def __init__(self, q: Float64[np.ndarray, "7"]) -> None:
+    def __init__(self, q: Float64[np.ndarray, " 7"]) -> None:
         self.reset(q)
 
-    def reset(self, q: Float64[np.ndarray, "7"]) -> None:
+    def reset(self, q: Float64[np.ndarray, " 7"]) -> None:
         """Drop the trajectory and desire to stand at ``q`` [rad]."""
         self._knots_ns = np.zeros(1, np.int64)
         self._positions = np.array(q, np.float64)[None]
@@ -71,7 +71,7 @@ class TrajectoryController:
         with_velocities = trajectory.velocities is not None
         self._velocities = np.vstack([dq, trajectory.velocities[ahead]]) if with_velocities else None
 
-    def desired(self, now_ns: int) -> tuple[Float64[np.ndarray, "7"], Float64[np.ndarray, "7"]]:
+    def desired(self, now_ns: int) -> tuple[Float64[np.ndarray, " 7"], Float64[np.ndarray, " 7"]]:
         """Position [rad] and velocity [rad/s] at ``now_ns``."""
         knots = self._knots_ns
         k = int(np.searchsorted(knots, now_ns, side="right"))
@@ -88,13 +88,13 @@ class TrajectoryController:
 
 
 def _hermite(
-    p0: Float64[np.ndarray, "7"],
-    p1: Float64[np.ndarray, "7"],
-    v0: Float64[np.ndarray, "7"],
-    v1: Float64[np.ndarray, "7"],
+    p0: Float64[np.ndarray, " 7"],
+    p1: Float64[np.ndarray, " 7"],
+    v0: Float64[np.ndarray, " 7"],
+    v1: Float64[np.ndarray, " 7"],
     u: float,
     span: float,
-) -> tuple[Float64[np.ndarray, "7"], Float64[np.ndarray, "7"]]:
+) -> tuple[Float64[np.ndarray, " 7"], Float64[np.ndarray, " 7"]]:
     """Cubic with the given end positions and velocities at u in [0, 1] of ``span`` seconds."""
     step = p1 - p0
     a = span * (v0 + v1) - 2.0 * step
@@ -124,7 +124,11 @@ class GripperController:
         if not np.isfinite(width):
             raise TrajectoryError(f"gripper: width: expected a number from 0 to 0.08 m, got {width}")
         if width != self._goal:
-            self._from, self._goal, self._since_ns = self.desired(now_ns), float(np.clip(width, 0.0, 0.08)), now_ns
+            self._from, self._goal, self._since_ns = (
+                self.desired(now_ns),
+                float(np.clip(width, 0.0, 0.08)),
+                now_ns,
+            )
 
     def desired(self, now_ns: int) -> float:
         """The width to hold at ``now_ns`` [m]."""

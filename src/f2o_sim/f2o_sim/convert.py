@@ -6,17 +6,19 @@ from array import array
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from f2o_msgs.msg import TaskState
 from f2o_nodekit.stamps import from_ns, to_ns
 from f2o_perception.frames import Intrinsics
 from geometry_msgs.msg import Point, Pose, Quaternion
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
+from f2o_msgs.msg import TaskState
 from f2o_sim.cameras import Picture
+from f2o_sim.conductor import Scene
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import TrajectoryError
 from f2o_sim.robot import ARM_JOINTS, BASE, FINGER_JOINTS
+from f2o_sim.tasks import Verdict
 from f2o_sim.world import World
 
 
@@ -108,7 +110,9 @@ def trajectory_from_msg(msg: JointTrajectory) -> Trajectory:
     """
     if sorted(msg.joint_names) != sorted(ARM_JOINTS):
         names = ", ".join(msg.joint_names) or "none"
-        raise TrajectoryError(f"trajectory: joint_names: expected {', '.join(ARM_JOINTS)} in any order, got {names}")
+        raise TrajectoryError(
+            f"trajectory: joint_names: expected {', '.join(ARM_JOINTS)} in any order, got {names}"
+        )
     order = [msg.joint_names.index(name) for name in ARM_JOINTS]
     positions = [point.positions for point in msg.points]
     velocities = [point.velocities for point in msg.points]
@@ -116,10 +120,27 @@ def trajectory_from_msg(msg: JointTrajectory) -> Trajectory:
         raise TrajectoryError(f"trajectory: positions: expected {len(order)} numbers in every point")
     has_velocities = bool(velocities) and all(len(row) == len(order) for row in velocities)
     if not has_velocities and any(len(row) for row in velocities):
-        raise TrajectoryError(f"trajectory: velocities: expected {len(order)} numbers in every point, or none in any")
+        raise TrajectoryError(
+            f"trajectory: velocities: expected {len(order)} numbers in every point, or none in any"
+        )
     return Trajectory(
         to_ns(msg.header.stamp),
         np.array([to_ns(point.time_from_start) for point in msg.points], np.int64),
         np.array(positions, np.float64).reshape(-1, len(order))[:, order],
         np.array(velocities, np.float64)[:, order] if has_velocities else None,
     )
+
+
+def target_message(target: np.ndarray, due_ros_ns: int, source: str = "expert") -> JointState:
+    """Seven joints [rad] and the gripper's width [m] for the bridge; it takes velocities from the differences."""
+    msg = JointState(name=[*ARM_JOINTS, "gripper_width"], position=array("d", target))
+    msg.header.frame_id, msg.header.stamp = source, from_ns(due_ros_ns, Time)
+    return msg
+
+
+def scene_from_msgs(joints: JointState, fingers: JointState, task: TaskState) -> Scene:
+    """What the demonstrator sees."""
+    objects = dict(zip(task.object_names, map(pose_from_msg, task.object_poses), strict=True))
+    verdict = Verdict(task.success, task.collision, task.side, not task.running, task.elapsed)
+    q = np.array([joints.position[joints.name.index(name)] for name in ARM_JOINTS])
+    return Scene(task.seed, q, float(sum(fingers.position)), objects, verdict)

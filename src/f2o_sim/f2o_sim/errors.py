@@ -16,6 +16,7 @@ class RobotModelError(SimError):
 
     @classmethod
     def no_description(cls, reason: str) -> RobotModelError:
+        """No URDF, for ``reason``."""
         return cls(
             f"robot model: panda.urdf not found ({reason}); expected the package example-robot-data, "
             "installed with: pip install example-robot-data"

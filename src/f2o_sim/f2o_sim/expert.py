@@ -56,10 +56,12 @@ class Sway:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Sway:
+        """A random one."""
         amplitude = rng.uniform(*SWAY_M, (3, 2)) / 2
         return cls(amplitude, rng.uniform(*SWAY_HZ, (3, 2)), rng.uniform(0, 2 * np.pi, (3, 2)))
 
-    def at(self, t: float) -> Float64[np.ndarray, "3"]:
+    def at(self, t: float) -> Float64[np.ndarray, " 3"]:
+        """The offset ``t`` seconds from the start [m]."""
         return (self.amplitude * np.sin(2 * np.pi * self.frequency * t + self.phase)).sum(axis=1)
 
 
@@ -69,7 +71,7 @@ class ReachAroundExpert:
     def __init__(
         self,
         start: Snapshot,
-        q: Float64[np.ndarray, "7"],
+        q: Float64[np.ndarray, " 7"],
         rng: np.random.Generator,
         side: str = "",
         tick_s: float = 0.008,
@@ -95,7 +97,7 @@ class ReachAroundExpert:
         above, grasp = [cube_x, cube_y, CARRY_M], [cube_x, cube_y, GRASP_M]
         return np.vstack([self._start[:3, 3], np.vstack([beside, past, behind]) + jitter, above, grasp])
 
-    def step(self, now: Snapshot, gripper_width: float) -> Float64[np.ndarray, "8"]:
+    def step(self, now: Snapshot, gripper_width: float) -> Float64[np.ndarray, " 8"]:
         """The target of this tick: seven joints [rad] and the gripper's width [m]."""
         self._t += self._tick_s
         goal = self._goal()
@@ -105,7 +107,7 @@ class ReachAroundExpert:
         elif self.phase is Phase.CLOSE and self._fingers_still(gripper_width):
             self.phase = Phase.LIFT
             here = self._runner.path.points[-1]
-            up = Path(np.array([0.0, LIFT_M]), np.array([here, here + [0.0, 0.0, LIFT_M]]))
+            up = Path(np.array([0.0, LIFT_M]), np.stack([here, here + np.array([0.0, 0.0, LIFT_M])]))
             self._runner = Runner(up, SPEED[0], SPEED[0], 0.0, ACCELERATION)
         return np.append(q, MAX_WIDTH if self.phase is Phase.REACH else 0.0)
 
@@ -118,7 +120,7 @@ class ReachAroundExpert:
         pose[:3, :3] = (1 - share) * self._start[:3, :3] + share * DOWN
         return pose
 
-    def _sway_now(self) -> Float64[np.ndarray, "3"]:
+    def _sway_now(self) -> Float64[np.ndarray, " 3"]:
         if self.phase is not Phase.REACH:
             return np.zeros(3)
         rise = self._runner.s / SWAY_RISE_M
@@ -126,7 +128,7 @@ class ReachAroundExpert:
         window = np.clip(min(rise, fade), 0.0, 1.0)
         return self._sway.at(self._t) * window * window * (3 - 2 * window)
 
-    def _arrived(self, goal: Float64[np.ndarray, "4 4"], q: Float64[np.ndarray, "7"], now: Snapshot) -> bool:
+    def _arrived(self, goal: Float64[np.ndarray, "4 4"], q: Float64[np.ndarray, " 7"], now: Snapshot) -> bool:
         target = self._ik.forward(q)[:3, 3]
         near = np.linalg.norm(target - goal[:3, 3]) < SETTLE_M and np.linalg.norm(now.tcp - target) < SETTLE_M
         return self._runner.left < 1e-3 and bool(near)

@@ -19,9 +19,11 @@ DEPTH_BITS, STENCIL_BITS = 24, 8
 class OffscreenContext(Protocol):
     """What mujoco's own contexts offer. A context belongs to the thread that made it current."""
 
-    def make_current(self) -> None: ...
+    def make_current(self) -> None:
+        """Draw with it from the calling thread on."""
 
-    def free(self) -> None: ...
+    def free(self) -> None:
+        """Give its resources back."""
 
 
 def open_context(width: int, height: int) -> OffscreenContext:
@@ -60,7 +62,10 @@ def _open_osmesa(width: int, height: int) -> OffscreenContext:
     return _OsMesaContext(width, height)
 
 
-_BACKENDS: list[tuple[str, Callable[[int, int], OffscreenContext]]] = [("EGL", _open_egl), ("OSMesa", _open_osmesa)]
+_BACKENDS: list[tuple[str, Callable[[int, int], OffscreenContext]]] = [
+    ("EGL", _open_egl),
+    ("OSMesa", _open_osmesa),
+]
 
 
 class _OsMesaContext:
@@ -70,9 +75,14 @@ class _OsMesaContext:
         path = ctypes.util.find_library("OSMesa")
         if path is None:
             raise OSError("library not found")
-        self._library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)  # global: mujoco looks its loader up by name
+        self._library = ctypes.CDLL(
+            path, mode=ctypes.RTLD_GLOBAL
+        )  # global: mujoco looks its loader up by name
         create = self._library.OSMesaCreateContextExt
-        create.restype, create.argtypes = ctypes.c_void_p, [ctypes.c_uint, *[ctypes.c_int] * 3, ctypes.c_void_p]
+        create.restype, create.argtypes = (
+            ctypes.c_void_p,
+            [ctypes.c_uint, *[ctypes.c_int] * 3, ctypes.c_void_p],
+        )
         self._context = create(OSMESA_RGBA, DEPTH_BITS, STENCIL_BITS, 0, None)
         if not self._context:
             raise RuntimeError("cannot create a context")

@@ -48,7 +48,9 @@ def cache_dir() -> Path:
 
 
 def _cache_path(path: Path, faces: int) -> Path:
-    versions = [importlib.metadata.version(name) for name in ("example-robot-data", "trimesh", "fast_simplification")]
+    versions = [
+        importlib.metadata.version(name) for name in ("example-robot-data", "trimesh", "fast_simplification")
+    ]
     key = "|".join([str(path), str(path.stat().st_size), str(faces), *versions])
     return cache_dir() / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
 

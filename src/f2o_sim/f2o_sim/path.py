@@ -15,7 +15,7 @@ SAMPLES = 400
 class Path:
     """A curve by arc length."""
 
-    arc: Float64[np.ndarray, "n"]  # [m], from 0, increasing
+    arc: Float64[np.ndarray, " n"]  # [m], from 0, increasing
     points: Float64[np.ndarray, "n 3"]  # [m]
 
     @property
@@ -23,7 +23,7 @@ class Path:
         """Of the whole curve [m]."""
         return float(self.arc[-1])
 
-    def at(self, s: float) -> Float64[np.ndarray, "3"]:
+    def at(self, s: float) -> Float64[np.ndarray, " 3"]:
         """The point ``s`` metres from the start."""
         return np.array([np.interp(s, self.arc, axis) for axis in self.points.T])
 
@@ -45,7 +45,9 @@ def blend(waypoints: Float64[np.ndarray, "n 3"]) -> Path:
 class Runner:
     """Where on a path one should be at each tick: trapezoidal speed that slows down before ``slow_m`` from the end."""
 
-    def __init__(self, path: Path, speed: float, end_speed: float, slow_m: float, acceleration: float) -> None:
+    def __init__(
+        self, path: Path, speed: float, end_speed: float, slow_m: float, acceleration: float
+    ) -> None:
         self.path = path
         self.s, self.speed = 0.0, 0.0
         self._fast, self._slow, self._slow_m, self._acceleration = speed, end_speed, slow_m, acceleration
@@ -55,7 +57,7 @@ class Runner:
         """Metres to the end."""
         return self.path.length - self.s
 
-    def advance(self, dt: float) -> Float64[np.ndarray, "3"]:
+    def advance(self, dt: float) -> Float64[np.ndarray, " 3"]:
         """The point ``dt`` seconds later."""
         a = self._acceleration
         brake_to_slow = np.sqrt(self._slow**2 + 2 * a * max(0.0, self.left - self._slow_m))

@@ -17,7 +17,10 @@ from f2o_sim.tasks import Placement, Snapshot, Verdict, final
 
 CUBE, POST = "cube", "post"
 CUBE_SIDE = 0.045  # [m]
-POST_RADIUS, POST_HEIGHT = 0.025, 0.15  # [m]; the forearm passes 4 cm above it at the grasp, the low hand cannot
+POST_RADIUS, POST_HEIGHT = (
+    0.025,
+    0.15,
+)  # [m]; the forearm passes 4 cm above it at the grasp, the low hand cannot
 CUBE_MASS = 0.08  # [kg]
 
 # The arm starts with the hand straight down at (0.35, 0, 0.25) m, give or take the noise.

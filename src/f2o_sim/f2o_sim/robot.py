@@ -21,8 +21,9 @@ FINGER_BODIES = ("panda_leftfinger", "panda_rightfinger")
 BASE, HAND, TCP = "panda_link0", "panda_hand", "panda_hand_tcp"
 MAX_WIDTH = 0.08  # gripper opening [m]
 
-# Joint servo: torque = stiffness * (q_ref + lead * dq_ref - q) - damping * dq, with lead = (damping + friction) / stiffness
-# [s], so that the damping does not brake the reference motion. Gains as in mujoco_menagerie, torque limits as the arm's.
+# Joint servo: torque = stiffness * (q_ref + lead * dq_ref - q) - damping * dq. The lead of (damping + friction) /
+# stiffness seconds keeps the damping from braking the reference motion: without it the arm lags by 0.1 s. Gains as in
+# mujoco_menagerie, torque limits as the arm's.
 STIFFNESS = (4500.0, 4500.0, 3500.0, 3500.0, 2000.0, 2000.0, 2000.0)  # [N m / rad]
 DAMPING = tuple(k / 10 for k in STIFFNESS)  # [N m s / rad]
 TORQUE_LIMIT = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)  # [N m]
@@ -75,7 +76,9 @@ class _Builder:
 
     def __init__(self, path: Path) -> None:
         root = ET.parse(path).getroot()
-        self._share = path.parents[3].parent  # <share>/example-robot-data/robots/panda_description/urdf/panda.urdf
+        self._share = path.parents[
+            3
+        ].parent  # <share>/example-robot-data/robots/panda_description/urdf/panda.urdf
         if self._share.name == "example-robot-data":
             self._share = self._share.parent
         self._links = {link.get("name"): link for link in root.findall("link")}

@@ -31,8 +31,8 @@ _SETTINGS = f"""
 </mujoco>
 """
 
-# The table's top is the plane z = 0 of the base frame. All the rest is looks only; boxes, because MuJoCo draws a plane as
-# thousands of tiles.
+# The table's top is the plane z = 0 of the base frame. All the rest is looks only; boxes, because MuJoCo draws a plane
+# as thousands of tiles.
 _FURNITURE = """
 <furniture>
   <geom name="table" type="box" pos="0.42 0 -0.02" size="0.56 0.62 0.02" rgba="0.80 0.72 0.60 1"
@@ -49,7 +49,9 @@ _FURNITURE = """
 """
 
 
-def build_scene(objects: str, cameras: tuple[CameraMount, ...] = CAMERAS, robot: RobotFragments | None = None) -> str:
+def build_scene(
+    objects: str, cameras: tuple[CameraMount, ...] = CAMERAS, robot: RobotFragments | None = None
+) -> str:
     """The document as text.
 
     Args:

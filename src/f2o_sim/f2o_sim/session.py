@@ -44,7 +44,7 @@ class Step:
     gripper_width: float  # [m]
     observation: Observation | None  # the newest that has arrived since the step before
     done: bool
-    command: Float64[np.ndarray, "8"]  # what was really commanded: joints [rad] and gripper width [m]
+    command: Float64[np.ndarray, " 8"]  # what was really commanded: joints [rad] and gripper width [m]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Session:
         self._pending.clear()
         return self._step(arrived[-1] if arrived else None)
 
-    def step(self, target: Float64[np.ndarray, "8"] | None) -> Step:
+    def step(self, target: Float64[np.ndarray, " 8"] | None) -> Step:
         """Run one tick towards ``target``: seven joints [rad] and the gripper's width [m]; None lets the arm stop."""
         end_ns = self.world.time_ns + self._tick_ns
         self._bridge.send(target, self.world, end_ns)
@@ -150,7 +150,9 @@ class Session:
     def _step(self, observation: Observation | None) -> Step:
         world = self.world
         command = self._bridge.command
-        return Step(world.time_ns, self._joints(), world.gripper_width(), observation, world.verdict.over, command)
+        return Step(
+            world.time_ns, self._joints(), world.gripper_width(), observation, world.verdict.over, command
+        )
 
 
 class _Bridge:
@@ -165,18 +167,20 @@ class _Bridge:
     def reset(self, world: World) -> None:
         """Stand still where the arm stands."""
         gripper, rule = self._robot.gripper, self._config.gripper
-        self._gripper = GripperGoal(gripper.min_width, gripper.max_width, rule.hysteresis_m, rule.min_interval_s)
+        self._gripper = GripperGoal(
+            gripper.min_width, gripper.max_width, rule.hysteresis_m, rule.min_interval_s
+        )
         self._gripper.measured(world.gripper_width())
         self._limiter.reset(world.joint_positions())
         self._track.restart()
         self._moving = False
 
     @property
-    def command(self) -> Float64[np.ndarray, "8"]:
+    def command(self) -> Float64[np.ndarray, " 8"]:
         """What was commanded last."""
         return np.append(self._limiter.state.position, self._gripper.width)
 
-    def send(self, target: Float64[np.ndarray, "8"] | None, world: World, due_ns: int) -> None:
+    def send(self, target: Float64[np.ndarray, " 8"] | None, world: World, due_ns: int) -> None:
         """One tick: limit ``target``, hand it to the arm's and the gripper's controllers."""
         if target is not None and np.isfinite(target).all():
             joints, width = np.array(target[:7], np.float64), float(target[7])

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import sys
 
-from f2o_msgs.msg import TaskState
-from f2o_msgs.srv import ResetWorld
-from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
+from f2o_nodekit.ros import ConfiguredNode, run
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
+from f2o_msgs.msg import TaskState
+from f2o_msgs.srv import ResetWorld
 from f2o_sim import convert
 from f2o_sim.cameras import Picture, camera
 from f2o_sim.config import SimConfig
 from f2o_sim.errors import SimError, TrajectoryError
+from f2o_sim.report import cameras, physics
 from f2o_sim.simulator import Outputs, Simulator
 from f2o_sim.world import World
-
-SLOW = 0.95  # a real-time factor below this deserves a warning
-MIN_CAMERA_HZ = 15.0
 
 
 class SimNode(ConfiguredNode):
@@ -47,9 +45,9 @@ class SimNode(ConfiguredNode):
         self.create_subscription(Float64MultiArray, topics.gripper_command, self._on_gripper, reliable)
         self.create_service(ResetWorld, topics.reset, self._on_reset)
         # Diagnostics
-        self.add_diagnostics("physics", self._diagnose_physics)
-        self.add_diagnostics("cameras", self._diagnose_cameras)
         self._refused, self._why = 0, ""
+        self.add_diagnostics("physics", lambda: physics(self._simulator, self._refused, self._why))
+        self.add_diagnostics("cameras", lambda: cameras(self._simulator, config.camera_hz))
         self.create_timer(0.5, self._watch)
         self._simulator.start()
 
@@ -66,7 +64,9 @@ class SimNode(ConfiguredNode):
             (Image, topics.depth, "depth"),
             (CameraInfo, topics.depth_info, "info"),
         )
-        return [(self.create_publisher(kind, name.format(view=view), qos), field) for kind, name, field in rows]
+        return [
+            (self.create_publisher(kind, name.format(view=view), qos), field) for kind, name, field in rows
+        ]
 
     def _say_joints(self, world: World, stamp_ros_ns: int) -> None:
         self._joints.publish(self._robot.fill_arm(world, stamp_ros_ns))
@@ -89,7 +89,7 @@ class SimNode(ConfiguredNode):
         try:
             self._simulator.command(convert.trajectory_from_msg(msg))
         except TrajectoryError as error:
-            self._refuse(error)
+            self._refused, self._why = self._refused + 1, str(error)
 
     def _on_gripper(self, msg: Float64MultiArray) -> None:
         try:
@@ -97,10 +97,7 @@ class SimNode(ConfiguredNode):
                 raise TrajectoryError(f"gripper: data: expected one width [m], got {len(msg.data)} numbers")
             self._simulator.grip(msg.data[0])
         except TrajectoryError as error:
-            self._refuse(error)
-
-    def _refuse(self, error: TrajectoryError) -> None:
-        self._refused, self._why = self._refused + 1, str(error)
+            self._refused, self._why = self._refused + 1, str(error)
 
     def _on_reset(self, request: ResetWorld.Request, response: ResetWorld.Response) -> ResetWorld.Response:
         try:
@@ -115,21 +112,6 @@ class SimNode(ConfiguredNode):
         """End with the simulator when one of its threads has failed."""
         if self._simulator.failure is not None:
             raise self._simulator.failure
-
-    def _diagnose_physics(self) -> Diagnosis:
-        simulator = self._simulator
-        factor, late = simulator.real_time_factor(), simulator.lateness_ms.summary()
-        values = {"real_time_factor": factor, "slips": simulator.slips, "refused_commands": self._refused}
-        values |= {f"lateness_ms_{key}": late[key] for key in ("p50", "p99", "max")}
-        if 0.0 < factor < SLOW:
-            return 1, f"slower than real time: {factor:.2f}", values
-        return (1, self._why, values) if self._refused else (0, "in real time", values)
-
-    def _diagnose_cameras(self) -> Diagnosis:
-        hz, render = self._simulator.frames.hz(), self._simulator.render_ms.summary()
-        values = {"camera_hz": hz, "render_ms_p50": render["p50"], "render_ms_p99": render["p99"]}
-        slow = 0.0 < hz < MIN_CAMERA_HZ
-        return int(slow), f"{hz:.1f} of {self.config.camera_hz:g} frames a second", values
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ says so: better than a burst that would throw the arm.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -21,9 +20,10 @@ from f2o_sim.cameras import Picture, Renderer
 from f2o_sim.config import SimConfig
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import SimError
+from f2o_sim.every import Every
 from f2o_sim.statelog import HZ as LOG_HZ
 from f2o_sim.statelog import StateLog
-from f2o_sim.world import STEP_NS, State, World
+from f2o_sim.world import STEP_NS, World, pose
 
 NS_PER_S = 1_000_000_000
 CHUNK_S = 0.002  # physics between two looks at the clock
@@ -59,13 +59,15 @@ class Simulator:
         self._simulated_ns, self._commanded = 0, False
         self._marks: list[tuple[int, int]] = []
         self._dues = {
-            outputs.joints: _Every(config.joint_state_hz),
-            outputs.gripper: _Every(config.gripper_state_hz),
-            outputs.task: _Every(config.task_state_hz),
+            outputs.joints: Every(config.joint_state_hz),
+            outputs.gripper: Every(config.gripper_state_hz),
+            outputs.task: Every(config.task_state_hz),
         }
-        self._log_due = _Every(LOG_HZ)
+        self._log_due = Every(LOG_HZ)
         self._anchor()
-        self._threads = [threading.Thread(target=self._guard, args=(f,)) for f in (self._physics, self._cameras)]
+        self._threads = [
+            threading.Thread(target=self._guard, args=(f,)) for f in (self._physics, self._cameras)
+        ]
 
     def start(self) -> None:
         """Start both threads and wait until the cameras work.
@@ -98,7 +100,9 @@ class Simulator:
             SimError: another task than the one that the simulator was started with.
         """
         if task not in ("", self._config.task):
-            raise SimError(f"reset: expected the task that is running, {self._config.task}, or '', got '{task}'")
+            raise SimError(
+                f"reset: expected the task that is running, {self._config.task}, or '', got '{task}'"
+            )
         with self._lock:
             if self._log is not None:
                 self._log.end_episode(self.world, self._commanded)
@@ -115,7 +119,9 @@ class Simulator:
         with self._lock:
             if trajectory.start_ns:
                 start = trajectory.start_ns - self._stamp_ros_ns() + self.world.time_ns
-                trajectory = Trajectory(start, trajectory.times_ns, trajectory.positions, trajectory.velocities)
+                trajectory = Trajectory(
+                    start, trajectory.times_ns, trajectory.positions, trajectory.velocities
+                )
             self.world.command(trajectory)
             self._commanded = True
 
@@ -130,16 +136,17 @@ class Simulator:
 
     def real_time_factor(self) -> float:
         """Simulated over real time since about ten seconds ago; 0.0 before the first measurement."""
-        now = (self._simulated_ns, time.monotonic_ns())
-        self._marks = [*self._marks[-10:], now]
-        (simulated, real), span = self._marks[0], now[1] - self._marks[0][1]
-        return (now[0] - simulated) / span if span else 0.0
+        self._marks = [*self._marks[-10:], (self._simulated_ns, time.monotonic_ns())]
+        (first_sim, first_real), (sim, real) = self._marks[0], self._marks[-1]
+        return (sim - first_sim) / (real - first_real) if real > first_real else 0.0
 
     def _guard(self, loop: Callable[[], None]) -> None:
         """Run a thread; its failure stops the other and is kept for whoever watches."""
         try:
             loop()
-        except Exception as error:  # whatever it is: the node must end with it, not go on with half a simulator
+        except (
+            Exception
+        ) as error:  # whatever it is: the node must end with it, not go on with half a simulator
             self.failure = error
             self._stopping.set()
         finally:
@@ -211,34 +218,3 @@ class Simulator:
             self._outputs.picture(renderer.render(data, [view])[0], stamp)
         self.render_ms.add((time.monotonic_ns() - begin) * 1e-6)
         self.frames.tick(time.monotonic_ns())
-
-
-class _Every:
-    """True once a period of simulated time, at the first whole step that is not before it."""
-
-    def __init__(self, hz: float) -> None:
-        self._period_ns = NS_PER_S / hz
-        self.restart(0)
-
-    def restart(self, now_ns: int) -> None:
-        """Next due one period from now."""
-        self._start_ns, self._count = now_ns, 0
-        self._next()
-
-    def _next(self) -> None:
-        self._count += 1
-        self.at_ns = self._start_ns + math.ceil(round(self._count * self._period_ns) / STEP_NS) * STEP_NS
-
-    def __call__(self, now_ns: int) -> bool:
-        if now_ns < self.at_ns:
-            return False
-        self._next()
-        return True
-
-
-def pose(model: mujoco.MjModel, data: mujoco.MjData, state: State) -> None:
-    """Bring ``data`` to a stored state, as far as drawing needs it."""
-    data.qpos[:] = state.qpos
-    data.mocap_pos[:], data.mocap_quat[:] = state.mocap[:, :3], state.mocap[:, 3:]
-    mujoco.mj_kinematics(model, data)
-    mujoco.mj_camlight(model, data)

@@ -22,7 +22,7 @@ class LoggedEpisode:
     task: str
     seed: int
     verdict: Verdict
-    time_ns: Int64[np.ndarray, "n"]  # simulated, from world.START_NS
+    time_ns: Int64[np.ndarray, " n"]  # simulated, from world.START_NS
     qpos: Float64[np.ndarray, "n nq"]
     mocap: Float64[np.ndarray, "n m 7"]
 
@@ -77,7 +77,9 @@ def load_episode(path: str | Path, index: int) -> LoggedEpisode:
             arrays = dict(file)
         count, which = len(arrays["seed"]), arrays["episode"] == index
     except (OSError, ValueError, KeyError) as error:
-        raise StateLogError(f"state log: {path}: expected an .npz written by sim_node, got {error}") from error
+        raise StateLogError(
+            f"state log: {path}: expected an .npz written by sim_node, got {error}"
+        ) from error
     if not 0 <= index < count:
         raise StateLogError(f"state log: {path}: expected an episode from 0 to {count - 1}, got {index}")
     verdict = Verdict(

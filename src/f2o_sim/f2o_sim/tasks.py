@@ -16,9 +16,9 @@ from f2o_sim.errors import UnknownTaskError
 class Placement:
     """The start of an episode."""
 
-    arm: Float64[np.ndarray, "7"]  # [rad]
+    arm: Float64[np.ndarray, " 7"]  # [rad]
     gripper_width: float  # [m]
-    objects: Mapping[str, Float64[np.ndarray, "7"]]  # body name -> x y z [m] and quaternion wxyz, base frame
+    objects: Mapping[str, Float64[np.ndarray, " 7"]]  # body name -> x y z [m] and quaternion wxyz, base frame
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Snapshot:
     """What a judge may look at: the truth of the physics at one instant."""
 
     elapsed_s: float
-    tcp: Float64[np.ndarray, "3"]  # [m], base frame
-    objects: Mapping[str, Float64[np.ndarray, "7"]]
+    tcp: Float64[np.ndarray, " 3"]  # [m], base frame
+    objects: Mapping[str, Float64[np.ndarray, " 7"]]
     held: frozenset[str]  # bodies that both fingers touch
     collision: bool  # the robot or something that moves has touched an obstacle
 

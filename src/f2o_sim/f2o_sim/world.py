@@ -26,7 +26,7 @@ class State:
     """All of the physics that can move, enough to draw any past instant."""
 
     time_ns: int
-    qpos: Float64[np.ndarray, "nq"]
+    qpos: Float64[np.ndarray, " nq"]
     mocap: Float64[np.ndarray, "m 7"]
 
 
@@ -65,7 +65,7 @@ class World:
         self._steps = 0
         mujoco.mj_forward(self.model, self.data)
 
-    def _put(self, name: str, pose: Float64[np.ndarray, "7"]) -> None:
+    def _put(self, name: str, pose: Float64[np.ndarray, " 7"]) -> None:
         body = self.model.body(name)
         if body.mocapid[0] >= 0:
             self.data.mocap_pos[body.mocapid[0]], self.data.mocap_quat[body.mocapid[0]] = pose[:3], pose[3:]
@@ -116,15 +116,15 @@ class World:
         self.data.ctrl[:7] = np.minimum(np.maximum(q, self._limits[0]), self._limits[1]) + self._lead * dq
         self.data.ctrl[7] = self.gripper.desired(self.time_ns + STEP_NS) / 2
 
-    def joint_positions(self) -> Float64[np.ndarray, "7"]:
+    def joint_positions(self) -> Float64[np.ndarray, " 7"]:
         """Measured arm joints [rad]."""
         return self.data.qpos[self._arm].copy()
 
-    def joint_velocities(self) -> Float64[np.ndarray, "7"]:
+    def joint_velocities(self) -> Float64[np.ndarray, " 7"]:
         """Measured arm joint velocities [rad/s]."""
         return self.data.qvel[self._arm_v].copy()
 
-    def joint_torques(self) -> Float64[np.ndarray, "7"]:
+    def joint_torques(self) -> Float64[np.ndarray, " 7"]:
         """Torques of the arm's servos [N m]."""
         return self.data.actuator_force[:7].copy()
 
@@ -132,11 +132,11 @@ class World:
         """Measured gripper opening [m]."""
         return float(self.data.qpos[self._fingers].sum())
 
-    def tcp_position(self) -> Float64[np.ndarray, "3"]:
+    def tcp_position(self) -> Float64[np.ndarray, " 3"]:
         """Of the last completed step [m], base frame."""
         return self.data.xpos[self._tcp].copy()
 
-    def object_pose(self, name: str) -> Float64[np.ndarray, "7"]:
+    def object_pose(self, name: str) -> Float64[np.ndarray, " 7"]:
         """Position [m] and quaternion wxyz of an object in the base frame."""
         body = self._bodies[name]
         return np.concatenate([self.data.xpos[body], self.data.xquat[body]])
@@ -151,6 +151,14 @@ class World:
         """A copy of what the cameras need."""
         mocap = np.hstack([self.data.mocap_pos, self.data.mocap_quat])
         return State(self.time_ns, self.data.qpos.copy(), mocap)
+
+
+def pose(model: mujoco.MjModel, data: mujoco.MjData, state: State) -> None:
+    """Bring ``data`` to a stored state, as far as drawing needs it."""
+    data.qpos[:] = state.qpos
+    data.mocap_pos[:], data.mocap_quat[:] = state.mocap[:, :3], state.mocap[:, 3:]
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_camlight(model, data)
 
 
 class _Roles:
@@ -184,4 +192,6 @@ class _Roles:
             touched.add((self._loose[one], self._finger[other]))
             touched.add((self._loose[other], self._finger[one]))
         left, right = FINGER_BODIES
-        return frozenset(name for name, finger in touched if name and finger == left and (name, right) in touched)
+        return frozenset(
+            name for name, finger in touched if name and finger == left and (name, right) in touched
+        )

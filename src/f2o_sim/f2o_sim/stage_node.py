@@ -1,0 +1,112 @@
+"""The conductor's stage on ROS: topics and services of simulator, bridge and recorder."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from f2o_nodekit.latest import Latest
+from f2o_nodekit.pace import Pace
+from f2o_nodekit.ros import best_effort, latched, reliable
+from f2o_nodekit.stamps import to_ns
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from f2o_msgs.msg import TaskState
+from f2o_msgs.srv import ResetWorld
+from f2o_sim import convert
+from f2o_sim.conductor import Scene, StageError
+from f2o_sim.config import ExpertConfig
+
+LOOK_S = 0.02  # between two looks at what one waits for
+
+
+class RosStage:
+    """Used from the conductor's thread while ``node`` is spun in another one."""
+
+    def __init__(self, node: Node, config: ExpertConfig, stopping: threading.Event) -> None:
+        self._node, self._config, self._stopping = node, config, stopping
+        topics, self._period_s = config.topics, 1.0 / config.rate_hz
+        self._joints: Latest[JointState] = Latest()
+        self._fingers: Latest[JointState] = Latest()
+        self._task: Latest[TaskState] = Latest()
+        self._recorder: Latest[String] = Latest()
+        node.create_subscription(JointState, topics.joint_states, self._joints.put, best_effort(1))
+        node.create_subscription(JointState, topics.gripper_states, self._fingers.put, best_effort(1))
+        node.create_subscription(TaskState, topics.task_state, self._task.put, reliable(1))
+        node.create_subscription(String, topics.episode_state, self._recorder.put, latched())
+        self._reset = node.create_client(ResetWorld, topics.reset)
+        self._arm = node.create_client(Trigger, topics.arm)
+        self._disarm = node.create_client(Trigger, topics.disarm)
+        self._targets = node.create_publisher(JointState, topics.target, reliable(1))
+        self._commands = node.create_publisher(String, topics.episode_command, reliable(10))
+        self._pace = Pace(self._period_s)
+
+    def reset(self, seed: int) -> None:
+        """Set up the scene of ``seed`` and wait until it can be seen."""
+        answer = self._call(self._reset, ResetWorld.Request(task=self._config.task, seed=seed))
+        if not answer.success:
+            raise StageError(f"{self._reset.srv_name}: refused: {answer.message}")
+        asked_ns = self._node.get_clock().now().nanoseconds
+        for name, slot in (("task", self._task), ("joint", self._joints), ("gripper", self._fingers)):
+            self._wait(lambda slot=slot: _newer(slot.get(), asked_ns), f"no new {name} states after a reset")
+
+    def arm(self) -> None:
+        """Arm; the bridge refuses while it is still braking, so ask again for a while."""
+        refusal = ""
+
+        def armed() -> bool:
+            nonlocal refusal
+            answer = self._call(self._arm, Trigger.Request())
+            refusal = answer.message
+            return answer.success
+
+        self._wait(armed, lambda: f"{self._arm.srv_name}: refused: {refusal}")
+
+    def disarm(self) -> None:
+        """Disarm, whatever the bridge was doing."""
+        self._call(self._disarm, Trigger.Request())
+
+    def tell_recorder(self, command: str) -> None:
+        """Say ``command``; the first time, wait until there is a recorder to hear it."""
+        if self._config.record:
+            self._wait(lambda: self._recorder.get() is not None, "no recorder on /f2o/episode/state")
+            self._commands.publish(String(data=command))
+
+    def recorder_is(self, state: str) -> bool:
+        """Whether the recorder is in ``state``."""
+        return not self._config.record or json.loads(self._recorder.get().data)["state"] == state
+
+    def tick(self, target: np.ndarray | None) -> Scene:
+        """Send ``target``, wait for the next tick, and look."""
+        if target is not None:
+            due_ns = self._node.get_clock().now().nanoseconds + round(self._period_s * 1e9)
+            self._targets.publish(convert.target_message(target, due_ns))
+        self._pace.wait()
+        return convert.scene_from_msgs(self._joints.get(), self._fingers.get(), self._task.get())
+
+    def _call(self, client: Any, request: Any) -> Any:
+        self._wait(client.service_is_ready, f"service {client.srv_name} did not appear")
+        done = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        self._wait(done.is_set, f"service {client.srv_name} did not answer")
+        return future.result()
+
+    def _wait(self, condition: Callable[[], bool], failure: str | Callable[[], str]) -> None:
+        for _ in range(round(self._config.wait_s / LOOK_S)):
+            if condition():
+                return
+            if self._stopping.wait(LOOK_S):
+                raise StageError("stopped")
+        text = failure if isinstance(failure, str) else failure()
+        raise StageError(f"{text} (waited {self._config.wait_s:g} s)")
+
+
+def _newer(msg: Any, than_ros_ns: int) -> bool:
+    return msg is not None and to_ns(msg.header.stamp) > than_ros_ns
