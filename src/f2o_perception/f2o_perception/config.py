@@ -27,7 +27,7 @@ class Workspace:
 
     x: tuple[float, float] = (0.2, 0.9)
     y: tuple[float, float] = (-0.45, 0.45)
-    z: tuple[float, float] = (-0.025, 0.6)
+    z: tuple[float, float] = (0.005, 0.6)  # from just above the table
 
     def check(self) -> list[str]:
         """Each axis must have a lower and a larger upper bound."""
@@ -68,7 +68,7 @@ class PerceptionConfig:
     joint_names: tuple[str, ...] = PANDA_JOINTS
     finger_joint_names: tuple[str, ...] = PANDA_FINGERS  # their positions add up to the width
     workspace: Workspace = field(default_factory=Workspace)
-    voxel_m: float = 0.01
+    voxel_m: float = 0.005
     points: int = 4096
     pixel_stride: int = 1  # depth pixels are taken every so many rows and columns; 2 for 640x480
     voxel_backend: str = "numpy"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from f2o_perception.calibration import Calibration, CameraMount
-from f2o_perception.config import PANDA_JOINTS, PerceptionConfig
+from f2o_perception.config import PANDA_JOINTS, PerceptionConfig, Workspace
 from f2o_perception.frames import GripperSample, Intrinsics, JointSample, RgbdFrame
 
 MS = 1_000_000
@@ -51,7 +51,11 @@ def gripper(stamp_ros_ns: int, width_m: float = 0.04) -> GripperSample:
 
 
 def config(**changes: object) -> PerceptionConfig:
-    return PerceptionConfig(**{"image_size": 16, "points": 256, **changes})
+    """Small, with the table in the cloud."""
+    room = Workspace(z=(-0.025, 0.6))
+    return PerceptionConfig(
+        **{"image_size": 16, "points": 256, "voxel_m": 0.01, "workspace": room, **changes}
+    )
 
 
 class FakeClock:

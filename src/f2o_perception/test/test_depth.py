@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 from f2o_perception.calibration import CameraMount
-from f2o_perception.config import Workspace
+from f2o_perception.config import PerceptionConfig, Workspace
 from f2o_perception.depth import CloudBuilder, Deprojector, DepthView, exactly
 from f2o_perception.errors import BackendError
 from f2o_perception.frames import Intrinsics
@@ -121,14 +121,17 @@ def test_views_become_one_cloud_of_exactly_n_points_in_the_workspace(points):
     assert again.points.tobytes() == cloud.points.tobytes()
 
 
-def test_the_table_is_one_layer_of_voxels():
-    camera = pose((0.5, 0.0, 1.2))
-    noisy = plane_depth(LENS, camera, 0.0) + np.random.default_rng(1).integers(-2, 3, (90, 120)).astype(
-        np.uint16
+def test_the_default_workspace_leaves_out_the_table_and_keeps_what_is_on_it():
+    camera = pose((0.5, 0.0, 1.0))
+    scene = plane_depth(LENS, camera, 0.0)
+    scene[40:50, 55:65] = plane_depth(LENS, camera, 0.05)[40:50, 55:65]
+    noise = np.random.default_rng(1).integers(-3, 4, scene.shape)
+    cloud = CloudBuilder(PerceptionConfig()).build(
+        [DepthView((scene + noise).astype(np.uint16), LENS, camera)]
     )
-    cloud = CloudBuilder(config()).build([DepthView(noisy, LENS, camera)])
-    exact = CloudBuilder(config()).build([DepthView(plane_depth(LENS, camera, 0.0), LENS, camera)])
-    assert cloud.voxels < 1.1 * exact.voxels
+    assert cloud.points.shape == (4096, 3)
+    assert cloud.voxels == pytest.approx(100, abs=20)
+    assert cloud.points[:, 2].min() > 0.045
 
 
 def test_nothing_in_the_workspace_is_said_not_hidden():
