@@ -6,11 +6,14 @@ This is the one motion that must always be possible, so it depends on no library
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float64
 
 from f2o_control.robot import Joints
+
+Samples = Float64[np.ndarray, "points joints"]
 
 
 @dataclass(frozen=True)
@@ -48,21 +51,29 @@ class StopPlan:
 
     def at(self, time_s: float) -> JointState:
         """The state ``time_s`` seconds after the start; at rest from ``duration`` on."""
+        return JointState(*self._integrate(max(time_s, 0.0)))
+
+    def sample(self, times_s: Float64[np.ndarray, " points"]) -> tuple[Samples, Samples]:
+        """Positions and velocities at several times, shapes (points, joints)."""
+        return self._integrate(times_s[:, None])[:2]
+
+    @cached_property
+    def reach(self) -> tuple[Joints, Joints]:
+        """The lowest and highest position of every joint on the way."""
+        start, end = self.start.position, self.at(np.inf).position
+        turn = self._turning_point()
+        return np.minimum(np.minimum(start, end), turn), np.maximum(np.maximum(start, end), turn)
+
+    def _integrate(self, left: float | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Position, velocity and acceleration after ``left`` seconds, phase by phase."""
         q, v, a = self.start.position, self.start.velocity, self.start.acceleration
-        left = np.full(len(q), max(time_s, 0.0))
         for sign, length in zip((1.0, 0.0, -1.0), self.phases, strict=True):
             t, j = np.minimum(left, length), sign * self.direction * self.jerk
             q = q + t * (v + t * (a / 2 + t * j / 6))
             v, a = v + t * (a + t * j / 2), a + t * j
             left = left - t
         done = left > 0  # exactly, where the arithmetic leaves 1e-17
-        return JointState(q, np.where(done, 0.0, v), np.where(done, 0.0, a))
-
-    def reach(self) -> tuple[Joints, Joints]:
-        """The lowest and highest position of every joint on the way."""
-        start, end = self.start.position, self.at(np.inf).position
-        turn = self._turning_point()
-        return np.minimum(np.minimum(start, end), turn), np.maximum(np.maximum(start, end), turn)
+        return q, np.where(done, 0.0, v), np.where(done, 0.0, a)
 
     def _turning_point(self) -> Joints:
         """Where a joint that still moves the other way turns round; its start where none does."""

@@ -100,10 +100,13 @@ class TargetLimiter:
         proposal = self._propose(goal)
         if proposal is None:
             proposal, verdict = brake, verdict | Verdict.NO_PLAN
-        unsafe = self._unsafe(proposal, lower, upper)
-        self._adopt(_choose(unsafe, brake, proposal))
+        stop = plan_stop(proposal, self._limits.acceleration, self._limits.jerk)
+        unsafe = self._unsafe(stop, lower, upper)
         if unsafe.any():
             verdict |= Verdict.GUARDED
+            self._adopt(_choose(unsafe, brake, proposal))
+        else:
+            self._stop = stop
         if np.abs(self.state.position - reference.position).max() > FOLLOWED:
             verdict |= Verdict.LAGGING
         return self.command(), verdict
@@ -152,13 +155,13 @@ class TargetLimiter:
         q, v, a = (np.array(x) for x in self._trajectory.at_time(dt)[:3])
         return JointState(q + goal.position, v + goal.velocity, a)
 
-    def _unsafe(self, proposal: JointState, lower: Joints, upper: Joints) -> np.ndarray:
-        """Which joints must not take the proposed step."""
-        now, dt, limits = self.state, self._period_s, self._limits
+    def _unsafe(self, stop: StopPlan, lower: Joints, upper: Joints) -> np.ndarray:
+        """Which joints must not take the proposed step; ``stop`` is the stop from it."""
+        now, dt, limits, proposal = self.state, self._period_s, self._limits, stop.start
         low, high = (
-            self._stop.reach()
+            self._stop.reach
         )  # where braking at once would get to: no step may go farther out than that
-        lowest, highest = plan_stop(proposal, limits.acceleration, limits.jerk).reach()
+        lowest, highest = stop.reach
         leaves = (lowest < np.minimum(lower - ROUNDING, low)) | (highest > np.maximum(upper + ROUNDING, high))
         dv = proposal.velocity - now.velocity
         surplus = np.stack(  # each at most 0 for a legal step; NaN counts as illegal below

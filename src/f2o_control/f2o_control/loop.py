@@ -48,7 +48,12 @@ class Loop:
         self.real_time = False
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, and raise the caller's priority to just below its own.
+
+        The two share Python's lock: were the caller preempted while it holds it, the loop would wait with it.
+        """
+        if self._fifo_priority > 1:
+            request_fifo(self._fifo_priority - 1)
         self._thread.start()
 
     def stop(self) -> None:

@@ -36,7 +36,7 @@ def test_reach_is_the_extent_of_the_motion_and_limits_hold_on_the_way(v, a):
     plan = stop_from(v, a)
     states = [plan.at(t) for t in np.linspace(0, plan.duration, 150)]
     q = np.array([s.position[0] for s in states])
-    low, high = plan.reach()
+    low, high = plan.reach
     assert low[0] == pytest.approx(q.min(), abs=1e-5)
     assert high[0] == pytest.approx(q.max(), abs=1e-5)
     assert (low[0] <= q + 1e-12).all() and (q - 1e-12 <= high[0]).all()

@@ -26,14 +26,13 @@ class JtcAdapter:
         """The trajectory for ``command``: one point when it is as good as at rest, else 1 + ``stop_points``."""
         stop = command.stop
         if stop.duration < RESTS:
-            times_s, states = np.array([command.duration_s]), [stop.at(np.inf)]
+            after_s, positions = np.zeros(1), stop.at(np.inf).position[None]
+            velocities = np.zeros_like(positions)
         else:
             after_s = self._fractions * stop.duration
-            times_s, states = command.duration_s + after_s, [command.state, *map(stop.at, after_s[1:])]
-        positions = np.stack([state.position for state in states])
-        velocities = np.stack([state.velocity for state in states])
-        velocities[-1] = 0.0
-        return TrajectoryPlan(self._joint_names, times_s, positions, velocities)
+            positions, velocities = stop.sample(after_s)
+            velocities[-1] = 0.0
+        return TrajectoryPlan(self._joint_names, command.duration_s + after_s, positions, velocities)
 
     def close(self) -> None:
         """Nothing to free."""
