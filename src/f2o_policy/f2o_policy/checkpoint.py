@@ -51,6 +51,11 @@ class Checkpoint:
     metrics: dict[str, float] = field(default_factory=dict)
 
     @property
+    def action_size(self) -> int:
+        """Width D of an action."""
+        return len(self.action_names)
+
+    @property
     def model_config(self) -> ModelConfig:
         """The sizes of the network."""
         return build_config(ModelConfig, self.config, "model configuration of the checkpoint")
@@ -88,7 +93,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = checkpoint_file(path)
     tree = _read(path)
     if tree["schema"] != SCHEMA:
-        raise CheckpointError(path, f"expected schema {SCHEMA}, got {tree['schema']!r}; train again or update f2o")
+        raise CheckpointError(
+            path, f"expected schema {SCHEMA}, got {tree['schema']!r}; train again or update f2o"
+        )
     known = {f.name for f in dataclasses.fields(Checkpoint)}
     missing = sorted(known - set(tree))
     if missing:
@@ -119,5 +126,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
         raise CheckpointError(path, "is not a checkpoint file, or is cut short") from error
     if not isinstance(tree, dict) or "schema" not in tree:
-        raise CheckpointError(path, "is a torch file, but not a checkpoint written by f2o train or f2o distill")
+        raise CheckpointError(
+            path, "is a torch file, but not a checkpoint written by f2o train or f2o distill"
+        )
     return tree

@@ -16,13 +16,17 @@ class AugmentConfig:
     brightness: float = 0.15
     contrast: float = 0.15
     proprio_noise: float = 0.01  # standard deviation, in normalised units
-    gripper_dropout: float = 0.2  # chance that the observed width is hidden: it must not be copied into the action
+    gripper_dropout: float = (
+        0.2  # chance that the observed width is hidden: it must not be copied into the action
+    )
 
     def check(self) -> list[str]:
         """Messages of wrong values."""
-        return [] if 0 <= self.gripper_dropout <= 1 else [
-            f"gripper_dropout: expected 0 <= p <= 1, got {self.gripper_dropout}"
-        ]
+        return (
+            []
+            if 0 <= self.gripper_dropout <= 1
+            else [f"gripper_dropout: expected 0 <= p <= 1, got {self.gripper_dropout}"]
+        )
 
 
 def shift_views(
@@ -35,7 +39,12 @@ def shift_views(
     b, v, s = depth.shape[:3]
     offsets = rng.integers(-limit, limit + 1, (2, b, v, 1))
     rows, cols = (np.arange(s) + offsets).clip(0, s - 1)  # (B,V,S) each
-    where = (np.arange(b)[:, None, None, None], np.arange(v)[:, None, None], rows[..., None], cols[:, :, None])
+    where = (
+        np.arange(b)[:, None, None, None],
+        np.arange(v)[:, None, None],
+        rows[..., None],
+        cols[:, :, None],
+    )
     return rgb[where], depth[where]
 
 

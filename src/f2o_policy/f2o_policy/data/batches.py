@@ -35,7 +35,7 @@ def load_batch(
     data = windows.dataset
     cut = [windows.window(int(i), windows.draw_lag_ns(rng)) for i in observations]
     proprio = np.stack([w.proprio for w in cut]).astype(np.float32)
-    actions = normaliser.action.forward(np.stack([w.actions for w in cut])).astype(np.float32)
+    actions = normaliser.action.encode(np.stack([w.actions for w in cut])).astype(np.float32)
     rgb, depth = data["rgb"][observations], data["depth_mm"][observations]
     if augment is not None:
         rgb, depth = shift_views(rgb, depth, augment.shift_px, rng)

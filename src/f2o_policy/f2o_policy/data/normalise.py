@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-DEGENERATE_RANGE = 1e-4  # a dimension that moves less than this is a constant: it maps to 0 and keeps its unit
+DEGENERATE_RANGE = (
+    1e-4  # a dimension that moves less than this is a constant: it maps to 0 and keeps its unit
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,11 @@ class MinMax:
         span = np.array(self.high) - np.array(self.low)
         return np.where(span < DEGENERATE_RANGE, 1.0, span / 2)
 
-    def forward(self, x: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... d"]:
+    def encode(self, x: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... d"]:
         """Data unit -> [-1,1]."""
         return (x - self.centre) / self.half
 
-    def inverse(self, y: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... d"]:
+    def decode(self, y: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... d"]:
         """[-1,1] -> data unit."""
         return y * self.half + self.centre
 
@@ -51,6 +53,7 @@ class Normaliser:
     action: MinMax
     proprio: MinMax
     point: MinMax
+    action_std: float  # of the encoded actions over all dimensions: the teacher scales its input by it
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, for the checkpoint."""
@@ -59,4 +62,7 @@ class Normaliser:
     @classmethod
     def from_dict(cls, tree: dict[str, Any]) -> Normaliser:
         """Inverse of ``to_dict``."""
-        return cls(**{k: MinMax(tuple(v["low"]), tuple(v["high"])) for k, v in tree.items()})
+        scalings = {
+            k: MinMax(tuple(tree[k]["low"]), tuple(tree[k]["high"])) for k in ("action", "proprio", "point")
+        }
+        return cls(**scalings, action_std=tree["action_std"])

@@ -64,7 +64,9 @@ class SetStore:
             except (OSError, ValueError) as error:
                 raise SetsError(path, f"{name}.npy cannot be read ({error}); sample again") from error
             if array.shape != expected:
-                raise SetsError(path, f"{name}.npy: expected shape {expected}, got {array.shape}; sample again")
+                raise SetsError(
+                    path, f"{name}.npy: expected shape {expected}, got {array.shape}; sample again"
+                )
             self._arrays[name] = array
 
     @classmethod
@@ -92,7 +94,8 @@ class SetStore:
         store = cls(path, "r", manifest)
         if store.done < manifest["shape"]["n"]:
             raise SetsError(
-                path, f"only {store.done} of {manifest['shape']['n']} observations are done; run f2o sample again"
+                path,
+                f"only {store.done} of {manifest['shape']['n']} observations are done; run f2o sample again",
             )
         return store
 

@@ -294,7 +294,9 @@ def _truncate(path: Path, layout: dict[str, Any], totals: dict[str, int]) -> Non
         size = len(_header(name, layout, 0)) + _row_count(name, totals) * row
         file = path / f"{name}.npy"
         if not file.exists() or file.stat().st_size < size:
-            raise DatasetError(path, f"{file.name} is shorter than its journal says; delete the folder, convert again")
+            raise DatasetError(
+                path, f"{file.name} is shorter than its journal says; delete the folder, convert again"
+            )
         os.truncate(file, size)
 
 

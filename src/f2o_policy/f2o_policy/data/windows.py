@@ -104,6 +104,7 @@ class Windows:
         commands = np.concatenate([self._small["commands"][slice(*e.commands)] for e in episodes])
         sample = observations[:: max(1, len(observations) // 500)]
         points = np.asarray(self.dataset["points"][sample], np.float32)
-        return Normaliser(
-            MinMax.fit(commands), MinMax.fit(self._small["joints"][observations]), MinMax.fit(points)
-        )
+        action = MinMax.fit(commands)
+        chunks = np.stack([self.window(int(i)).actions for i in sample])
+        joints = MinMax.fit(self._small["joints"][observations])
+        return Normaliser(action, joints, MinMax.fit(points), float(action.encode(chunks).std()))

@@ -18,13 +18,12 @@ from f2o_policy.methods.base import Batch, Head, Loss, Method, repeat
 
 @dataclass(frozen=True)
 class CfmOptions:
-    """Time law, mask, input scaling, solver."""
+    """Time law, mask, solver."""
 
     time_mean: float = -0.5
     time_std: float = 1.5
     mask_cap: float = 0.2
     mask_slope: float = 20.0
-    sigma_data: float = 0.5  # std of the normalised actions; training measures it
     steps: int = 50
     draws: int = 8  # (noise, time) pairs an observation and step: the encoder runs once for all of them
 
@@ -54,10 +53,6 @@ class Cfm(Method):
         """(B,) -> (B,): chance that a training sample at time t loses its noisy chunk."""
         return self.options.mask_cap * torch.sigmoid(self.options.mask_slope * (t - 0.5))
 
-    def scale(self, t: Tensor) -> Tensor:
-        """(B,) -> (B,): makes the network's input unit variance at every t."""
-        return (self.options.sigma_data**2 * t**2 + (1 - t) ** 2).rsqrt()
-
     def loss(self, head: Head, batch: Batch) -> Loss:
         """Mean squared error of x1, over ``draws`` independent (noise, time) pairs an observation."""
         draws = self.options.draws
@@ -66,8 +61,9 @@ class Cfm(Method):
         x0 = torch.randn_like(x1)
         keep = (torch.rand_like(t) >= self.mask_probability(t)).to(x1)
         xt = (1 - t)[:, None, None] * x0 + t[:, None, None] * x1
-        x = xt * (self.scale(t) * keep)[:, None, None]
-        prediction = head(x, repeat(batch.embedding, draws), repeat(batch.proprio, draws), t)
+        prediction = head(
+            xt * keep[:, None, None], repeat(batch.embedding, draws), repeat(batch.proprio, draws), t
+        )
         error = (prediction.float() - x1).square().mean((1, 2))
         early = t < 0.25
         return Loss(error.mean(), {"early": _mean(error, early), "late": _mean(error, ~early)})
@@ -83,7 +79,7 @@ class Cfm(Method):
         x = noise
         for n in range(steps):
             t = torch.full((len(x),), n / steps, dtype=x.dtype, device=x.device)
-            clean = head(x * self.scale(t)[:, None, None], embedding, proprio, t).to(x)
+            clean = head(x, embedding, proprio, t).to(x)
             a = (steps - n - 1) / (steps - n)
             x = a * x + (1 - a) * clean
         return x

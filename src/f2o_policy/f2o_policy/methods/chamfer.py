@@ -52,4 +52,6 @@ def distinct(dist: Float[Tensor, "b k m"]) -> tuple[float, float]:
 def spread(chunks: Float[Tensor, "b k h d"], weights: Float[Tensor, " d"]) -> Float[Tensor, " b"]:
     """Mean pairwise distance within each set."""
     k = chunks.shape[1]
-    return distances(chunks, chunks, weights).sum((1, 2)) / (k * (k - 1)) if k > 1 else torch.zeros(len(chunks))
+    return (
+        distances(chunks, chunks, weights).sum((1, 2)) / (k * (k - 1)) if k > 1 else torch.zeros(len(chunks))
+    )

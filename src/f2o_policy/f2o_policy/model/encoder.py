@@ -22,6 +22,7 @@ class PointNet(nn.Module):
         self.out = nn.Linear(widths[-1], out)
 
     def forward(self, points: torch.Tensor) -> torch.Tensor:
+        """See the class."""
         return self.out(self.shared(points).amax(1))
 
 
@@ -49,6 +50,7 @@ class VisualEncoder(nn.Module):
         return tokens.flatten(1, 2)  # (B,V*T,d)
 
     def forward(self, colour: torch.Tensor, depth: torch.Tensor) -> Fused:
+        """See the class."""
         return self.fusion(
             self._tokens(self.colour, self.project_colour, colour),
             self._tokens(self.depth, self.project_depth, depth),

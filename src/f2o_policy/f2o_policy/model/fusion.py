@@ -23,6 +23,7 @@ class Attention(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def forward(self, queries: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """(B,Q,d), (B,N,d) -> (B,Q,d)."""
         q, kv = self.query_norm(queries), self.token_norm(tokens)
         y = functional.scaled_dot_product_attention(
             self._split(self.query(q)), self._split(self.key(kv)), self._split(self.value(kv))
@@ -43,6 +44,7 @@ class QueryPool(nn.Module):
         self.out = nn.Sequential(nn.LayerNorm(queries * dim), nn.Linear(queries * dim, out))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """See the class."""
         pooled = self.attention(self.queries.expand(tokens.shape[0], -1, -1), tokens)
         return self.out(pooled.flatten(1))
 
@@ -70,6 +72,7 @@ class GatedFusion(nn.Module):
         self.dropout = dropout
 
     def forward(self, colour: torch.Tensor, depth: torch.Tensor) -> Fused:
+        """Tokens of both modalities, (B,N,d) each -> Fused."""
         fused_colour = colour + self.colour_from_depth(colour, depth)
         fused_depth = depth + self.depth_from_colour(depth, colour)
         c, d = self.pool_colour(fused_colour), self.pool_depth(fused_depth)

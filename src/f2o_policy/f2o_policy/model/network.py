@@ -36,6 +36,8 @@ class PolicyNetwork(nn.Module):
     def __init__(self, config: ModelConfig, normaliser: Normaliser, timed: bool) -> None:
         super().__init__()
         self.config, self.timed = config, timed
+        self.embedding_size = config.embedding_dim
+        self.action_std = normaliser.action_std
         self.visual = VisualEncoder(config)
         self.point = PointNet(config.point_widths, config.point_dim)
         self.proprio = nn.Sequential(
@@ -52,7 +54,10 @@ class PolicyNetwork(nn.Module):
             config.groups,
             config.step_dim if timed else 0,
         )
-        for name in ("proprio", "point"):  # constants of the data, saved with the normaliser, not with the weights
+        for name in (
+            "proprio",
+            "point",
+        ):  # constants of the data, saved with the normaliser, not with the weights
             scaling = getattr(normaliser, name)
             self.register_buffer(f"{name}_centre", torch.tensor(scaling.centre).float(), persistent=False)
             self.register_buffer(f"{name}_half", torch.tensor(scaling.half).float(), persistent=False)
@@ -89,8 +94,13 @@ class PolicyNetwork(nn.Module):
     ) -> Float[Tensor, "b h d"]:
         """Noise (student) or a noisy chunk at flow time ``t`` (teacher) -> the clean chunk, normalised.
 
-        The student has no time module: ``t`` does not exist for it and is not looked at.
+        The teacher's ``x`` is scaled to unit variance at every ``t`` first. The student has no time module: ``t`` does
+        not exist for it and is not looked at.
         """
         with torch.autocast(x.device.type, enabled=False):  # joint angles keep their precision
             joints = self.proprio((proprio - self.proprio_centre) / self.proprio_half)
-        return self.unet(x, torch.cat([embedding, joints], -1), t if self.timed else None)
+        condition = torch.cat([embedding, joints], -1)
+        if not self.timed or t is None:
+            return self.unet(x, condition)
+        scale = (self.action_std**2 * t**2 + (1.0 - t) ** 2).rsqrt()
+        return self.unet(x * scale[:, None, None], condition, t)

@@ -30,6 +30,7 @@ class BasicBlock(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N,inputs,h,w) -> (N,outputs,h/stride,w/stride)."""
         y = torch.relu(self.norm1(self.conv1(x)))
         return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
@@ -53,4 +54,5 @@ class ResNet18(nn.Module):
         self.out_dim = widths[-1]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
         return self.body(self.stem(x)).flatten(2).transpose(1, 2)

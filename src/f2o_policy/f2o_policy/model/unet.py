@@ -24,6 +24,7 @@ class StepEmbedding(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.Mish(), nn.Linear(4 * dim, dim))
 
     def forward(self, t: torch.Tensor) -> torch.Tensor:
+        """See the class."""
         phase = 20.0 * t[:, None].float() * self.rates
         return self.mlp(torch.cat([phase.sin(), phase.cos()], -1))
 
@@ -49,6 +50,7 @@ class Film(nn.Module):
         nn.init.zeros_(self.condition.bias)
 
     def forward(self, y: torch.Tensor, condition: torch.Tensor, step: torch.Tensor | None) -> torch.Tensor:
+        """(B,C,H) -> (B,C,H)."""
         film = self.condition(condition)
         if self.step is not None:
             film = film + self.step(step)
@@ -69,6 +71,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Conv1d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor, step: torch.Tensor | None) -> torch.Tensor:
+        """(B,inputs,H) -> (B,outputs,H)."""
         return self.second(self.film(self.first(x), condition, step)) + self.shortcut(x)
 
 
@@ -107,6 +110,7 @@ class TemporalUNet(nn.Module):
     def forward(
         self, x: torch.Tensor, condition: torch.Tensor, t: torch.Tensor | None = None
     ) -> torch.Tensor:
+        """See the class; the student's network has no ``step`` and takes no time."""
         step = self.step(t) if self.step is not None else None
         y, skips = x.transpose(1, 2), []
         for i, blocks in enumerate(self.down):

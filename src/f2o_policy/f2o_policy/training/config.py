@@ -45,8 +45,11 @@ class SetsConfig:
 
     def check(self) -> list[str]:
         """Messages of wrong values."""
-        return [f"{k}: expected > 0, got {getattr(self, k)}" for k in ("count", "observations", "batch")
-                if getattr(self, k) <= 0]
+        return [
+            f"{k}: expected > 0, got {getattr(self, k)}"
+            for k in ("count", "observations", "batch")
+            if getattr(self, k) <= 0
+        ]
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,16 @@ class Config:
         """Cross-field rules."""
         legal = ("auto", "float32", "bfloat16")
         return [
-            *([] if self.precision in legal else [f"precision: expected one of {', '.join(legal)}, got {self.precision}"]),
-            *([] if self.model.horizon == self.window.horizon else
-              [f"window.horizon: expected model.horizon = {self.model.horizon}, got {self.window.horizon}"]),
+            *(
+                []
+                if self.precision in legal
+                else [f"precision: expected one of {', '.join(legal)}, got {self.precision}"]
+            ),
+            *(
+                []
+                if self.model.horizon == self.window.horizon
+                else [
+                    f"window.horizon: expected model.horizon = {self.model.horizon}, got {self.window.horizon}"
+                ]
+            ),
         ]

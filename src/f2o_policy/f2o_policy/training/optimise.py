@@ -52,9 +52,7 @@ class Optimiser:
         self.step += 1
         decay = min(self.stage.ema_limit, 1.0 - (1.0 + self.step) ** -0.75)
         state = self.network.state_dict()
-        torch._foreach_lerp_(
-            list(self.averaged.values()), [state[k] for k in self.averaged], 1.0 - decay
-        )
+        torch._foreach_lerp_(list(self.averaged.values()), [state[k] for k in self.averaged], 1.0 - decay)
 
     def save(self, path: Path) -> None:
         """Everything ``load`` needs, atomically."""
@@ -90,7 +88,9 @@ class Precision:
         if config.threads:
             torch.set_num_threads(config.threads)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        half = config.precision == "bfloat16" or (config.precision == "auto" and _multiplies_bfloat16(self.device))
+        half = config.precision == "bfloat16" or (
+            config.precision == "auto" and _multiplies_bfloat16(self.device)
+        )
         self.dtype = torch.bfloat16 if half else torch.float32
 
     def autocast(self) -> torch.autocast:
@@ -106,4 +106,6 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
 
 def _cpu_flags() -> Iterator[str]:
     file = Path("/proc/cpuinfo")
-    yield from (line for line in file.read_text().splitlines() if line.startswith("flags")) if file.exists() else ()
+    yield from (
+        (line for line in file.read_text().splitlines() if line.startswith("flags")) if file.exists() else ()
+    )

@@ -1,8 +1,8 @@
 """A run folder: what it was told, what it measured, and what it needs to go on after an interruption.
 
-    config.json     settings, data hash, command      checkpoint.pt   the policy (EMA weights)
-    metrics.jsonl   one line a logged step            state.pt        optimiser and weights, to resume
-    curve.png       the training curve                summary.json    seed, hashes, wall time, last metrics
+config.json     settings, data hash, command      checkpoint.pt   the policy (EMA weights)
+metrics.jsonl   one line a logged step            state.pt        optimiser and weights, to resume
+curve.png       the training curve                summary.json    seed, hashes, wall time, last metrics
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RunFolder:
 
     def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         before, now = _leaves(old), _leaves(json.loads(json.dumps(new)))
-        changed = [k for k in sorted(before | now) if before.get(k) != now.get(k)]
+        changed = [k for k in sorted(before | now) if before.get(k) != now.get(k) and k != "config.threads"]
         if changed:
             what = "; ".join(f"{k}: was {before.get(k)}, now {now.get(k)}" for k in changed[:5])
             raise RunError(self.path, f"was started with other settings ({what}); use another folder")
@@ -102,4 +102,6 @@ def draw_curve(rows: list[dict[str, float]], path: Path) -> None:
 def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(tree, dict):
         return {prefix: tree}
-    return {k: v for key, value in tree.items() for k, v in _leaves(value, f"{prefix}.{key}".lstrip(".")).items()}
+    return {
+        k: v for key, value in tree.items() for k, v in _leaves(value, f"{prefix}.{key}".lstrip(".")).items()
+    }

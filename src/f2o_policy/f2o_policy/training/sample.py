@@ -43,8 +43,11 @@ def sample(
     if checkpoint.kind != "teacher":
         raise CheckpointError(teacher, f"expected a teacher, got a {checkpoint.kind} ({checkpoint.method})")
     if checkpoint.data_sha256 != dataset.sha256:
-        raise CheckpointError(teacher, f"was trained on other data than {data} (sha256 {checkpoint.data_sha256[:12]}... "
-                                       f"against {dataset.sha256[:12]}...)")
+        raise CheckpointError(
+            teacher,
+            f"was trained on other data than {data} (sha256 {checkpoint.data_sha256[:12]}... "
+            f"against {dataset.sha256[:12]}...)",
+        )
     windows = Windows(dataset, config.window)
     training, validation = windows.split(checkpoint.seed)
     chosen, is_training = choose(training, validation, config.sets.observations)
@@ -52,30 +55,50 @@ def sample(
     network, method = checkpoint.build_network().to(precision.device), checkpoint.build_method()
     model, count = checkpoint.model_config, config.sets.count
     shape = SetShape(len(chosen), count, model.horizon, model.action_dim, model.embedding_dim)
-    store = SetStore.create_or_continue(out, {
-        "shape": vars(shape), "seed": config.seed, "method": checkpoint.method,
-        "teacher_sha256": file_sha256(checkpoint_file(teacher)), "data_sha256": dataset.sha256,
-        "observation_limit": config.sets.observations,
-        "precision": str(precision.dtype),
-    })
+    store = SetStore.create_or_continue(
+        out,
+        {
+            "shape": vars(shape),
+            "seed": config.seed,
+            "method": checkpoint.method,
+            "teacher_sha256": file_sha256(checkpoint_file(teacher)),
+            "data_sha256": dataset.sha256,
+            "observation_limit": config.sets.observations,
+            "precision": str(precision.dtype),
+        },
+    )
     limit = jump_limit(windows, training, checkpoint.normaliser.action.half)
 
     began, before = time.perf_counter(), store.manifest.get("wall_s", 0.0)
-    with StopSignal() as stop, tqdm(total=len(chosen), initial=store.done, disable=not progress, unit="obs") as bar:
+    with (
+        StopSignal() as stop,
+        tqdm(total=len(chosen), initial=store.done, disable=not progress, unit="obs") as bar,
+    ):
         for rows in batches(store.done, len(chosen), config.sets.batch):
             rng = np.random.default_rng([config.seed, int(rows[0])])
             batch = load_batch(windows, checkpoint.normaliser, chosen[rows], rng)
             noise = torch.stack([draw_noise(config.seed, int(i), shape) for i in chosen[rows]])
             with torch.inference_mode(), precision.autocast():
-                move = [x.to(precision.device) for x in (batch.rgb, batch.depth_mm, batch.points, batch.proprio)]
+                move = [
+                    x.to(precision.device) for x in (batch.rgb, batch.depth_mm, batch.points, batch.proprio)
+                ]
                 embedding, proprio = network.embed(*move[:3]).float(), move[3]
                 flat = method.sample(
-                    network.head, noise.flatten(0, 1).to(precision.device), repeat(embedding, count), repeat(proprio, count)
+                    network.head,
+                    noise.flatten(0, 1).to(precision.device),
+                    repeat(embedding, count),
+                    repeat(proprio, count),
                 )
-            checked = replace_bad(flat.float().cpu().unflatten(0, (-1, count)), limit, 1 + config.sets.range_margin)
+            checked = replace_bad(
+                flat.float().cpu().unflatten(0, (-1, count)), limit, 1 + config.sets.range_margin
+            )
             values = {
-                "trajectories": checked.chunks.clamp(-CLIP, CLIP), "noise": noise, "embedding": embedding.cpu(),
-                "proprio": batch.proprio, "usable": checked.usable, "bad": checked.bad,
+                "trajectories": checked.chunks.clamp(-CLIP, CLIP),
+                "noise": noise,
+                "embedding": embedding.cpu(),
+                "proprio": batch.proprio,
+                "usable": checked.usable,
+                "bad": checked.bad,
             }
             for name, value in values.items():
                 store[name][rows] = value.numpy()
@@ -117,7 +140,7 @@ def draw_noise(seed: int, observation: int, shape: SetShape) -> Tensor:
 
 
 def jump_limit(windows: Windows, observations: np.ndarray, half: np.ndarray) -> float:
-    """Three times the largest step between consecutive actions of the demonstrations, and room for a teacher's noise."""
+    """Three times the largest step between actions of the demonstrations, and room for a teacher's noise."""
     some = observations[:: max(1, len(observations) // 1000)]
     actions = np.stack([windows.window(int(i)).actions for i in some]) / half
     return 0.1 + 3.0 * float(np.abs(np.diff(actions[..., :-1], axis=1)).max())

@@ -4,116 +4,108 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from f2o_policy.checkpoint import FILE_NAME, GRIPPER, Checkpoint, save_checkpoint
 from f2o_policy.data.batches import ObservationBatch, load_batch
 from f2o_policy.data.normalise import Normaliser
 from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import Windows
-from f2o_policy.errors import DatasetError
-from f2o_policy.methods import create, method_class
+from f2o_policy.errors import DatasetError, UnknownNameError
+from f2o_policy.methods import METHODS, create
 from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.fusion import gate_entropy
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.training.config import Config
+from f2o_policy.training.loop import Progress, Work, run_loop
 from f2o_policy.training.optimise import Optimiser, Precision
-from f2o_policy.training.runs import RunFolder, StopSignal
+from f2o_policy.training.runs import RunFolder
 
 
 def train(data: str | Path, out: str | Path, config: Config, progress: bool = True) -> bool:
     """Train the teacher of ``config.teacher``; True when finished, False when stopped by Ctrl-C (resumable).
 
     Raises:
-        DatasetError, RunError: the data or the run folder cannot be used.
+        DatasetError, RunError, UnknownNameError: the data, the run folder or the method cannot be used.
     """
+    stage = config.teacher
+    method = create(stage.method, dataclasses.asdict(stage_options(config, stage.method, "teacher")))
     dataset = Dataset(data, verify=True)
     check_fits(dataset, config)
     windows = Windows(dataset, config.window)
     training, validation = windows.split(config.seed)
+    held = spaced(validation, stage.validation_observations)
     normaliser = windows.normaliser(training)
     precision = Precision(config)
-    run = RunFolder(out, {"config": dataclasses.asdict(config), "data_sha256": dataset.sha256, "stage": "teacher"})
+    run = RunFolder(
+        out, {"config": dataclasses.asdict(config), "data_sha256": dataset.sha256, "stage": "teacher"}
+    )
 
-    stage = config.teacher
-    options = dataclasses.asdict(getattr(config, stage.method))
-    options["sigma_data"] = action_std(windows, normaliser, training)
-    method = create(stage.method, options)
     torch.manual_seed(config.seed)
-    network = PolicyNetwork(config.model, normaliser, timed=method_class(stage.method).kind == "teacher")
+    network = PolicyNetwork(config.model, normaliser, timed=True)
     network.to(precision.device, memory_format=torch.channels_last)
     optimiser = Optimiser(network, stage, config.seed)
-    if (run.path / "state.pt").exists():
-        optimiser.load(run.path / "state.pt")
-    run.drop_metrics_after(optimiser.step)
-    seconds = run.metrics()[-1]["seconds"] if run.metrics() else 0.0
+
+    def loss(rng: np.random.Generator) -> Loss:
+        batch = load_batch(windows, normaliser, rng.choice(training, stage.batch), rng, config.augment)
+        with precision.autocast():
+            return teacher_loss(network.train(), method, batch, precision.device)
+
+    def validate() -> dict[str, float]:
+        if not len(held):
+            return {}
+        batch = load_batch(windows, normaliser, held, np.random.default_rng(config.seed))
+        torch.manual_seed(config.seed)
+        with torch.no_grad(), precision.autocast():
+            value = teacher_loss(network.eval(), method, batch, precision.device)
+        return {"validation_loss": float(value.total)}
 
     def save(metrics: dict[str, float]) -> None:
-        optimiser.save(run.path / "state.pt")
-        save_checkpoint(
-            run.path / FILE_NAME,
-            Checkpoint(
-                kind=method.kind, method=method.name, method_options=options, state=optimiser.averaged,
-                metrics=metrics, **provenance(dataset, normaliser, config),
-            ),
+        checkpoint = Checkpoint(
+            kind="teacher",
+            method=method.name,
+            method_options=dataclasses.asdict(method.options),
+            state=optimiser.averaged,
+            metrics=metrics,
+            **provenance(dataset, normaliser, config),
         )
+        save_checkpoint(run.path / FILE_NAME, checkpoint)
 
-    held = validation[:: max(1, len(validation) // stage.validation_observations)][: stage.validation_observations]
-    resumed, first, metrics = time.perf_counter(), optimiser.step, {}
-    began = resumed - seconds
-    with StopSignal() as stop, tqdm(total=stage.steps, initial=first, disable=not progress, unit="step") as bar:
-        while optimiser.step < stage.steps and not stop.requested:
-            optimiser.seed_step()
-            rng = np.random.default_rng([config.seed, optimiser.step])
-            batch = load_batch(windows, normaliser, rng.choice(training, stage.batch), rng, config.augment)
-            with precision.autocast():
-                loss, entropy = teacher_loss(network.train(), method, batch, precision.device)
-            optimiser.update(loss.total)
-            bar.update()
-            step = optimiser.step
-            if step % stage.log_every == 0 or step == stage.steps:
-                rate = stage.batch * (step - first) / (time.perf_counter() - resumed)
-                metrics = {
-                    "loss": float(loss.total.detach()), **loss.terms, "gate_entropy": entropy,
-                    "learning_rate": optimiser.learning_rate(), "seconds": time.perf_counter() - began,
-                }
-                if len(held) and (step % stage.save_every == 0 or step == stage.steps):
-                    batch = load_batch(windows, normaliser, held, np.random.default_rng(config.seed))
-                    with torch.no_grad(), precision.autocast():
-                        torch.manual_seed(config.seed)
-                        value, _ = teacher_loss(network.eval(), method, batch, precision.device)
-                    metrics["validation_loss"] = float(value.total)
-                run.log(step, metrics)
-                bar.set_postfix(loss=f"{metrics['loss']:.4f}", obs_per_s=f"{rate:.0f}")
-            if step % stage.save_every == 0:
-                save(metrics)
-    save(metrics)
-    seconds = time.perf_counter() - began
-    run.finish(summary(config, dataset.sha256, optimiser.step, seconds, metrics, precision))
-    return optimiser.step >= stage.steps
+    done = run_loop(run, optimiser, stage, Work(loss, validate, save), progress)
+    run.finish(summary(config, dataset.sha256, optimiser.step, done, precision))
+    return done.finished
 
 
 def teacher_loss(
     network: PolicyNetwork, method: Method, batch: ObservationBatch, device: torch.device
-) -> tuple[Loss, float]:
-    """The method's loss with the encoder in the graph, and the gate's entropy."""
+) -> Loss:
+    """The method's loss with the encoder in the graph; the gate's entropy joins its terms."""
     rgb, depth, points = (x.to(device) for x in (batch.rgb, batch.depth_mm, batch.points))
     embedded = network.embed_with_gate(rgb, depth, points)
     condition = Batch(embedded.embedding, batch.proprio.to(device), batch.actions.to(device)[:, None])
-    return method.loss(network.head, condition), float(gate_entropy(embedded.gate.detach()))
+    loss = method.loss(network.head, condition)
+    return Loss(loss.total, loss.terms | {"gate_entropy": float(gate_entropy(embedded.gate.detach()))})
 
 
-def action_std(windows: Windows, normaliser: Normaliser, observations: np.ndarray) -> float:
-    """Standard deviation of the normalised actions of the training windows, for the input scaling."""
-    some = observations[:: max(1, len(observations) // 500)]
-    actions = np.stack([windows.window(int(i)).actions for i in some])
-    return float(normaliser.action.forward(actions).std())
+def stage_options(config: Config, name: str, kind: str) -> Any:
+    """Options of the method ``name`` in ``config``; it must be of ``kind``.
+
+    Raises:
+        UnknownNameError: no such method, or one of the other kind.
+    """
+    legal = [known for known, cls in METHODS.items() if cls.kind == kind]
+    if name not in legal:
+        raise UnknownNameError(f"{kind} method", name, legal)
+    return getattr(config, name)
+
+
+def spaced(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` of ``rows``, evenly spaced."""
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)] if len(rows) else rows
 
 
 def check_fits(dataset: Dataset, config: Config) -> None:
@@ -121,10 +113,16 @@ def check_fits(dataset: Dataset, config: Config) -> None:
     views, size, points = len(dataset.view_names), dataset.image_size, dataset["points"].shape[1]
     problems = [
         *([] if views == config.model.views else [f"has {views} views, model.views is {config.model.views}"]),
-        *([] if size == config.model.image_size else
-          [f"has images of {size} px, model.image_size is {config.model.image_size}"]),
-        *([] if points >= config.model.points else
-          [f"has {points} points an observation, model.points is {config.model.points}"]),
+        *(
+            []
+            if size == config.model.image_size
+            else [f"has images of {size} px, model.image_size is {config.model.image_size}"]
+        ),
+        *(
+            []
+            if points >= config.model.points
+            else [f"has {points} points an observation, model.points is {config.model.points}"]
+        ),
     ]
     if problems:
         raise DatasetError(dataset.path, "; ".join(problems))
@@ -150,16 +148,27 @@ def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict
 
 def versions() -> dict[str, str]:
     """What the run was made with."""
-    return {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": str(np.__version__)}
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": str(np.__version__),
+    }
 
 
 def summary(
-    config: Config, data_sha256: str, steps: int, seconds: float, metrics: dict[str, float], precision: Precision
+    config: Config, data_sha256: str, steps: int, done: Progress, precision: Precision
 ) -> dict[str, Any]:
     """What summary.json says of a run."""
     return {
-        "seed": config.seed, "data_sha256": data_sha256, "steps": steps, "wall_s": round(seconds, 1),
-        "steps_per_s": round(steps / max(seconds, 1e-9), 3), "device": str(precision.device),
-        "precision": str(precision.dtype), "threads": torch.get_num_threads(), "processor": platform.processor(),
-        "metrics": metrics, "versions": versions(), "config": dataclasses.asdict(config),
+        "seed": config.seed,
+        "data_sha256": data_sha256,
+        "steps": steps,
+        "wall_s": round(done.seconds, 1),
+        "steps_per_s": round(steps / max(done.seconds, 1e-9), 3),
+        "device": str(precision.device),
+        "precision": str(precision.dtype),
+        "threads": torch.get_num_threads(),
+        "metrics": done.metrics,
+        "versions": versions(),
+        "config": dataclasses.asdict(config),
     }
