@@ -23,7 +23,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", top_level("launch", "*.launch.py")),
-        (f"share/{NAME}/config", top_level("config", "*.yaml")),
+        (f"share/{NAME}/config", top_level("config", "*")),
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},

@@ -7,11 +7,14 @@ for what is to run with the arguments given.
 from __future__ import annotations
 
 from f2o_control.errors import GraphError
-from f2o_control.specs import Argument, From, Graph, IncludeSpec, NodeSpec
+from f2o_control.specs import Argument, From, Graph, IncludeSpec, Installed, NodeSpec
 
 BOOLEAN = ("true", "false")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-IMAGES = {"FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA"}  # Fast DDS's default loses two images of three
+IMAGES = {  # Fast DDS's default loses two images of three; config/dds.xml says what it does better still
+    "FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA",
+    "FASTDDS_DEFAULT_PROFILES_FILE": Installed("dds.xml"),
+}
 ENV = ONE_THREAD | IMAGES
 
 COMMON = (

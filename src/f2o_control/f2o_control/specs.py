@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -46,6 +47,13 @@ class From:
 
 
 @dataclass(frozen=True)
+class Installed:
+    """Stands for the path of a configuration file; left out where the file or the variable is given otherwise."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class NodeSpec:
     """One process.
 
@@ -57,7 +65,7 @@ class NodeSpec:
         when: runs only where every argument named here has the value given.
         required: when it ends, for whatever reason, everything ends, with its exit status.
         respawn_s: started again that long after its end; None: not.
-        env: added to the environment.
+        env: added to the environment; ``Installed`` is replaced by a path, unless the user has set the variable.
         config: file in the configuration folder that it reads; "" for none.
         args: on its command line before ROS's.
     """
@@ -69,7 +77,7 @@ class NodeSpec:
     when: Mapping[str, Value] = field(default_factory=dict)
     required: bool = True
     respawn_s: float | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str | Installed] = field(default_factory=dict)
     config: str = ""
     args: tuple[str, ...] = ()
 
@@ -135,9 +143,27 @@ def _applies(when: Mapping[str, Value], values: Mapping[str, Value]) -> bool:
 
 def _resolve_node(node: NodeSpec, values: Mapping[str, Value]) -> NodeSpec:
     parameters = _fill(node.parameters, values)
-    if node.config and values["config"]:
+    if node.config and values.get("config"):
         parameters = {"config": f"{values['config']}/{node.config}", **parameters}
-    return NodeSpec(**{**vars(node), "parameters": parameters, "when": {}})
+    env = _environment(node.env, str(values.get("config", "")))
+    return NodeSpec(**{**vars(node), "parameters": parameters, "env": env, "when": {}})
+
+
+def _environment(env: Mapping[str, str | Installed], folder: str) -> dict[str, str]:
+    texts = {key: value for key, value in env.items() if isinstance(value, str)}
+    files = {
+        key: find_config(value.name, folder)
+        for key, value in env.items()
+        if isinstance(value, Installed) and key not in os.environ
+    }
+    return texts | {key: path for key, path in files.items() if path}
+
+
+def find_config(name: str, folder: str = "") -> str:
+    """Path of a configuration file in ``folder``, or as installed with f2o_control; "" where there is none."""
+    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    folders = [folder] if folder else [f"{prefix}/share/f2o_control/config" for prefix in prefixes]
+    return next((f"{f}/{name}" for f in folders if os.path.isfile(f"{f}/{name}")), "")
 
 
 def _copies(include: IncludeSpec, values: Mapping[str, Value]) -> list[IncludeSpec]:

@@ -111,6 +111,19 @@ def test_nodes_with_images_get_a_transport_that_carries_them(graph):
             assert spec.env["OMP_NUM_THREADS"] == "1"
 
 
+def test_the_dds_profile_comes_from_the_configuration_unless_the_user_has_one(tmp_path, monkeypatch):
+    variable = "FASTDDS_DEFAULT_PROFILES_FILE"
+    monkeypatch.delenv(variable, raising=False)
+    (tmp_path / "dds.xml").touch()
+    given = {"sim": "true", "config": str(tmp_path)}
+    assert node("deploy", "sim_node", **given).env[variable] == f"{tmp_path}/dds.xml"
+    monkeypatch.setenv(variable, "mine.xml")
+    assert variable not in node("deploy", "sim_node", **given).env
+    monkeypatch.delenv(variable)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    assert variable not in node("deploy", "sim_node", sim="true").env
+
+
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_the_launch_file_asks_for_its_graph(graph):
     text = (WORKSPACE / "launch" / f"{graph}.launch.py").read_text()
