@@ -77,7 +77,7 @@ class PerceptionConfig:
     max_age_s: float = (
         0.25  # a reference waits this long for the other views; a view older than this has stopped
     )
-    joint_wait_s: float = 0.02  # how long a reference waits for a joint state from after it
+    joint_wait_s: float = 0.1  # how long a reference waits for a joint state from after it
     max_extrapolation_s: float = 0.01  # how far joints may be extrapolated after that wait
     max_joint_gap_s: float = 0.1  # joint states further apart than this are not interpolated
     gripper_max_age_s: float = 1.0

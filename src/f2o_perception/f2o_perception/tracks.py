@@ -63,21 +63,26 @@ class JointTrack(_Track):
         if len(self._samples) < 2 or stamp_ros_ns - self._stamps[-1] > self._max_extrapolation_ns:
             return None
         before, last = self._samples[-2:]
-        velocities = _blend(before, last, last.stamp_ros_ns).velocities
+        velocities = _said_or_slope(last.velocities, before, last)
         positions = last.positions + velocities * ((stamp_ros_ns - last.stamp_ros_ns) * 1e-9)
         return JointSample(stamp_ros_ns, last.names, positions, velocities)
 
 
 def _blend(older: JointSample, newer: JointSample, stamp_ros_ns: int) -> JointSample:
-    """Linear interpolation; a velocity that the robot does not say is the slope of the positions."""
+    """Linear interpolation of positions and velocities."""
     span = newer.stamp_ros_ns - older.stamp_ros_ns
     share = (stamp_ros_ns - older.stamp_ros_ns) / span
     positions = older.positions + share * (newer.positions - older.positions)
     velocities = older.velocities + share * (newer.velocities - older.velocities)
-    slope = (newer.positions - older.positions) / (span * 1e-9)
-    return JointSample(
-        stamp_ros_ns, newer.names, positions, np.where(np.isnan(velocities), slope, velocities)
-    )
+    return JointSample(stamp_ros_ns, newer.names, positions, _said_or_slope(velocities, older, newer))
+
+
+def _said_or_slope(
+    velocities: Float64[np.ndarray, " n"], older: JointSample, newer: JointSample
+) -> Float64[np.ndarray, " n"]:
+    """``velocities``; where the robot does not say one, the slope of the positions."""
+    slope = (newer.positions - older.positions) / ((newer.stamp_ros_ns - older.stamp_ros_ns) * 1e-9)
+    return np.where(np.isnan(velocities), slope, velocities)
 
 
 class GripperTrack(_Track):

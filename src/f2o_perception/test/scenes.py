@@ -53,9 +53,8 @@ def gripper(stamp_ros_ns: int, width_m: float = 0.04) -> GripperSample:
 def config(**changes: object) -> PerceptionConfig:
     """Small, with the table in the cloud."""
     room = Workspace(z=(-0.025, 0.6))
-    return PerceptionConfig(
-        **{"image_size": 16, "points": 256, "voxel_m": 0.01, "workspace": room, **changes}
-    )
+    small = {"image_size": 16, "points": 256, "voxel_m": 0.01, "workspace": room, "joint_wait_s": 0.02}
+    return PerceptionConfig(**small | changes)
 
 
 class FakeClock:
