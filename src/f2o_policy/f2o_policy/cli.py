@@ -39,6 +39,13 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="f2o", description="Demonstrations to a 125 Hz one-step policy.")
     commands = root.add_subparsers(dest="command", required=True)
 
+    convert = commands.add_parser("convert", help="recorded bags to a data set")
+    convert.set_defaults(run=run_convert)
+    convert.add_argument("bags", type=Path, help="folder of episode folders, or one of them")
+    convert.add_argument("--out", type=Path, required=True, help="data set folder; new bags are added to it")
+    convert.add_argument("--perception", type=Path, help="perception.yaml (default: the installed one)")
+    convert.add_argument("--processes", type=_positive, default=1, help="bags read at the same time")
+
     train = _training_command(commands, "train", "a CFM teacher from a data set", run_train)
     train.add_argument("--data", type=Path, required=True, help="data set folder (f2o convert)")
 
@@ -50,7 +57,44 @@ def parser() -> argparse.ArgumentParser:
     distill.add_argument("--teacher", type=Path, required=True, help="run folder of the teacher")
     distill.add_argument("--sets", type=Path, required=True, help="folder of its sets (f2o sample)")
     distill.add_argument("--method", help="imle (default) or mse")
+
+    evaluate = commands.add_parser("eval", help="success over paired seeds in simulation, and mode coverage")
+    evaluate.set_defaults(run=run_eval)
+    evaluate.add_argument(
+        "--policy",
+        type=Path,
+        action="append",
+        required=True,
+        help="run folder or checkpoint; repeat to compare",
+    )
+    evaluate.add_argument(
+        "--task", default="reach_around", help="environment to play in (default reach_around)"
+    )
+    evaluate.add_argument("--episodes", type=_positive, default=20)
+    evaluate.add_argument(
+        "--seed", type=int, default=1000, help="first seed; every policy gets the same ones"
+    )
+    evaluate.add_argument("--steps", type=_positive, default=50, help="Euler steps of a teacher (default 50)")
+    evaluate.add_argument("--replan", type=_positive, default=4, help="8 ms ticks between plans (default 4)")
+    evaluate.add_argument(
+        "--hypotheses", type=_positive, default=4, help="chunks drawn for each plan (default 4)"
+    )
+    evaluate.add_argument("--processes", type=_positive, default=1)
+    evaluate.add_argument(
+        "--teacher", type=Path, help="with --data: also compare the first policy's modes with it"
+    )
+    evaluate.add_argument(
+        "--data", type=Path, help="data set whose validation episodes give the observations"
+    )
+    evaluate.add_argument("--out", type=Path, help="write the report here as JSON")
     return root
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
+    return value
 
 
 def _training_command(commands: Any, name: str, what: str, run: Any) -> argparse.ArgumentParser:
@@ -92,6 +136,62 @@ def _overrides(pairs: list[str]) -> dict[str, Any]:
         if "=" not in pair:
             raise PolicyError(f"--set {pair}: expected KEY=VALUE, e.g. teacher.steps=2000")
     return {key: yaml.safe_load(value) for key, value in (pair.split("=", 1) for pair in pairs)}
+
+
+def run_convert(arguments: argparse.Namespace) -> int:
+    """``f2o convert``."""
+    from f2o_perception.config import load_perception_config
+
+    from f2o_policy.data.bags import convert
+
+    perception = load_perception_config(arguments.perception or _installed("perception.yaml"))
+    report = convert(arguments.bags, arguments.out, perception, arguments.processes)
+    print(
+        f"{arguments.out}: {report.converted} bags converted, {report.present} there before, "
+        f"{len(report.skipped)} skipped"
+    )
+    return 0 if report.converted + report.present else 2
+
+
+def _installed(name: str) -> Path:
+    """A configuration file: installed with f2o_control, or in ./config."""
+    from f2o_policy.errors import PolicyError
+
+    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    folders = [*(Path(p) / "share" / "f2o_control" / "config" for p in prefixes), Path("config")]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise PolicyError(f"{name} is neither installed nor in ./config; name it with --perception")
+
+
+def run_eval(arguments: argparse.Namespace) -> int:
+    """``f2o eval``."""
+    from f2o_policy.checkpoint import load_checkpoint
+    from f2o_policy.data.store import write_json
+    from f2o_policy.evaluation.modes import mode_report
+    from f2o_policy.evaluation.rollout import Contender, evaluate, table
+
+    contenders = [
+        Contender(
+            str(path),
+            path,
+            steps=arguments.steps if load_checkpoint(path).kind == "teacher" else 0,
+            replan_ticks=arguments.replan,
+            hypotheses=arguments.hypotheses,
+        )
+        for path in arguments.policy
+    ]
+    seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
+    report = evaluate(arguments.task, contenders, seeds, arguments.processes)
+    print(table(report))
+    if arguments.teacher is not None and arguments.data is not None:
+        report["modes"] = mode_report(arguments.policy[0], arguments.teacher, arguments.data)
+        print("modes: " + ", ".join(f"{key} {value:.3f}" for key, value in report["modes"].items()))
+    if arguments.out is not None:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        write_json(arguments.out, report)
+    return 0
 
 
 def run_train(arguments: argparse.Namespace) -> int:

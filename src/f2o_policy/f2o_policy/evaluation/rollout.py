@@ -1,0 +1,191 @@
+"""Closed-loop episodes of several policies over the same seeds, headless.
+
+Seed by seed every contender meets the same scene and draws the same noise, so differences are paired. The loop is the
+robot's: embedding when an observation arrives, a plan every ``replan_ticks`` ticks, a target from the executor
+every tick.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from f2o_policy.checkpoint import Checkpoint, load_checkpoint
+from f2o_policy.evaluation.environment import Environment, open_environment
+from f2o_policy.evaluation.statistics import mcnemar, wilson
+from f2o_policy.runtime.engine import NetworkEngine, load_engine
+from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One row of the table. ``steps`` 0 is a one-step student, else the Euler steps of a teacher."""
+
+    name: str
+    checkpoint: Path
+    steps: int = 0
+    replan_ticks: int = 4
+    hypotheses: int = 4
+    backend: str = "auto"
+    precision: str = "f32"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One episode of one contender."""
+
+    seed: int
+    success: bool
+    collision: bool
+    side: str
+    duration_s: float
+    mode_switches: int
+
+
+def evaluate(
+    task: str,
+    contenders: list[Contender],
+    seeds: list[int],
+    processes: int = 1,
+    executor: ExecutorConfig | None = None,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Success of every contender over ``seeds``; paired with the first contender.
+
+    Raises:
+        CheckpointError, EngineError, UnknownNameError: before the first episode.
+    """
+    for contender in contenders:
+        load_checkpoint(contender.checkpoint)
+    jobs = [
+        (task, contender, seed, executor or ExecutorConfig()) for seed in seeds for contender in contenders
+    ]
+    records: dict[str, list[Record]] = {contender.name: [] for contender in contenders}
+    with tqdm(total=len(jobs), disable=not progress, unit="episode") as bar:
+        for name, record in _run_all(jobs, processes):
+            records[name].append(record)
+            bar.update()
+            bar.set_postfix_str(
+                " ".join(f"{sum(r.success for r in rs)}/{len(rs)}" for rs in records.values())
+            )
+    reference = [r.success for r in records[contenders[0].name]]
+    rows = [_row(contender, records[contender.name], reference) for contender in contenders]
+    return {"task": task, "seeds": list(seeds), "contenders": rows}
+
+
+def run_episode(
+    environment: Environment,
+    engine: NetworkEngine,
+    checkpoint: Checkpoint,
+    contender: Contender,
+    seed: int,
+    config: ExecutorConfig,
+) -> Record:
+    """One episode; the noise is held for its length, as the policy node holds it."""
+    rng = np.random.default_rng([seed, 5])
+    shape = (contender.hypotheses, checkpoint.horizon, checkpoint.action_size)
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    dt_ns = round(checkpoint.dt_s * NS_PER_S)
+    step = environment.reset(seed)
+    executor, embedding, tick = ChunkExecutor(config), None, 0
+    executor.reset(_joints(step), step.time_ns)
+    while not step.done:
+        if step.observation is not None:
+            embedding = engine.embed(step.observation)
+        if embedding is not None and tick % contender.replan_ticks == 0:
+            joints = _joints(step)
+            executor.submit(engine.plan(embedding, joints, noise), step.time_ns, dt_ns, step.time_ns)
+        step = environment.step(executor.target(step.time_ns) if embedding is not None else None)
+        tick += 1
+    outcome = environment.outcome()
+    return Record(
+        seed,
+        outcome.success,
+        outcome.collision,
+        outcome.side,
+        round(outcome.duration_s, 3),
+        executor.switches,
+    )
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report as text, one line a contender."""
+    width = max(len(row["name"]) for row in report["contenders"])
+    lines = [f"{'policy':{width}}  success  95 % interval  left right collisions  mean s"]
+    for row in report["contenders"]:
+        low, high = row["interval"]
+        lines.append(
+            f"{row['name']:{width}}  {row['success_rate']:7.2f}  [{low:.2f}, {high:.2f}]   {row['left']:4d} "
+            f"{row['right']:5d} {row['collisions']:10d}  {row['mean_duration_s']:6.2f}"
+        )
+    return "\n".join(lines)
+
+
+def _row(contender: Contender, records: list[Record], reference: list[bool]) -> dict[str, Any]:
+    wins = [r.success for r in records]
+    return {
+        "name": contender.name,
+        "checkpoint": str(contender.checkpoint),
+        "steps": contender.steps,
+        "replan_ticks": contender.replan_ticks,
+        "episodes_run": len(records),
+        "success_rate": sum(wins) / max(1, len(wins)),
+        "interval": list(wilson(sum(wins), len(wins))),
+        "p_against_first": mcnemar(reference, wins),
+        "left": sum(r.side == "left" for r in records),
+        "right": sum(r.side == "right" for r in records),
+        "collisions": sum(r.collision for r in records),
+        "mean_duration_s": float(np.mean([r.duration_s for r in records])) if records else 0.0,
+        "mode_switches": sum(r.mode_switches for r in records),
+        "episodes": [asdict(r) for r in records],
+    }
+
+
+def _joints(step: Any) -> np.ndarray:
+    return np.array([*step.joints.positions, step.gripper_width], np.float64)
+
+
+Job = tuple[str, Contender, int, ExecutorConfig]
+
+
+def _run_all(jobs: list[Job], processes: int) -> Iterator[tuple[str, Record]]:
+    if processes == 1:
+        yield from map(_run, jobs)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap(_run, jobs)
+
+
+def _run(job: Job) -> tuple[str, Record]:
+    task, contender, seed, config = job
+    engine, checkpoint = _engine(contender)
+    return contender.name, run_episode(
+        _environment(task, os.getpid()), engine, checkpoint, contender, seed, config
+    )
+
+
+@cache
+def _environment(task: str, _process: int) -> Environment:
+    """One a process: making it costs more than an episode."""
+    return open_environment(task)
+
+
+@cache
+def _engine(contender: Contender) -> tuple[NetworkEngine, Checkpoint]:
+    torch.set_num_threads(1)  # episodes are parallel, a batch of four chunks is not
+    checkpoint = load_checkpoint(contender.checkpoint)
+    engine = load_engine(
+        checkpoint, contender.hypotheses, contender.backend, contender.precision, contender.steps
+    )
+    return engine, checkpoint
