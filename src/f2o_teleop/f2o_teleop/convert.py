@@ -5,9 +5,9 @@ from array import array
 from typing import Any, TypeVar
 
 import numpy as np
+from jaxtyping import Float64
 
 from f2o_teleop.hand import NS_PER_S, Axes
-from f2o_teleop.ik import Joints
 from f2o_teleop.jog import JogTarget
 
 GRIPPER = "gripper_width"  # name of the last entry of a target [m]
@@ -37,7 +37,7 @@ def _duration(duration: Any) -> dict[str, int]:
     return {"sec": duration.nanoseconds // NS_PER_S, "nsec": duration.nanoseconds % NS_PER_S}
 
 
-def joint_positions(msg: Any, names: tuple[str, ...]) -> Joints | None:
+def joint_positions(msg: Any, names: tuple[str, ...]) -> Float64[np.ndarray, " n"] | None:
     """Positions of a JointState in the order of `names`; None when one is missing or not finite."""
     index = {name: place for place, name in enumerate(msg.name)}
     if any(index.get(name, len(msg.position)) >= len(msg.position) for name in names):

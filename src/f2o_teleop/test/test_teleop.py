@@ -1,0 +1,198 @@
+import os
+import pty
+import queue
+import termios
+import types
+
+import numpy as np
+import pytest
+from f2o_nodekit.config import ConfigError, load_config
+from f2o_teleop.hand import HandReading, ScriptedHand, SpacenavHand
+from f2o_teleop.ik import HOME, DifferentialIk
+from f2o_teleop.jog import Jog, Measured
+from f2o_teleop.keys import Keys
+from f2o_teleop.mapping import MappingConfig, TwistMapping
+from f2o_teleop.spacemouse import SpaceMouse
+from f2o_teleop.teleop import Teleop, make_hand
+from f2o_teleop.teleop_config import TeleopConfig
+
+from f2o_teleop import convert
+
+TICK_NS = 8_000_000
+HOME_Q = np.array(HOME)
+FORWARD = np.array([1.0, 0, 0, 0, 0, 0])
+REST = np.zeros(6)
+
+
+@pytest.fixture
+def jog():
+    return Jog(DifferentialIk(), TwistMapping(MappingConfig()))
+
+
+def follow(jog, axes, ticks, measured=HOME_Q, width=0.08):
+    """The arm follows perfectly from `measured` on."""
+    for _ in range(ticks):
+        target = jog.step(axes, False, Measured(measured, width), True)
+        measured = target.positions
+    return target
+
+
+def test_the_target_stays_with_the_arm_until_it_follows_and_then_starts_there(jog):
+    measured = HOME_Q + 0.1
+    target = jog.step(FORWARD, True, Measured(measured, 0.03), False)
+    np.testing.assert_array_equal(target.positions, measured)
+    assert (target.velocities.any(), target.gripper_width) == (False, 0.03)
+    first = jog.step(FORWARD, False, Measured(measured, 0.03), True)
+    assert 0 < np.abs(first.positions - measured).max() < 0.01
+    assert first.gripper_width == 0.03
+
+
+def test_the_hand_moves_the_tcp_its_way_at_its_speed(jog):
+    ik = DifferentialIk()
+    start = ik.forward(HOME_Q)
+    target = follow(jog, FORWARD, 125)
+    moved = (ik.forward(target.positions) - start)[:3, 3]
+    assert moved[0] == pytest.approx(0.25, abs=0.01)
+    assert np.abs(moved[1:]).max() < 5e-3
+    again = jog.step(FORWARD, False, Measured(target.positions, 0.08), True)
+    np.testing.assert_allclose(again.velocities, (again.positions - target.positions) / 0.008)
+
+
+def test_the_gripper_toggles_between_open_and_closed(jog):
+    toggles = (False, True, False, True)
+    widths = [jog.step(REST, toggle, Measured(HOME_Q, 0.05), True).gripper_width for toggle in toggles]
+    assert widths == [0.05, 0.0, 0.0, 0.08]
+
+
+def test_the_target_waits_for_an_arm_that_does_not_come(jog):
+    held = Measured(HOME_Q, 0.08)
+    for _ in range(500):
+        target = jog.step(FORWARD, False, held, True)
+    assert 0.2 < np.abs(target.positions - HOME_Q).max() < 0.3
+    assert jog.lag_rad > 0.2
+
+
+def test_no_jump_when_the_mode_comes_and_goes(jog):
+    target = follow(jog, FORWARD, 50)
+    elsewhere = target.positions + 0.2  # a person moved the arm meanwhile
+    jog.step(FORWARD, False, Measured(elsewhere, 0.08), False)
+    again = jog.step(FORWARD, False, Measured(elsewhere, 0.08), True)
+    assert np.abs(again.positions - elsewhere).max() < 0.02
+
+
+def make_teleop(script, **changes):
+    return Teleop(TeleopConfig(keys={"s": "start", "g": "gripper"}, **changes), ScriptedHand(script))
+
+
+def test_no_target_while_the_arm_cannot_be_seen():
+    teleop = make_teleop(lambda t: HandReading(FORWARD))
+    assert teleop.tick(0).target is None
+    teleop.offer_joints(HOME_Q, 0)
+    assert teleop.tick(TICK_NS).target is not None
+    assert teleop.tick(300_000_000).target is None
+
+
+def test_targets_follow_only_in_mode_teleop():
+    teleop = make_teleop(lambda t: HandReading(FORWARD))
+    for mode, moves in (("", False), ("policy", False), ("teleop", True), ("hold", False)):
+        teleop.mode = mode
+        teleop.offer_joints(HOME_Q, 0)
+        target = teleop.tick(0).target
+        assert (not np.array_equal(target.positions, HOME_Q)) is moves
+
+
+def test_buttons_and_keys_become_commands():
+    teleop = make_teleop(lambda t: HandReading(REST, (False, t < 0.3)))
+    teleop.mode = "teleop"
+    teleop.offer_joints(HOME_Q, 0)
+    teleop.offer_width(0.08)
+    assert teleop.tick(0).commands == ()
+    teleop.recording = True
+    assert teleop.tick(400_000_000).commands == ("success",)
+    for key in "s?g":
+        teleop.offer_key(key)
+    teleop.offer_joints(HOME_Q, 400_000_000)
+    tick = teleop.tick(400_000_000 + TICK_NS)
+    assert (tick.commands, tick.target.gripper_width) == (("start",), 0.0)
+
+
+def test_the_status_of_the_hand_is_passed_on():
+    teleop = make_teleop(lambda t: HandReading(REST, (), "unplugged"))
+    teleop.mode = "teleop"
+    teleop.tick(0)
+    assert teleop.hand_status == "unplugged"
+
+
+def test_each_source_has_its_hand(tmp_path):
+    script = tmp_path / "s.yaml"
+    script.write_text("- {duration_s: 1}")
+    kinds = {"scripted": ScriptedHand, "spacenav": SpacenavHand, "spacemouse": SpaceMouse}
+    for source, kind in kinds.items():
+        hand = make_hand(TeleopConfig(source=source, script=str(script)))
+        assert type(hand) is kind
+        hand.close()
+
+
+def test_the_installed_configuration_is_legal(pytestconfig):
+    path = pytestconfig.rootpath.parents[1] / "config" / "teleop.yaml"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    assert load_config(TeleopConfig, path).keys["y"] == "success"
+
+
+def test_every_wrong_key_is_reported(tmp_path):
+    path = tmp_path / "teleop.yaml"
+    path.write_text("source: mouse\nrate_hz: 5\nvelocity_scale: 0.0\nclosed_width: 0.1\nkeys: {ab: go}\n")
+    with pytest.raises(ConfigError) as raised:
+        load_config(TeleopConfig, path)
+    assert raised.value.problems == [
+        "source: expected one of spacemouse, spacenav, scripted, got 'mouse'",
+        "rate_hz: expected 10 to 1000, got 5.0",
+        "velocity_scale: expected above 0 and up to 1, got 0.0",
+        "closed_width: expected 0 or more and below open_width, got 0.1",
+        "keys.ab: expected one character for one of start, stop, save, discard, success, failure, gripper, got 'go'",
+    ]
+    assert TeleopConfig(source="scripted").check() == [
+        "script: expected the path of a YAML file, got nothing"
+    ]
+    assert TeleopConfig(joint_names=("a",)).check() == [
+        "joint_names: expected seven, and seven numbers in home"
+    ]
+
+
+def test_keys_come_from_a_terminal_and_it_is_given_back():
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    typed = queue.Queue()
+    keys = Keys(typed.put, slave)
+    os.write(master, b"sy")
+    assert [typed.get(timeout=5) for _ in range(2)] == ["s", "y"]
+    keys.close()
+    assert termios.tcgetattr(slave) == before
+    os.close(master)
+    os.close(slave)
+
+
+def test_without_a_terminal_there_are_no_keys():
+    read, write = os.pipe()
+    Keys(lambda key: None, read).close()
+    os.close(read)
+    os.close(write)
+
+
+def joint_state(names, positions):
+    return types.SimpleNamespace(name=list(names), position=list(positions))
+
+
+def test_joints_are_looked_up_by_name():
+    names = ("a", "b")
+    assert convert.joint_positions(joint_state("xba", [9, 2, 1]), names).tolist() == [1, 2]
+    assert convert.joint_positions(joint_state("a", [1]), names) is None
+    assert convert.joint_positions(joint_state("ab", [1]), names) is None
+    assert convert.joint_positions(joint_state("ab", [1, float("nan")]), names) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "7"])
+def test_a_state_that_is_none_is_no_state(text):
+    assert convert.episode_state(text) == ""
+    assert convert.episode_state('{"state": "recording", "index": 3}') == "recording"
