@@ -48,7 +48,7 @@ class TargetRules:
 
     stale_s: float = 0.1
     ahead_s: float = 0.5
-    reach_s: float = 0.05  # how far beyond its due time a target is carried along its velocity
+    reach_s: float = 0.03  # how far beyond its due time a target is carried along its velocity
 
     check = _positive
 

@@ -62,8 +62,8 @@ def _node(spec: NodeSpec) -> Action:
         respawn_delay=spec.respawn_s,
         on_exit=Shutdown(reason=f"{spec.name} ended") if spec.required else None,
         output="both",
-        sigterm_timeout="1.0",
-        sigkill_timeout="1.0",
+        sigterm_timeout="1.6",
+        sigkill_timeout="0.8",
     )
 
 

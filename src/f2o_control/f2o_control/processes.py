@@ -6,92 +6,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from f2o_control.errors import ControlError, ExecutableError, GraphError
+from f2o_control.errors import ControlError, GraphError
 from f2o_control.graph import graph_named
+from f2o_control.node_process import NodeProcess, command_of
 from f2o_control.specs import Graph, NodeSpec, resolve
 
-STEPS = (
-    (signal.SIGINT, 1.2),
-    (signal.SIGTERM, 0.8),
-    (signal.SIGKILL, 0.5),
-)  # and how long each is waited for [s]
-# Ignored until the node asks for it: Ctrl-C while Python still imports must not print a traceback.
-WITHOUT_SIGINT = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+# How the processes are told to end, and how long each way is waited for [s].
+STEPS = ((signal.SIGINT, 1.6), (signal.SIGTERM, 0.8), (signal.SIGKILL, 0.3))
 
 
 class EndedError(ControlError):
     """A process that must not end has ended."""
 
 
-class NodeProcess:
-    """One node of a running graph; its output goes to ``write``, line by line, behind its name."""
-
-    def __init__(self, spec: NodeSpec, command: list[str], write: Callable[[str], None]) -> None:
-        self.spec, self._command, self._write = spec, command, write
-        self.last_line = ""
-        self._ended_s: float | None = None
-        self._start()
-
-    def _start(self) -> None:
-        self.popen = subprocess.Popen(
-            [*WITHOUT_SIGINT, *self._command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **self.spec.env, "PYTHONUNBUFFERED": "1"},
-            text=True,
-            errors="replace",
-            start_new_session=True,  # the terminal's Ctrl-C comes to us alone
-        )
-        self._reader = threading.Thread(target=self._read, args=(self.popen,), daemon=True)
-        self._reader.start()
-
-    def _read(self, popen: subprocess.Popen[str]) -> None:
-        with popen.stdout as lines:
-            for line in lines:
-                self.last_line = line.strip() or self.last_line
-                self._write(f"[{self.spec.name}] {line.rstrip()}")
-
-    @property
-    def status(self) -> int | None:
-        """Exit status; None while it runs."""
-        return self.popen.poll()
-
-    def restart_if_due(self, now_s: float) -> None:
-        """Start it again ``respawn_s`` after its end."""
-        if self.spec.respawn_s is None or self.status is None:
-            return
-        self._ended_s = now_s if self._ended_s is None else self._ended_s
-        if now_s - self._ended_s >= self.spec.respawn_s:
-            self._ended_s = None
-            self._start()
-
-    def signal(self, number: int) -> None:
-        """Send ``number`` to the process and what it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.popen.pid, number)
-
-    def finish(self) -> None:
-        """Wait for the rest of its output."""
-        self._reader.join(timeout=0.5)
-
-
 class Running:
     """A graph that runs. ``with`` stops it at the end."""
 
     def __init__(self, specs: tuple[NodeSpec, ...], write: Callable[[str], None] = print) -> None:
-        commands = [(spec, _command(spec)) for spec in specs]  # all found before the first is started
+        commands = [(spec, command_of(spec)) for spec in specs]  # all found before the first is started
         self.processes: dict[str, NodeProcess] = {}
         self._first_ended: NodeProcess | None = None
         try:
@@ -153,13 +90,15 @@ class Running:
 
 
 def describe_end(process: NodeProcess) -> str:
-    """One sentence on how ``process`` ended."""
-    last = f": {process.last_line}" if process.last_line else ""
+    """One sentence on how ``process`` ended, with its last words where it failed."""
+    last = f": {process.last_line}" if process.last_line and process.status else ""
     return f"{process.spec.name} ended with status {process.status}{last}"
 
 
 def start(name: str | Graph, arguments: Mapping[str, str], write: Callable[[str], None] = print) -> Running:
     """Start the graph called ``name`` (deploy, record), or a graph given as such.
+
+    The calling thread has to live as long as the graph: nodes end when it does.
 
     Raises:
         GraphError: no such graph, or an argument that it has not.
@@ -172,29 +111,6 @@ def start(name: str | Graph, arguments: Mapping[str, str], write: Callable[[str]
             f"sim:=false starts {packages} through ros2 launch; without it give sim:=true or drivers:=false"
         )
     return Running(resolved.nodes, write)
-
-
-def find_executable(package: str, executable: str) -> str:
-    """Path of an executable as ``ros2 run`` finds it.
-
-    Raises:
-        ExecutableError: it is not there.
-    """
-    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    paths = [Path(prefix) / "lib" / package / executable for prefix in prefixes]
-    found = next((path for path in paths if os.access(path, os.X_OK)), None)
-    if found is None:
-        raise ExecutableError(
-            f"{package}/{executable}: not found below AMENT_PREFIX_PATH; run colcon build and source env.sh"
-        )
-    return str(found)
-
-
-def _command(spec: NodeSpec) -> list[str]:
-    # JSON is YAML: texts stay texts, whatever they look like
-    parameters = [arg for k, v in spec.parameters.items() for arg in ("-p", f"{k}:={json.dumps(v)}")]
-    path = find_executable(spec.package, spec.executable)
-    return [path, *spec.args, "--ros-args", "-r", f"__node:={spec.name}", *parameters]
 
 
 def parse(words: list[str]) -> tuple[str, dict[str, str]]:
@@ -234,8 +150,8 @@ def _interrupt(number: int, frame: object) -> None:
 
 def main() -> None:
     """Run ``f2o-launch``."""
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:

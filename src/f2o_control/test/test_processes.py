@@ -1,16 +1,19 @@
 """A graph of dummy processes: start, prefix, respawn, death, Ctrl-C."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from f2o_control.errors import ExecutableError, GraphError
-from f2o_control.processes import EndedError, Running, describe_end, find_executable, parse
+from f2o_control.node_process import find_executable
+from f2o_control.processes import EndedError, Running, describe_end, parse
 from f2o_control.specs import NodeSpec
 
 from f2o_control import processes
@@ -25,6 +28,7 @@ NODES = {
     "importing": "print('ready', flush=True)\nimport time\ntime.sleep(60)",
     "dying": "import sys\nprint('ready')\nprint('camera wrist: expected a device, got none')\nsys.exit(3)",
     "done": "print('ready')",
+    "speaking": "import os, time\nprint('ready', os.getpid(), flush=True)\ntime.sleep(60)",
     "echo": "import sys\nprint('ready', *sys.argv[1:])\nimport os\nprint(os.environ['F2O_MARK'])",
 }
 
@@ -199,6 +203,28 @@ def test_ctrl_c_ends_the_command_within_three_seconds(prefix, number):
     assert time.monotonic() - began < 3.0
     assert (process.returncode, err) == (0, "")
     assert "Traceback" not in out
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is not installed")
+def test_nodes_do_not_outlive_a_killed_command(prefix):
+    process = program("speaking", "test")
+    line = ""
+    while "ready" not in line:
+        line = process.stdout.readline()
+    node = int(line.split()[-1])
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 5.0
+    while _alive(node) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _alive(node)
+
+
+def _alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_the_command_reports_who_died_and_how(prefix):
