@@ -12,6 +12,7 @@ from typing import Any
 from f2o_nodekit.stamps import to_ns
 
 QUEUE = 5  # stamps waiting for their partners: 0.17 s at 30 Hz
+RESET_NS = 500_000_000  # a stamp that falls back by more is a new clock (simulation reset, bag loop)
 
 
 class Port:
@@ -74,10 +75,19 @@ class CameraInput:
         pairing: Callable[[list[Any], int], Any] = ExactPairing,
     ) -> None:
         self.received = dict.fromkeys(self.STREAMS, 0)
-        self._ports = {stream: port() for stream in self.STREAMS}
-        pairing(list(self._ports.values()), QUEUE).registerCallback(on_set)
+        self._on_set, self._port, self._pairing = on_set, port, pairing
+        self._connect()
+
+    def _connect(self) -> None:
+        self._newest_ros_ns = 0
+        self._ports = {stream: self._port() for stream in self.STREAMS}
+        self._pairing(list(self._ports.values()), QUEUE).registerCallback(self._on_set)
 
     def push(self, stream: str, message: Any) -> None:
         """Take one message of ``stream``."""
         self.received[stream] += 1
+        stamp = to_ns(message.header.stamp)
+        if self._newest_ros_ns - stamp > RESET_NS:
+            self._connect()  # message_filters forgets the smallest stamps first: after a step back, every new one
+        self._newest_ros_ns = max(self._newest_ros_ns, stamp)
         self._ports[stream].signalMessage(message)

@@ -25,9 +25,8 @@ from f2o_perception.pairing import CameraInput, ExactPairing, Port
 from f2o_perception.pipeline import ObservationPipeline
 from f2o_perception.sync import GRIPPER, JOINTS
 
-JOINTS_DEPTH = (
-    16  # at 125 Hz none is lost while an observation is built, none is old on an overloaded machine
-)
+# At 125 Hz none is lost while an observation is built, and none is old where the machine is overloaded.
+ROBOT_DEPTH = 16
 
 
 class PerceptionNode(ConfiguredNode):
@@ -42,8 +41,8 @@ class PerceptionNode(ConfiguredNode):
         self._observations = self.create_publisher(ObservationMsg, topics.observation, self.reliable())
         self._clouds = self.create_publisher(PointCloud2, topics.cloud, self.reliable())
         self._cameras = {view: self._camera(view) for view in self.config.views}
-        self._subscribe(JointState, topics.joint_states, self._on_joints, JOINTS_DEPTH)
-        self._subscribe(JointState, topics.gripper_joint_states, self._on_gripper, JOINTS_DEPTH)
+        self._subscribe(JointState, topics.joint_states, self._on_joints, ROBOT_DEPTH)
+        self._subscribe(JointState, topics.gripper_joint_states, self._on_gripper, ROBOT_DEPTH)
         self.add_diagnostics("observation", self._diagnose)
         for view in self.config.views:
             self.add_diagnostics(f"camera {view}", partial(self._diagnose_camera, view))

@@ -91,8 +91,8 @@ class ObservationPipeline:
             sample = JointSample(
                 sample.stamp_ros_ns, names, sample.positions[order], sample.velocities[order]
             )
-        if not np.isfinite(sample.positions).all():
-            return self.reject(JOINTS, "joint state with a position that is not finite")
+        if not np.isfinite(sample.positions).all() or np.isinf(sample.velocities).any():
+            return self.reject(JOINTS, "joint state with a position or velocity that is not finite")
         self._health[JOINTS].arrived(self._clock())
         return self._finish(self._sync.push_joints(sample))
 

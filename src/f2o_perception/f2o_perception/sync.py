@@ -17,9 +17,9 @@ from jaxtyping import Float64
 
 from f2o_perception.config import NS_PER_S, PerceptionConfig
 from f2o_perception.frames import GripperSample, JointSample, RgbdFrame
+from f2o_perception.pairing import RESET_NS
 from f2o_perception.tracks import GripperTrack, JointTrack
 
-RESET_NS = NS_PER_S // 2  # a stamp that falls back by more is a new clock (simulation reset, bag loop)
 RESET_RUN = 3  # so are as many stamps in a row that fall back by less
 JOINTS, GRIPPER = "joints", "gripper"  # sources beside the views
 
@@ -43,9 +43,7 @@ class FrameSet:
 
     stamp_ros_ns: int
     frames: tuple[RgbdFrame, ...]  # in the order of the views
-    arm_at_frames: tuple[
-        Float64[np.ndarray, " j"] | None, ...
-    ]  # joints at each frame's stamp; None: not needed
+    arm_at_frames: tuple[Float64[np.ndarray, " j"] | None, ...]  # joints at each frame's stamp, where needed
     joints: JointSample
     gripper_width: float
     max_skew_ns: int

@@ -19,7 +19,7 @@ from f2o_perception.convert import observation_from_msg
 from f2o_perception.frames import Intrinsics
 from rig import COLOURS, Rig
 
-DOMAIN = 32  # no other package's tests use it
+DOMAIN = int(os.environ.get("ROS_DOMAIN_ID", "32"))
 HALF = Intrinsics(LENS.fx / 2, LENS.fy / 2, 29.5, 22.0, 60, 45)
 LOCAL = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA"}
 os.environ.update(LOCAL)  # for the rig, in this process

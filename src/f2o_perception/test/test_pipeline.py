@@ -222,12 +222,11 @@ def test_what_the_robot_says_must_make_sense():
     stream = Stream()
     stream.push(JointSample(0, ("elbow",), np.zeros(1), np.zeros(1)))
     assert "joints: joint state without panda_joint1, panda_joint2" in stream.problems()[3]
-    stream.push(joints(0, np.full(7, np.nan)))
+    for bad in (joints(0, np.full(7, np.nan)), joints(0, velocities=np.full(7, np.inf))):
+        stream.push(bad)
+        assert stream.problems()[3] == "joints: joint state with a position or velocity that is not finite"
     stream.push(gripper(0, float("inf")))
-    assert stream.problems()[3:] == (
-        "joints: joint state with a position that is not finite",
-        "gripper: gripper width that is not finite",
-    )
+    assert stream.problems()[4:] == ("gripper: gripper width that is not finite",)
 
 
 def test_reset_forgets_the_frames_but_not_the_counts():
