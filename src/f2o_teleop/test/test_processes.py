@@ -48,7 +48,7 @@ topics:
 def environment():
     """This test's own corner of DDS, with room for images in shared memory."""
     env = dict(os.environ)
-    env.setdefault("ROS_DOMAIN_ID", "34")
+    env["ROS_DOMAIN_ID"] = "34"  # whatever the shell says: other packages test at the same time
     env.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     env.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "LARGE_DATA")
     profile = WORKSPACE / "config" / "dds.xml"
