@@ -7,6 +7,7 @@ One pass, no shadows, no multisampling: 5 ms for three views of 240x180 on one C
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from f2o_perception.frames import Intrinsics
 from jaxtyping import Float64, UInt8, UInt16
 
 from f2o_sim.errors import UnknownCameraError
-from f2o_sim.gl import open_context
+from f2o_sim.gl import OffscreenContext, open_context
 
 DEPTH_MIN_M, DEPTH_MAX_M = 0.07, 4.0  # a D405's near limit; beyond either end the depth is 0 = invalid
 MAX_GEOMS = 500
@@ -101,9 +102,11 @@ class Renderer:
     """
 
     def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
-        self._context = open_context(width, height)
+        context = open_context(width, height)
         self._model = model
         self._gl = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        # Freed at the latest before the interpreter ends: after that, freeing prints tracebacks.
+        self._free = weakref.finalize(self, free, self._gl, context)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._gl)
         self._scene = mujoco.MjvScene(model, maxgeom=MAX_GEOMS)
         self._option, self._perturb = mujoco.MjvOption(), mujoco.MjvPerturb()
@@ -141,8 +144,13 @@ class Renderer:
 
     def close(self) -> None:
         """Free the GL context; call it in the thread that made the renderer."""
-        self._gl.free()
-        self._context.free()
+        self._free()
+
+
+def free(gl: mujoco.MjrContext, context: OffscreenContext) -> None:
+    """Give back what a renderer held, in this order."""
+    gl.free()
+    context.free()
 
 
 def _unit(vector: Float64[np.ndarray, " 3"]) -> Float64[np.ndarray, " 3"]:

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from f2o_teleop.ik import DifferentialIk
@@ -38,11 +38,15 @@ class Scene:
     verdict: Verdict
 
 
+@runtime_checkable
 class Stage(Protocol):
     """Simulator, bridge and recorder as the conductor needs them; each call returns when it is done.
 
     A call that is not answered in time raises ``StageError``.
     """
+
+    def wait_until_complete(self) -> None:
+        """Wait for simulator, bridge and recorder."""
 
     def reset(self, seed: int) -> None:
         """Set up the scene of ``seed``; afterwards ``tick`` shows it."""
@@ -94,6 +98,7 @@ class Conductor:
         Raises:
             StageError: a part of the stage did not answer.
         """
+        self._stage.wait_until_complete()
         tally, seed = Tally(), first_seed
         while not self._ended() and (episodes == 0 or tally.saved < episodes):
             verdict = self.episode(seed)

@@ -74,11 +74,9 @@ class TrajectoryController:
     def desired(self, now_ns: int) -> tuple[Float64[np.ndarray, " 7"], Float64[np.ndarray, " 7"]]:
         """Position [rad] and velocity [rad/s] at ``now_ns``."""
         knots = self._knots_ns
-        k = int(np.searchsorted(knots, now_ns, side="right"))
-        if k == len(knots):
+        if now_ns > knots[-1] or len(knots) == 1:
             return self._positions[-1].copy(), np.zeros(7)
-        if k == 0:
-            return self._positions[0].copy(), np.zeros(7)
+        k = max(1, int(np.searchsorted(knots, now_ns)))  # a knot belongs to the segment that it ends
         span = (knots[k] - knots[k - 1]) / NS_PER_S
         u = (now_ns - knots[k - 1]) / NS_PER_S / span
         p0, p1 = self._positions[k - 1], self._positions[k]

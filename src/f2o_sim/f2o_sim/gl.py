@@ -7,7 +7,7 @@ import ctypes.util
 import importlib
 import os
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from f2o_sim.errors import GraphicsError
 
@@ -16,6 +16,7 @@ GL_UNSIGNED_BYTE = 0x1401
 DEPTH_BITS, STENCIL_BITS = 24, 8
 
 
+@runtime_checkable
 class OffscreenContext(Protocol):
     """What mujoco's own contexts offer. A context belongs to the thread that made it current."""
 

@@ -43,8 +43,8 @@ _FURNITURE = """
   <geom type="box" pos="0.86 0.5 -0.40" size="0.03 0.03 0.33" rgba="0.33 0.28 0.24 1" contype="0" conaffinity="0"/>
   <geom type="box" pos="0.86 -0.5 -0.40" size="0.03 0.03 0.33" rgba="0.33 0.28 0.24 1" contype="0" conaffinity="0"/>
   <geom type="box" pos="0 0 -0.001" size="0.13 0.11 0.003" rgba="0.45 0.46 0.48 1" contype="0" conaffinity="0"/>
-  <geom type="box" pos="1 0 -0.75" size="2.5 6 0.02" rgba="0.47 0.50 0.55 1" contype="0" conaffinity="0"/>
-  <geom type="box" pos="-1.52 0 0.9" size="0.02 6 1.65" rgba="0.74 0.78 0.82 1" contype="0" conaffinity="0"/>
+  <geom type="box" pos="1 0 -0.75" size="2.5 9 0.02" rgba="0.47 0.50 0.55 1" contype="0" conaffinity="0"/>
+  <geom type="box" pos="-1.52 0 0.9" size="0.02 9 1.65" rgba="0.74 0.78 0.82 1" contype="0" conaffinity="0"/>
 </furniture>
 """
 

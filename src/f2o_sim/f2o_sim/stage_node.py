@@ -47,6 +47,15 @@ class RosStage:
         self._commands = node.create_publisher(String, topics.episode_command, reliable(10))
         self._pace = Pace(self._period_s)
 
+    def wait_until_complete(self) -> None:
+        """Wait for the services of simulator and bridge, and for a recorder that hears and is heard."""
+        for client in (self._reset, self._arm, self._disarm):
+            self._wait(client.service_is_ready, f"service {client.srv_name} did not appear")
+        if self._config.record:
+            topic = self._config.topics.episode_state
+            self._wait(lambda: self._recorder.get() is not None, f"no recorder: nothing on {topic}")
+            self._wait(lambda: self._commands.get_subscription_count() > 0, "no recorder: nobody hears commands")
+
     def reset(self, seed: int) -> None:
         """Set up the scene of ``seed`` and wait until it can be seen."""
         answer = self._call(self._reset, ResetWorld.Request(task=self._config.task, seed=seed))
@@ -73,9 +82,8 @@ class RosStage:
         self._call(self._disarm, Trigger.Request())
 
     def tell_recorder(self, command: str) -> None:
-        """Say ``command``; the first time, wait until there is a recorder to hear it."""
+        """Say ``command``."""
         if self._config.record:
-            self._wait(lambda: self._recorder.get() is not None, "no recorder on /f2o/episode/state")
             self._commands.publish(String(data=command))
 
     def recorder_is(self, state: str) -> bool:
@@ -91,7 +99,6 @@ class RosStage:
         return convert.scene_from_msgs(self._joints.get(), self._fingers.get(), self._task.get())
 
     def _call(self, client: Any, request: Any) -> Any:
-        self._wait(client.service_is_ready, f"service {client.srv_name} did not appear")
         done = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _: done.set())

@@ -26,6 +26,10 @@ class LoggedEpisode:
     qpos: Float64[np.ndarray, "n nq"]
     mocap: Float64[np.ndarray, "n m 7"]
 
+    def state(self, index: int) -> State:
+        """The state number ``index``."""
+        return State(int(self.time_ns[index]), self.qpos[index], self.mocap[index])
+
 
 class StateLog:
     """Collects states; an episode in which nobody moved the robot is dropped."""

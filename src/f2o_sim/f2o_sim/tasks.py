@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -43,6 +43,7 @@ class Verdict:
     elapsed_s: float = 0.0
 
 
+@runtime_checkable
 class Judge(Protocol):
     """Watches one episode."""
 
@@ -50,6 +51,7 @@ class Judge(Protocol):
         """Look at the next instant; after the verdict is over it does not change."""
 
 
+@runtime_checkable
 class Task(Protocol):
     """One task: stateless, so that one instance serves any number of episodes."""
 

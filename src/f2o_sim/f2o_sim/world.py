@@ -46,6 +46,7 @@ class World:
         self._limits = self.model.jnt_range[[joint(name).id for name in ARM_JOINTS]].T
         self._lead = (np.array(DAMPING) + JOINT_FRICTION) / np.array(STIFFNESS)
         self._roles = _Roles(self.model, self.task)
+        self.arm, self.gripper = TrajectoryController(np.zeros(7)), GripperController(0.0)
         self.reset(seed)
 
     def reset(self, seed: int) -> None:
@@ -53,17 +54,13 @@ class World:
         self.seed = seed
         self.placement = self.task.place(seed)
         mujoco.mj_resetData(self.model, self.data)
-        self.data.qpos[self._arm] = self.placement.arm
-        self.data.qpos[self._fingers] = self.placement.gripper_width / 2
         for name, pose in self.placement.objects.items():
             self._put(name, pose)
-        self.arm = TrajectoryController(self.placement.arm)
-        self.gripper = GripperController(self.placement.gripper_width)
+        self.place_arm(self.placement.arm, self.placement.gripper_width)
         self._judge = self.task.judge(self.placement)
         self.verdict = Verdict()
         self._collision = False
         self._steps = 0
-        mujoco.mj_forward(self.model, self.data)
 
     def _put(self, name: str, pose: Float64[np.ndarray, " 7"]) -> None:
         body = self.model.body(name)
@@ -72,6 +69,13 @@ class World:
         else:
             start = self.model.jnt_qposadr[body.jntadr[0]]
             self.data.qpos[start : start + 7] = pose
+
+    def place_arm(self, q: Float64[np.ndarray, " 7"], gripper_width: float) -> None:
+        """Put the resting robot elsewhere: joints ``q`` [rad], gripper open by ``gripper_width`` [m]."""
+        self.data.qpos[self._arm], self.data.qpos[self._fingers] = q, gripper_width / 2
+        self.arm.reset(q)
+        self.gripper.reset(gripper_width)
+        mujoco.mj_forward(self.model, self.data)
 
     @property
     def time_ns(self) -> int:
