@@ -86,7 +86,9 @@ def _engines(student: Checkpoint, observation: Observation, repeats: int) -> lis
             try:
                 rows.append(_engine_row(student, observation, backend, precision, many, repeats))
             except EngineError as error:  # a precision this CPU does not have: say so in the result
-                rows.append({"backend": backend, "precision": precision, "hypotheses": many, "refused": str(error)})
+                rows.append(
+                    {"backend": backend, "precision": precision, "hypotheses": many, "refused": str(error)}
+                )
     return rows
 
 
@@ -94,7 +96,9 @@ def _engine_row(
     student: Checkpoint, observation: Observation, backend: str, precision: str, many: int, repeats: int
 ) -> dict[str, Any]:
     engine = load_engine(student, many, backend, precision)
-    noise = np.random.default_rng(0).standard_normal((many, student.horizon, student.action_size), dtype=np.float32)
+    noise = np.random.default_rng(0).standard_normal(
+        (many, student.horizon, student.action_size), dtype=np.float32
+    )
     joints = np.append(observation.joint_positions, observation.gripper_width)
     embedding = engine.embed(observation)
     return {
@@ -114,7 +118,10 @@ def _percentiles(call: Callable[[], Any], repeats: int) -> dict[str, float]:
         call()
         if index >= 20:
             times.append((time.perf_counter() - begin) * 1e3)
-    return {"p50": round(float(np.percentile(times, 50)), 3), "p99": round(float(np.percentile(times, 99)), 3)}
+    return {
+        "p50": round(float(np.percentile(times, 50)), 3),
+        "p99": round(float(np.percentile(times, 99)), 3),
+    }
 
 
 def _draw(result: dict[str, Any], path: Path) -> None:
@@ -126,7 +133,9 @@ def _draw(result: dict[str, Any], path: Path) -> None:
         line = [row for row in rows if f"{row['backend']} {row['precision']}" == name]
         axes.plot([r["hypotheses"] for r in line], [r["plan_ms"]["p50"] for r in line], "o-", label=name)
     axes.axhline(8.0, color="grey", linestyle=":", label="one tick")
-    axes.set(xlabel="hypotheses in one batch", ylabel="one plan, p50 [ms], one thread", xscale="log", yscale="log")
+    axes.set(
+        xlabel="hypotheses in one batch", ylabel="one plan, p50 [ms], one thread", xscale="log", yscale="log"
+    )
     axes.set_xticks(HYPOTHESES, [str(m) for m in HYPOTHESES])
     axes.legend()
     figure.savefig(path, dpi=150)
@@ -142,7 +151,9 @@ def _print(result: dict[str, Any]) -> None:
             continue
         plan, embed = row["plan_ms"], row["embed_ms"]
         ratio = eager[row["hypotheses"]] / plan["p50"]
-        print(f"  {name:<22} plan {plan['p50']:7.3f} / {plan['p99']:7.3f} ms   embed {embed['p50']:6.2f} ms   {ratio:4.1f} x eager")
+        print(
+            f"  {name:<22} plan {plan['p50']:7.3f} / {plan['p99']:7.3f} ms   embed {embed['p50']:6.2f} ms   {ratio:4.1f} x eager"
+        )
     for backend, row in result["teacher_50_against_student"].items():
         print(f"  teacher 50 steps / student, {backend}: {row['ratio_head']}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -45,7 +44,9 @@ def _interrupt(number: int, frame: object) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="f2o_sim.demo", description=__doc__)
     parser.add_argument("--episodes", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1000, help="of the first episode's scene; the others follow")
+    parser.add_argument(
+        "--seed", type=int, default=1000, help="of the first episode's scene; the others follow"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/demo"))
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints") / TASK)
     parser.add_argument("--no-baselines", action="store_true", help="leave out teacher and MSE student")
@@ -77,13 +78,16 @@ def _live(seeds: list[int], checkpoint: Path, out: Path) -> Run:
     os.environ.setdefault("ROS_DOMAIN_ID", "88")  # a graph of somebody else's must not answer
     for stale in ("trace.npz", "states.npz"):
         (out / stale).unlink(missing_ok=True)
-    running = start("deploy", {
-        "sim": "true",
-        "checkpoint": str(checkpoint),
-        "trace": str((out / "trace.npz").resolve()),
-        "state_log": str((out / "states.npz").resolve()),
-        "seed": str(seeds[0]),
-    })
+    running = start(
+        "deploy",
+        {
+            "sim": "true",
+            "checkpoint": str(checkpoint),
+            "trace": str((out / "trace.npz").resolve()),
+            "state_log": str((out / "states.npz").resolve()),
+            "seed": str(seeds[0]),
+        },
+    )
     try:
         with tqdm(total=len(seeds), desc="episodes through the ROS nodes", unit="ep") as bar:
             return run_trials(seeds, alive=running.check, progress=lambda trial: _show(bar, trial))
@@ -110,13 +114,18 @@ def _live_report(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
         columns = {name: trace[name] for name in trace.files if name != "extra"}
     report = count(run.trials) | summarise(columns)
     report["camera_hz"] = round(run.median("sim_node: cameras/camera_hz"), 2)
-    report["observation_hz"] = round(run.median("perception_node: observations/observation_hz"), 2)
+    report["observation_hz"] = round(run.median("perception_node: observation/observation_hz"), 2)
     report["real_time_factor"] = round(run.median("sim_node: physics/real_time_factor"), 4)
     return report | {"seed": arguments.seed, "task": TASK, "cpus": os.cpu_count()}
 
 
 def _compare(
-    student: Any, teacher: Any, checkpoints: Checkpoints, run: Run, seeds: list[int], arguments: argparse.Namespace
+    student: Any,
+    teacher: Any,
+    checkpoints: Checkpoints,
+    run: Run,
+    seeds: list[int],
+    arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     from f2o_sim.demo.timing import compare
 

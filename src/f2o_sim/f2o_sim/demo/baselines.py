@@ -37,7 +37,9 @@ def contenders(checkpoints: Checkpoints) -> list[Contender]:
     """Who is compared; the 50-step teacher re-plans less often, as it must on a real arm."""
     return [
         Contender("student, 1 step (Chamfer)", checkpoints.student, steps=0, replan_ticks=4),
-        Contender(f"teacher, {TEACHER_STEPS} steps", checkpoints.teacher, steps=TEACHER_STEPS, replan_ticks=25),
+        Contender(
+            f"teacher, {TEACHER_STEPS} steps", checkpoints.teacher, steps=TEACHER_STEPS, replan_ticks=25
+        ),
         Contender("teacher cut to 1 step", checkpoints.teacher, steps=1, replan_ticks=4),
         Contender("student, 1 step (MSE)", checkpoints.mse, steps=0, replan_ticks=4),
     ]

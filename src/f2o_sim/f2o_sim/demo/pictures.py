@@ -52,8 +52,12 @@ def save_rerun(path: Path, first: dict[int, Observation], student: Checkpoint) -
         recording.log("seed", rr.TextLog(f"seed {seed}"))
         recording.log("scene/cloud", rr.Points3D(observation.points, radii=0.004))
         paths = tool_paths(hypotheses(student, observation))
-        recording.log("scene/hypotheses", rr.LineStrips3D(list(paths), colors=side_colours(paths), radii=0.002))
-        for name, rgb, depth in zip(observation.view_names, observation.rgb, observation.depth_mm, strict=True):
+        recording.log(
+            "scene/hypotheses", rr.LineStrips3D(list(paths), colors=side_colours(paths), radii=0.002)
+        )
+        for name, rgb, depth in zip(
+            observation.view_names, observation.rgb, observation.depth_mm, strict=True
+        ):
             recording.log(f"views/{name}/rgb", rr.Image(rgb))
             recording.log(f"views/{name}/depth", rr.DepthImage(depth, meter=1000.0))
     recording.flush()

@@ -42,7 +42,10 @@ def live_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("success", f"{report['success_rate']:.2f} of {report['episodes']} episodes"),
         ("left / right / collisions", f"{report['left']} / {report['right']} / {report['collisions']}"),
         ("ticks", f"{report['tick_hz']:.2f} Hz over {report['ticks']} ticks"),
-        ("tick period p50 / p99 / max", f"{period['p50']:.2f} / {period['p99']:.2f} / {period['max']:.2f} ms"),
+        (
+            "tick period p50 / p99 / max",
+            f"{period['p50']:.2f} / {period['p99']:.2f} / {period['max']:.2f} ms",
+        ),
         ("deadline misses", f"{report['deadline_misses']}"),
         ("inference p50 / p99", f"{inference['p50']:.2f} / {inference['p99']:.2f} ms"),
         ("observation age p50 / p99", f"{age['p50']:.0f} / {age['p99']:.0f} ms"),

@@ -26,7 +26,12 @@ def compare(
 
 
 def _compare(
-    teacher: Checkpoint, student: Checkpoint, observations: list[Observation], backend: str, repeats: int, seed: int
+    teacher: Checkpoint,
+    student: Checkpoint,
+    observations: list[Observation],
+    backend: str,
+    repeats: int,
+    seed: int,
 ) -> dict[str, float]:
     engines = {
         "teacher": load_engine(teacher, 1, backend, steps=TEACHER_STEPS),

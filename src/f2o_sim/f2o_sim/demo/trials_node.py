@@ -8,9 +8,6 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from f2o_msgs.msg import Observation as ObservationMsg
-from f2o_msgs.msg import TaskState
-from f2o_msgs.srv import ResetWorld
 from f2o_nodekit.ros import reliable
 from f2o_nodekit.stamps import to_ns
 from f2o_perception.convert import observation_from_msg
@@ -18,6 +15,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
+from f2o_msgs.msg import Observation as ObservationMsg
+from f2o_msgs.msg import TaskState
+from f2o_msgs.srv import ResetWorld
 from f2o_sim.demo.trials import Run, Trial
 from f2o_sim.errors import SimError
 
@@ -58,7 +58,9 @@ class TrialsNode(Node):
         """
         for name, client in self._services.items():
             self._wait(client.service_is_ready, timeout_s, f"service {name} did not appear")
-        self._wait(lambda: self._newest is not None, timeout_s, "no /f2o/observation came: is every camera alive?")
+        self._wait(
+            lambda: self._newest is not None, timeout_s, "no /f2o/observation came: is every camera alive?"
+        )
         warm = "policy_node: loop/embed_hz"
         self._wait(lambda: bool(self.run.diagnostics.get(warm)), timeout_s, "the policy node did not report")
         self.run.diagnostics.clear()
@@ -72,7 +74,9 @@ class TrialsNode(Node):
         self._wait(lambda: self._shows(settled), 10.0, "no fresh observation after a reset")
         self.run.first[seed] = observation_from_msg(self._newest)
         self._arm()
-        self._wait(lambda: self._task is not None and not self._task.running, timeout_s, "the episode did not end")
+        self._wait(
+            lambda: self._task is not None and not self._task.running, timeout_s, "the episode did not end"
+        )
         task = self._task
         self._call("/f2o/disarm", Trigger.Request())
         trial = Trial(seed, task.success, task.collision, task.side, task.elapsed)
