@@ -13,7 +13,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from f2o_msgs.msg import TaskState
-from f2o_sim.cameras import Picture
+from f2o_sim.cameras import Picture, camera
 from f2o_sim.conductor import Scene
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import TrajectoryError
@@ -25,7 +25,8 @@ from f2o_sim.world import World
 class CameraMessages:
     """The three messages of one camera."""
 
-    def __init__(self, view: str, lens: Intrinsics) -> None:
+    def __init__(self, view: str, width: int, height: int) -> None:
+        lens = camera(view).intrinsics(width, height)
         self.color = _image(view, lens, "rgb8", 3)
         self.depth = _image(view, lens, "16UC1", 2)
         self.info = _camera_info(view, lens)

@@ -13,12 +13,16 @@ from trajectory_msgs.msg import JointTrajectory
 from f2o_msgs.msg import TaskState
 from f2o_msgs.srv import ResetWorld
 from f2o_sim import convert
-from f2o_sim.cameras import Picture, camera
+from f2o_sim.cameras import Picture
 from f2o_sim.config import SimConfig
 from f2o_sim.errors import SimError, TrajectoryError
 from f2o_sim.report import cameras, physics
 from f2o_sim.simulator import Outputs, Simulator
 from f2o_sim.world import World
+
+# Message type, name in the configuration's topics, name in convert.CameraMessages.
+COLOR = ((Image, "color", "color"), (CameraInfo, "color_info", "info"))
+CAMERA_TOPICS = (*COLOR, (Image, "depth", "depth"), (CameraInfo, "depth_info", "info"))
 
 
 class SimNode(ConfiguredNode):
@@ -33,8 +37,7 @@ class SimNode(ConfiguredNode):
         self._simulator = Simulator(config, outputs, self.now_ns)
         # Outputs
         reliable = self.reliable(1)
-        lenses = {view: camera(view).intrinsics(config.width, config.height) for view in config.views}
-        self._cameras = {view: convert.CameraMessages(view, lens) for view, lens in lenses.items()}
+        self._cameras = {v: convert.CameraMessages(v, config.width, config.height) for v in config.views}
         self._pictures = {view: self._camera_publishers(view) for view in config.views}
         self._robot = convert.RobotMessages(self._simulator.world)
         self._joints = self.create_publisher(JointState, topics.joint_states, reliable)
@@ -56,16 +59,10 @@ class SimNode(ConfiguredNode):
         self._simulator.stop()
 
     def _camera_publishers(self, view: str) -> list[tuple[Publisher, str]]:
-        """Each publisher of a camera with the name of its message in ``CameraMessages``."""
-        topics, qos = self.config.topics, self.reliable(1)
-        rows = (
-            (Image, topics.color, "color"),
-            (CameraInfo, topics.color_info, "info"),
-            (Image, topics.depth, "depth"),
-            (CameraInfo, topics.depth_info, "info"),
-        )
+        """Each publisher of a camera, and the name of its message in ``CameraMessages``."""
+        names = {topic: getattr(self.config.topics, topic).format(view=view) for _, topic, _ in CAMERA_TOPICS}
         return [
-            (self.create_publisher(kind, name.format(view=view), qos), field) for kind, name, field in rows
+            (self.create_publisher(k, names[t], self.reliable(1)), message) for k, t, message in CAMERA_TOPICS
         ]
 
     def _say_joints(self, world: World, stamp_ros_ns: int) -> None:

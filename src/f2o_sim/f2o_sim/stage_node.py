@@ -32,6 +32,7 @@ class RosStage:
     def __init__(self, node: Node, config: ExpertConfig, stopping: threading.Event) -> None:
         self._node, self._config, self._stopping = node, config, stopping
         topics, self._period_s = config.topics, 1.0 / config.rate_hz
+        self._pace = Pace(self._period_s)
         self._joints: Latest[JointState] = Latest()
         self._fingers: Latest[JointState] = Latest()
         self._task: Latest[TaskState] = Latest()
@@ -45,25 +46,23 @@ class RosStage:
         self._disarm = node.create_client(Trigger, topics.disarm)
         self._targets = node.create_publisher(JointState, topics.target, reliable(1))
         self._commands = node.create_publisher(String, topics.episode_command, reliable(10))
-        self._pace = Pace(self._period_s)
 
     def wait_until_complete(self) -> None:
         """Wait for the services of simulator and bridge, and for a recorder that hears and is heard."""
         for client in (self._reset, self._arm, self._disarm):
             self._wait(client.service_is_ready, f"service {client.srv_name} did not appear")
         if self._config.record:
-            topic = self._config.topics.episode_state
-            self._wait(lambda: self._recorder.get() is not None, f"no recorder: nothing on {topic}")
-            self._wait(lambda: self._commands.get_subscription_count() > 0, "no recorder: nobody hears commands")
+            self._wait(lambda: self._recorder.get() is not None, "no recorder: it says nothing")
+            self._wait(self._commands.get_subscription_count, "no recorder: nobody hears commands")
 
     def reset(self, seed: int) -> None:
         """Set up the scene of ``seed`` and wait until it can be seen."""
-        answer = self._call(self._reset, ResetWorld.Request(task=self._config.task, seed=seed))
-        if not answer.success:
+        request = ResetWorld.Request(task=self._config.task, seed=seed)
+        if not (answer := self._call(self._reset, request)).success:
             raise StageError(f"{self._reset.srv_name}: refused: {answer.message}")
         asked_ns = self._node.get_clock().now().nanoseconds
-        for name, slot in (("task", self._task), ("joint", self._joints), ("gripper", self._fingers)):
-            self._wait(lambda slot=slot: _newer(slot.get(), asked_ns), f"no new {name} states after a reset")
+        for slot in (self._task, self._joints, self._fingers):
+            self._wait(lambda s=slot: _stamp_ns(s.get()) > asked_ns, "simulator: no new states after a reset")
 
     def arm(self) -> None:
         """Arm; the bridge refuses while it is still braking, so ask again for a while."""
@@ -105,15 +104,16 @@ class RosStage:
         self._wait(done.is_set, f"service {client.srv_name} did not answer")
         return future.result()
 
-    def _wait(self, condition: Callable[[], bool], failure: str | Callable[[], str]) -> None:
+    def _wait(self, condition: Callable[[], object], failure: str | Callable[[], str]) -> None:
         for _ in range(round(self._config.wait_s / LOOK_S)):
             if condition():
                 return
             if self._stopping.wait(LOOK_S):
                 raise StageError("stopped")
-        text = failure if isinstance(failure, str) else failure()
-        raise StageError(f"{text} (waited {self._config.wait_s:g} s)")
+        raise StageError(
+            f"{failure if isinstance(failure, str) else failure()} (waited {self._config.wait_s:g} s)"
+        )
 
 
-def _newer(msg: Any, than_ros_ns: int) -> bool:
-    return msg is not None and to_ns(msg.header.stamp) > than_ros_ns
+def _stamp_ns(msg: Any) -> int:
+    return to_ns(msg.header.stamp) if msg is not None else 0

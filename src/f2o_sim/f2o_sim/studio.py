@@ -1,4 +1,4 @@
-"""Pretty pictures: a third person's view with shadows, smooth edges, lines in space and a caption. Slow; not for policies."""
+"""Pretty pictures: a third person's view with shadows, smooth edges, lines and a caption. Slow; not for policies."""
 
 from __future__ import annotations
 

@@ -3,12 +3,13 @@ import importlib
 import numpy as np
 import pytest
 from f2o_perception.calibration import load_calibration
-from f2o_sim import gl
 from f2o_sim.cameras import CAMERAS, DEPTH_MAX_M, Renderer, camera
 from f2o_sim.errors import GraphicsError, UnknownCameraError
 from f2o_sim.paths import SOURCE_CONFIG
 from f2o_sim.reach_around import CUBE, POST
 from f2o_sim.session import calibration
+
+from f2o_sim import gl
 
 WIDTH, HEIGHT = 240, 180
 NAMES = [mount.name for mount in CAMERAS]
@@ -86,7 +87,9 @@ def test_the_shipped_calibration_is_the_simulators():
 
 
 def test_unknown_camera_names_the_known_ones():
-    with pytest.raises(UnknownCameraError, match="unknown camera 'top', expected one of wrist, external_1, external_2"):
+    with pytest.raises(
+        UnknownCameraError, match="unknown camera 'top', expected one of wrist, external_1, external_2"
+    ):
         camera("top")
 
 

@@ -92,5 +92,5 @@ def test_the_gripper_moves_at_the_finger_speed_and_within_its_stroke():
     assert gripper.desired(1000 * MS) == 0.0
     gripper.accept(0.04, 1000 * MS)
     assert gripper.desired(1100 * MS) == pytest.approx(0.02)
-    with pytest.raises(TrajectoryError, match="expected a number from 0 to 0.08 m, got nan"):
+    with pytest.raises(TrajectoryError, match=r"expected a number from 0 to 0.08 m, got nan"):
         gripper.accept(float("nan"), 1100 * MS)

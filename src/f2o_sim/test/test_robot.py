@@ -2,8 +2,9 @@ import importlib.metadata
 
 import numpy as np
 import pytest
-from f2o_sim import meshes, robot
 from f2o_sim.errors import RobotModelError
+
+from f2o_sim import meshes, robot
 
 
 def test_without_the_wheel_the_error_says_what_to_install(monkeypatch):
@@ -11,7 +12,7 @@ def test_without_the_wheel_the_error_says_what_to_install(monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "distribution", missing)
-    with pytest.raises(RobotModelError, match="panda.urdf not found .* pip install example-robot-data"):
+    with pytest.raises(RobotModelError, match=r"panda.urdf not found .* pip install example-robot-data"):
         robot.panda_urdf()
 
 

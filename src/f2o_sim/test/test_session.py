@@ -52,7 +52,9 @@ def test_the_first_step_shows_the_scene(session):
 
 def test_observations_come_at_the_cameras_rate_and_late(session):
     steps = sweep(session, 2, ticks=125)
-    heard = [(step.time_ns, step.observation.stamp_ros_ns) for step in steps[1:] if step.observation is not None]
+    heard = [
+        (step.time_ns, step.observation.stamp_ros_ns) for step in steps[1:] if step.observation is not None
+    ]
     ages = [now - stamp for now, stamp in heard]
     assert 50_000_000 <= min(ages) <= max(ages) < 60_000_000
     assert len(heard) == pytest.approx(28, abs=1)  # one second less the delay, 30 frames a second

@@ -25,7 +25,9 @@ def follow(world, position, velocity, seconds):
 
 def phase(times, signal, hz):
     """Of the sine of ``hz`` in ``signal`` [rad]."""
-    basis = np.column_stack([np.sin(2 * np.pi * hz * times), np.cos(2 * np.pi * hz * times), np.ones_like(times)])
+    basis = np.column_stack(
+        [np.sin(2 * np.pi * hz * times), np.cos(2 * np.pi * hz * times), np.ones_like(times)]
+    )
     sine, cosine, _ = np.linalg.lstsq(basis, signal, rcond=None)[0]
     return np.arctan2(cosine, sine), np.hypot(sine, cosine)
 
