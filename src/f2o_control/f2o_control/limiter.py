@@ -17,7 +17,7 @@ from f2o_control.braking import JointState, StopPlan, plan_stop
 from f2o_control.reference import Reference
 from f2o_control.robot import Joints, Limits
 
-ROUNDING = 1e-9  # relative slack in comparisons of numbers that are equal but for rounding
+ROUNDING = 1e-9  # slack in comparisons of numbers that are equal but for rounding
 FOLLOWED = 1e-3  # rad: closer to the reference than this, the reference was followed
 MOVING_FRAME_SHARE = 0.98  # of the velocity limit; Ruckig needs some velocity left over in the target's frame
 APPROACH_SHARE = 0.9  # of the speed from which a joint can still stop before the end of its window
@@ -163,18 +163,22 @@ class TargetLimiter:
         )  # where braking at once would get to: no step may go farther out than that
         lowest, highest = stop.reach
         leaves = (lowest < np.minimum(lower - ROUNDING, low)) | (highest > np.maximum(upper + ROUNDING, high))
-        dv = proposal.velocity - now.velocity
-        surplus = np.stack(  # each at most 0 for a legal step; NaN counts as illegal below
+        a1 = proposal.acceleration
+        coasting = proposal.velocity + a1 * np.abs(a1) / (
+            2 * limits.jerk
+        )  # its speed once it stops accelerating
+        shares = np.stack(  # of what is allowed; NaN is not at most 1
             [
-                np.abs(proposal.velocity) - limits.velocity,
-                np.abs(proposal.acceleration) - limits.acceleration,
-                np.abs(dv) - limits.acceleration * dt,
-                np.abs(proposal.acceleration - now.acceleration) - limits.jerk * dt,
+                np.abs(proposal.velocity) / limits.velocity,
+                np.abs(coasting) / limits.velocity,
+                np.abs(a1) / limits.acceleration,
+                np.abs(a1 - now.acceleration) / (limits.jerk * dt),
+                np.abs(proposal.velocity - now.velocity) / (limits.acceleration * dt),
                 np.abs(proposal.position - now.position - now.velocity * dt)
-                - limits.acceleration * dt * dt / 2,
+                / (limits.acceleration * dt**2 / 2),
             ]
         )
-        return leaves | ~(surplus <= ROUNDING * np.maximum(1.0, limits.jerk)).all(axis=0)
+        return leaves | ~(shares <= 1 + ROUNDING).all(axis=0)
 
 
 def _choose(which: np.ndarray, yes: JointState, no: JointState) -> JointState:

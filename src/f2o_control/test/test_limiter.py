@@ -95,6 +95,32 @@ def test_the_guard_keeps_the_limits_whatever_the_planner_proposes(panda, lie, mo
     assert limiter.at_rest
 
 
+def full_speed_ahead(limiter, goal):
+    """A planner that keeps acceleration and jerk, and knows neither velocity nor position limits."""
+    now, limits, dt = limiter.state, limiter._limits, PERIOD
+    a = np.minimum(now.acceleration + limits.jerk * dt, limits.acceleration)
+    v = now.velocity + (now.acceleration + a) / 2 * dt
+    return JointState(now.position + now.velocity * dt + (2 * now.acceleration + a) / 6 * dt**2, v, a)
+
+
+def sudden(limiter, goal):
+    """A planner whose velocity jumps while its position does not."""
+    now, limits = limiter.state, limiter._limits
+    v = np.where(now.velocity > 0, 0.0, 3 * limits.acceleration * PERIOD)
+    return JointState(now.position + now.velocity * PERIOD, v, np.zeros(7))
+
+
+@pytest.mark.parametrize("planner", [full_speed_ahead, sudden])
+@pytest.mark.parametrize("room", [0.05, 10.0])
+def test_the_guard_keeps_the_limits_of_a_planner_that_does_not(panda, planner, room, monkeypatch):
+    limits = panda.limits()
+    limiter = limiter_at(panda, np.maximum(limits.upper - room, limits.lower))
+    monkeypatch.setattr(TargetLimiter, "_propose", planner)
+    out, verdicts = run(limiter, [(limits.upper, np.zeros(7), 400, "follow")])
+    assert violations(out) == []
+    assert Verdict.GUARDED in verdicts
+
+
 def test_without_a_plan_the_arm_brakes(panda, monkeypatch):
     limiter = limiter_at(panda)
     goal = np.array(panda.home) + 0.2
