@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from f2o_policy.data.augment import AugmentConfig, disturb_proprio, jitter_colour, shift_views
@@ -29,9 +30,10 @@ def load_batch(
     normaliser: Normaliser,
     observations: np.ndarray,
     rng: np.random.Generator,
+    points: int,
     augment: AugmentConfig | None = None,
 ) -> ObservationBatch:
-    """Read the windows of ``observations``; lags, and the augmentation if there is one, are drawn from ``rng``."""
+    """Read the windows of ``observations``, ``points`` of each; lags and augmentation are drawn from ``rng``."""
     data = windows.dataset
     cut = [windows.window(int(i), windows.draw_lag_ns(rng)) for i in observations]
     proprio = np.stack([w.proprio for w in cut]).astype(np.float32)
@@ -45,7 +47,12 @@ def load_batch(
     return ObservationBatch(
         torch.from_numpy(rgb),
         torch.from_numpy(depth.astype(np.float32)),
-        torch.from_numpy(data["points"][observations].astype(np.float32)),
+        torch.from_numpy(thin(data["points"][observations], points).astype(np.float32)),
         torch.from_numpy(proprio),
         torch.from_numpy(actions),
     )
+
+
+def thin(points: Float[np.ndarray, "b p 3"], count: int) -> Float[np.ndarray, "b n 3"]:
+    """``count`` of the points, every (p // count)-th: the same rule in training and at run time."""
+    return points[:, :: max(points.shape[1] // count, 1)][:, :count]

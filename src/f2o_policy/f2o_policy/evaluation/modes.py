@@ -46,7 +46,7 @@ def mode_report(
     windows = Windows(dataset, WindowConfig(theirs.horizon, theirs.dt_s))
     _, validation = windows.split(theirs.seed)
     rows = validation[np.linspace(0, len(validation) - 1, min(observations, len(validation))).astype(int)]
-    batch = load_batch(windows, theirs.normaliser, rows, np.random.default_rng(0))
+    batch = load_batch(windows, theirs.normaliser, rows, np.random.default_rng(0), theirs.points)
     sets = [sample_sets(c, batch, count, seed) for c, seed in ((theirs, 1), (theirs, 2), (ours, 3))]
     return compare_sets(*sets, component_weights(theirs.action_size, gripper_weight))
 

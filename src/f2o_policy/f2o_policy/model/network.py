@@ -2,7 +2,7 @@
 
 Data format (B observations or hypotheses, V views, S pixels, P points, H steps, D = 8, E embedding):
 
-    rgb       (B,V,S,S,3) uint8             points   (B,P,3) float32 [m], base frame
+    rgb       (B,V,S,S,3) uint8             points   (B,P,3) float32 [m], base frame, already thinned
     depth_mm  (B,V,S,S)   float32, 0 = none  proprio  (B,8) float32: 7 joints [rad], gripper width [m]
     embedding (B,E) float32                  chunk    (B,H,D) float32, normalised to [-1,1]
 
@@ -81,9 +81,8 @@ class PolicyNetwork(nn.Module):
         colour = rgb.permute(0, 1, 4, 2, 3).float() / 127.5 - 1.0
         depth = (depth_mm.float() / (1000.0 * self.config.depth_range_m)).clamp(0.0, 1.0).unsqueeze(2)
         fused = self.visual(colour, depth)
-        stride = max(1, points.shape[1] // self.config.points)
-        used = (points[:, ::stride][:, : self.config.points] - self.point_centre) / self.point_half
-        return Embedded(torch.cat([fused.feature, self.point(used)], -1), fused.gate)
+        geometry = self.point((points - self.point_centre) / self.point_half)
+        return Embedded(torch.cat([fused.feature, geometry], -1), fused.gate)
 
     def head(
         self,

@@ -76,7 +76,7 @@ def sample(
     ):
         for rows in batches(store.done, len(chosen), config.sets.batch):
             rng = np.random.default_rng([config.seed, int(rows[0])])
-            batch = load_batch(windows, checkpoint.normaliser, chosen[rows], rng)
+            batch = load_batch(windows, checkpoint.normaliser, chosen[rows], rng, model.points)
             noise = torch.stack([draw_noise(config.seed, int(i), shape) for i in chosen[rows]])
             with torch.inference_mode(), precision.autocast():
                 move = [

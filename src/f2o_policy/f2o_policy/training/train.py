@@ -51,14 +51,16 @@ def train(data: str | Path, out: str | Path, config: Config, progress: bool = Tr
     optimiser = Optimiser(network, stage, config.seed)
 
     def loss(rng: np.random.Generator) -> Loss:
-        batch = load_batch(windows, normaliser, rng.choice(training, stage.batch), rng, config.augment)
+        batch = load_batch(
+            windows, normaliser, rng.choice(training, stage.batch), rng, config.model.points, config.augment
+        )
         with precision.autocast():
             return teacher_loss(network.train(), method, batch, precision.device)
 
     def validate() -> dict[str, float]:
         if not len(held):
             return {}
-        batch = load_batch(windows, normaliser, held, np.random.default_rng(config.seed))
+        batch = load_batch(windows, normaliser, held, np.random.default_rng(config.seed), config.model.points)
         torch.manual_seed(config.seed)
         with torch.no_grad(), precision.autocast():
             value = teacher_loss(network.eval(), method, batch, precision.device)
