@@ -33,7 +33,7 @@ SPEED, GRASP_SPEED, GRASP_ZONE_M = (0.16, 0.22), 0.09, 0.05  # [m/s, m/s, m]
 ACCELERATION = 0.5  # [m/s^2]
 UPRIGHT_S = 1.0  # time over which the noise of the start's orientation is taken out
 FINGERS_STILL_M_S = 0.005
-FINGERS_STILL_S = 0.08
+FINGERS_STILL_S = 0.16  # more than two of the hand's own samples, which come at 15 Hz
 SETTLE_M = 0.004
 DOWN = np.diag([1.0, -1.0, -1.0])  # hand's x ahead, fingers opening along y, pointing at the table
 

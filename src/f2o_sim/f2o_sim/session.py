@@ -28,11 +28,13 @@ from jaxtyping import Float64
 
 from f2o_sim.cameras import CAMERAS, Renderer, camera
 from f2o_sim.controller import Trajectory
+from f2o_sim.every import Every
 from f2o_sim.paths import config_file
 from f2o_sim.robot import ARM_JOINTS
 from f2o_sim.world import World
 
 NS_PER_S = 1_000_000_000
+GRIPPER_HZ = 15.0  # franka_gripper's state_publish_rate
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Step:
 
     time_ns: int  # simulated, both the ROS and the monotonic clock of an episode
     joints: JointSample
-    gripper_width: float  # [m]
+    gripper_width: float  # [m]; as on the robot it is measured 15 times a second
     observation: Observation | None  # the newest that has arrived since the step before
     done: bool
     command: Float64[np.ndarray, " 8"]  # what was really commanded: joints [rad] and gripper width [m]
@@ -92,6 +94,7 @@ class Session:
         self._tick_ns, self._frame_ns = round(tick_s * NS_PER_S), NS_PER_S / camera_hz
         self._delay_ns = round(observation_delay_s * NS_PER_S)
         self._bridge = _Bridge(robot or config_file("robot_panda.yaml"), tick_s)
+        self._gripper_due = Every(GRIPPER_HZ)
         # One pipeline for all episodes (it reads a URDF); its own reset makes each start from nothing.
         self._pipeline = ObservationPipeline(self._perception, calibration())
 
@@ -102,6 +105,8 @@ class Session:
         self._bridge.reset(self.world)
         self._start_ns, self._frames = self.world.time_ns, 0
         self._pending: deque[tuple[int, Observation]] = deque()
+        self._gripper_due.restart(self._start_ns)
+        self._feel_gripper()
         self._shoot()
         arrived = [observation for _, observation in self._pending]
         self._pending.clear()
@@ -116,6 +121,8 @@ class Session:
             self._shoot()
         self.world.step_to(end_ns)
         self._pipeline.push_joints(self._joints())
+        if self._gripper_due(end_ns):
+            self._feel_gripper()
         newest = None
         while self._pending and self._pending[0][0] <= end_ns:
             newest = self._pending.popleft()[1]
@@ -135,13 +142,16 @@ class Session:
         now = self.world.time_ns
         self._frames += 1
         self._pipeline.push_joints(self._joints())
-        self._pipeline.push_gripper(GripperSample(now, self.world.gripper_width()))
         for picture in self._renderer.render(self.world.data, list(self._views)):
             lens = self._views[picture.view]
             frame = RgbdFrame(picture.view, now, picture.rgb, picture.depth_mm, lens)
             observation = self._pipeline.push_frame(frame)
             if observation is not None:
                 self._pending.append((now + self._delay_ns, observation))
+
+    def _feel_gripper(self) -> None:
+        self._width = self.world.gripper_width()
+        self._pipeline.push_gripper(GripperSample(self.world.time_ns, self._width))
 
     def _joints(self) -> JointSample:
         world = self.world
@@ -150,9 +160,7 @@ class Session:
     def _step(self, observation: Observation | None) -> Step:
         world = self.world
         command = self._bridge.command
-        return Step(
-            world.time_ns, self._joints(), world.gripper_width(), observation, world.verdict.over, command
-        )
+        return Step(world.time_ns, self._joints(), self._width, observation, world.verdict.over, command)
 
 
 class _Bridge:
