@@ -43,8 +43,8 @@ if [ ${#need[@]} -gt 0 ]; then
 fi
 
 # --- virtual environment --------------------------------------------------------------------------------------
-python3 -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
-  || die "Python $(python3 -V | cut -d' ' -f2) found: expected 3.10 to 3.13, for which ROS 2 wheels exist."
+python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+  || die "Python $(python3 -V | cut -d' ' -f2) found: expected 3.11 to 3.13, for which ROS 2 wheels exist."
 constraints=requirements/constraints.txt
 files=(requirements/core.txt)
 if [ "$ROS" = wheels ]; then files+=(requirements/ros.txt); else constraints=requirements/constraints_ros.txt; fi

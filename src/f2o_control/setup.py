@@ -34,7 +34,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "bridge_node = f2o_control.bridge_node:main",
+            "bridge_node = f2o_control.start:bridge_node",
             "f2o-launch = f2o_control.processes:main",
         ]
     },

@@ -13,7 +13,7 @@ setup(
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
-    entry_points={"console_scripts": [f"perception_node = {NAME}.perception_node:main"]},
+    entry_points={"console_scripts": [f"perception_node = {NAME}.start:perception_node"]},
     zip_safe=True,
     maintainer="f2o maintainers",
     maintainer_email="maintainers@f2o.dev",

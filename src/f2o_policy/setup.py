@@ -21,7 +21,7 @@ setup(
     entry_points={
         "console_scripts": [
             "f2o = f2o_policy.cli:main",
-            "policy_node = f2o_policy.policy_node:main",
+            "policy_node = f2o_policy.start:policy_node",
         ],
     },
 )

@@ -20,8 +20,8 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            f"sim_node = {NAME}.sim_node:main",
-            f"expert_node = {NAME}.expert_node:main",
+            f"sim_node = {NAME}.start:sim_node",
+            f"expert_node = {NAME}.start:expert_node",
         ],
         "f2o.environments": [f"reach_around = {NAME}.session:Session"],
     },

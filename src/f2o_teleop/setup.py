@@ -20,8 +20,8 @@ setup(
     ],
     entry_points={
         "console_scripts": [
-            "teleop_node = f2o_teleop.teleop_node:main",
-            "recorder_node = f2o_teleop.recorder_node:main",
+            "teleop_node = f2o_teleop.start:teleop_node",
+            "recorder_node = f2o_teleop.start:recorder_node",
         ]
     },
     install_requires=["setuptools"],

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ def run(node_cls: Callable[[], ConfiguredNode]) -> int:
     node: ConfiguredNode | None = None
     try:
         node = node_cls()
-        _spin(node)
+        _spin(node, _stop_when_signalled())
     except (KeyboardInterrupt, ExternalShutdownException, _Stop):
         return 0
     except SystemExit as done:
@@ -150,10 +151,18 @@ def _raise_stop(number: int, frame: object) -> None:
     raise _Stop
 
 
-def _spin(node: ConfiguredNode) -> None:
+def _stop_when_signalled() -> threading.Event:
+    """From now on a signal sets an event: an exception inside rclpy makes its destructors print tracebacks."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _spin(node: ConfiguredNode, stop: threading.Event) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    while rclpy.ok():
+    while rclpy.ok() and not stop.is_set():
         executor.spin_once(timeout_sec=0.2)  # a bounded wait lets Python see the signal
 
 

@@ -69,3 +69,14 @@ def test_a_mistake_is_one_sentence_and_status_2(tmp_path, override, sentence):
     _, err = process.communicate(timeout=10)
     assert process.returncode == 2
     assert sentence in err and err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_ctrl_c_while_a_node_is_still_importing_is_silent(tmp_path):
+    (tmp_path / "slow_module.py").write_text("print('importing', flush=True)\nimport time\ntime.sleep(30)\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    code += "from f2o_nodekit.entry import starter\nstarter('slow_module')()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "")

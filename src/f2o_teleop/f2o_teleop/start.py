@@ -1,0 +1,6 @@
+"""Entry points of the nodes; see f2o_nodekit.entry."""
+
+from f2o_nodekit.entry import starter
+
+teleop_node = starter("f2o_teleop.teleop_node")
+recorder_node = starter("f2o_teleop.recorder_node")
