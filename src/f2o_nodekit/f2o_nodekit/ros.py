@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -15,11 +14,11 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from f2o_nodekit.config import flatten, load_config
+from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
 
 Diagnosis = tuple[int, str, Mapping[str, float | int | str]]  # level 0 OK, 1 WARN, 2 ERROR; message; values
@@ -116,39 +115,27 @@ def _text(value: float | int | str) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-class _Stop(Exception):
-    """Ctrl-C or SIGTERM."""
-
-
 def run(node_cls: Callable[[], ConfiguredNode]) -> int:
     """Run a node to its end: the ``main`` of every executable. Returns the process's exit status.
 
     Ctrl-C and SIGTERM end it with 0 and no traceback; an ``F2oError`` prints one sentence and ends it with 2.
     """
+    end_at_once_on_signal()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _raise_stop)
     node: ConfiguredNode | None = None
     try:
         node = node_cls()
         _spin(node, _stop_when_signalled())
-    except (KeyboardInterrupt, ExternalShutdownException, _Stop):
+    except ExternalShutdownException:
         return 0
     except SystemExit as done:
         return int(done.code or 0)
     except F2oError as error:
-        print(
-            f"{node_cls.__name__}: {error}" if node is None else f"{node.get_name()}: {error}",
-            file=sys.stderr,
-        )
+        print(f"{node.get_name() if node else node_cls.__name__}: {error}", file=sys.stderr)
         return 2
     finally:
         _shut_down(node)
     return 0
-
-
-def _raise_stop(number: int, frame: object) -> None:
-    raise _Stop
 
 
 def _stop_when_signalled() -> threading.Event:
@@ -171,19 +158,9 @@ def _shut_down(node: ConfiguredNode | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if node is not None:
-        with contextlib.suppress(_Stop):
-            node.close()
+        node.close()
         node.destroy_node()
     rclpy.try_shutdown()
 
 
-__all__ = [
-    "ConfiguredNode",
-    "Diagnosis",
-    "Parameter",
-    "best_effort",
-    "default_config_path",
-    "latched",
-    "reliable",
-    "run",
-]
+__all__ = ["ConfiguredNode", "Diagnosis", "best_effort", "default_config_path", "latched", "reliable", "run"]

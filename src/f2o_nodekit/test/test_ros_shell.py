@@ -30,8 +30,12 @@ NODE = textwrap.dedent("""
             if self.config.fail:
                 raise F2oError("camera wrist: expected a device, got none")
             self.add_diagnostics("loop", lambda: (0, "fine", {"hz": 125.0}))
+            self.create_timer(0.05, lambda: self.say_once())
+
+        def say_once(self):
             self.publish_diagnostics()
             print("ready", self.config.rate_hz, *self.config.names, flush=True)
+            self.say_once = lambda: None
 
         def close(self):
             print("closed", flush=True)
@@ -75,7 +79,9 @@ def test_ctrl_c_while_a_node_is_still_importing_is_silent(tmp_path):
     (tmp_path / "slow_module.py").write_text("print('importing', flush=True)\nimport time\ntime.sleep(30)\n")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
     code += "from f2o_nodekit.entry import starter\nstarter('slow_module')()"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
