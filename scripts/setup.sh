@@ -47,7 +47,7 @@ python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
   || die "Python $(python3 -V | cut -d' ' -f2) found: expected 3.11 to 3.13, for which ROS 2 wheels exist."
 constraints=requirements/constraints.txt
 files=(requirements/core.txt)
-if [ "$ROS" = wheels ]; then files+=(requirements/ros.txt); else constraints=requirements/constraints_ros.txt; fi
+[ "$ROS" != wheels ] || files+=(requirements/ros.txt)
 want=$( (echo "$ROS $(python3 -V) $ROOT"; cat "${files[@]}" "$constraints") | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$STAMPS/venv" 2>/dev/null || true)" != "$want" ]; then
   say "making the virtual environment .venv (ROS 2: $ROS); some 1.3 GB of packages on the first run"
