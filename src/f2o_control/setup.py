@@ -11,7 +11,7 @@ os.chdir(Path(__file__).parent)
 def top_level(folder, pattern):
     """Files of the workspace's top level, as relative paths: colcon refuses absolute ones."""
     workspace = Path(__file__).resolve().parents[2]  # resolved: colcon may run a link to this file
-    return sorted(os.path.relpath(path) for path in (workspace / folder).glob(pattern))
+    return sorted(os.path.relpath(path) for path in (workspace / folder).glob(pattern) if path.is_file())
 
 
 setup(
