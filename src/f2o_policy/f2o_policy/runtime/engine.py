@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from f2o_nodekit.errors import F2oError
 from f2o_perception.frames import Observation
+from jaxtyping import Float32, Float64
+
 from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.runtime.parts import EmbedPart, HeadPart, build_network, observation_tensors
-from jaxtyping import Float32, Float64
 
 Array = Float32[np.ndarray, "..."]
 BACKENDS = ("auto", "torch", "openvino")
@@ -65,7 +66,7 @@ class NetworkEngine:
         self._embed, self._head = embed, head
         self._checkpoint, self._steps = checkpoint, steps
         self.name = name
-        self.embedding_size = build_network(checkpoint).embedding_size
+        self.embedding_size = checkpoint.model_config.embedding_dim
 
     def embed(self, observation: Observation) -> Float32[np.ndarray, " E"]:
         """See ``Engine.embed``."""
@@ -151,7 +152,7 @@ def check_equal(
     """
     rng = np.random.default_rng(0)
     proprio = checkpoint.normaliser.proprio
-    worst = 0.0
+    differences = []
     for _ in range(3):
         inputs = _random_inputs(rng, checkpoint)
         noise = rng.standard_normal(
@@ -159,7 +160,8 @@ def check_equal(
         )
         joints = proprio.decode(rng.uniform(-1, 1, checkpoint.action_size))
         plans = [e.plan(e._embed(*inputs)[0], joints, noise) for e in (engine, truth)]
-        worst = max(worst, float(np.abs(plans[0] - plans[1]).max()))
+        differences.append(np.abs(plans[0] - plans[1]).max())
+    worst = float(np.max(differences))  # unlike max(), keeps a nan, which is refused
     if not worst <= tolerance_rad:
         raise EngineError(
             f"backend {engine.name} disagrees with eager float32 torch by {worst * 1e3:.2f} mrad, "

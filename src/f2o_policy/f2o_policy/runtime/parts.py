@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from f2o_perception.frames import Observation
+from torch import Tensor, nn
+
 from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.model.network import PolicyNetwork
-from torch import Tensor, nn
 
 
 class EmbedPart(nn.Module):
