@@ -21,7 +21,7 @@ class MinMax:
     high: tuple[float, ...]
 
     @classmethod
-    def fit(cls, rows: Float[np.ndarray, "n d"]) -> MinMax:
+    def fit(cls, rows: Float[np.ndarray, "... d"]) -> MinMax:
         """Limits of ``rows``."""
         flat = np.asarray(rows, np.float64).reshape(-1, rows.shape[-1])
         return cls(tuple(flat.min(0).tolist()), tuple(flat.max(0).tolist()))

@@ -20,7 +20,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -41,6 +41,7 @@ DTYPES = {
 COMMAND_ARRAYS = ("command_stamps", "commands")
 
 
+@runtime_checkable
 class ObservationLike(Protocol):
     """The fields of ``f2o_perception.frames.Observation`` that are stored."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float64
 from numpy import ndarray
@@ -33,6 +33,7 @@ class OutcomeLike(Protocol):
     duration_s: float
 
 
+@runtime_checkable
 class Environment(Protocol):
     """Closed-loop episodes, as fast as the processor allows."""
 

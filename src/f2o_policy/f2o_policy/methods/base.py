@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
-
-class Head(Protocol):
-    """The control-rate half of ``PolicyNetwork``: (B,H,D), (B,E), (B,8)[, (B,)] -> (B,H,D)."""
-
-    def __call__(self, x: Tensor, embedding: Tensor, proprio: Tensor, t: Tensor | None = None) -> Tensor:
-        """The clean chunk, normalised."""
+# The control-rate half of ``PolicyNetwork``: (B,H,D), embedding (B,E), proprio (B,8)[, t (B,)] -> (B,H,D), normalised.
+Head = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)

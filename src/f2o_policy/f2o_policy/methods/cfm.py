@@ -25,7 +25,7 @@ class CfmOptions:
     mask_cap: float = 0.2
     mask_slope: float = 20.0
     steps: int = 50
-    draws: int = 8  # (noise, time) pairs an observation and step: the encoder runs once for all of them
+    draws: int = 4  # (noise, time) pairs an observation and step: the encoder runs once for all of them
 
     def check(self) -> list[str]:
         """Messages of wrong values."""

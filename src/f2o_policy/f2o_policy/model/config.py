@@ -11,7 +11,7 @@ class ModelConfig:
 
     views: int = 3
     image_size: int = 64
-    points: int = 1024  # used of the observation's 4096: every n-th
+    points: int = 512  # used of the observation's 4096: every n-th
     horizon: int = 32
     action_dim: int = 8
     trunk_width: int = 16  # base width of both ResNet-18 trunks (64 in the paper's size)

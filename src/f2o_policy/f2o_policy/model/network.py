@@ -6,7 +6,8 @@ Data format (B observations or hypotheses, V views, S pixels, P points, H steps,
     depth_mm  (B,V,S,S)   float32, 0 = none  proprio  (B,8) float32: 7 joints [rad], gripper width [m]
     embedding (B,E) float32                  chunk    (B,H,D) float32, normalised to [-1,1]
 
-Both halves are traceable: no Python branch depends on a value, only on shapes and on train/eval mode.
+Both halves are traceable: no Python branch depends on a value, only on shapes and on train/eval mode. (Their
+annotations say no shapes, because checking them while tracing would read traced sizes.)
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from f2o_policy.data.normalise import Normaliser
@@ -64,18 +64,18 @@ class PolicyNetwork(nn.Module):
 
     def embed(
         self,
-        rgb: UInt8[Tensor, "b v s s 3"],
-        depth_mm: Float[Tensor, "b v s s"],
-        points: Float[Tensor, "b p 3"],
-    ) -> Float[Tensor, "b e"]:
+        rgb: Tensor,
+        depth_mm: Tensor,
+        points: Tensor,
+    ) -> Tensor:
         """The part of the condition that needs cameras."""
         return self.embed_with_gate(rgb, depth_mm, points).embedding
 
     def embed_with_gate(
         self,
-        rgb: UInt8[Tensor, "b v s s 3"],
-        depth_mm: Float[Tensor, "b v s s"],
-        points: Float[Tensor, "b p 3"],
+        rgb: Tensor,
+        depth_mm: Tensor,
+        points: Tensor,
     ) -> Embedded:
         """As ``embed``, with the gate for the log."""
         colour = rgb.permute(0, 1, 4, 2, 3).float() / 127.5 - 1.0
@@ -86,11 +86,11 @@ class PolicyNetwork(nn.Module):
 
     def head(
         self,
-        x: Float[Tensor, "b h d"],
-        embedding: Float[Tensor, "b e"],
-        proprio: Float[Tensor, "b d"],
-        t: Float[Tensor, " b"] | None = None,
-    ) -> Float[Tensor, "b h d"]:
+        x: Tensor,
+        embedding: Tensor,
+        proprio: Tensor,
+        t: Tensor | None = None,
+    ) -> Tensor:
         """Noise (student) or a noisy chunk at flow time ``t`` (teacher) -> the clean chunk, normalised.
 
         The teacher's ``x`` is scaled to unit variance at every ``t`` first. The student has no time module: ``t`` does

@@ -19,13 +19,13 @@ class StageConfig:
     method: str
     steps: int
     batch: int  # observations a step
-    learning_rate: float = 5e-4
+    learning_rate: float = 6e-4
     weight_decay: float = 1e-4
     warmup_steps: int = 200
     clip_norm: float = 1.0
     ema_limit: float = 0.999
     log_every: int = 20
-    save_every: int = 500
+    save_every: int = 200
     validation_observations: int = 128
 
     def check(self) -> list[str]:
@@ -62,9 +62,9 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    teacher: StageConfig = field(default_factory=lambda: StageConfig("cfm", 5000, 32))
+    teacher: StageConfig = field(default_factory=lambda: StageConfig("cfm", 2600, 32))
     sets: SetsConfig = field(default_factory=SetsConfig)
-    student: StageConfig = field(default_factory=lambda: StageConfig("imle", 3000, 32))
+    student: StageConfig = field(default_factory=lambda: StageConfig("imle", 3000, 16))
     cfm: CfmOptions = field(default_factory=CfmOptions)
     imle: ImleOptions = field(default_factory=ImleOptions)
     mse: MseOptions = field(default_factory=MseOptions)

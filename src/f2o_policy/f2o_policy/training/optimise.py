@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,8 +75,8 @@ class Optimiser:
             tree = torch.load(path, weights_only=True, map_location="cpu")
             self.network.load_state_dict(tree["network"])
             self._adam.load_state_dict(tree["adam"])
-        except (RuntimeError, KeyError, EOFError, ValueError) as error:
-            raise RunError(path, "is damaged; delete the folder and train again") from error
+        except (RuntimeError, KeyError, EOFError, ValueError, pickle.UnpicklingError) as error:
+            raise RunError(path, "is damaged or of another network; delete the folder and train again") from error
         for name, tensor in tree["averaged"].items():
             self.averaged[name].copy_(tensor)
         self.step = tree["step"]

@@ -46,7 +46,7 @@ class RunFolder:
         with (self.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step, **rounded}) + "\n")
 
-    def metrics(self) -> list[dict[str, float]]:
+    def metrics(self) -> list[dict[str, Any]]:
         """Everything logged so far."""
         file = self.path / "metrics.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
@@ -75,7 +75,7 @@ class StopSignal:
         self.requested = True
 
 
-def draw_curve(rows: list[dict[str, float]], path: Path) -> None:
+def draw_curve(rows: list[dict[str, Any]], path: Path) -> None:
     """Every logged quantity against the step; losses on a logarithmic axis, shares on a linear one."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

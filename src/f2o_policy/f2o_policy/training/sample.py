@@ -6,6 +6,7 @@ whatever the batch and wherever it was interrupted.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ def sample(
             f"was trained on other data than {data} (sha256 {checkpoint.data_sha256[:12]}... "
             f"against {dataset.sha256[:12]}...)",
         )
-    windows = Windows(dataset, config.window)
+    window = dataclasses.replace(config.window, horizon=checkpoint.horizon, dt_s=checkpoint.dt_s)
+    windows = Windows(dataset, window)
     training, validation = windows.split(checkpoint.seed)
     chosen, is_training = choose(training, validation, config.sets.observations)
     precision = Precision(config)
@@ -158,11 +160,12 @@ class Checked:
 def replace_bad(chunks: Tensor, jump_limit: float, range_limit: float) -> Checked:
     """Replace trajectories that are not finite, leave the data's range or jump by a good one of the same set.
 
-    A bad trajectory in a set is a target that the student must cover. A set without a good one is unusable.
+    A bad trajectory in a set is a target that the student must cover. A set without a good one is unusable. The
+    gripper's column is not looked at: around a closing it overshoots its two values, and the gripper stops there.
     """
     finite = chunks.isfinite().flatten(2).all(2)
     clean = chunks.nan_to_num(0.0, 0.0, 0.0)
-    inside = clean.abs().amax((2, 3)) <= range_limit
+    inside = clean[..., :-1].abs().amax((2, 3)) <= range_limit
     smooth = clean[..., :-1].diff(dim=2).abs().amax((2, 3)) <= jump_limit
     good = finite & inside & smooth  # (B,K)
     first = good.float().argmax(1)  # a good one, where there is one

@@ -1,0 +1,86 @@
+"""One file, whole and small; a wrong one is one clear sentence."""
+
+import dataclasses
+
+import pytest
+import torch
+from f2o_policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from f2o_policy.errors import CheckpointError
+from f2o_policy.model.config import ModelConfig
+from f2o_policy.model.network import PolicyNetwork
+from toys import JOINTS, TINY, VIEWS, normaliser
+
+
+def checkpoint_of(kind, config=TINY):
+    torch.manual_seed(0)
+    return Checkpoint(
+        kind=kind, method="cfm" if kind == "teacher" else "imle", method_options={},
+        state=PolicyNetwork(config, normaliser(), kind == "teacher").state_dict(), config=dataclasses.asdict(config),
+        normaliser=normaliser(), horizon=config.horizon, dt_s=0.05, action_names=(*JOINTS, "gripper_width"),
+        views=VIEWS, image_size=config.image_size, points=config.points, workspace=((0.2, 0.8),) * 3, seed=3,
+        data_sha256="ab" * 32, versions={"torch": "2"}, metrics={"loss": 0.5},
+    )  # fmt: skip
+
+
+def test_round_trip(tmp_path):
+    before = checkpoint_of("student")
+    save_checkpoint(tmp_path / "run" / "checkpoint.pt", before, half=False)
+    after = load_checkpoint(tmp_path / "run")  # a run folder stands for its checkpoint
+    for field in dataclasses.fields(Checkpoint):
+        if field.name != "state":
+            assert getattr(after, field.name) == getattr(before, field.name), field.name
+    assert all(torch.equal(after.state[name], tensor) for name, tensor in before.state.items())
+    assert after.model_config == TINY
+    assert after.action_size == 8
+    assert [p.name for p in (tmp_path / "run").iterdir()] == [
+        "checkpoint.pt"
+    ]  # no leftover of the atomic write
+
+
+def test_half_precision_changes_the_function_by_little(tmp_path):
+    before = checkpoint_of("student")
+    save_checkpoint(tmp_path / "c.pt", before)
+    a, b = (c.build_network() for c in (before, load_checkpoint(tmp_path / "c.pt")))
+    x = torch.randn(2, 8, 8), torch.randn(2, TINY.embedding_dim), torch.randn(2, 8)
+    assert not a.training
+    assert torch.allclose(a.head(*x), b.head(*x), atol=5e-3)
+
+
+def test_the_small_model_fits_in_the_repository(tmp_path):
+    save_checkpoint(tmp_path / "c.pt", checkpoint_of("teacher", ModelConfig()))
+    assert (tmp_path / "c.pt").stat().st_size < 12e6
+
+
+def test_the_method_comes_with_its_options():
+    teacher = dataclasses.replace(checkpoint_of("teacher"), method_options={"steps": 7})
+    assert teacher.build_method().options.steps == 7
+
+
+def test_wrong_files_are_named(tmp_path):
+    missing = tmp_path / "nothing.pt"
+    with pytest.raises(
+        CheckpointError, match=rf"checkpoint {missing}: cannot be read \(No such file or directory\)"
+    ):
+        load_checkpoint(missing)
+    text = tmp_path / "text.pt"
+    text.write_text("not a model")
+    with pytest.raises(CheckpointError, match=r"text\.pt: is not a checkpoint file, or is cut short"):
+        load_checkpoint(text)
+    other = tmp_path / "other.pt"
+    torch.save({"weights": torch.zeros(3)}, other)
+    with pytest.raises(CheckpointError, match="not a checkpoint written by f2o train or f2o distill"):
+        load_checkpoint(other)
+    torch.save({"schema": "f2o_checkpoint/9"}, other)
+    with pytest.raises(CheckpointError, match=r"expected schema f2o_checkpoint/1, got 'f2o_checkpoint/9'"):
+        load_checkpoint(other)
+    torch.save({"schema": "f2o_checkpoint/1", "kind": "student"}, other)
+    with pytest.raises(CheckpointError, match=r"other\.pt: has no action_names, config, data_sha256"):
+        load_checkpoint(other)
+
+
+def test_a_cut_file_is_named(tmp_path):
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, checkpoint_of("student"))
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(CheckpointError, match="is not a checkpoint file, or is cut short"):
+        load_checkpoint(path)

@@ -1,0 +1,166 @@
+"""Invariants of the teacher's law and sampler and of the set distances (methods.md 11.1)."""
+
+import pytest
+import torch
+from f2o_nodekit.config import ConfigError
+from f2o_policy.errors import UnknownNameError
+from f2o_policy.methods import create
+from f2o_policy.methods.base import Batch
+from f2o_policy.methods.cfm import Cfm, CfmOptions
+from f2o_policy.methods.chamfer import EPS, chamfer, distances, distinct, spread
+from f2o_policy.methods.imle import Imle, ImleOptions
+
+ONES = torch.ones(3)
+NONE = torch.zeros(0)  # a condition that is not looked at
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def sets(b=2, k=5, h=4, d=3):
+    return torch.randn(b, k, h, d)
+
+
+def total(t, s):
+    return chamfer(distances(t, s, ONES)).total
+
+
+def test_chamfer_of_a_set_with_itself_is_zero():
+    t = sets()
+    assert total(t, t).max().item() <= 2.1 * EPS**0.5  # the epsilon inside the root
+
+
+def test_chamfer_does_not_depend_on_the_order_within_the_sets():
+    t, s = sets(), sets(k=7)
+    assert torch.allclose(total(t, s), total(t[:, torch.randperm(5)], s[:, torch.randperm(7)]))
+
+
+def test_chamfer_of_two_single_trajectories_is_twice_their_distance():
+    t, s = sets(k=1), sets(k=1)
+    assert torch.allclose(total(t, s), 2 * distances(t, s, ONES)[:, 0, 0])
+
+
+def test_distance_is_the_mean_over_steps_of_the_unsquared_norm():
+    t = torch.zeros(1, 1, 2, 3)
+    s = torch.tensor([[[[3.0, 4.0, 0.0], [0.0, 0.0, 2.0]]]])
+    assert distances(t, s, ONES).item() == pytest.approx((5 + 2) / 2)
+    assert distances(t, s, torch.tensor([1.0, 1.0, 0.25])).item() == pytest.approx((5 + 1) / 2)
+
+
+def test_minima_are_taken_within_a_condition_never_across_the_batch():
+    """Student sets swapped between two conditions are a perfect match for a pooled minimum."""
+    t = sets()
+    swapped = t.flip(0)
+    pooled = distances(t.flatten(0, 1)[None], swapped.flatten(0, 1)[None], ONES)
+    assert chamfer(pooled).total.item() < 1e-3
+    assert total(t, swapped).min().item() > 0.5
+
+
+def test_every_hypothesis_gets_a_gradient_through_the_fidelity_term():
+    t, s = sets(k=3), sets(k=9).requires_grad_()
+    total(t, s).sum().backward()
+    assert (s.grad.flatten(2).norm(dim=2) > 0).all()
+
+
+def test_distance_zero_has_a_finite_gradient():
+    t = sets()
+    s = t.clone().requires_grad_()
+    total(t, s).sum().backward()
+    assert s.grad.isfinite().all()
+
+
+def test_distinct_counts_and_spread():
+    t = torch.arange(4.0).reshape(1, 4, 1, 1).expand(1, 4, 2, 3) * 10
+    collapsed = t[:, :1].expand_as(t)
+    assert distinct(distances(t, t, ONES)) == (1.0, 1.0)
+    assert distinct(distances(t, collapsed, ONES)) == (0.25, 0.25)
+    assert spread(collapsed, ONES).item() < 1e-3
+    pairs = [abs(i - j) * 10 * 3**0.5 for i in range(4) for j in range(4) if i != j]
+    assert spread(t, ONES).item() == pytest.approx(sum(pairs) / 12, rel=1e-3)
+
+
+def test_times_follow_the_logit_normal_law():
+    t = Cfm(CfmOptions()).draw_times(200_000)
+    for limit, share in ((0.1, 0.13), (0.25, 0.35), (0.5, 0.63), (0.9, 0.96)):
+        assert (t < limit).float().mean().item() == pytest.approx(share, abs=0.006)
+    assert t.median().item() == pytest.approx(0.378, abs=0.005)
+
+
+@pytest.mark.parametrize(("cap", "rate"), [(1.0, 0.374), (0.2, 0.0748)])
+def test_share_of_masked_training_samples(cap, rate):
+    method = Cfm(CfmOptions(mask_cap=cap))
+    assert method.mask_probability(method.draw_times(200_000)).mean().item() == pytest.approx(rate, abs=0.005)
+
+
+def test_masked_samples_reach_the_network_without_their_noise():
+    seen = []
+
+    def head(x, embedding, proprio, t):
+        seen.append((x.abs().amax((1, 2)) == 0, t))
+        return torch.zeros_like(x)
+
+    batch = Batch(torch.zeros(500, 1), torch.zeros(500, 8), torch.ones(500, 1, 4, 3))
+    Cfm(CfmOptions(draws=4)).loss(head, batch)
+    masked, t = seen[0]
+    assert masked[t > 0.8].float().mean().item() == pytest.approx(0.2, abs=0.05)
+    assert masked[t < 0.2].sum() == 0
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 50])
+def test_euler_ends_on_the_networks_last_output(steps):
+    answer = torch.randn(2, 4, 3)
+    chunk = Cfm(CfmOptions()).sample(lambda *_: answer, torch.randn(2, 4, 3), NONE, NONE, steps)
+    assert torch.equal(chunk, answer)
+
+
+def test_euler_in_convex_form_equals_the_velocity_form():
+    def head(x, embedding, proprio, t):
+        return torch.tanh(x + t[:, None, None])
+
+    x = noise = torch.randn(2, 4, 3, dtype=torch.float64)
+    for n in range(50):
+        t = torch.full((2,), n / 50, dtype=torch.float64)
+        x = x + (head(x, NONE, NONE, t) - x) / (1 - n / 50) / 50
+    assert torch.allclose(Cfm(CfmOptions()).sample(head, noise, NONE, NONE), x, atol=1e-9)
+
+
+def test_time_one_is_never_evaluated():
+    times = []
+
+    def head(x, embedding, proprio, t):
+        times.append(t[0].item())
+        return x
+
+    Cfm(CfmOptions(steps=10)).sample(head, torch.randn(1, 4, 3), NONE, NONE)
+    assert times == pytest.approx([n / 10 for n in range(10)])
+
+
+def test_the_hypotheses_of_a_condition_have_different_noise():
+    seen = []
+
+    def head(x, embedding, proprio):
+        seen.append(x)
+        return x
+
+    batch = Batch(torch.zeros(3, 2), torch.zeros(3, 8), torch.zeros(3, 16, 4, 3))
+    for _ in range(2):
+        Imle(ImleOptions()).loss(head, batch)
+    first, second = seen
+    assert first.unflatten(0, (3, 16)).std(1).min() > 0
+    assert not torch.equal(first, second)
+
+
+def test_a_student_has_no_steps_to_divide():
+    with pytest.raises(ValueError, match="steps must be 1, got 50"):
+        Imle(ImleOptions()).sample(lambda x, *_: x, torch.zeros(1, 4, 3), NONE, NONE, 50)
+
+
+def test_unknown_names_and_options_are_named():
+    with pytest.raises(UnknownNameError, match=r"unknown method 'gan', expected one of: cfm, imle, mse"):
+        create("gan", {})
+    with pytest.raises(
+        ConfigError, match=r"options of method cfm: 1 error: mask_cap: expected 0 <= c <= 1, got 2\.0"
+    ):
+        create("cfm", {"mask_cap": 2.0})

@@ -1,0 +1,252 @@
+"""Teacher, sets and student end to end on a tiny network: resuming, determinism, what is refused."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from f2o_policy.checkpoint import checkpoint_file, load_checkpoint
+from f2o_policy.data.sets import SetShape, SetStore
+from f2o_policy.data.store import Dataset
+from f2o_policy.errors import CheckpointError, DatasetError, RunError, SetsError, UnknownNameError
+from f2o_policy.evaluation.modes import compare_sets, mode_report
+from f2o_policy.training import loop
+from f2o_policy.training.distill import distill
+from f2o_policy.training.runs import RunFolder
+from f2o_policy.training.sample import batches, choose, draw_noise, replace_bad, sample
+from f2o_policy.training.train import train
+
+
+class Stop:
+    """A Ctrl-C that comes after ``after`` steps."""
+
+    def __init__(self, after):
+        self.after = after
+
+    def __call__(self):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    @property
+    def requested(self):
+        self.after -= 1
+        return self.after < 0
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory, tiny_data, tiny_config):
+    out = tmp_path_factory.mktemp("teacher")
+    assert train(tiny_data, out, tiny_config, progress=False)
+    return out
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory, teacher, tiny_data, tiny_config):
+    out = tmp_path_factory.mktemp("sets")
+    assert sample(teacher, tiny_data, out, tiny_config, progress=False)
+    return out
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory, teacher, sets, tiny_config):
+    out = tmp_path_factory.mktemp("student")
+    assert distill(teacher, sets, out, tiny_config, progress=False)
+    return out
+
+
+def losses(run):
+    return [(r["step"], r["loss"]) for r in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())]
+
+
+def test_a_run_folder_says_what_it_was_told_and_what_came_out(teacher, tiny_data):
+    names = {p.name for p in teacher.iterdir()}
+    assert names == {"config.json", "metrics.jsonl", "summary.json", "curve.png", "checkpoint.pt", "state.pt"}
+    summary = json.loads((teacher / "summary.json").read_text())
+    assert summary["data_sha256"] == Dataset(tiny_data).sha256
+    assert (summary["steps"], summary["seed"]) == (6, 0)
+    assert summary["wall_s"] > 0
+    assert {"loss", "validation_loss", "gate_entropy"} <= set(summary["metrics"])
+
+
+def test_a_checkpoint_holds_all_that_its_use_needs(teacher, tiny_data):
+    checkpoint = load_checkpoint(teacher)
+    assert (checkpoint.kind, checkpoint.method, checkpoint.horizon, checkpoint.dt_s) == (
+        "teacher",
+        "cfm",
+        8,
+        0.05,
+    )
+    assert checkpoint.action_names[-1] == "gripper_width"
+    assert checkpoint.views == ("wrist", "front")
+    assert checkpoint.data_sha256 == Dataset(tiny_data).sha256
+    assert np.shape(checkpoint.workspace) == (3, 2)
+
+
+def test_an_interrupted_run_repeats_an_uninterrupted_one(
+    teacher, tmp_path, tiny_data, tiny_config, monkeypatch
+):
+    monkeypatch.setattr(loop, "StopSignal", Stop(after=3))
+    assert not train(tiny_data, tmp_path, tiny_config, progress=False)
+    assert losses(tmp_path)[-1][0] < 6
+    monkeypatch.undo()
+    assert train(tiny_data, tmp_path, tiny_config, progress=False)
+    assert losses(tmp_path) == losses(teacher)
+    a, b = (load_checkpoint(run).state for run in (teacher, tmp_path))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_is_not_continued_with_other_settings(teacher, tiny_data, tiny_config):
+    other = dataclasses.replace(tiny_config, seed=1)
+    with pytest.raises(RunError, match=r"was started with other settings \(config\.seed: was 0, now 1\)"):
+        train(tiny_data, teacher, other, progress=False)
+    assert RunFolder(teacher, json.loads((teacher / "config.json").read_text())).path == teacher
+
+
+def test_a_damaged_state_is_named(teacher, tmp_path, tiny_data, tiny_config):
+    (tmp_path / "state.pt").write_bytes(b"nonsense")
+    with pytest.raises(RunError, match=r"state\.pt: is damaged or of another network; delete the folder"):
+        train(tiny_data, tmp_path, tiny_config, progress=False)
+
+
+def test_data_that_does_not_fit_the_model_is_refused(tmp_path, tiny_data, tiny_config):
+    other = dataclasses.replace(tiny_config, model=dataclasses.replace(tiny_config.model, views=3, points=64))
+    with pytest.raises(
+        DatasetError, match=r"has 2 views, model\.views is 3; has 32 points .* model\.points is 64"
+    ):
+        train(tiny_data, tmp_path, other, progress=False)
+
+
+def test_a_student_method_cannot_train_a_teacher(tmp_path, tiny_data, tiny_config):
+    other = dataclasses.replace(tiny_config, teacher=dataclasses.replace(tiny_config.teacher, method="imle"))
+    with pytest.raises(UnknownNameError, match="unknown teacher method 'imle', expected one of: cfm"):
+        train(tiny_data, tmp_path, other, progress=False)
+
+
+def test_sets_hold_the_noise_they_came_from(sets, teacher):
+    store, checkpoint = SetStore.open(sets), load_checkpoint(teacher)
+    network, method = checkpoint.build_network(), checkpoint.build_method()
+    noise = torch.from_numpy(store["noise"][2].astype(np.float32))
+    embedding, proprio = (
+        torch.from_numpy(store[n][2:3].copy()).expand(4, -1) for n in ("embedding", "proprio")
+    )
+    with torch.inference_mode():
+        again = method.sample(network.head, noise, embedding, proprio).clamp(-1.05, 1.05)
+    assert np.abs(again.numpy() - store["trajectories"][2]).max() < 2e-3  # stored as float16
+
+
+def test_identical_seeds_give_identical_sets_wherever_they_were_interrupted(
+    sets, teacher, tmp_path, tiny_data, tiny_config, monkeypatch
+):
+    monkeypatch.setattr("f2o_policy.training.sample.StopSignal", Stop(after=0))
+    assert not sample(teacher, tiny_data, tmp_path, tiny_config, progress=False)
+    with pytest.raises(SetsError, match="only 5 of 12 observations are done; run f2o sample again"):
+        SetStore.open(tmp_path)
+    monkeypatch.undo()
+    assert sample(teacher, tiny_data, tmp_path, tiny_config, progress=False)
+    for name in ("trajectories", "noise", "embedding", "proprio", "observation", "training"):
+        assert (sets / f"{name}.npy").read_bytes() == (tmp_path / f"{name}.npy").read_bytes(), name
+
+
+def test_sets_are_begun_and_continued_with_one_setting(sets, teacher, tiny_data, tiny_config):
+    other = dataclasses.replace(tiny_config, seed=9)
+    with pytest.raises(SetsError, match="were begun with another seed; use another folder"):
+        sample(teacher, tiny_data, sets, other, progress=False)
+
+
+def test_sampling_refuses_a_student(student, tiny_data, tmp_path, tiny_config):
+    with pytest.raises(CheckpointError, match=r"expected a teacher, got a student \(imle\)"):
+        sample(student, tiny_data, tmp_path, tiny_config, progress=False)
+
+
+def test_sampling_refuses_other_data(teacher, tmp_path, tiny_config):
+    from toys import write_dataset
+
+    other = write_dataset(tmp_path / "other", episodes=4, seed=99)
+    with pytest.raises(CheckpointError, match=rf"was trained on other data than {other}"):
+        sample(teacher, other, tmp_path / "sets", tiny_config, progress=False)
+
+
+def test_the_student_keeps_the_encoder_and_changes_the_head(student, teacher):
+    old, new = load_checkpoint(teacher).state, load_checkpoint(student).state
+    assert not any(".step." in name for name in new)
+    frozen = [name for name in new if name.startswith(("visual.", "point."))]
+    assert all(torch.equal(old[name], new[name]) for name in frozen)
+    assert not torch.equal(old["unet.out.weight"], new["unet.out.weight"])
+
+
+def test_distillation_logs_both_terms(student):
+    metrics = json.loads((student / "summary.json").read_text())["metrics"]
+    wanted = {"coverage", "fidelity", "teacher_hit", "student_used", "spread_ratio"}
+    assert wanted | {f"validation_{k}" for k in wanted} <= set(metrics)
+
+
+def test_distillation_refuses_sets_of_another_teacher(student, sets, tmp_path, tiny_config):
+    with pytest.raises(SetsError, match=r"were sampled from another teacher than .*; run f2o sample again"):
+        distill(student, sets, tmp_path, tiny_config, progress=False)
+
+
+def test_mse_distillation_runs_on_the_same_sets(teacher, sets, tmp_path, tiny_config):
+    other = dataclasses.replace(tiny_config, student=dataclasses.replace(tiny_config.student, method="mse"))
+    assert distill(teacher, sets, tmp_path, other, progress=False)
+    assert load_checkpoint(checkpoint_file(tmp_path)).method == "mse"
+
+
+def test_mode_report_on_held_out_observations(student, teacher, tiny_data):
+    report = mode_report(student, teacher, tiny_data, observations=3, count=4)
+    assert set(report) >= {"coverage_ratio", "fidelity_ratio", "spread_ratio", "floor"}
+    assert all(np.isfinite(value) for value in report.values())
+    with pytest.raises(CheckpointError, match="expected a teacher, got a student"):
+        mode_report(student, student, tiny_data)
+
+
+def test_a_collapsed_student_shows_in_the_report():
+    torch.manual_seed(0)
+    teacher, again = torch.randn(2, 3, 16, 4, 8)
+    mean = teacher.mean(1, keepdim=True).expand_as(teacher)
+    good, bad = (compare_sets(teacher, again, s, torch.ones(8)) for s in (torch.randn(3, 16, 4, 8), mean))
+    assert good["spread_ratio"] == pytest.approx(1.0, abs=0.1)
+    assert good["coverage_ratio"] == pytest.approx(1.0, abs=0.1)
+    assert bad["spread_ratio"] < 0.01
+    assert bad["teacher_hit"] == pytest.approx(1 / 16)
+
+
+def test_bad_trajectories_are_replaced_and_counted():
+    good = torch.zeros(3, 4, 8, 8)
+    chunks = good.clone()
+    chunks[0, 1, 3, 0] = float("nan")
+    chunks[1, 0, :, 2] = 1.5  # outside of the range
+    chunks[1, 2, 4:, 1] = 0.9  # a jump
+    chunks[2] = float("inf")
+    checked = replace_bad(chunks, jump_limit=0.5, range_limit=1.1)
+    assert checked.bad.tolist() == [1, 2, 4]
+    assert checked.usable.tolist() == [True, True, False]
+    assert torch.equal(checked.chunks[:2], good[:2])
+
+
+def test_the_gripper_may_jump():
+    chunks = torch.zeros(1, 2, 8, 8)
+    chunks[:, :, 4:, -1] = 1.0
+    assert replace_bad(chunks, jump_limit=0.5, range_limit=1.1).bad.tolist() == [0]
+
+
+def test_observations_are_chosen_evenly_from_both_splits():
+    chosen, training = choose(np.arange(90), np.arange(90, 100), 20)
+    assert chosen[training].tolist() == list(range(0, 90, 5))
+    assert chosen[~training].tolist() == [90, 95]
+
+
+def test_blocks_start_at_multiples_of_their_size():
+    assert [b.tolist() for b in batches(3, 11, 4)] == [[3], [4, 5, 6, 7], [8, 9, 10]]
+
+
+def test_noise_depends_on_seed_and_observation_alone():
+    shape = SetShape(n=1, k=2, h=3, d=4, e=5)
+    assert torch.equal(draw_noise(1, 7, shape), draw_noise(1, 7, shape))
+    assert not torch.equal(draw_noise(1, 7, shape), draw_noise(1, 8, shape))
+    assert not torch.equal(draw_noise(1, 7, shape), draw_noise(2, 7, shape))
