@@ -57,9 +57,12 @@ if [ "$(cat "$STAMPS/venv" 2>/dev/null || true)" != "$want" ]; then
   pip=("$VENV/bin/python" -m pip --disable-pip-version-check)
   "${pip[@]}" install -q 'setuptools<80' wheel
   args=(); for f in "${files[@]}"; do args+=(-r "$f"); done
-  "${pip[@]}" install --progress-bar on -c "$constraints" "${args[@]}" \
-    | grep --line-buffered -E '^(Collecting|Installing)' | cut -c1-100 \
-    || die "pip could not install requirements/*.txt; its message is above."
+  # pip's own bars are lost in a pipe: one line a package shows that it is getting on
+  set +e
+  "${pip[@]}" install -c "$constraints" "${args[@]}" | grep --line-buffered -E '^(Collecting|Installing)' | cut -c1-100
+  status=${PIPESTATUS[0]}
+  set -e
+  [ "$status" = 0 ] || die "pip could not install requirements/*.txt; its message is above."
   [ "$ROS" != wheels ] || "$VENV/bin/python" scripts/relocate_ros_wheels.py
   echo "$want" >"$STAMPS/venv"
 fi

@@ -13,6 +13,7 @@ from f2o_nodekit.stamps import to_ns
 from f2o_perception.convert import observation_from_msg
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from f2o_msgs.msg import Observation as ObservationMsg
@@ -22,6 +23,7 @@ from f2o_sim.demo.trials import Run, Trial
 from f2o_sim.errors import SimError
 
 KEEP_EVERY = 25  # of the observations heard
+SILENCE_S = 0.2  # without a command: the bridge is done
 SETTLE_NS = 250_000_000  # age of the scene that the first observation of a trial must show
 
 
@@ -35,16 +37,18 @@ class TrialsNode(Node):
     def __init__(self, alive: Callable[[], None]) -> None:
         super().__init__("trials")
         self._alive = alive  # raises when a process of the graph has ended
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self)
+        self._spinner = SingleThreadedExecutor()
+        self._spinner.add_node(self)
         self._task: TaskState | None = None
         self._newest: ObservationMsg | None = None
         self._heard = 0
         self.run = Run()
         self.create_subscription(TaskState, "/sim/task_state", self._on_task, reliable())
         self.create_subscription(ObservationMsg, "/f2o/observation", self._on_observation, reliable())
+        self._commanded = False
+        self.create_subscription(JointState, "/f2o/joint_command", self._on_command, reliable())
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, reliable(10))
-        self._services = {
+        self._remote = {
             "/sim/reset": self.create_client(ResetWorld, "/sim/reset"),
             "/f2o/arm": self.create_client(Trigger, "/f2o/arm"),
             "/f2o/disarm": self.create_client(Trigger, "/f2o/disarm"),
@@ -56,7 +60,7 @@ class TrialsNode(Node):
         Raises:
             TrialError: something is missing after ``timeout_s``; the text names it.
         """
-        for name, client in self._services.items():
+        for name, client in self._remote.items():
             self._wait(client.service_is_ready, timeout_s, f"service {name} did not appear")
         self._wait(
             lambda: self._newest is not None, timeout_s, "no /f2o/observation came: is every camera alive?"
@@ -67,7 +71,7 @@ class TrialsNode(Node):
 
     def trial(self, seed: int, timeout_s: float) -> Trial:
         """One episode with the scene of ``seed``."""
-        self._call("/f2o/disarm", Trigger.Request())
+        self._disarm()
         self._call("/sim/reset", ResetWorld.Request(seed=seed))
         settled = self.get_clock().now().nanoseconds + SETTLE_NS
         self._task = None
@@ -78,7 +82,7 @@ class TrialsNode(Node):
             lambda: self._task is not None and not self._task.running, timeout_s, "the episode did not end"
         )
         task = self._task
-        self._call("/f2o/disarm", Trigger.Request())
+        self._disarm()
         trial = Trial(seed, task.success, task.collision, task.side, task.elapsed)
         self.run.trials.append(trial)
         return trial
@@ -86,16 +90,29 @@ class TrialsNode(Node):
     def _shows(self, stamp_ns: int) -> bool:
         return self._task is not None and to_ns(self._newest.header.stamp) > stamp_ns
 
+    def _disarm(self) -> None:
+        """Disarm, and wait until the bridge has braked the arm and fallen silent.
+
+        A command on its way would reach the world after the reset and drag the arm back to where it was.
+        """
+        self._call("/f2o/disarm", Trigger.Request())
+        quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < SILENCE_S:
+            self._commanded = False
+            self._spinner.spin_once(timeout_sec=0.05)
+            if self._commanded:
+                quiet_since = time.monotonic()
+
     def _arm(self) -> None:
         """Arm; the bridge refuses until its inputs are live, so ask again for a while."""
         deadline = time.monotonic() + 5.0
         while not (answer := self._call("/f2o/arm", Trigger.Request())).success:
             if time.monotonic() > deadline:
                 raise TrialError(f"/f2o/arm: refused: {answer.message}")
-            self._executor.spin_once(timeout_sec=0.1)
+            self._spinner.spin_once(timeout_sec=0.1)
 
     def _call(self, name: str, request: Any) -> Any:
-        future = self._services[name].call_async(request)
+        future = self._remote[name].call_async(request)
         self._wait(future.done, 10.0, f"service {name} did not answer")
         return future.result()
 
@@ -105,7 +122,10 @@ class TrialsNode(Node):
             self._alive()
             if time.monotonic() > deadline:
                 raise TrialError(f"{failure} (waited {timeout_s:g} s)")
-            self._executor.spin_once(timeout_sec=0.1)
+            self._spinner.spin_once(timeout_sec=0.1)
+
+    def _on_command(self, msg: JointState) -> None:
+        self._commanded = True
 
     def _on_task(self, msg: TaskState) -> None:
         self._task = msg
