@@ -180,7 +180,7 @@ def run_eval(arguments: argparse.Namespace) -> int:
             replan_ticks=arguments.replan,
             hypotheses=arguments.hypotheses,
         )
-        for path in arguments.policy
+        for path in dict.fromkeys(arguments.policy)
     ]
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     report = evaluate(arguments.task, contenders, seeds, arguments.processes)

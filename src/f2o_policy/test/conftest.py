@@ -6,8 +6,8 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
-# Not the runtime: its tests put fakes in the place of checkpoints and engines.
-PARTS = ("data", "methods", "model", "training", "evaluation", "checkpoint")
+# Not the runtime and rollouts: their tests put fakes in the place of checkpoints and engines.
+PARTS = ("data", "methods", "model", "training", "checkpoint", "evaluation.modes", "evaluation.statistics")
 install_import_hook([f"f2o_policy.{part}" for part in PARTS], "beartype.beartype")
 
 torch.set_num_threads(1)

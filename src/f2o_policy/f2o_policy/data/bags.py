@@ -183,9 +183,7 @@ class _Replay:
 
 def _messages(path: Path, topics: Any) -> Iterator[tuple[str, Any]]:
     """Messages of ``topics`` in the order of recording."""
-    from rosbags.highlevel import AnyReader, AnyReaderError
-    from rosbags.rosbag2 import ReaderError
-    from rosbags.serde import SerdeError
+    from rosbags.highlevel import AnyReader
 
     try:
         with AnyReader([path]) as reader:
@@ -195,7 +193,11 @@ def _messages(path: Path, topics: Any) -> Iterator[tuple[str, Any]]:
             connections = [c for c in reader.connections if c.topic in topics]
             for connection, _, raw in reader.messages(connections):
                 yield connection.topic, reader.deserialize(raw, connection.msgtype)
-    except (AnyReaderError, ReaderError, SerdeError, OSError, ValueError, AssertionError) as error:
+    except BagError:
+        raise
+    except (
+        Exception
+    ) as error:  # around rosbags alone: its parsers raise whatever the damage makes of the bytes
         raise BagError(path, f"cannot be read ({error or type(error).__name__})") from error
 
 

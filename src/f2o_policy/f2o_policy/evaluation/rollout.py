@@ -22,7 +22,7 @@ from tqdm import tqdm
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.evaluation.environment import Environment, open_environment
 from f2o_policy.evaluation.statistics import mcnemar, wilson
-from f2o_policy.runtime.engine import NetworkEngine, load_engine
+from f2o_policy.runtime.engine import Engine, NetworkEngine, load_engine
 from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig
 
 NS_PER_S = 1_000_000_000
@@ -66,6 +66,9 @@ def evaluate(
     Raises:
         CheckpointError, EngineError, UnknownNameError: before the first episode.
     """
+    names = [contender.name for contender in contenders]
+    if len(set(names)) < len(names):
+        raise ValueError(f"contenders need different names, got {', '.join(names)}")
     for contender in contenders:
         load_checkpoint(contender.checkpoint)
     jobs = [
@@ -86,7 +89,7 @@ def evaluate(
 
 def run_episode(
     environment: Environment,
-    engine: NetworkEngine,
+    engine: Engine,
     checkpoint: Checkpoint,
     contender: Contender,
     seed: int,

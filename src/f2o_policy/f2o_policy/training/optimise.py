@@ -76,7 +76,9 @@ class Optimiser:
             self.network.load_state_dict(tree["network"])
             self._adam.load_state_dict(tree["adam"])
         except (RuntimeError, KeyError, EOFError, ValueError, pickle.UnpicklingError) as error:
-            raise RunError(path, "is damaged or of another network; delete the folder and train again") from error
+            raise RunError(
+                path, "is damaged or of another network; delete the folder and train again"
+            ) from error
         for name, tensor in tree["averaged"].items():
             self.averaged[name].copy_(tensor)
         self.step = tree["step"]

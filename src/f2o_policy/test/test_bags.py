@@ -1,0 +1,204 @@
+"""Recorded bags become episodes, through the perception of the robot; bad bags are skipped and named."""
+
+import re
+
+import numpy as np
+import pytest
+import yaml
+from f2o_perception.config import PerceptionConfig, Workspace
+from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
+from f2o_perception.pipeline import ObservationPipeline
+from f2o_policy.data.bags import convert, find_bags, motion, read_bag
+from f2o_policy.data.store import Dataset
+from f2o_policy.errors import BagError
+from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import Writer
+from rosbags.typesys import Stores, get_typestore
+
+VIEWS = ("wrist", "front")
+JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
+FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
+START_NS = 10**18
+STILL_S, SECONDS = 0.4, 1.0
+STORE = get_typestore(Stores.ROS2_JAZZY)
+TYPES = STORE.types
+
+
+@pytest.fixture(scope="module")
+def perception(tmp_path_factory):
+    file = tmp_path_factory.mktemp("config") / "cameras.yaml"
+    mount = {
+        "parent": "panda_link0",
+        "xyz": [0.5, 0.0, 1.0],
+        "quaternion": [1.0, 0.0, 0.0, 0.0],
+    }  # looks down
+    file.write_text(yaml.safe_dump({"cameras": {view: mount for view in VIEWS}}))
+    return PerceptionConfig(
+        views=VIEWS, image_size=32, points=64, calibration=str(file), workspace=Workspace(z=(-0.5, 0.6))
+    )
+
+
+def stamped(kind, t_ns, **fields):
+    stamp = TYPES["builtin_interfaces/msg/Time"](*divmod(START_NS + t_ns, 10**9))
+    return TYPES[kind](header=TYPES["std_msgs/msg/Header"](stamp, "frame"), **fields)
+
+
+def joint_state(t_ns, names, positions):
+    none = np.zeros(0)
+    return stamped(
+        "sensor_msgs/msg/JointState", t_ns, name=list(names), position=np.array(positions, float), velocity=none,
+        effort=none,
+    )  # fmt: skip
+
+
+def image(t_ns, pixels, encoding):
+    height, width = pixels.shape[:2]
+    return stamped(
+        "sensor_msgs/msg/Image", t_ns, height=height, width=width, encoding=encoding, is_bigendian=0,
+        step=pixels.nbytes // height, data=pixels.reshape(-1).view(np.uint8),
+    )  # fmt: skip
+
+
+def camera_info(t_ns):
+    roi = TYPES["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
+    k = np.array([40.0, 0, 20, 0, 40, 15, 0, 0, 1])
+    return stamped(
+        "sensor_msgs/msg/CameraInfo", t_ns, height=30, width=40, distortion_model="", d=np.zeros(0), k=k,
+        r=np.eye(3).ravel(), p=np.zeros(12), binning_x=0, binning_y=0, roi=roi,
+    )  # fmt: skip
+
+
+def angle(t_s):
+    """Joint 1: still, then moving at 1 rad/s."""
+    return max(0.0, t_s - STILL_S)
+
+
+def messages(rng):
+    """(topic, time, message) of one episode, 7 joints in another order than the policy's."""
+    names = (*reversed(JOINTS), "gripper_width")
+    for tick in range(int(SECONDS * 125)):
+        t_ns, t_s = tick * 8_000_000, tick * 0.008
+        values = [0.0] * 6 + [angle(t_s), 0.08]
+        yield "/franka/joint_states", t_ns, joint_state(t_ns, names[:7], values[:7])
+        yield "/f2o/joint_command", t_ns, joint_state(t_ns, names, values)
+        if tick % 8 == 0:
+            yield "/franka_gripper/joint_states", t_ns, joint_state(t_ns, FINGERS, [0.04, 0.04])
+        if tick % 4 == 0:
+            for view in VIEWS:
+                colour = rng.integers(0, 255, (30, 40, 3)).astype(np.uint8)
+                depth = np.full((30, 40), 800, np.uint16)
+                yield f"/{view}/color/image_raw", t_ns, image(t_ns, colour, "rgb8")
+                yield f"/{view}/aligned_depth_to_color/image_raw", t_ns, image(t_ns, depth, "16UC1")
+                yield f"/{view}/color/camera_info", t_ns, camera_info(t_ns)
+
+
+def write_bag(path, seed=0, leave_out=(), **labels):
+    with Writer(path, version=9) as writer:
+        for key, value in labels.items():
+            writer.set_custom_data(key, value)
+        connections = {}
+        for topic, t_ns, message in messages(np.random.default_rng(seed)):
+            if topic in leave_out:
+                continue
+            kind = message.__msgtype__
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
+            writer.write(connections[topic], START_NS + t_ns + seed, STORE.serialize_cdr(message, kind))
+    return path
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory):
+    return write_bag(tmp_path_factory.mktemp("bags") / "episode_0000", success="true", seed_="4")
+
+
+def test_a_bag_becomes_a_demonstration(bag, perception):
+    demonstration = read_bag(bag, perception)
+    assert demonstration.meta == {"source": f"episode_0000@{START_NS}", "success": "true"}
+    assert demonstration.commands.shape == (125, 8)
+    assert demonstration.commands[-1] == pytest.approx(
+        [angle(124 * 0.008)] + [0] * 6 + [0.08]
+    )  # reordered by name
+    first = demonstration.observations[0]
+    assert first.view_names == VIEWS
+    assert first.points.shape == (64, 3)
+    assert first.gripper_width == pytest.approx(0.08)
+    assert np.abs(first.points[:, 2] - 0.2).max() < 0.01  # a camera 1 m up that measures 0.8 m
+
+
+def test_standing_still_before_the_motion_is_cut(bag, perception):
+    stamps = [o.stamp_ros_ns - START_NS for o in read_bag(bag, perception).observations]
+    assert min(stamps) * 1e-9 == pytest.approx(STILL_S - 0.1, abs=0.04)
+    assert np.diff(stamps).tolist() == [32_000_000] * (len(stamps) - 1)
+
+
+def test_observations_are_those_of_the_perception_node_bit_for_bit(bag, perception):
+    """The same messages by another way: all of them pushed in order into a pipeline of one's own."""
+    pipeline, parts, seen = ObservationPipeline(perception), {}, []
+    with AnyReader([bag]) as reader:
+        for connection, _, raw in reader.messages():
+            message, topic = reader.deserialize(raw, connection.msgtype), connection.topic
+            if topic == "/franka/joint_states":
+                seen.append(pipeline.push_joints(joints_from_msg(message, JOINTS)))
+            elif topic == "/franka_gripper/joint_states":
+                seen.append(pipeline.push_gripper(gripper_from_msg(message, FINGERS)))
+            elif topic != "/f2o/joint_command":
+                view = topic.split("/")[1]
+                parts.setdefault(view, []).append(message)
+                if len(parts[view]) == 3:
+                    seen.append(pipeline.push_frame(frame_from_msgs(view, *parts.pop(view))))
+    expected = {o.stamp_ros_ns: o for o in seen if o is not None}
+    got = read_bag(bag, perception).observations
+    assert len(got) > 10
+    for o in got:
+        other = expected[o.stamp_ros_ns]
+        assert np.array_equal(o.points, other.points)
+        assert np.array_equal(o.rgb, other.rgb)
+        assert np.array_equal(o.joint_positions, other.joint_positions)
+
+
+def test_motion_is_from_the_first_change_to_the_last():
+    commands = np.zeros((6, 8))
+    commands[3:, 2] = 0.1
+    assert motion(np.arange(6) * 10, commands) == (20, 30)
+    assert motion(np.arange(6) * 10, np.zeros((6, 8))) == (0, 50)
+
+
+def test_bad_bags_are_skipped_and_named(tmp_path, perception):
+    bags = tmp_path / "bags"
+    write_bag(bags / "a_good", success="true")
+    write_bag(bags / "b_failure", success="false")
+    write_bag(bags / "c_blind", leave_out=("/front/color/image_raw",))
+    write_bag(bags / "d_teleop", leave_out=("/f2o/joint_command",))
+    write_bag(bags / "e_cut")
+    database = next((bags / "e_cut").glob("*.db3"))
+    database.write_bytes(database.read_bytes()[:1000])
+    (bags / "f_odd").mkdir()
+    (bags / "f_odd" / "metadata.yaml").write_text("- nothing")
+    report = convert(bags, tmp_path / "data", perception, progress=False)
+    assert (report.converted, report.present, len(report.skipped)) == (1, 0, 5)
+    patterns = [
+        r"b_failure: is labelled a failure",
+        r"c_blind: no message on /front/color/image_raw",
+        r"d_teleop: no message on /f2o/joint_command",
+        r"e_cut: cannot be read \(",
+        r"f_odd: metadata\.yaml cannot be read",
+    ]
+    for sentence, pattern in zip(report.skipped, patterns, strict=True):
+        assert re.search(pattern, sentence), sentence
+    assert len(Dataset(tmp_path / "data", verify=True).episodes) == 1
+
+
+def test_converting_again_adds_only_what_is_new(bag, tmp_path, perception):
+    out = tmp_path / "data"
+    assert convert(bag.parent, out, perception, progress=False).converted == 1
+    before = Dataset(out).sha256
+    again = convert(bag.parent, out, perception, progress=False)
+    assert (again.converted, again.present) == (0, 1)
+    assert Dataset(out).sha256 == before
+
+
+def test_a_folder_without_bags_is_named(tmp_path, perception):
+    with pytest.raises(BagError, match=rf"bag {tmp_path}: no recorded episode here"):
+        convert(tmp_path, tmp_path / "out", perception, progress=False)
+    assert find_bags(tmp_path) == []

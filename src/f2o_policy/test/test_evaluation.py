@@ -1,0 +1,148 @@
+"""Closed-loop evaluation against a toy environment, pairing of seeds, intervals."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from f2o_policy.checkpoint import save_checkpoint
+from f2o_policy.errors import CheckpointError, UnknownNameError
+from f2o_policy.evaluation import environment as environments
+from f2o_policy.evaluation import rollout
+from f2o_policy.evaluation.rollout import Contender, evaluate, run_episode, table
+from f2o_policy.evaluation.statistics import mcnemar, wilson
+from f2o_policy.runtime.executor import ExecutorConfig
+from test_checkpoint import checkpoint_of
+
+TICK_NS = 8_000_000
+OUTSIDE = {"progress": False}
+
+
+class Reach:
+    """Joint 0 follows its target; success = it passes 0.5 rad. The first observation comes after three ticks."""
+
+    made = 0
+
+    def __init__(self, task):
+        Reach.made += 1
+        self.seen = []
+
+    def reset(self, seed):
+        self.seed, self.tick, self.q, self.targets = seed, 0, np.zeros(8), []
+        return self._step()
+
+    def step(self, target):
+        self.targets.append(target)
+        self.tick += 1
+        if target is not None:
+            self.q = np.array(target, float)
+        return self._step()
+
+    def _step(self):
+        observation = SimpleNamespace(number=self.tick) if self.tick >= 3 and self.tick % 4 == 3 else None
+        joints = SimpleNamespace(positions=self.q[:7])
+        done = self.tick >= 60
+        return SimpleNamespace(
+            time_ns=10**9 + self.tick * TICK_NS, joints=joints, gripper_width=self.q[7], observation=observation,
+            done=done,
+        )  # fmt: skip
+
+    def outcome(self):
+        success = bool(self.q[0] > 0.5)
+        side = ("left" if self.seed % 2 else "right") if success else ""
+        return SimpleNamespace(
+            seed=self.seed, success=success, collision=not success, side=side, duration_s=0.48
+        )
+
+    def close(self):
+        pass
+
+
+class Engine:
+    """Plans a straight line from the present joints at ``speed`` rad/s; notes what it was given."""
+
+    def __init__(self, speed):
+        self.speed, self.calls, self.noises = speed, 0, []
+
+    def embed(self, observation):
+        return np.zeros(3, np.float32)
+
+    def plan(self, embedding, joints, noise):
+        self.calls += 1
+        self.noises.append(noise)
+        chunk = np.tile(joints, (len(noise), 8, 1))
+        chunk[:, :, 0] += self.speed * 0.05 * np.arange(8)
+        return chunk
+
+
+CHECKPOINT = SimpleNamespace(horizon=8, action_size=8, dt_s=0.05)
+
+
+def test_an_episode_embeds_plans_and_follows():
+    engine, world = Engine(3.0), Reach("reach")
+    record = run_episode(world, engine, CHECKPOINT, Contender("a", "x", replan_ticks=4), 7, ExecutorConfig())
+    assert record.success
+    assert (record.seed, record.side) == (7, "left")
+    assert world.targets[:3] == [None] * 3  # nothing seen yet: stand still
+    assert all(target is not None for target in world.targets[4:])
+    assert engine.calls == 14  # ticks 4, 8, ... 56
+    assert all(n is engine.noises[0] for n in engine.noises)  # held for the episode
+
+
+@pytest.fixture
+def arena(monkeypatch, tmp_path):
+    """Two contenders without networks: one reaches, one stands."""
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, checkpoint_of("student"))
+    monkeypatch.setattr(rollout, "_environment", lambda task, process: Reach(task))
+    speeds = {"fast": 3.0, "slow": 0.1}
+    monkeypatch.setattr(rollout, "_engine", lambda contender: (Engine(speeds[contender.name]), CHECKPOINT))
+    return [Contender("fast", path), Contender("slow", path)]
+
+
+def test_every_contender_meets_the_same_seeds(arena):
+    report = evaluate("reach", arena, [1, 2, 3], **OUTSIDE)
+    fast, slow = report["contenders"]
+    assert [e["seed"] for e in fast["episodes"]] == [e["seed"] for e in slow["episodes"]] == [1, 2, 3]
+    assert (fast["success_rate"], slow["success_rate"]) == (1.0, 0.0)
+    assert (fast["left"], fast["right"], slow["collisions"]) == (2, 1, 3)
+    assert fast["interval"][0] == pytest.approx(0.4385, abs=1e-3)
+    assert slow["p_against_first"] == pytest.approx(0.25)
+    text = table(report).splitlines()
+    assert len(text) == 3
+    assert text[1].split()[:2] == ["fast", "1.00"]
+
+
+def test_a_missing_checkpoint_is_named_before_the_first_episode(arena, tmp_path):
+    made = Reach.made
+    broken = dataclasses.replace(arena[1], checkpoint=tmp_path / "none.pt")
+    with pytest.raises(CheckpointError, match=r"none\.pt: cannot be read"):
+        evaluate("reach", [arena[0], broken], [1], **OUTSIDE)
+    assert Reach.made == made
+
+
+def test_contenders_of_one_name_are_refused(arena):
+    with pytest.raises(ValueError, match="contenders need different names, got fast, fast"):
+        evaluate("reach", [arena[0], arena[0]], [1], **OUTSIDE)
+
+
+def test_environments_are_found_by_entry_point(monkeypatch):
+    point = SimpleNamespace(name="reach", load=lambda: Reach)
+    monkeypatch.setattr(
+        environments, "entry_points", lambda group: [point] if group == "f2o.environments" else []
+    )
+    assert isinstance(environments.open_environment("reach"), Reach)
+    with pytest.raises(UnknownNameError, match="unknown task 'stack', expected one of: reach"):
+        environments.open_environment("stack")
+
+
+def test_wilson_intervals():
+    assert wilson(10, 20) == pytest.approx((0.299, 0.701), abs=1e-3)  # published example
+    assert wilson(20, 20) == pytest.approx((0.839, 1.0), abs=1e-3)
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_mcnemar_looks_at_disagreements_alone():
+    assert mcnemar([True] * 5 + [False] * 5, [True] * 5 + [False] * 5) == 1.0
+    assert mcnemar([True] * 8, [False] * 8) == pytest.approx(2 / 2**8)
+    assert mcnemar([True, False], [False, True]) == 1.0
