@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
     train = _training_command(commands, "train", "a CFM teacher from a data set", run_train)
     train.add_argument("--data", type=Path, required=True, help="data set folder (f2o convert)")
+    train.add_argument("--init", type=Path, help="teacher to start from, e.g. to fine-tune it")
 
     sample = _training_command(commands, "sample", "teacher sets: K trajectories an observation", run_sample)
     sample.add_argument("--teacher", type=Path, required=True, help="run folder of the teacher")
@@ -198,7 +199,8 @@ def run_train(arguments: argparse.Namespace) -> int:
     """``f2o train``."""
     from f2o_policy.training.train import train
 
-    return _report(train(arguments.data, arguments.out, configuration(arguments)), arguments.out)
+    done = train(arguments.data, arguments.out, configuration(arguments), init=arguments.init)
+    return _report(done, arguments.out)
 
 
 def run_sample(arguments: argparse.Namespace) -> int:

@@ -65,8 +65,12 @@ def disturb_proprio(
     config: AugmentConfig,
     rng: np.random.Generator,
 ) -> Float32[np.ndarray, "b d"]:
-    """Add noise of ``proprio_noise`` x half range; hide some gripper widths behind the middle of their range."""
+    """Add noise of ``proprio_noise`` x half range; hide some gripper widths.
+
+    A hidden width becomes one that no gripper has, half a range below the lowest. The middle of the range would be
+    taken for fingers closed on an object, and a policy that cannot tell the two never lifts what it has grasped.
+    """
     noisy = proprio + config.proprio_noise * half * rng.standard_normal(proprio.shape)
     hidden = rng.random(len(proprio)) < config.gripper_dropout
-    noisy[:, -1] = np.where(hidden, centre[-1], noisy[:, -1])
+    noisy[:, -1] = np.where(hidden, centre[-1] - 2.0 * half[-1], noisy[:, -1])
     return noisy.astype(np.float32)

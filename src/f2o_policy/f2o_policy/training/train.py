@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from f2o_policy.checkpoint import FILE_NAME, GRIPPER, Checkpoint, save_checkpoint
+from f2o_policy.checkpoint import FILE_NAME, GRIPPER, Checkpoint, load_checkpoint, save_checkpoint
 from f2o_policy.data.batches import ObservationBatch, load_batch
 from f2o_policy.data.normalise import Normaliser
 from f2o_policy.data.store import Dataset
@@ -26,11 +26,15 @@ from f2o_policy.training.optimise import Optimiser, Precision
 from f2o_policy.training.runs import RunFolder
 
 
-def train(data: str | Path, out: str | Path, config: Config, progress: bool = True) -> bool:
+def train(
+    data: str | Path, out: str | Path, config: Config, progress: bool = True, init: str | Path | None = None
+) -> bool:
     """Train the teacher of ``config.teacher``; True when finished, False when stopped by Ctrl-C (resumable).
 
+    ``init`` is the run or checkpoint of a teacher of the same sizes to start from, instead of random weights.
+
     Raises:
-        DatasetError, RunError, UnknownNameError: the data, the run folder or the method cannot be used.
+        CheckpointError, DatasetError, RunError, UnknownNameError: the data, the run folder or the method cannot be used.
     """
     stage = config.teacher
     method = create(stage.method, dataclasses.asdict(stage_options(config, stage.method, "teacher")))
@@ -47,6 +51,8 @@ def train(data: str | Path, out: str | Path, config: Config, progress: bool = Tr
 
     torch.manual_seed(config.seed)
     network = PolicyNetwork(config.model, normaliser, timed=True)
+    if init is not None:
+        network.load_state_dict(load_checkpoint(init).state)
     network.to(precision.device, memory_format=torch.channels_last)
     optimiser = Optimiser(network, stage, config.seed)
 
