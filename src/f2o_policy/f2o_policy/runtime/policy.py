@@ -189,5 +189,6 @@ def check_observation(observation: Observation, checkpoint: Checkpoint) -> None:
             raise MismatchError(f"/f2o/observation: the checkpoint expects {what} {expected}, got {got}")
     if len(observation.points) < checkpoint.points:
         raise MismatchError(
-            f"/f2o/observation: the checkpoint expects {checkpoint.points} points or more, got {len(observation.points)}"
+            f"/f2o/observation: the checkpoint expects {checkpoint.points} points or more, "
+            f"got {len(observation.points)}"
         )

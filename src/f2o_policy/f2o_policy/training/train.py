@@ -29,7 +29,7 @@ from f2o_policy.training.runs import RunFolder
 def train(
     data: str | Path, out: str | Path, config: Config, progress: bool = True, init: str | Path | None = None
 ) -> bool:
-    """Train the teacher of ``config.teacher``; True when finished, False when stopped by Ctrl-C (resumable).
+    """Train the teacher of ``config.teacher``; True if finished, False if stopped by Ctrl-C (resumable).
 
     ``init`` is the run or checkpoint of a teacher of the same sizes to start from, instead of random weights.
 
