@@ -11,7 +11,6 @@ from array import array
 import numpy as np
 import torch
 from builtin_interfaces.msg import Duration, Time
-from f2o_msgs.msg import Observation as ObservationMsg
 from f2o_nodekit.pace import Pace, Tick, request_fifo
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_nodekit.stamps import from_ns, to_ns
@@ -21,6 +20,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from f2o_msgs.msg import Observation as ObservationMsg
 from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.engine import load_engine

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from f2o_policy.runtime.chunk import Chunk, catmull_rom
 from jaxtyping import Float64
+
+from f2o_policy.runtime.chunk import Chunk, catmull_rom
 
 NS_PER_S = 1e9
 

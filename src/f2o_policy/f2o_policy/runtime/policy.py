@@ -11,11 +11,12 @@ import numpy as np
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.latest import Latest
 from f2o_perception.frames import Observation
+from jaxtyping import Float32, Float64
+
 from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.engine import Engine
 from f2o_policy.runtime.executor import ChunkExecutor
-from jaxtyping import Float32, Float64
 
 NS_PER_S = 1_000_000_000
 

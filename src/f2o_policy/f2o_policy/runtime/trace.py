@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from f2o_policy.runtime.policy import TickResult, TickStatus
 
 COLUMNS = (

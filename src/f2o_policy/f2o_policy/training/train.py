@@ -34,7 +34,7 @@ def train(
     ``init`` is the run or checkpoint of a teacher of the same sizes to start from, instead of random weights.
 
     Raises:
-        CheckpointError, DatasetError, RunError, UnknownNameError: the data, the run folder or the method cannot be used.
+        CheckpointError, DatasetError, RunError, UnknownNameError: what is given cannot be used.
     """
     stage = config.teacher
     method = create(stage.method, dataclasses.asdict(stage_options(config, stage.method, "teacher")))

@@ -151,9 +151,8 @@ def _print(result: dict[str, Any]) -> None:
             continue
         plan, embed = row["plan_ms"], row["embed_ms"]
         ratio = eager[row["hypotheses"]] / plan["p50"]
-        print(
-            f"  {name:<22} plan {plan['p50']:7.3f} / {plan['p99']:7.3f} ms   embed {embed['p50']:6.2f} ms   {ratio:4.1f} x eager"
-        )
+        times = f"plan {plan['p50']:7.3f} / {plan['p99']:7.3f} ms   embed {embed['p50']:6.2f} ms"
+        print(f"  {name:<22} {times}   {ratio:4.1f} x eager")
     for backend, row in result["teacher_50_against_student"].items():
         print(f"  teacher 50 steps / student, {backend}: {row['ratio_head']}")
 
