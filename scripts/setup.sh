@@ -59,7 +59,7 @@ if [ "$(cat "$STAMPS/venv" 2>/dev/null || true)" != "$want" ]; then
   args=(); for f in "${files[@]}"; do args+=(-r "$f"); done
   # pip's own bars are lost in a pipe: one line a package shows that it is getting on
   set +e
-  "${pip[@]}" install -c "$constraints" "${args[@]}" | grep --line-buffered -E '^(Collecting|Installing)' | cut -c1-100
+  "${pip[@]}" install -c "$constraints" "${args[@]}" | grep --line-buffered -E '^(Collecting|Installing)' | sed -u 's, (from.*,,'
   status=${PIPESTATUS[0]}
   set -e
   [ "$status" = 0 ] || die "pip could not install requirements/*.txt; its message is above."
