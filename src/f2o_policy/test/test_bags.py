@@ -202,3 +202,8 @@ def test_a_folder_without_bags_is_named(tmp_path, perception):
     with pytest.raises(BagError, match=rf"bag {tmp_path}: no recorded episode here"):
         convert(tmp_path, tmp_path / "out", perception, progress=False)
     assert find_bags(tmp_path) == []
+    write_bag(tmp_path / "failure", success="false")
+    with pytest.raises(
+        BagError, match=r"none of 1 bags could be converted, the first because: .* labelled a failure"
+    ):
+        convert(tmp_path, tmp_path / "out", perception, progress=False)

@@ -62,7 +62,7 @@ def convert(
     """Append every bag below ``bags`` that ``out`` does not hold yet; a bad one is skipped and named.
 
     Raises:
-        BagError: no bag there. DatasetError: ``out`` holds data of another layout.
+        BagError: no bag there, or no good one. DatasetError: ``out`` holds data of another layout.
     """
     found = find_bags(bags)
     if not found:
@@ -83,6 +83,10 @@ def convert(
                     report.converted += 1
                 bar.update()
                 bar.set_postfix(converted=report.converted, skipped=len(report.skipped))
+    if not report.converted and not report.present:
+        raise BagError(
+            bags, f"none of {len(found)} bags could be converted, the first because: {report.skipped[0]}"
+        )
     return report
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from f2o_policy.data.store import read_json, write_json
+from f2o_policy.data.jsonfile import read_json, write_json
 from f2o_policy.errors import SetsError
 
 SCHEMA = "f2o_sets/1"

@@ -13,8 +13,6 @@ next writer cuts them off and goes on.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -25,20 +23,21 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from f2o_policy.data.jsonfile import read_json, write_json
+from f2o_policy.data.layout import (
+    COMMAND_ARRAYS,
+    DTYPES,
+    create_arrays,
+    data_hash,
+    digest,
+    read_journal,
+    totals_of,
+    truncate_arrays,
+    write_headers,
+)
 from f2o_policy.errors import DatasetError
 
 SCHEMA = "f2o_dataset/1"
-DTYPES = {
-    "rgb": np.uint8,
-    "depth_mm": np.uint16,
-    "points": np.float16,
-    "stamps": np.int64,
-    "view_stamps": np.int64,
-    "joints": np.float64,
-    "command_stamps": np.int64,
-    "commands": np.float64,
-}
-COMMAND_ARRAYS = ("command_stamps", "commands")
 
 
 @runtime_checkable
@@ -72,10 +71,10 @@ class DatasetWriter:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
-        self._entries = _read_journal(self.path)
+        self._entries = read_journal(self.path)
         self._layout = self._entries[0]["layout"] if self._entries else None
         if self._layout is not None:
-            _truncate(self.path, self._layout, _totals(self._entries))
+            truncate_arrays(self.path, self._layout, totals_of(self._entries))
 
     @property
     def sources(self) -> set[str]:
@@ -102,7 +101,7 @@ class DatasetWriter:
         }
         if self._layout is None:
             self._layout = layout
-            _create(self.path, layout)
+            create_arrays(self.path, layout)
         if layout != self._layout:
             raise DatasetError(
                 self.path, f"episode has layout {layout}, the data set has {self._layout}; use another folder"
@@ -115,7 +114,7 @@ class DatasetWriter:
         entry = {
             "observations": len(rows["stamps"]),
             "commands": len(rows["commands"]),
-            "sha256": _digest(rows),
+            "sha256": digest(rows),
             "meta": meta,
             **({} if self._entries else {"layout": layout}),
         }
@@ -129,14 +128,14 @@ class DatasetWriter:
         """Write the array headers and the manifest; the data set can be read, and continued later."""
         if self._layout is None:
             return
-        _write_headers(self.path, self._layout, _totals(self._entries))
+        write_headers(self.path, self._layout, totals_of(self._entries))
         episodes, first = [], {"observations": 0, "commands": 0}
         for entry in self._entries:
             bounds = {k: [first[k], first[k] + entry[k]] for k in first}
             first = {k: bounds[k][1] for k in first}
             episodes.append({**bounds, "sha256": entry["sha256"], "meta": entry["meta"]})
         layout = {k: self._layout[k] for k in ("view_names", "joint_names", "shapes")}
-        manifest = {"schema": SCHEMA, **layout, "episodes": episodes, "sha256": _data_hash(self._entries)}
+        manifest = {"schema": SCHEMA, **layout, "episodes": episodes, "sha256": data_hash(self._entries)}
         write_json(self.path / "manifest.json", manifest)
 
     def __enter__(self) -> DatasetWriter:
@@ -196,32 +195,12 @@ class Dataset:
                 name: array[slice(*(episode.commands if name in COMMAND_ARRAYS else episode.observations))]
                 for name, array in self._arrays.items()
             }
-            if _digest(rows) != expected:
+            if digest(rows) != expected:
                 raise DatasetError(
                     self.path,
                     f"episode {episode.index} does not match its sha256 in manifest.json (the files were changed "
                     "or damaged); convert again",
                 )
-
-
-def write_json(path: Path, tree: Any) -> None:
-    """Write ``tree`` so that a reader sees the old file or the new one, never half of one."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(tree, indent=1) + "\n")
-    os.replace(part, path)
-
-
-def read_json(path: Path, error: Any) -> dict[str, Any]:
-    """The object in ``path``; raises ``error(text)`` where there is none."""
-    try:
-        tree = json.loads(path.read_text())
-    except OSError as cause:
-        raise error(f"{path.name} cannot be read ({cause.strerror})") from cause
-    except ValueError as cause:
-        raise error(f"{path.name} is not JSON") from cause
-    if not isinstance(tree, dict):
-        raise error(f"{path.name} is not an object")
-    return tree
 
 
 def _rows(
@@ -247,69 +226,3 @@ def _rows(
         if not np.isfinite(rows[name]).all():
             raise DatasetError(path, f"{name} of an episode are not finite")
     return {name: np.ascontiguousarray(array, DTYPES[name]) for name, array in rows.items()}
-
-
-def _digest(rows: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name in DTYPES:
-        digest.update(np.ascontiguousarray(rows[name]).data)
-    return digest.hexdigest()
-
-
-def _data_hash(entries: list[dict[str, Any]]) -> str:
-    return hashlib.sha256("".join(e["sha256"] for e in entries).encode()).hexdigest()
-
-
-def _totals(entries: list[dict[str, Any]]) -> dict[str, int]:
-    return {k: sum(e[k] for e in entries) for k in ("observations", "commands")}
-
-
-def _row_count(name: str, totals: dict[str, int]) -> int:
-    return totals["commands" if name in COMMAND_ARRAYS else "observations"]
-
-
-def _header(name: str, layout: dict[str, Any], rows: int) -> bytes:
-    """A .npy header; numpy pads it so that its length does not change while the first axis grows."""
-    text = io.BytesIO()
-    shape = (rows, *layout["shapes"][name])
-    descr = np.lib.format.dtype_to_descr(np.dtype(DTYPES[name]))
-    np.lib.format.write_array_header_1_0(text, {"descr": descr, "fortran_order": False, "shape": shape})
-    return text.getvalue()
-
-
-def _create(path: Path, layout: dict[str, Any]) -> None:
-    for name in DTYPES:
-        (path / f"{name}.npy").write_bytes(_header(name, layout, 0))
-
-
-def _write_headers(path: Path, layout: dict[str, Any], totals: dict[str, int]) -> None:
-    for name in DTYPES:
-        with (path / f"{name}.npy").open("r+b") as file:
-            file.write(_header(name, layout, _row_count(name, totals)))
-
-
-def _truncate(path: Path, layout: dict[str, Any], totals: dict[str, int]) -> None:
-    """Cut the rows that no journal line vouches for."""
-    for name in DTYPES:
-        row = int(np.prod(layout["shapes"][name], dtype=np.int64)) * np.dtype(DTYPES[name]).itemsize
-        size = len(_header(name, layout, 0)) + _row_count(name, totals) * row
-        file = path / f"{name}.npy"
-        if not file.exists() or file.stat().st_size < size:
-            raise DatasetError(
-                path, f"{file.name} is shorter than its journal says; delete the folder, convert again"
-            )
-        os.truncate(file, size)
-
-
-def _read_journal(path: Path) -> list[dict[str, Any]]:
-    file = path / "journal.jsonl"
-    if not file.exists():
-        return []
-    lines = file.read_bytes().split(b"\n")
-    good = lines[:-1]  # a line without its end was cut by a crash
-    if lines[-1]:
-        file.write_bytes(b"".join(line + b"\n" for line in good))
-    try:
-        return [json.loads(line) for line in good]
-    except ValueError as error:
-        raise DatasetError(path, "journal.jsonl is damaged; delete the folder, convert again") from error

@@ -18,7 +18,7 @@ from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.data.batches import ObservationBatch, load_batch
 from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import WindowConfig, Windows
-from f2o_policy.errors import CheckpointError
+from f2o_policy.errors import CheckpointError, DatasetError
 from f2o_policy.methods.base import repeat
 from f2o_policy.methods.chamfer import chamfer, distances, distinct, spread
 from f2o_policy.methods.imle import component_weights
@@ -35,7 +35,7 @@ def mode_report(
     """Coverage, fidelity and spread of ``student`` against ``teacher`` on validation observations.
 
     Raises:
-        CheckpointError: the two were not trained on the data set, or one has the wrong kind.
+        CheckpointError: the two were not trained on the data set, or one has the wrong kind. DatasetError: too small.
     """
     theirs, ours, dataset = load_checkpoint(teacher), load_checkpoint(student), Dataset(data)
     for checkpoint, path, kind in ((theirs, teacher, "teacher"), (ours, student, "student")):
@@ -45,6 +45,8 @@ def mode_report(
             raise CheckpointError(path, f"was trained on other data than {data}")
     windows = Windows(dataset, WindowConfig(theirs.horizon, theirs.dt_s))
     _, validation = windows.split(theirs.seed)
+    if not len(validation):
+        raise DatasetError(data, "has one episode: none is left to compare modes on")
     rows = validation[np.linspace(0, len(validation) - 1, min(observations, len(validation))).astype(int)]
     batch = load_batch(windows, theirs.normaliser, rows, np.random.default_rng(0), theirs.points)
     sets = [sample_sets(c, batch, count, seed) for c, seed in ((theirs, 1), (theirs, 2), (ours, 3))]

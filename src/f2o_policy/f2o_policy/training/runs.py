@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from f2o_policy.data.store import read_json, write_json
+from f2o_policy.data.jsonfile import read_json, write_json
 from f2o_policy.errors import RunError
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from f2o_policy.checkpoint import checkpoint_file, file_sha256, load_checkpoint
+from f2o_policy.checkpoint import Checkpoint, checkpoint_file, file_sha256, load_checkpoint
 from f2o_policy.data.batches import load_batch
 from f2o_policy.data.sets import SetShape, SetStore
 from f2o_policy.data.store import Dataset
@@ -39,37 +39,27 @@ def sample(
     Raises:
         CheckpointError: not a teacher, or trained on other data. DatasetError, SetsError.
     """
-    checkpoint = load_checkpoint(teacher)
-    dataset = Dataset(data)
-    if checkpoint.kind != "teacher":
-        raise CheckpointError(teacher, f"expected a teacher, got a {checkpoint.kind} ({checkpoint.method})")
-    if checkpoint.data_sha256 != dataset.sha256:
-        raise CheckpointError(
-            teacher,
-            f"was trained on other data than {data} (sha256 {checkpoint.data_sha256[:12]}... "
-            f"against {dataset.sha256[:12]}...)",
-        )
+    checkpoint, dataset = open_teacher(teacher, data)
     window = dataclasses.replace(config.window, horizon=checkpoint.horizon, dt_s=checkpoint.dt_s)
     windows = Windows(dataset, window)
     training, validation = windows.split(checkpoint.seed)
     chosen, is_training = choose(training, validation, config.sets.observations)
+    model = checkpoint.model_config
+    shape = SetShape(len(chosen), config.sets.count, model.horizon, model.action_dim, model.embedding_dim)
     precision = Precision(config)
-    network, method = checkpoint.build_network().to(precision.device), checkpoint.build_method()
-    model, count = checkpoint.model_config, config.sets.count
-    shape = SetShape(len(chosen), count, model.horizon, model.action_dim, model.embedding_dim)
-    store = SetStore.create_or_continue(
-        out,
-        {
-            "shape": vars(shape),
-            "seed": config.seed,
-            "method": checkpoint.method,
-            "teacher_sha256": file_sha256(checkpoint_file(teacher)),
-            "data_sha256": dataset.sha256,
-            "observation_limit": config.sets.observations,
-            "precision": str(precision.dtype),
-        },
-    )
-    limit = jump_limit(windows, training, checkpoint.normaliser.action.half)
+    manifest = {
+        "shape": vars(shape),
+        "seed": config.seed,
+        "method": checkpoint.method,
+        "teacher_sha256": file_sha256(checkpoint_file(teacher)),
+        "data_sha256": dataset.sha256,
+        "observation_limit": config.sets.observations,
+        "precision": str(precision.dtype),
+    }
+    store = SetStore.create_or_continue(out, manifest)
+    store["observation"][:], store["training"][:] = chosen, is_training
+    jump = jump_limit(windows, training, checkpoint.normaliser.action.half)
+    sampler = SetSampler(checkpoint, windows, precision, shape, config.seed)
 
     began, before = time.perf_counter(), store.manifest.get("wall_s", 0.0)
     with (
@@ -77,38 +67,20 @@ def sample(
         tqdm(total=len(chosen), initial=store.done, disable=not progress, unit="obs") as bar,
     ):
         for rows in batches(store.done, len(chosen), config.sets.batch):
-            rng = np.random.default_rng([config.seed, int(rows[0])])
-            batch = load_batch(windows, checkpoint.normaliser, chosen[rows], rng, model.points)
-            noise = torch.stack([draw_noise(config.seed, int(i), shape) for i in chosen[rows]])
-            with torch.inference_mode(), precision.autocast():
-                move = [
-                    x.to(precision.device) for x in (batch.rgb, batch.depth_mm, batch.points, batch.proprio)
-                ]
-                embedding, proprio = network.embed(*move[:3]).float(), move[3]
-                flat = method.sample(
-                    network.head,
-                    noise.flatten(0, 1).to(precision.device),
-                    repeat(embedding, count),
-                    repeat(proprio, count),
-                )
-            checked = replace_bad(
-                flat.float().cpu().unflatten(0, (-1, count)), limit, 1 + config.sets.range_margin
-            )
-            values = {
+            raw = sampler.draw(chosen[rows], int(rows[0]))
+            checked = replace_bad(raw.pop("trajectories"), jump, 1 + config.sets.range_margin)
+            raw |= {
                 "trajectories": checked.chunks.clamp(-CLIP, CLIP),
-                "noise": noise,
-                "embedding": embedding.cpu(),
-                "proprio": batch.proprio,
                 "usable": checked.usable,
                 "bad": checked.bad,
             }
-            for name, value in values.items():
+            for name, value in raw.items():
                 store[name][rows] = value.numpy()
-            store["observation"][rows], store["training"][rows] = chosen[rows], is_training[rows]
+            end = int(rows[-1]) + 1
             store.commit(
-                int(rows[-1]) + 1,
-                bad=int(store["bad"].sum()),
-                unusable=int((~store["usable"][: rows[-1] + 1]).sum()),
+                end,
+                bad=int(store["bad"][:end].sum()),
+                unusable=int((~store["usable"][:end]).sum()),
                 wall_s=round(before + time.perf_counter() - began, 1),
             )
             bar.update(len(rows))
@@ -116,6 +88,49 @@ def sample(
             if stop.requested:
                 break
     return store.done == len(chosen)
+
+
+def open_teacher(teacher: str | Path, data: str | Path) -> tuple[Checkpoint, Dataset]:
+    """The teacher and the data it was trained on.
+
+    Raises:
+        CheckpointError: not a teacher, or trained on other data. DatasetError.
+    """
+    checkpoint, dataset = load_checkpoint(teacher), Dataset(data)
+    if checkpoint.kind != "teacher":
+        raise CheckpointError(teacher, f"expected a teacher, got a {checkpoint.kind} ({checkpoint.method})")
+    if checkpoint.data_sha256 != dataset.sha256:
+        ours, theirs = checkpoint.data_sha256[:12], dataset.sha256[:12]
+        raise CheckpointError(
+            teacher, f"was trained on other data than {data} (sha256 {ours}..., not {theirs}...)"
+        )
+    return checkpoint, dataset
+
+
+class SetSampler:
+    """The frozen teacher: EMA weights, eval mode, no augmentation."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, windows: Windows, precision: Precision, shape: SetShape, seed: int
+    ) -> None:
+        self._network = checkpoint.build_network().to(precision.device)
+        self._method, self._normaliser = checkpoint.build_method(), checkpoint.normaliser
+        self._points = checkpoint.points
+        self._windows, self._precision, self._shape, self._seed = windows, precision, shape, seed
+
+    def draw(self, observations: np.ndarray, key: int) -> dict[str, Tensor]:
+        """Noise, trajectories (B,K,H,D), embedding and proprio of ``observations``; ``key`` seeds their lags."""
+        rng = np.random.default_rng([self._seed, key])
+        batch = load_batch(self._windows, self._normaliser, observations, rng, self._points)
+        noise = torch.stack([draw_noise(self._seed, int(i), self._shape) for i in observations])
+        inputs = (batch.rgb, batch.depth_mm, batch.points, batch.proprio, noise.flatten(0, 1))
+        *images, proprio, x = (part.to(self._precision.device) for part in inputs)
+        with torch.inference_mode(), self._precision.autocast():
+            embedding = self._network.embed(*images).float()
+            k = self._shape.k
+            chunks = self._method.sample(self._network.head, x, repeat(embedding, k), repeat(proprio, k))
+        sets = chunks.float().cpu().unflatten(0, (-1, k))
+        return {"trajectories": sets, "noise": noise, "embedding": embedding.cpu(), "proprio": batch.proprio}
 
 
 def choose(training: np.ndarray, validation: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
