@@ -95,10 +95,9 @@ def run_episode(
     seed: int,
     config: ExecutorConfig,
 ) -> Record:
-    """One episode; the noise is held for its length, as the policy node holds it."""
+    """One episode; noise is drawn afresh for every plan, as the policy node draws it."""
     rng = np.random.default_rng([seed, 5])
     shape = (contender.hypotheses, checkpoint.horizon, checkpoint.action_size)
-    noise = rng.standard_normal(shape, dtype=np.float32)
     dt_ns = round(checkpoint.dt_s * NS_PER_S)
     step = environment.reset(seed)
     executor, embedding, tick = ChunkExecutor(config), None, 0
@@ -107,7 +106,7 @@ def run_episode(
         if step.observation is not None:
             embedding = engine.embed(step.observation)
         if embedding is not None and tick % contender.replan_ticks == 0:
-            joints = _joints(step)
+            joints, noise = _joints(step), rng.standard_normal(shape, dtype=np.float32)
             executor.submit(engine.plan(embedding, joints, noise), step.time_ns, dt_ns, step.time_ns)
         step = environment.step(executor.target(step.time_ns) if embedding is not None else None)
         tick += 1

@@ -44,7 +44,7 @@ class PolicyConfig:
     checkpoint: str
     rate_hz: float = 125.0
     hypotheses: int = 4
-    noise: str = "held"
+    noise: str = "fresh"
     backend: str = "auto"
     precision: str = "f32"
     seed: int = 0
