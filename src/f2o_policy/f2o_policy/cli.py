@@ -232,3 +232,7 @@ def _report(finished: bool, out: Path) -> int:
             }
             print(f"{out}: {json.dumps(shown)}")
     return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -21,11 +21,10 @@ OUTSIDE = {"progress": False}
 class Reach:
     """Joint 0 follows its target; success = it passes 0.5 rad. The first observation comes after three ticks."""
 
-    made = 0
+    made = closed = 0
 
     def __init__(self, task):
         Reach.made += 1
-        self.seen = []
 
     def reset(self, seed):
         self.seed, self.tick, self.q, self.targets = seed, 0, np.zeros(8), []
@@ -55,7 +54,7 @@ class Reach:
         )
 
     def close(self):
-        pass
+        Reach.closed += 1
 
 
 class Engine:
@@ -86,7 +85,10 @@ def test_an_episode_embeds_plans_and_follows():
     assert world.targets[:3] == [None] * 3  # nothing seen yet: stand still
     assert all(target is not None for target in world.targets[4:])
     assert engine.calls == 14  # ticks 4, 8, ... 56
-    assert all(n is engine.noises[0] for n in engine.noises)  # held for the episode
+    assert not np.array_equal(engine.noises[0], engine.noises[1])  # fresh for every plan
+    again = Engine(3.0)
+    run_episode(Reach("reach"), again, CHECKPOINT, Contender("b", "x", replan_ticks=4), 7, ExecutorConfig())
+    assert all(map(np.array_equal, engine.noises, again.noises))  # and paired: the same for every contender
 
 
 @pytest.fixture
@@ -94,14 +96,16 @@ def arena(monkeypatch, tmp_path):
     """Two contenders without networks: one reaches, one stands."""
     path = tmp_path / "c.pt"
     save_checkpoint(path, checkpoint_of("student"))
-    monkeypatch.setattr(rollout, "_environment", lambda task, process: Reach(task))
+    monkeypatch.setattr(rollout, "open_environment", Reach)
     speeds = {"fast": 3.0, "slow": 0.1}
     monkeypatch.setattr(rollout, "_engine", lambda contender: (Engine(speeds[contender.name]), CHECKPOINT))
     return [Contender("fast", path), Contender("slow", path)]
 
 
 def test_every_contender_meets_the_same_seeds(arena):
+    made, closed = Reach.made, Reach.closed
     report = evaluate("reach", arena, [1, 2, 3], **OUTSIDE)
+    assert (Reach.made - made, Reach.closed - closed) == (1, 1)  # one for all episodes, freed at the end
     fast, slow = report["contenders"]
     assert [e["seed"] for e in fast["episodes"]] == [e["seed"] for e in slow["episodes"]] == [1, 2, 3]
     assert (fast["success_rate"], slow["success_rate"]) == (1.0, 0.0)

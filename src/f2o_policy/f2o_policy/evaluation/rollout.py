@@ -8,7 +8,7 @@ every tick.
 from __future__ import annotations
 
 import multiprocessing
-import os
+import multiprocessing.util
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -163,24 +163,39 @@ Job = tuple[str, Contender, int, ExecutorConfig]
 
 def _run_all(jobs: list[Job], processes: int) -> Iterator[tuple[str, Record]]:
     if processes == 1:
-        yield from map(_run, jobs)
+        try:
+            yield from map(_run, jobs)
+        finally:
+            _close()
         return
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes, _close_at_exit) as pool:
         yield from pool.imap(_run, jobs)
+        pool.close()
+        pool.join()  # lets the workers free their renderers
 
 
 def _run(job: Job) -> tuple[str, Record]:
     task, contender, seed, config = job
     engine, checkpoint = _engine(contender)
-    return contender.name, run_episode(
-        _environment(task, os.getpid()), engine, checkpoint, contender, seed, config
-    )
+    return contender.name, run_episode(_environment(task), engine, checkpoint, contender, seed, config)
 
 
-@cache
-def _environment(task: str, _process: int) -> Environment:
-    """One a process: making it costs more than an episode."""
-    return open_environment(task)
+_open: dict[str, Environment] = {}  # of this process: making one costs more than an episode
+
+
+def _environment(task: str) -> Environment:
+    if task not in _open:
+        _open[task] = open_environment(task)
+    return _open[task]
+
+
+def _close_at_exit() -> None:
+    multiprocessing.util.Finalize(None, _close, exitpriority=10)  # workers do not run atexit
+
+
+def _close() -> None:
+    while _open:
+        _open.popitem()[1].close()
 
 
 @cache
