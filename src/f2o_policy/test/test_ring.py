@@ -82,7 +82,7 @@ def ring():
             head, Batch(condition(rows), torch.zeros(512, 8), demonstrations(rows)[:, None])
         ).total
 
-    fit(head, loss, 2200)
+    fit(head, loss, 1800)
     return method, head, draw(method, head, 512)
 
 
@@ -95,7 +95,7 @@ def distil(method, sets):
         picked = sets[rows[:, None], torch.randint(sets.shape[1], (len(rows), 16))]
         return method.loss(head, Batch(condition(rows), torch.zeros(len(rows), 8), picked[:, :, None])).total
 
-    fit(head, loss, 1000)
+    fit(head, loss, 800)
     return head
 
 

@@ -140,7 +140,8 @@ def test_the_gripper_is_hidden_at_the_given_rate_and_the_arm_is_not():
     proprio = np.ones((5000, 8), np.float32)
     half, centre = np.full(8, 2.0), np.full(8, 0.04)
     out = disturb_proprio(proprio, half, centre, AugmentConfig(gripper_dropout=0.2, proprio_noise=0.01), rng)
-    assert (out[:, 7] == np.float32(0.04)).mean() == pytest.approx(0.2, abs=0.02)
+    hidden = np.float32(0.04 - 2 * 2.0)  # half a range below the lowest width: no gripper has it
+    assert (out[:, 7] == hidden).mean() == pytest.approx(0.2, abs=0.02)
     assert out[:, :7].std() == pytest.approx(0.02, rel=0.05)
     assert out[:, :7].mean() == pytest.approx(1.0, abs=1e-3)
 
