@@ -101,10 +101,12 @@ built="$want $built"
 if [ "$(cat "$STAMPS/built" 2>/dev/null || true)" != "$built" ]; then
   say "building the workspace (colcon build)"
   set +u; source "$ROOT/env.sh"; set -u
+  set +e
   colcon --log-level error build --symlink-install --event-handlers console_cohesion- status- \
-    --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE="$VENV/bin/python" --no-warn-unused-cli 2>&1 | grep -vE 'local_setup|^$' \
-    || true
-  [ "${PIPESTATUS[0]}" = 0 ] || die "colcon build failed; see log/latest_build."
+    --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE="$VENV/bin/python" --no-warn-unused-cli 2>&1 | grep -vE 'local_setup|^$'
+  status=${PIPESTATUS[0]}
+  set -e
+  [ "$status" = 0 ] || die "colcon build failed; see log/latest_build."
   echo "$built" >"$STAMPS/built"
 fi
 say "ready: source env.sh"
