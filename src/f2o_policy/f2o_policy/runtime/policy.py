@@ -89,6 +89,7 @@ class Policy:
         self._noise = self._draw()
         self._dt_ns = round(checkpoint.dt_s * NS_PER_S)
         self._committed = False
+        self._restart = True
 
     @property
     def mode_switches(self) -> int:
@@ -154,8 +155,6 @@ class Policy:
         chosen = self._executor.submit(chunks, joints.stamp_ros_ns, self._dt_ns, now_ros_ns)
         target, velocity = self._executor.read(now_ros_ns)
         return TickResult(status, age_s, inference_s, target, velocity, chunks, chosen, joints.stamp_ros_ns)
-
-    _restart = True
 
     def _ready(self, embedded: Embedded | None, joints: Joints | None, now_ros_ns: int) -> TickStatus:
         if embedded is None:
