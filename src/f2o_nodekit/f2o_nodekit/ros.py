@@ -6,13 +6,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
@@ -22,7 +24,8 @@ from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
 
 Diagnosis = tuple[int, str, Mapping[str, float | int | str]]  # level 0 OK, 1 WARN, 2 ERROR; message; values
-NO_NUMBER = float("nan")
+# Types are the configuration's to check: rclpy would refuse 100 for 100.0, and with a traceback.
+ANY_TYPE = ParameterDescriptor(dynamic_typing=True)
 
 
 def best_effort(depth: int = 1) -> QoSProfile:
@@ -59,13 +62,14 @@ class ConfiguredNode(Node):
         ConfigError: the file or an override is wrong; the text names every wrong key.
     """
 
+    events_executor = True  # False for nodes whose callbacks take the message's info; see make_executor
     best_effort = staticmethod(best_effort)
     reliable = staticmethod(reliable)
     latched = staticmethod(latched)
 
     def __init__(self, name: str, config_cls: type) -> None:
         super().__init__(name)
-        self.config_path = self.declare_parameter("config", default_config_path(name)).value
+        self.config_path = str(self.declare_parameter("config", default_config_path(name), ANY_TYPE).value)
         if not self.config_path:
             raise F2oError(f"{name}: parameter config: expected the path of a YAML file, got nothing")
         self.config = self._configure(config_cls)
@@ -79,10 +83,11 @@ class ConfiguredNode(Node):
         for key, value in leaves.items():
             if key == "config" or not isinstance(value, bool | int | float | str | tuple) or value == ():
                 continue
-            given = self.declare_parameter(key, list(value) if isinstance(value, tuple) else value).value
-            given = tuple(given) if isinstance(value, tuple) else given
-            if given != value:
-                overrides[key] = list(given) if isinstance(value, tuple) else given
+            default = list(value) if isinstance(value, tuple) else value
+            given = self.declare_parameter(key, default, ANY_TYPE).value
+            given = list(given) if isinstance(given, Sequence | array) and not isinstance(given, str) else given
+            if given != default:
+                overrides[key] = given
         return load_config(config_cls, self.config_path, overrides)
 
     def add_diagnostics(self, name: str, diagnose: Callable[[], Diagnosis]) -> None:
@@ -91,17 +96,17 @@ class ConfiguredNode(Node):
 
     def publish_diagnostics(self) -> None:
         """Publish every diagnosis now."""
-        array = DiagnosticArray()
-        array.header.stamp = self.get_clock().now().to_msg()
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
         for name, diagnose in self._diagnoses.items():
-            level, message, values = diagnose()
+            level, text, values = diagnose()
             pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
             status = DiagnosticStatus(
-                level=bytes([level]), name=f"{self.get_name()}: {name}", message=message
+                level=bytes([level]), name=f"{self.get_name()}: {name}", message=text
             )
             status.values = pairs
-            array.status.append(status)
-        self._diagnostics.publish(array)
+            message.status.append(status)
+        self._diagnostics.publish(message)
 
     def now_ns(self) -> int:
         """ROS time [ns]."""
@@ -146,8 +151,24 @@ def _stop_when_signalled() -> threading.Event:
     return stop
 
 
+def make_executor(events: bool = True) -> Executor:
+    """rclpy's events executor where this rclpy has one (Kilted), else the single-threaded one (Jazzy).
+
+    A message costs it half the processor time, because it does not rebuild a wait set for each. Two traps of rclpy
+    9.1: only ``spin_once`` may be called (``spin`` fires no timers and hears no signals), and a callback that takes
+    the message's info ends it with a SystemError, so a node with such callbacks asks for no ``events``.
+    """
+    if not events:
+        return SingleThreadedExecutor()
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor()
+    return EventsExecutor()
+
+
 def _spin(node: ConfiguredNode, stop: threading.Event) -> None:
-    executor = SingleThreadedExecutor()
+    executor = make_executor(node.events_executor)
     executor.add_node(node)
     while rclpy.ok() and not stop.is_set():
         executor.spin_once(timeout_sec=0.2)  # a bounded wait lets Python see the signal
@@ -163,4 +184,13 @@ def _shut_down(node: ConfiguredNode | None) -> None:
     rclpy.try_shutdown()
 
 
-__all__ = ["ConfiguredNode", "Diagnosis", "best_effort", "default_config_path", "latched", "reliable", "run"]
+__all__ = [
+    "ConfiguredNode",
+    "Diagnosis",
+    "best_effort",
+    "default_config_path",
+    "latched",
+    "make_executor",
+    "reliable",
+    "run",
+]

@@ -61,10 +61,21 @@ def test_a_signal_closes_the_node_and_exits_with_0(tmp_path, number):
     assert (process.returncode, out, err) == (0, "closed\n", "")
 
 
+def test_a_whole_number_will_do_for_a_rate(tmp_path):
+    process = start(tmp_path, "rate_hz:=15")
+    assert process.stdout.readline() == "ready 15.0 a\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
         ("rate_hz:=0.0", "demo.yaml: 1 error: rate_hz: expected > 0, got 0.0"),
+        ("rate_hz:=fast", "demo.yaml: 1 error: rate_hz: expected a number, got 'fast'"),
+        ("names:=3", "demo.yaml: 1 error: names: expected a list (a text each), got 3"),
+        ("config:=7", "7: 1 error: cannot be read (No such file or directory)"),
         ("fail:=true", "camera wrist: expected a device, got none"),
     ],
 )

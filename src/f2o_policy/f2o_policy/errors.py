@@ -46,6 +46,10 @@ class RunError(PolicyError):
         super().__init__(f"run {path}: {problem}")
 
 
+class EngineError(PolicyError):
+    """A backend that is missing, unknown, or does not compute what the checkpoint says."""
+
+
 class UnknownNameError(PolicyError):
     """A name that is not in a list of known ones."""
 

@@ -44,6 +44,10 @@ class PolicyNode(ConfiguredNode):
         self._embed_ms, self._embed_rate = Samples(300), RateMeter()
         self._trace = Trace()
         self.add_diagnostics("loop", self._diagnose)
+        # The threads share Python's lock: were one preempted while it holds it, the loop would wait with it. So all of
+        # them get a priority just below the loop's; those started from here inherit it.
+        if self.config.fifo_priority > 1:
+            request_fifo(self.config.fifo_priority - 1)
         self._threads = [
             threading.Thread(target=f, name=f.__name__, daemon=True) for f in (self._embed, self._loop)
         ]

@@ -13,7 +13,8 @@ from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.data.normalise import MinMax, Normaliser
 from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.network import PolicyNetwork
-from f2o_policy.runtime.engine import EngineError, NetworkEngine, check_equal, load_engine, resolve_backend
+from f2o_policy.errors import EngineError
+from f2o_policy.runtime.engine import NetworkEngine, check_equal, load_engine, resolve_backend
 
 INSTALLED = ["torch", *(["openvino"] if importlib.util.find_spec("openvino") else [])]
 MANY = 3  # hypotheses
@@ -117,6 +118,19 @@ def test_a_teacher_of_50_steps_equals_its_methods_sampler(teacher, backend):
         )
     expected = teacher.normaliser.action.decode(sample.numpy().astype(np.float64))
     np.testing.assert_allclose(engine.plan(engine.embed(seen), joints, noise), expected, atol=2e-4)
+
+
+def test_half_precision_is_computed_or_refused_but_never_pretended(student):
+    if "openvino" not in INSTALLED:
+        pytest.skip("openvino is not installed")
+    import openvino
+
+    able = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if able:
+        assert load_engine(student, MANY, "openvino", "bf16").name == "openvino-bf16"
+    else:
+        with pytest.raises(EngineError, match="precision 'bf16': this processor computes in 'f32'"):
+            load_engine(student, MANY, "openvino", "bf16")
 
 
 def test_an_unknown_backend_is_named_with_the_known_ones(student):

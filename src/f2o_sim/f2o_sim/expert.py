@@ -20,8 +20,11 @@ from f2o_sim.reach_around import CUBE, POST
 from f2o_sim.robot import MAX_WIDTH
 from f2o_sim.tasks import Snapshot
 
-BYPASS_M = 0.17  # from the post's axis to the hand's: half a hand (0.10), the post (0.025), room (0.045)
-CARRY_M = 0.12  # TCP height while passing
+COMMON_M, COMMON_SPREAD_M = (0.19, 0.135), 0.03  # before the post, both sides alike: within this of its axis
+BYPASS_M = 0.185  # from the post's axis to the hand's: half a hand (0.105), the post (0.03), room (0.05)
+BESIDE_M = (-0.06, 0.06)  # the hand is beside the post between here and there, along x
+CARRY_M = 0.07  # TCP height while passing: the hand itself is 4.5 cm higher and still below the post's top
+ABOVE_M = 0.09  # TCP height before the descent: clear of the cube
 GRASP_M = 0.027  # TCP height at the grasp
 LIFT_M = 0.12
 JITTER_M = 0.008
@@ -29,7 +32,7 @@ SWAY_M = (0.003, 0.012)  # size of the disturbance
 SWAY_HZ = (0.2, 0.5)
 SWAY_FADE_M = 0.12  # the disturbance is gone this far before the grasp ...
 SWAY_RISE_M = 0.08  # ... and grows over this much of the path
-SPEED, GRASP_SPEED, GRASP_ZONE_M = (0.16, 0.22), 0.09, 0.05  # [m/s, m/s, m]
+SPEED, GRASP_SPEED, GRASP_ZONE_M = (0.20, 0.26), 0.09, 0.05  # [m/s, m/s, m]
 ACCELERATION = 0.5  # [m/s^2]
 UPRIGHT_S = 1.0  # time over which the noise of the start's orientation is taken out
 FINGERS_STILL_M_S = 0.005
@@ -90,12 +93,15 @@ class ReachAroundExpert:
     def _waypoints(self, start: Snapshot, rng: np.random.Generator) -> Float64[np.ndarray, "n 3"]:
         sign = 1.0 if self.side == "left" else -1.0
         (post_x, post_y), (cube_x, cube_y) = start.objects[POST][:2], start.objects[CUBE][:2]
-        beside = np.array([post_x - 0.05, post_y + sign * BYPASS_M, CARRY_M])
-        past = np.array([post_x + 0.07, post_y + sign * BYPASS_M, CARRY_M])
-        behind = np.array([cube_x, cube_y + sign * 0.10, CARRY_M])
-        jitter = rng.uniform(-JITTER_M, JITTER_M, (3, 3))
-        above, grasp = [cube_x, cube_y, CARRY_M], [cube_x, cube_y, GRASP_M]
-        return np.vstack([self._start[:3, 3], np.vstack([beside, past, behind]) + jitter, above, grasp])
+        sides = rng.uniform(-COMMON_SPREAD_M, COMMON_SPREAD_M, 2)
+        common = [
+            [post_x - x, post_y + y, CARRY_M + 0.02] for x, y in zip(COMMON_M, sides, strict=True)
+        ]
+        around = [[post_x + x, post_y + sign * BYPASS_M, CARRY_M] for x in BESIDE_M]
+        behind = [cube_x, cube_y + sign * 0.10, ABOVE_M]
+        around = np.array([*around, behind]) + rng.uniform(-JITTER_M, JITTER_M, (3, 3))
+        above, grasp = [cube_x, cube_y, ABOVE_M], [cube_x, cube_y, GRASP_M]
+        return np.vstack([self._start[:3, 3], common, around, above, grasp])
 
     def step(self, now: Snapshot, gripper_width: float) -> Float64[np.ndarray, " 8"]:
         """The target of this tick: seven joints [rad] and the gripper's width [m]."""

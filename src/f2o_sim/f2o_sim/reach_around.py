@@ -2,9 +2,12 @@
 
 Seen from above, base at the left, hand 20 cm wide across the page::
 
-               .--- left ----.
-    base  [hand]      (post)   [cube]
-               '--- right ---'
+                     .-- left --.
+    base  [hand] ---<    (post)  >- [cube]
+                     '-- right -'
+
+The hand comes straight up to the post before it turns aside, and passes it low. Both sides share that first part, and
+half-way between them stands the post: a policy that answers with the mean of both drives on until it is too late.
 """
 
 from __future__ import annotations
@@ -17,18 +20,19 @@ from f2o_sim.tasks import Placement, Snapshot, Verdict, final
 
 CUBE, POST = "cube", "post"
 CUBE_SIDE = 0.045  # [m]
-POST_RADIUS, POST_HEIGHT = (
-    0.025,
-    0.15,
-)  # [m]; the forearm passes 4 cm above it at the grasp, the low hand cannot
+POST_RADIUS, POST_HEIGHT = 0.03, 0.15  # [m]; the forearm passes above it at the grasp, the low hand cannot
 CUBE_MASS = 0.08  # [kg]
 
-# The arm starts with the hand straight down at (0.35, 0, 0.25) m, give or take the noise.
-HOME = (0.0, -0.511, 0.0, -2.794, 0.0, 2.283, 0.785)
-HOME_NOISE_RAD = 0.03
-POST_X, POST_Y = (0.44, 0.48), (-0.03, 0.03)
-CUBE_X, CUBE_BESIDE_POST = (0.58, 0.64), 0.06
+# The arm starts with the hand straight down at (0.31, 0, 0.26) m, give or take the noise: the base's swings it 3 cm to
+# either side of the middle, so where it starts says nothing about the side that will be taken.
+HOME = (0.0, -0.689, 0.0, -2.888, 0.0, 2.199, 0.785)
+HOME_NOISE_RAD = (0.1, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03)
+POST_X, POST_Y = (0.53, 0.56), (-0.02, 0.02)
+CUBE_BEHIND_POST, CUBE_BESIDE_POST = (0.12, 0.15), 0.05
 CUBE_YAW_RAD = 0.12
+
+FORK_M = 0.16  # before the post's axis: from here on the two sides part
+FORK_Z = 0.09  # [m]
 
 LIFT_M = 0.05  # success: the cube this far above its start ...
 HOLD_S = 0.3  # ... between the fingers for this long
@@ -61,9 +65,10 @@ class ReachAround:
         """Where cube, post and arm start: uniform in the ranges above, the same for the same seed."""
         rng = np.random.default_rng(seed)
         post = (rng.uniform(*POST_X), rng.uniform(*POST_Y))
-        cube = (rng.uniform(*CUBE_X), post[1] + rng.uniform(-CUBE_BESIDE_POST, CUBE_BESIDE_POST))
+        behind, beside = rng.uniform(*CUBE_BEHIND_POST), rng.uniform(-CUBE_BESIDE_POST, CUBE_BESIDE_POST)
+        cube = (post[0] + behind, post[1] + beside)
         yaw = rng.uniform(-CUBE_YAW_RAD, CUBE_YAW_RAD)
-        arm = np.array(HOME) + rng.uniform(-HOME_NOISE_RAD, HOME_NOISE_RAD, 7)
+        arm = np.array(HOME) + rng.uniform(-1.0, 1.0, 7) * HOME_NOISE_RAD
         cube_pose = np.array([*cube, CUBE_SIDE / 2, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)])
         post_pose = np.array([*post, POST_HEIGHT / 2, 1.0, 0.0, 0.0, 0.0])
         return Placement(arm, 0.08, {CUBE: cube_pose, POST: post_pose})

@@ -98,9 +98,11 @@ class Session:
         # One pipeline for all episodes (it reads a URDF); its own reset makes each start from nothing.
         self._pipeline = ObservationPipeline(self._perception, calibration())
 
-    def reset(self, seed: int) -> Step:
-        """Start the episode of ``seed``; the first step shows the scene at rest."""
+    def reset(self, seed: int, arm: Float64[np.ndarray, " 7"] | None = None) -> Step:
+        """Start the episode of ``seed``, with the arm at the joints ``arm`` [rad] if given; all is at rest."""
         self.world.reset(seed)
+        if arm is not None:
+            self.world.place_arm(arm, self.world.placement.gripper_width)
         self._pipeline.reset()
         self._bridge.reset(self.world)
         self._start_ns, self._frames = self.world.time_ns, 0

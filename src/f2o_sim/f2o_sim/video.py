@@ -59,8 +59,19 @@ def render_fan(
     paths: Float64[np.ndarray, "k h 3"],
     out_png: str | Path,
     colours: Sequence[Colour] | None = None,
-    gripper_width: float = 0.08,
 ) -> None:
+    """Write the picture that ``draw_fan`` draws."""
+    save_picture(draw_fan(task, seed, q, paths, colours), out_png)
+
+
+def draw_fan(
+    task: str,
+    seed: int,
+    q: Float64[np.ndarray, " 7"],
+    paths: Float64[np.ndarray, "k h 3"],
+    colours: Sequence[Colour] | None = None,
+    caption: str = "",
+) -> Image:
     """Draw the scene of ``seed`` with the arm at ``q`` [rad] and K paths of the tool [m] fanned out over it.
 
     Args:
@@ -68,22 +79,25 @@ def render_fan(
         seed: of the scene.
         q: arm joints.
         paths: points of the tool centre in the base frame.
-        out_png: where to.
         colours: one a path, 0..255; by default one colour for each side that a path swings to.
-        gripper_width: [m].
+        caption: written into the upper left corner.
 
     Raises:
         UnknownTaskError, GraphicsError: there is no such task, or the machine cannot draw off screen.
     """
     world = World(task, seed)
-    world.place_arm(q, gripper_width)
+    world.place_arm(q, world.placement.gripper_width)
     colours = colours or [FALLBACK_COLOURS[int(path[:, 1].mean() < paths[:, 0, 1].mean())] for path in paths]
     studio = Studio(world.model, 2 * WIDTH, int(1.5 * HEIGHT))
     try:
         lines = [Line(path, colour, LINE_M) for path, colour in zip(paths, colours, strict=True)]
-        picture = studio.draw(world.data, lines)
+        return studio.draw(world.data, lines, caption)
     finally:
         studio.close()
+
+
+def save_picture(picture: Image, out_png: str | Path) -> None:
+    """Write a picture, with the folders on the way to it."""
     Path(out_png).parent.mkdir(parents=True, exist_ok=True)
     imageio.imwrite(out_png, picture)
 

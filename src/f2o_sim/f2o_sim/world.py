@@ -36,7 +36,7 @@ class World:
     def __init__(self, task: str | Task = "reach_around", seed: int = 0) -> None:
         self.task = make_task(task) if isinstance(task, str) else task
         self.model = mujoco.MjModel.from_xml_string(build_scene(self.task.objects_mjcf()))
-        self.data = mujoco.MjData(self.model)
+        self.data, self._probe = mujoco.MjData(self.model), mujoco.MjData(self.model)
         joint = self.model.joint
         self._arm = np.array([joint(name).qposadr[0] for name in ARM_JOINTS])
         self._arm_v = np.array([joint(name).dofadr[0] for name in ARM_JOINTS])
@@ -150,6 +150,23 @@ class World:
         poses = {name: self.object_pose(name) for name in self.task.object_names}
         held = self._roles.held(self.data)
         return Snapshot(self.elapsed_s, self.tcp_position(), poses, held, self._collision)
+
+    def would_touch(self, path: Float64[np.ndarray, "t 7"]) -> bool:
+        """Whether the arm, moved through the joints ``path`` [rad], would touch an obstacle; nothing is moved."""
+        probe = self._probe
+        probe.qpos[:], probe.mocap_pos[:], probe.mocap_quat[:] = (
+            self.data.qpos,
+            self.data.mocap_pos,
+            self.data.mocap_quat,
+        )
+        for q in path:
+            probe.qpos[self._arm] = q
+            mujoco.mj_kinematics(self.model, probe)
+            mujoco.mj_comPos(self.model, probe)
+            mujoco.mj_collision(self.model, probe)
+            if self._roles.collision(probe):
+                return True
+        return False
 
     def state(self) -> State:
         """A copy of what the cameras need."""

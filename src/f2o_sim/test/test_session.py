@@ -99,3 +99,13 @@ def test_standing_still_times_out(session):
 def test_an_unknown_task_is_refused():
     with pytest.raises(UnknownTaskError, match="expected one of reach_around"):
         Session("juggle")
+
+
+def test_an_episode_can_start_with_the_arm_elsewhere(session):
+    home = session.reset(1)
+    moved = home.joints.positions + np.array([0.2, 0, 0, 0, 0, 0, 0])
+    step = session.reset(1, moved)
+    np.testing.assert_allclose(step.joints.positions, moved, atol=1e-9)
+    np.testing.assert_allclose(step.observation.joint_positions, moved, atol=1e-9)
+    assert np.abs(step.observation.rgb.astype(int) - home.observation.rgb).max() > 60
+    np.testing.assert_allclose(session.step(None).joints.positions, moved, atol=1e-3)

@@ -83,10 +83,10 @@ def check_chunks(chunks):
     for chunk in chunks[:: len(chunks) // 20]:
         assert list(chunk.joint_names) == COLUMNS
         points = np.array([point.positions for point in chunk.points])
-        assert points.shape == (32, 8)
+        assert points.shape == (16, 8)
         assert np.isfinite(points).all()
         times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in chunk.points]
-        np.testing.assert_allclose(times, np.arange(32) * 0.05)
+        np.testing.assert_allclose(times, np.arange(16) * 0.1)
 
 
 def check_targets(targets, commands):

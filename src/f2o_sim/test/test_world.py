@@ -5,6 +5,7 @@ from f2o_sim.errors import TrajectoryError
 from f2o_sim.reach_around import POST
 from f2o_sim.robot import ARM_JOINTS, panda_urdf
 from f2o_sim.world import START_NS
+from f2o_teleop.ik import DifferentialIk
 
 TICK_NS = 8_000_000
 
@@ -108,3 +109,21 @@ def test_the_kinematics_are_those_of_the_urdf(world):
     pin.framesForwardKinematics(model, data, q)
     expected = data.oMf[model.getFrameId("panda_hand_tcp")].translation
     np.testing.assert_allclose(world.tcp_position(), expected, atol=1e-6)
+
+
+def test_a_path_is_tried_on_the_geometry_without_moving_anything(world):
+    world.reset(0)
+    start, post = world.joint_positions(), world.object_pose(POST)
+    ik = DifferentialIk(home=tuple(start))
+    ik.reset(start)
+    goal = ik.forward(start).copy()
+    goal[:3, 3] = *post[:2], 0.1  # straight into the post
+    through = np.array([ik.step_pose(goal) for _ in range(400)])[::10]
+    before = world.state()
+    assert world.would_touch(through)
+    assert not world.would_touch(through[:3])
+    after = world.state()
+    np.testing.assert_array_equal(after.qpos, before.qpos)
+    assert not world.snapshot().collision
+    world.data.mocap_pos[:] = (5.0, 5.0, 0.0)  # what is not there cannot be touched
+    assert not world.would_touch(through)

@@ -39,6 +39,8 @@ def subscription_qos(entry: TopicConfig) -> QoSProfile:
 class RecorderNode(ConfiguredNode):
     """Records one bag an episode, as /f2o/episode/command says."""
 
+    events_executor = False  # the time of sending and of reception comes with the message's info
+
     def __init__(self) -> None:
         super().__init__("recorder_node", RecorderConfig)
         topics = self.config.all_topics()

@@ -20,8 +20,8 @@ from f2o_policy.data.store import Dataset
 class WindowConfig:
     """How windows are cut."""
 
-    horizon: int = 32
-    dt_s: float = 0.05
+    horizon: int = 16
+    dt_s: float = 0.1
     visual_lag_s: tuple[float, float] = (0.0, 0.08)
     validation_fraction: float = 0.1
 

@@ -12,7 +12,7 @@ class ModelConfig:
     views: int = 3
     image_size: int = 64
     points: int = 512  # used of the observation's 4096: every n-th
-    horizon: int = 32
+    horizon: int = 16
     action_dim: int = 8
     trunk_width: int = 16  # base width of both ResNet-18 trunks (64 in the paper's size)
     stem_pool: bool = False  # max pooling after the stem; off keeps 4 x 4 tokens of a 64 px view

@@ -11,19 +11,15 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from f2o_nodekit.errors import F2oError
 from f2o_perception.frames import Observation
 from jaxtyping import Float32, Float64
 
 from f2o_policy.checkpoint import Checkpoint
+from f2o_policy.errors import EngineError
 from f2o_policy.runtime.parts import EmbedPart, HeadPart, build_network, observation_tensors
 
 Array = Float32[np.ndarray, "..."]
 BACKENDS = ("auto", "torch", "openvino")
-
-
-class EngineError(F2oError):
-    """A backend that is missing, unknown, or does not compute what the checkpoint says."""
 
 
 class Engine(Protocol):

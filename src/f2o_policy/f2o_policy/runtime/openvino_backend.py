@@ -10,6 +10,7 @@ import openvino as ov
 import torch
 
 from f2o_policy.checkpoint import Checkpoint
+from f2o_policy.errors import EngineError
 from f2o_policy.runtime.parts import EmbedPart, HeadPart, build_network
 
 # OpenVINO's generator of fused element-wise kernels ("snippets") cannot compile these networks on x86 (2025.4.1 and
@@ -51,7 +52,11 @@ def _compile(
         "INFERENCE_PRECISION_HINT": precision,
         "SNIPPETS_MODE": SNIPPETS_MODE,
     }
-    request = ov.Core().compile_model(_convert(module, inputs), "CPU", options).create_infer_request()
+    compiled = ov.Core().compile_model(_convert(module, inputs), "CPU", options)
+    computes = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    if computes != precision:  # OpenVINO takes another one without a word where the processor lacks it
+        raise EngineError(f"precision {precision!r}: this processor computes in {computes!r}; ask for that")
+    request = compiled.create_infer_request()
 
     def call(*arrays: np.ndarray) -> np.ndarray:
         # share_inputs avoids a copy; the output is copied because the request owns and reuses its buffer

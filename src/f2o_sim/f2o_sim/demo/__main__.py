@@ -17,7 +17,7 @@ from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.runtime.trace import summarise
 from tqdm import tqdm
 
-from f2o_sim.demo.baselines import Checkpoints, run_baselines
+from f2o_sim.demo.baselines import Checkpoints, contenders, run_baselines
 from f2o_sim.demo.report import print_table, write_report
 from f2o_sim.demo.trials import Run, Trial, count
 
@@ -65,7 +65,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     report = _live_report(run, arguments)
     report |= _compare(student, teacher, checkpoints, run, seeds, arguments)
     write_report(arguments.out / "report.json", report)
-    _pictures(run, student, arguments.out)
+    _pictures(run, checkpoints, student, arguments.out)
     print_table(report)
     print(f"\nreport, film, picture and recording: {arguments.out}/")
     return 0
@@ -127,22 +127,23 @@ def _compare(
     seeds: list[int],
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
+    from f2o_sim.demo.forks import look_at_forks
     from f2o_sim.demo.timing import compare
 
     timing = compare(teacher, student, run.observations)
     result: dict[str, Any] = {"teacher_50_against_student": timing}
+    result["at_the_fork"] = look_at_forks(contenders(checkpoints), seeds)
     if not arguments.no_baselines:
         result["headless"] = run_baselines(TASK, checkpoints, seeds, processes=os.cpu_count() or 1)
     return result | {"checkpoint": {"data_sha256": student.data_sha256, "seed": student.seed}}
 
 
-def _pictures(run: Run, student: Any, out: Path) -> None:
-    from f2o_sim.demo.pictures import hypotheses, one_of_each_side, save_rerun, side_colours, tool_paths
-    from f2o_sim.video import render_episodes, render_fan
+def _pictures(run: Run, checkpoints: Checkpoints, student: Any, out: Path) -> None:
+    from f2o_sim.demo.pictures import one_of_each_side, save_fans, save_rerun
+    from f2o_sim.video import render_episodes
 
-    seed, observation = next(iter(run.first.items()))
-    paths = tool_paths(hypotheses(student, observation))
-    render_fan(TASK, seed, observation.joint_positions, paths, out / "hypotheses.png", side_colours(paths))
+    chamfer, *_, mse = contenders(checkpoints)
+    save_fans(out / "hypotheses.png", TASK, run.trials[0].seed, [chamfer, mse])
     chosen = one_of_each_side(run.trials) or [0]
     render_episodes(out / "states.npz", chosen, out / "episodes.mp4")
     save_rerun(out / "demo.rrd", run.first, student)

@@ -8,11 +8,11 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from f2o_nodekit.ros import reliable
+from f2o_nodekit.ros import make_executor, reliable
 from f2o_nodekit.stamps import to_ns
 from f2o_perception.convert import observation_from_msg
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
@@ -37,16 +37,18 @@ class TrialsNode(Node):
     def __init__(self, alive: Callable[[], None]) -> None:
         super().__init__("trials")
         self._alive = alive  # raises when a process of the graph has ended
-        self._spinner = SingleThreadedExecutor()
+        self._spinner = make_executor()
         self._spinner.add_node(self)
         self._task: TaskState | None = None
-        self._newest: ObservationMsg | None = None
+        self._newest: bytes | None = None  # serialised, as it came: most are only counted
         self._heard = 0
         self.run = Run()
         self.create_subscription(TaskState, "/sim/task_state", self._on_task, reliable())
-        self.create_subscription(ObservationMsg, "/f2o/observation", self._on_observation, reliable())
+        self.create_subscription(
+            ObservationMsg, "/f2o/observation", self._on_observation, reliable(), raw=True
+        )
         self._commanded = False
-        self.create_subscription(JointState, "/f2o/joint_command", self._on_command, reliable())
+        self.create_subscription(JointState, "/f2o/joint_command", self._on_command, reliable(), raw=True)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, reliable(10))
         self._remote = {
             "/sim/reset": self.create_client(ResetWorld, "/sim/reset"),
@@ -76,7 +78,7 @@ class TrialsNode(Node):
         settled = self.get_clock().now().nanoseconds + SETTLE_NS
         self._task = None
         self._wait(lambda: self._shows(settled), 10.0, "no fresh observation after a reset")
-        self.run.first[seed] = observation_from_msg(self._newest)
+        self.run.first[seed] = observation_from_msg(_observation(self._newest))
         self._arm()
         self._wait(
             lambda: self._task is not None and not self._task.running, timeout_s, "the episode did not end"
@@ -88,7 +90,7 @@ class TrialsNode(Node):
         return trial
 
     def _shows(self, stamp_ns: int) -> bool:
-        return self._task is not None and to_ns(self._newest.header.stamp) > stamp_ns
+        return self._task is not None and to_ns(_observation(self._newest).header.stamp) > stamp_ns
 
     def _disarm(self) -> None:
         """Disarm, and wait until the bridge has braked the arm and fallen silent.
@@ -124,17 +126,17 @@ class TrialsNode(Node):
                 raise TrialError(f"{failure} (waited {timeout_s:g} s)")
             self._spinner.spin_once(timeout_sec=0.1)
 
-    def _on_command(self, msg: JointState) -> None:
+    def _on_command(self, data: bytes) -> None:
         self._commanded = True
 
     def _on_task(self, msg: TaskState) -> None:
         self._task = msg
 
-    def _on_observation(self, msg: ObservationMsg) -> None:
-        self._newest = msg
+    def _on_observation(self, data: bytes) -> None:
+        self._newest = data
         self._heard += 1
         if self._heard % KEEP_EVERY == 0:
-            self.run.observations.append(observation_from_msg(msg))
+            self.run.observations.append(observation_from_msg(_observation(data)))
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:
         for status in msg.status:
@@ -143,6 +145,10 @@ class TrialsNode(Node):
                     self.run.diagnostics.setdefault(f"{status.name}/{pair.key}", []).append(float(pair.value))
                 except ValueError:
                     continue  # a text, not a number
+
+
+def _observation(data: bytes) -> ObservationMsg:
+    return deserialize_message(data, ObservationMsg)
 
 
 def run_trials(
