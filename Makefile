@@ -1,6 +1,7 @@
 # make demo    watch a simulated Franka choose a side and grasp, through the real nodes (EPISODES=3 for the impatient)
 # make test    every test of every package, through colcon
 # make bench   measure speed on this machine
+# make bench-modes   which method keeps every mode, on toys whose modes are known
 # make setup   what the three stand on; skipped where nothing has changed
 
 SHELL := /bin/bash
@@ -9,7 +10,7 @@ SEED ?= 1000
 OUT ?= out/demo
 RUN = set -eo pipefail; source ./env.sh;
 
-.PHONY: setup demo test bench lint clean
+.PHONY: setup demo test bench bench-modes lint clean
 
 setup:
 	@./scripts/setup.sh
@@ -22,6 +23,9 @@ test: setup
 
 bench: setup
 	@$(RUN) exec python -m f2o_sim.bench --out out/bench
+
+bench-modes: setup
+	@$(RUN) exec python -m f2o_policy.study --out out/modes
 
 lint: setup
 	@$(RUN) ruff check . && ruff format --check .

@@ -85,7 +85,9 @@ class ConfiguredNode(Node):
                 continue
             default = list(value) if isinstance(value, tuple) else value
             given = self.declare_parameter(key, default, ANY_TYPE).value
-            given = list(given) if isinstance(given, Sequence | array) and not isinstance(given, str) else given
+            given = (
+                list(given) if isinstance(given, Sequence | array) and not isinstance(given, str) else given
+            )
             if given != default:
                 overrides[key] = given
         return load_config(config_cls, self.config_path, overrides)
@@ -101,9 +103,7 @@ class ConfiguredNode(Node):
         for name, diagnose in self._diagnoses.items():
             level, text, values = diagnose()
             pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
-            status = DiagnosticStatus(
-                level=bytes([level]), name=f"{self.get_name()}: {name}", message=text
-            )
+            status = DiagnosticStatus(level=bytes([level]), name=f"{self.get_name()}: {name}", message=text)
             status.values = pairs
             message.status.append(status)
         self._diagnostics.publish(message)
@@ -152,7 +152,7 @@ def _stop_when_signalled() -> threading.Event:
 
 
 def make_executor(events: bool = True) -> Executor:
-    """rclpy's events executor where this rclpy has one (Kilted), else the single-threaded one (Jazzy).
+    """Rclpy's events executor where this rclpy has one (Kilted), else the single-threaded one (Jazzy).
 
     A message costs it half the processor time, because it does not rebuild a wait set for each. Two traps of rclpy
     9.1: only ``spin_once`` may be called (``spin`` fires no timers and hears no signals), and a callback that takes

@@ -35,7 +35,9 @@ class PolicyNode(ConfiguredNode):
     def __init__(self) -> None:
         super().__init__("policy_node", PolicyConfig)
         torch.set_num_threads(1)
-        sys.setswitchinterval(5e-4)  # the loop's thread gets the interpreter from the others within half a millisecond
+        sys.setswitchinterval(
+            5e-4
+        )  # the loop's thread gets the interpreter from the others within half a millisecond
         self._load()
         self._wire()
         self._stopping = threading.Event()

@@ -86,7 +86,8 @@ def test_teacher_sets_and_student_from_the_shell(place, capsys):
         ),
         (
             ("distill", "--teacher", "t", "--sets", "s", "--out", "x", "--method", "gan"),
-            "f2o distill: unknown student method 'gan', expected one of: imle, mse",
+            "f2o distill: unknown student method 'gan', expected one of: "
+            "coverage, fidelity, hungarian, imle, mse, paired",
         ),
         (
             ("convert", "nowhere", "--out", "x", "--perception", "p.yaml"),

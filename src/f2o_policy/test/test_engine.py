@@ -11,9 +11,9 @@ import torch
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.data.normalise import MinMax, Normaliser
+from f2o_policy.errors import EngineError
 from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.network import PolicyNetwork
-from f2o_policy.errors import EngineError
 from f2o_policy.runtime.engine import NetworkEngine, check_equal, load_engine, resolve_backend
 
 INSTALLED = ["torch", *(["openvino"] if importlib.util.find_spec("openvino") else [])]

@@ -23,7 +23,7 @@ class Reach:
 
     made = closed = 0
 
-    def __init__(self, task):
+    def __init__(self, task, camera_hz=30.0):
         Reach.made += 1
 
     def reset(self, seed):

@@ -1,14 +1,19 @@
 """Invariants of the teacher's law and sampler and of the set distances (methods.md 11.1)."""
 
+import itertools
+
 import pytest
 import torch
 from f2o_nodekit.config import ConfigError
 from f2o_policy.errors import UnknownNameError
-from f2o_policy.methods import create
+from f2o_policy.methods import METHODS, create
 from f2o_policy.methods.base import Batch
 from f2o_policy.methods.cfm import Cfm, CfmOptions
 from f2o_policy.methods.chamfer import EPS, chamfer, distances, distinct, spread
+from f2o_policy.methods.hungarian import match
 from f2o_policy.methods.imle import Imle, ImleOptions
+from f2o_policy.methods.paired import Paired, PairedOptions
+from f2o_policy.training.config import Config
 
 ONES = torch.ones(3)
 NONE = torch.zeros(0)  # a condition that is not looked at
@@ -158,9 +163,66 @@ def test_a_student_has_no_steps_to_divide():
 
 
 def test_unknown_names_and_options_are_named():
-    with pytest.raises(UnknownNameError, match=r"unknown method 'gan', expected one of: cfm, imle, mse"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"unknown method 'gan', expected one of: cfm, coverage, fidelity, hungarian, imle, mse, paired",
+    ):
         create("gan", {})
     with pytest.raises(
         ConfigError, match=r"options of method cfm: 1 error: mask_cap: expected 0 <= c <= 1, got 2\.0"
     ):
         create("cfm", {"mask_cap": 2.0})
+
+
+def fan(hypotheses):
+    """A head that answers with the given hypotheses (M,H,D), whatever it is asked."""
+    return lambda noise, embedding, proprio: hypotheses.repeat(len(noise) // len(hypotheses), 1, 1)
+
+
+def batch_of(targets, noise=None):
+    return Batch(torch.zeros(len(targets), 1), torch.zeros(len(targets), 8), targets, noise)
+
+
+def test_coverage_forgives_strays_and_fidelity_forgives_gaps():
+    targets = torch.tensor([0.0, 10.0]).reshape(1, 2, 1, 1)
+    stray = torch.tensor([0.0, 10.0, 5.0]).reshape(3, 1, 1)
+    gap = torch.tensor([0.0, 0.0, 0.0]).reshape(3, 1, 1)
+    losses = {
+        (name, what): create(name, {"hypotheses": 3}).loss(fan(chunks), batch_of(targets)).total.item()
+        for name in ("coverage", "fidelity", "imle")
+        for what, chunks in (("stray", stray), ("gap", gap))
+    }
+    weight = 0.3**0.5  # of the only dimension, which counts as the gripper
+    assert losses["coverage", "stray"] == pytest.approx(0.0, abs=1e-3)
+    assert losses["coverage", "gap"] == pytest.approx(weight * 10 / 2, rel=1e-3)
+    assert losses["fidelity", "gap"] == pytest.approx(0.0, abs=1e-3)
+    assert losses["fidelity", "stray"] == pytest.approx(weight * 5 / 3, rel=1e-3)
+    for what in ("stray", "gap"):
+        both = losses["coverage", what] + losses["fidelity", what]
+        assert losses["imle", what] == pytest.approx(both, rel=1e-6)
+
+
+def test_the_matching_is_the_cheapest_of_all():
+    dist = torch.rand(3, 4, 4)
+    rows = torch.arange(4)
+    for cost, d in zip(dist.flatten()[match(dist)].reshape(3, 4).sum(1), dist, strict=True):
+        cheapest = min(d[rows, list(order)].sum() for order in itertools.permutations(range(4)))
+        assert cost.item() == pytest.approx(cheapest.item())
+
+
+def test_paired_regression_asks_each_noise_for_its_own_trajectory():
+    noise = torch.randn(3, 16, 2, 2)
+    method = Paired(PairedOptions(hypotheses=5))
+    double = lambda x, embedding, proprio: 2 * x  # noqa: E731
+    assert method.loss(double, batch_of(2 * noise, noise)).total.item() == pytest.approx(0.0, abs=1e-10)
+    assert method.loss(double, batch_of(2 * noise.flip(1), noise)).total.item() > 1.0
+    with pytest.raises(ValueError, match="needs the source noise"):
+        method.loss(double, batch_of(noise))
+
+
+def test_every_method_has_a_section_of_its_own_options():
+    config = Config()
+    assert set(METHODS) >= {"cfm", "imle", "mse", "paired", "coverage", "fidelity", "hungarian"}
+    for name, method in METHODS.items():
+        assert type(getattr(config, name)) is method.options_class
+        assert create(name, vars(getattr(config, name))).name == name

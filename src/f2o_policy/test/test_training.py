@@ -80,7 +80,7 @@ def test_a_checkpoint_holds_all_that_its_use_needs(teacher, tiny_data):
         "teacher",
         "cfm",
         8,
-        0.05,
+        0.1,
     )
     assert checkpoint.action_names[-1] == "gripper_width"
     assert checkpoint.views == ("wrist", "front")

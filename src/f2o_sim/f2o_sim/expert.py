@@ -94,9 +94,7 @@ class ReachAroundExpert:
         sign = 1.0 if self.side == "left" else -1.0
         (post_x, post_y), (cube_x, cube_y) = start.objects[POST][:2], start.objects[CUBE][:2]
         sides = rng.uniform(-COMMON_SPREAD_M, COMMON_SPREAD_M, 2)
-        common = [
-            [post_x - x, post_y + y, CARRY_M + 0.02] for x, y in zip(COMMON_M, sides, strict=True)
-        ]
+        common = [[post_x - x, post_y + y, CARRY_M + 0.02] for x, y in zip(COMMON_M, sides, strict=True)]
         around = [[post_x + x, post_y + sign * BYPASS_M, CARRY_M] for x in BESIDE_M]
         behind = [cube_x, cube_y + sign * 0.10, ABOVE_M]
         around = np.array([*around, behind]) + rng.uniform(-JITTER_M, JITTER_M, (3, 3))

@@ -54,5 +54,10 @@ def test_the_way_between_both_sides_runs_into_the_post_and_a_short_one_stays_bef
 def test_shares_add_up_and_both_sides_are_counted_a_scene():
     answers = [Counter(left=10, right=6), Counter({"left": 12, "into the post": 4})]
     row = _row(answers)
-    assert (row["left"], row["right"], row["into the post"], row["stays before it"]) == (0.688, 0.188, 0.125, 0.0)
+    assert (row["left"], row["right"], row["into the post"], row["stays before it"]) == (
+        0.688,
+        0.188,
+        0.125,
+        0.0,
+    )
     assert row["scenes_with_both_sides"] == 0.5

@@ -1,6 +1,6 @@
 """Training windows: what the policy sees at an instant, and the H commands that followed.
 
-The instant is ``observation stamp + lag``: at run time the cached visual embedding is up to some 80 ms older than the
+The instant is ``observation stamp + lag``: at run time the cached visual embedding is up to some 120 ms older than the
 newest joint state, so in training the joints and the commands are taken ``lag`` after the images. With
 lag 0 (or ``visual_lag_s: [0, 0]``) a window is the plain one: A[k] = command at stamp + k dt.
 """
@@ -22,7 +22,7 @@ class WindowConfig:
 
     horizon: int = 16
     dt_s: float = 0.1
-    visual_lag_s: tuple[float, float] = (0.0, 0.08)
+    visual_lag_s: tuple[float, float] = (0.0, 0.12)
     validation_fraction: float = 0.1
 
     def check(self) -> list[str]:

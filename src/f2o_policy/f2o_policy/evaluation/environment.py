@@ -50,8 +50,8 @@ class Environment(Protocol):
         """Free what it holds."""
 
 
-def open_environment(task: str) -> Environment:
-    """The environment registered for ``task``.
+def open_environment(task: str, camera_hz: float = 30.0) -> Environment:
+    """The environment registered for ``task``, with cameras at ``camera_hz``.
 
     Raises:
         UnknownNameError: none is; the text lists the tasks there are.
@@ -59,4 +59,4 @@ def open_environment(task: str) -> Environment:
     known = {point.name: point for point in entry_points(group=GROUP)}
     if task not in known:
         raise UnknownNameError("task", task, list(known))
-    return known[task].load()(task=task)
+    return known[task].load()(task=task, camera_hz=camera_hz)

@@ -60,8 +60,11 @@ def evaluate(
     processes: int = 1,
     executor: ExecutorConfig | None = None,
     progress: bool = True,
+    camera_hz: float = 30.0,
 ) -> dict[str, Any]:
     """Success of every contender over ``seeds``; paired with the first contender.
+
+    Rendering and embedding are most of an episode's cost, and ``camera_hz`` is how often both are done.
 
     Raises:
         CheckpointError, EngineError, UnknownNameError: before the first episode.
@@ -71,8 +74,9 @@ def evaluate(
         raise ValueError(f"contenders need different names, got {', '.join(names)}")
     for contender in contenders:
         load_checkpoint(contender.checkpoint)
+    where = (task, camera_hz)
     jobs = [
-        (task, contender, seed, executor or ExecutorConfig()) for seed in seeds for contender in contenders
+        (where, contender, seed, executor or ExecutorConfig()) for seed in seeds for contender in contenders
     ]
     records: dict[str, list[Record]] = {contender.name: [] for contender in contenders}
     with tqdm(total=len(jobs), disable=not progress, unit="episode") as bar:
@@ -84,7 +88,7 @@ def evaluate(
             )
     reference = [r.success for r in records[contenders[0].name]]
     rows = [_row(contender, records[contender.name], reference) for contender in contenders]
-    return {"task": task, "seeds": list(seeds), "contenders": rows}
+    return {"task": task, "camera_hz": camera_hz, "seeds": list(seeds), "contenders": rows}
 
 
 def run_episode(
@@ -158,7 +162,8 @@ def _joints(step: Any) -> np.ndarray:
     return np.array([*step.joints.positions, step.gripper_width], np.float64)
 
 
-Job = tuple[str, Contender, int, ExecutorConfig]
+Where = tuple[str, float]  # task and camera rate
+Job = tuple[Where, Contender, int, ExecutorConfig]
 
 
 def _run_all(jobs: list[Job], processes: int) -> Iterator[tuple[str, Record]]:
@@ -175,18 +180,19 @@ def _run_all(jobs: list[Job], processes: int) -> Iterator[tuple[str, Record]]:
 
 
 def _run(job: Job) -> tuple[str, Record]:
-    task, contender, seed, config = job
+    where, contender, seed, config = job
     engine, checkpoint = _engine(contender)
-    return contender.name, run_episode(_environment(task), engine, checkpoint, contender, seed, config)
+    return contender.name, run_episode(_environment(where), engine, checkpoint, contender, seed, config)
 
 
-_open: dict[str, Environment] = {}  # of this process: making one costs more than an episode
+_open: dict[Where, Environment] = {}  # of this process: making one costs more than an episode
 
 
-def _environment(task: str) -> Environment:
-    if task not in _open:
-        _open[task] = open_environment(task)
-    return _open[task]
+def _environment(where: Where) -> Environment:
+    if where not in _open:
+        task, camera_hz = where
+        _open[where] = open_environment(task, camera_hz)
+    return _open[where]
 
 
 def _close_at_exit() -> None:

@@ -1,18 +1,31 @@
-"""One file a method: its loss, its sampler, its options. Registered here by name."""
+"""One file a method: its loss, its sampler, its options. A file laid here is found; its class says its name.
+
+A configuration file has one section a method, named like it, with the options of its ``options_class``.
+"""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
 from f2o_nodekit.config import build_config
 
 from f2o_policy.errors import UnknownNameError
 from f2o_policy.methods.base import Method
-from f2o_policy.methods.cfm import Cfm
-from f2o_policy.methods.imle import Imle
-from f2o_policy.methods.mse import Mse
 
-METHODS: dict[str, type[Method]] = {cls.name: cls for cls in (Cfm, Imle, Mse)}
+
+def _found() -> dict[str, type[Method]]:
+    """Every concrete method in this folder by its name, in alphabetical order."""
+    methods: dict[str, type[Method]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        for cls in vars(importlib.import_module(f"{__name__}.{module.name}")).values():
+            if isinstance(cls, type) and issubclass(cls, Method) and "name" in vars(cls):
+                methods[cls.name] = cls
+    return dict(sorted(methods.items()))
+
+
+METHODS: dict[str, type[Method]] = _found()
 
 
 def method_class(name: str) -> type[Method]:

@@ -18,12 +18,14 @@ class Batch:
     """Conditions and their targets.
 
     embedding (B,E); proprio (B,8) physical units; targets (B,K,H,D) normalised: the demonstrated chunk (K = 1) for a
-    teacher, the teacher's set for a student.
+    teacher, the teacher's set for a student. noise (B,K,H,D): what each trajectory of the set was integrated from;
+    only methods that pair the two look at it.
     """
 
     embedding: Tensor
     proprio: Tensor
     targets: Tensor
+    noise: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from f2o_policy.methods.base import Batch, Head, Loss, Method, repeat
-from f2o_policy.methods.chamfer import chamfer, distances, distinct, spread
+from f2o_policy.methods.chamfer import Chamfer, chamfer, distances, distinct, spread
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class Imle(Method):
     options_class = ImleOptions
     options: ImleOptions
 
+    def objective(self, terms: Chamfer) -> Tensor:
+        """What is minimised of the two terms, (B,); controls keep only one of them."""
+        return terms.total
+
     def loss(self, head: Head, batch: Batch) -> Loss:
         """Coverage + fidelity per condition; the noise is drawn anew every step and differs between hypotheses."""
         targets, m = batch.targets, self.options.hypotheses
@@ -50,7 +54,7 @@ class Imle(Method):
             "student_used": used,
             "spread_ratio": float(ratio),
         }
-        return Loss(terms.total.mean(), log)
+        return Loss(self.objective(terms).mean(), log)
 
     def sample(
         self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None

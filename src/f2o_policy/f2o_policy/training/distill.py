@@ -123,5 +123,5 @@ def load_sets(
     if rng is not None and scaling is not None and augment is not None:
         proprio = disturb_proprio(proprio, scaling.half, scaling.centre, augment, rng)
     targets = store["trajectories"][rows].astype(np.float32)
-    parts = (store["embedding"][rows], proprio, targets)
+    parts = (store["embedding"][rows], proprio, targets, store["noise"][rows].astype(np.float32))
     return Batch(*(torch.from_numpy(np.asarray(x)).to(precision.device) for x in parts))

@@ -10,6 +10,8 @@ from f2o_policy.evaluation.rollout import Contender, evaluate
 
 from f2o_sim.demo.timing import TEACHER_STEPS
 
+CAMERA_HZ = 15.0  # the least that the live loop has; a person waits for this, and frames are most of the cost
+
 
 @dataclass(frozen=True)
 class Checkpoints:
@@ -47,4 +49,4 @@ def contenders(checkpoints: Checkpoints) -> list[Contender]:
 
 def run_baselines(task: str, checkpoints: Checkpoints, seeds: list[int], processes: int) -> dict[str, Any]:
     """Success of every contender over ``seeds``, headless and faster than real time."""
-    return evaluate(task, contenders(checkpoints), seeds, processes=processes)
+    return evaluate(task, contenders(checkpoints), seeds, processes=processes, camera_hz=CAMERA_HZ)

@@ -1,4 +1,4 @@
-"""What one look at the fork is worth: the arm stands before the post, each policy draws sixteen chunks, and each chunk is
+"""What one look at the fork is worth: the arm stands before the post, each policy draws sixteen chunks, and each is
 tried against the geometry: does it pass the post on the left, on the right, or run into it?
 
 Closed loop, a policy that answers with the mean of both sides may be saved by chance: a centimetre of noise to one

@@ -1,0 +1,54 @@
+"""Control: regression of each noise to the trajectory that the teacher integrated from that very noise.
+
+One forward pass learns the teacher's whole map from noise to data (knowledge distillation of the ODE). It needs the
+source noise of every trajectory, which the sets keep, and a student sharp enough to bend where the map does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from f2o_policy.methods.base import Batch, Head, Loss, Method, repeat
+from f2o_policy.methods.imle import one_pass
+
+
+@dataclass(frozen=True)
+class PairedOptions:
+    """Pairs an observation and step."""
+
+    hypotheses: int = 16
+
+    def check(self) -> list[str]:
+        """Messages of wrong values."""
+        return [] if self.hypotheses >= 1 else [f"hypotheses: expected >= 1, got {self.hypotheses}"]
+
+
+class Paired(Method):
+    """Student by paired-noise regression."""
+
+    name = "paired"
+    kind = "student"
+    options_class = PairedOptions
+    options: PairedOptions
+
+    def loss(self, head: Head, batch: Batch) -> Loss:
+        """Squared error to the trajectory of the same noise, over ``hypotheses`` random members of each set."""
+        if batch.noise is None:
+            raise ValueError("paired regression needs the source noise of every trajectory")
+        b, k = batch.targets.shape[:2]
+        m = min(self.options.hypotheses, k)
+        pick = torch.rand(b, k).argsort(1)[:, :m]
+        rows = torch.arange(b)[:, None]
+        noise, wanted = (x[rows, pick].flatten(0, 1) for x in (batch.noise, batch.targets))
+        chunks = head(noise, repeat(batch.embedding, m), repeat(batch.proprio, m)).float()
+        error = (chunks - wanted).square().mean()
+        return Loss(error, {"mse": float(error.detach())})
+
+    def sample(
+        self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None
+    ) -> Tensor:
+        """One pass."""
+        return one_pass(head, noise, embedding, proprio, steps)
