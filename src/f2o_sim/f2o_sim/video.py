@@ -56,7 +56,7 @@ def render_fan(
     task: str,
     seed: int,
     q: Float64[np.ndarray, " 7"],
-    paths: Float64[np.ndarray, "k h 3"],
+    paths: Float64[np.ndarray, "k steps 3"],
     out_png: str | Path,
     colours: Sequence[Colour] | None = None,
 ) -> None:
@@ -68,7 +68,7 @@ def draw_fan(
     task: str,
     seed: int,
     q: Float64[np.ndarray, " 7"],
-    paths: Float64[np.ndarray, "k h 3"],
+    paths: Float64[np.ndarray, "k steps 3"],
     colours: Sequence[Colour] | None = None,
     caption: str = "",
 ) -> Image:

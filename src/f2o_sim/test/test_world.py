@@ -74,11 +74,19 @@ def test_reset_is_complete(world):
     np.testing.assert_allclose(world.state().qpos, first.qpos, atol=1e-3)
 
 
+def way_into_the_post(world):
+    """Joints (40, 7) from where the arm is to a place that the post has."""
+    ik = DifferentialIk(home=tuple(world.joint_positions()))
+    ik.reset(world.joint_positions())
+    goal = ik.forward(world.joint_positions()).copy()
+    goal[:3, 3] = *world.object_pose(POST)[:2], 0.1
+    return np.array([ik.step_pose(goal) for _ in range(400)])[::10]
+
+
 def test_driving_into_the_post_is_a_collision(world):
     world.reset(0)
-    q = world.joint_positions()
-    down = q + np.array([0.0, 0.75, 0.0, 0.25, 0.0, 0.5, 0.0])
-    world.command(Trajectory(0, np.array([1_500_000_000]), down[None], np.zeros((1, 7))))
+    end = way_into_the_post(world)[-1]
+    world.command(Trajectory(0, np.array([1_500_000_000]), end[None], np.zeros((1, 7))))
     verdict = world.step_to(world.time_ns + 3_000_000_000)
     assert verdict.collision
     assert verdict.over
@@ -113,13 +121,7 @@ def test_the_kinematics_are_those_of_the_urdf(world):
 
 def test_a_path_is_tried_on_the_geometry_without_moving_anything(world):
     world.reset(0)
-    start, post = world.joint_positions(), world.object_pose(POST)
-    ik = DifferentialIk(home=tuple(start))
-    ik.reset(start)
-    goal = ik.forward(start).copy()
-    goal[:3, 3] = *post[:2], 0.1  # straight into the post
-    through = np.array([ik.step_pose(goal) for _ in range(400)])[::10]
-    before = world.state()
+    through, before = way_into_the_post(world), world.state()
     assert world.would_touch(through)
     assert not world.would_touch(through[:3])
     after = world.state()
