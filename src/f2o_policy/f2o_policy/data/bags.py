@@ -8,7 +8,6 @@ that has seen it learns to wait.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +18,7 @@ import numpy as np
 import yaml
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.stamps import to_ns
+from f2o_nodekit.workers import workers
 from f2o_perception.config import PerceptionConfig
 from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
 from f2o_perception.frames import Observation
@@ -244,5 +244,5 @@ def _read_all(
     if processes == 1:
         yield from map(read, bags)
         return
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    with workers(processes) as pool:
         yield from pool.imap(read, bags)

@@ -7,7 +7,6 @@ every tick.
 
 from __future__ import annotations
 
-import multiprocessing
 import multiprocessing.util
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from f2o_nodekit.workers import workers
 from tqdm import tqdm
 
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
@@ -173,7 +173,7 @@ def _run_all(jobs: list[Job], processes: int) -> Iterator[tuple[str, Record]]:
         finally:
             _close()
         return
-    with multiprocessing.get_context("spawn").Pool(processes, _close_at_exit) as pool:
+    with workers(processes, _close_at_exit) as pool:
         yield from pool.imap(_run, jobs)
         pool.close()
         pool.join()  # lets the workers free their renderers

@@ -21,7 +21,7 @@ class ExecutorConfig:
         blend_s: time constant with which the plan under way follows the newest agreeing hypothesis [s]. Longer than
             the pauses of the demonstrations: what every chunk puts off by a tenth of a second (lifting, once the
             fingers are still) would else be put off for ever.
-        agree_rad: RMS joint distance up to which a hypothesis belongs to the plan's mode [rad]. In the teacher's sets of
+        agree_rad: RMS joint distance up to which a hypothesis is of the plan's mode [rad]. In the teacher's sets of
             reach_around, over the whole chunk, 99 % of the pairs of one side are within 0.07 (90 % within 0.013), and
             99 % of the pairs of different sides further apart than 0.076.
         agree_s: how far ahead hypotheses are compared with the plan under way [s]. As far as they reach: looking only

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 from collections import defaultdict
@@ -16,6 +15,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
+from f2o_nodekit.workers import workers
 from tqdm import tqdm
 
 from f2o_policy.study.study import StudyConfig, run
@@ -36,7 +36,7 @@ def main() -> int:
     arguments = parser.parse_args()
     jobs = list(product(TOYS, range(arguments.seeds)))
     runs = []
-    with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
+    with workers(arguments.processes) as pool:
         try:
             for result in tqdm(pool.imap(_run, jobs), total=len(jobs), desc="toys x seeds", unit="run"):
                 runs.append(result)
@@ -108,7 +108,9 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
                 axis.plot(*chunks.transpose(2, 1, 0), "-", color="tab:blue", alpha=0.4)
                 axis.add_patch(plt.Circle(one["condition"][:2], 0.25, color="grey"))
             valid = one["results"][name]["valid"]
-            axis.set(title=f"{name}\n{valid:.1%} on a mode", aspect="equal", xlim=(-1.7, 1.7), ylim=(-1.7, 1.7))
+            axis.set(
+                title=f"{name}\n{valid:.1%} on a mode", aspect="equal", xlim=(-1.7, 1.7), ylim=(-1.7, 1.7)
+            )
     figure.suptitle("One condition, 64 samples (seed 0)")
     figure.savefig(path, dpi=120)
 

@@ -145,7 +145,9 @@ def judge(toy: Toy, rows: dict[str, Sampler], config: StudyConfig) -> dict[str, 
         results[name] = {
             "valid": float(truth.valid.float().mean()),
             "modes": float(hit(truth.valid, truth.mode, toy.modes).float().mean()),
-            "scenes_with_every_mode": float((hit(truth.valid, truth.mode, toy.modes) == toy.modes).float().mean()),
+            "scenes_with_every_mode": float(
+                (hit(truth.valid, truth.mode, toy.modes) == toy.modes).float().mean()
+            ),
             "spread_error": float((rho.mean() - 1).abs()),
             "coverage": float(dist.coverage.mean()),
             "fidelity": float(dist.fidelity.mean()),

@@ -91,7 +91,7 @@ class Detour:
         return torch.stack([x, y], -1)
 
     def _straight(self, conditions: Float[Tensor, "b e"]) -> tuple[Tensor, Tensor]:
-        """x and y (B,H) of the way through everything."""
+        """Coordinates x and y (B,H) of the way through everything."""
         share = torch.linspace(0, 1, self.horizon).expand(len(conditions), -1)
         return 2 * share - 1, share * conditions[:, 2:]
 

@@ -1,0 +1,44 @@
+"""Ctrl-C as a terminal sends it: to the parent and its workers at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from f2o_nodekit.workers import workers
+
+SCRIPT = textwrap.dedent("""
+    import sys, time
+    from f2o_nodekit.workers import workers
+
+    if __name__ == "__main__":
+        try:
+            with workers(2) as pool:
+                print("started", flush=True)
+                pool.map(time.sleep, [60, 60])
+        except KeyboardInterrupt:
+            sys.exit(130)
+""")
+
+
+def test_workers_work():
+    with workers(2) as pool:
+        assert sorted(pool.map(abs, [-2, 1, -3])) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 2.0])
+def test_ctrl_c_is_the_parents_alone(tmp_path, after_s):
+    """At once: while the workers still import; later: while they work."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "started\n"
+    time.sleep(after_s)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=20)
+    assert (process.returncode, error) == (130, "")
