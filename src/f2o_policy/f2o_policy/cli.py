@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--replan", type=_positive, default=4, help="8 ms ticks between plans (default 4)")
     evaluate.add_argument(
-        "--hypotheses", type=_positive, default=4, help="chunks drawn for each plan (default 4)"
+        "--hypotheses", type=_positive, default=2, help="chunks drawn for each plan (default 2)"
     )
     evaluate.add_argument("--processes", type=_positive, default=1)
     evaluate.add_argument(

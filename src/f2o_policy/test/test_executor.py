@@ -95,6 +95,21 @@ def test_the_plan_is_given_up_when_nothing_agrees_for_long_enough():
     assert np.abs(np.diff(away[:, 0])).max() < 0.03  # spliced, not jumped
 
 
+def test_a_batch_without_the_plans_mode_does_not_bend_the_plan():
+    """Few hypotheses are all of the other side now and then: that must not pull the plan to the middle."""
+    alone, mixed = ChunkExecutor(ExecutorConfig()), ChunkExecutor(ExecutorConfig())
+    ends = []
+    for executor, others in ((alone, 0), (mixed, 2)):
+        executor.reset(HOME, 0)
+        for i in range(100):
+            now = i * TICK
+            side = -0.2 if i % 3 < others and i > 0 else 0.2  # within escape_rad, beyond agree_rad
+            executor.submit(ramp(side, start=side * now / 1e9)[None], now, DT, now)
+        ends.append(executor.target(100 * TICK)[0])
+    assert mixed.switches == 0
+    assert ends[1] == pytest.approx(ends[0], abs=2e-3)
+
+
 def test_a_splice_starts_at_the_last_target():
     executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0, splice_s=0.2))
     executor.reset(HOME, 0)

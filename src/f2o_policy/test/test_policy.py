@@ -63,7 +63,7 @@ def test_it_waits_for_each_input_and_says_which():
     result = policy.tick(0)
     assert result.status is TickStatus.OK
     assert result.target.shape == (8,)
-    assert result.chunks.shape == (4, 32, 8)
+    assert result.chunks.shape == (2, 32, 8)
 
 
 def test_stale_inputs_stop_the_targets(policy):

@@ -36,7 +36,7 @@ class Contender:
     checkpoint: Path
     steps: int = 0
     replan_ticks: int = 4
-    hypotheses: int = 4
+    hypotheses: int = 2
     backend: str = "auto"
     precision: str = "f32"
 

@@ -43,7 +43,7 @@ class PolicyConfig:
 
     checkpoint: str
     rate_hz: float = 125.0
-    hypotheses: int = 4
+    hypotheses: int = 2
     noise: str = "fresh"
     backend: str = "auto"
     precision: str = "f32"

@@ -55,8 +55,9 @@ class ChunkExecutor:
 
     Each ``submit`` brings M hypotheses for the same moment. The mean of those within ``agree_rad`` of the plan under
     way (of its mode) is blended into it with time constant ``blend_s``; another mode is never averaged in. Taking only
-    the nearest would lock the plan in: a plan that waits picks the hypothesis that waits longest. Only when none has
-    agreed for ``escape_s`` is the plan replaced, spliced from the last target. Without a plan the first hypothesis is
+    the nearest would lock the plan in: a plan that waits picks the hypothesis that waits longest. When none has agreed
+    for ``escape_s``, the plan follows the nearest, or is given up for it (spliced from the last target) if even that
+    is further than ``escape_rad``. Without a plan the first hypothesis is
     taken: its noise was random, so modes are taken as often as the student draws them (methods.md 5.15, 9.11).
 
     The plan's knots lie at multiples of the chunk's ``dt`` on the caller's clock, so blending never resamples the
@@ -97,14 +98,16 @@ class ChunkExecutor:
             return 0
         distances = self._distances(chunks, hypotheses[0], now_ns)
         chosen = int(np.argmin(distances))
-        if distances[chosen] <= self._config.escape_rad:
-            self._astray_s = 0.0
-            agreeing = distances <= max(self._config.agree_rad, distances[chosen])
-            mean = Chunk(t0_ns, dt_ns, chunks[agreeing].mean(axis=0))
-            self._blend(mean, now_ns, 1 - math.exp(-elapsed_s / self._config.blend_s))
-            return chosen
-        self._astray_s += elapsed_s
-        if self._astray_s >= self._config.escape_s:
+        share = 1 - math.exp(-elapsed_s / self._config.blend_s)
+        agreeing = distances <= self._config.agree_rad
+        self._astray_s = 0.0 if agreeing.any() else self._astray_s + elapsed_s
+        if agreeing.any():
+            self._blend(Chunk(t0_ns, dt_ns, chunks[agreeing].mean(axis=0)), now_ns, share)
+        elif self._astray_s < self._config.escape_s:
+            pass  # all of them happen to be of another mode, which is no reason to lean towards it
+        elif distances[chosen] <= self._config.escape_rad:
+            self._blend(hypotheses[chosen], now_ns, share)
+        else:
             self._replace(hypotheses[chosen], now_ns)
             self.switches += 1
         return chosen
