@@ -12,7 +12,8 @@ from f2o_policy.methods.cfm import Cfm, CfmOptions
 from f2o_policy.methods.chamfer import EPS, chamfer, distances, distinct, spread
 from f2o_policy.methods.hungarian import match
 from f2o_policy.methods.imle import Imle, ImleOptions
-from f2o_policy.methods.paired import Paired, PairedOptions
+from f2o_policy.methods.mse import MseOptions
+from f2o_policy.methods.paired import Paired
 from f2o_policy.training.config import Config
 
 ONES = torch.ones(3)
@@ -212,7 +213,7 @@ def test_the_matching_is_the_cheapest_of_all():
 
 def test_paired_regression_asks_each_noise_for_its_own_trajectory():
     noise = torch.randn(3, 16, 2, 2)
-    method = Paired(PairedOptions(hypotheses=5))
+    method = Paired(MseOptions(hypotheses=5))
     double = lambda x, embedding, proprio: 2 * x  # noqa: E731
     assert method.loss(double, batch_of(2 * noise, noise)).total.item() == pytest.approx(0.0, abs=1e-10)
     assert method.loss(double, batch_of(2 * noise.flip(1), noise)).total.item() > 1.0

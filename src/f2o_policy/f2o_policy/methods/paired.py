@@ -6,33 +6,16 @@ source noise of every trajectory, which the sets keep, and a student sharp enoug
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor
 
-from f2o_policy.methods.base import Batch, Head, Loss, Method, repeat
-from f2o_policy.methods.imle import one_pass
-
-
-@dataclass(frozen=True)
-class PairedOptions:
-    """Pairs an observation and step."""
-
-    hypotheses: int = 16
-
-    def check(self) -> list[str]:
-        """Messages of wrong values."""
-        return [] if self.hypotheses >= 1 else [f"hypotheses: expected >= 1, got {self.hypotheses}"]
+from f2o_policy.methods.base import Batch, Head, Loss, repeat
+from f2o_policy.methods.mse import Mse
 
 
-class Paired(Method):
-    """Student by paired-noise regression."""
+class Paired(Mse):
+    """Student by paired-noise regression; ``hypotheses`` is the number of pairs an observation and step."""
 
     name = "paired"
-    kind = "student"
-    options_class = PairedOptions
-    options: PairedOptions
 
     def loss(self, head: Head, batch: Batch) -> Loss:
         """Squared error to the trajectory of the same noise, over ``hypotheses`` random members of each set."""
@@ -46,9 +29,3 @@ class Paired(Method):
         chunks = head(noise, repeat(batch.embedding, m), repeat(batch.proprio, m)).float()
         error = (chunks - wanted).square().mean()
         return Loss(error, {"mse": float(error.detach())})
-
-    def sample(
-        self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None
-    ) -> Tensor:
-        """One pass."""
-        return one_pass(head, noise, embedding, proprio, steps)

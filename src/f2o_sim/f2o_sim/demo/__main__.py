@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
 
 def _demo(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(arguments.checkpoints.resolve())
+    checkpoints = Checkpoints(arguments.checkpoints)
     student, teacher = load_checkpoint(checkpoints.student), load_checkpoint(checkpoints.teacher)
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     run = _live(seeds, checkpoints.student, arguments.out)
@@ -82,7 +82,7 @@ def _live(seeds: list[int], checkpoint: Path, out: Path) -> Run:
         "deploy",
         {
             "sim": "true",
-            "checkpoint": str(checkpoint),
+            "checkpoint": str(checkpoint.resolve()),
             "trace": str((out / "trace.npz").resolve()),
             "state_log": str((out / "states.npz").resolve()),
             "seed": str(seeds[0]),
