@@ -152,7 +152,7 @@ def _stop_when_signalled() -> threading.Event:
 
 
 def make_executor(events: bool = True) -> Executor:
-    """Rclpy's events executor where this rclpy has one (Kilted), else the single-threaded one (Jazzy).
+    """The events executor where this rclpy has one (Kilted), else the single-threaded one (Jazzy).
 
     A message costs it half the processor time, because it does not rebuild a wait set for each. Two traps of rclpy
     9.1: only ``spin_once`` may be called (``spin`` fires no timers and hears no signals), and a callback that takes

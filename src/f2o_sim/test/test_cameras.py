@@ -8,6 +8,7 @@ from f2o_sim.errors import GraphicsError, UnknownCameraError
 from f2o_sim.paths import SOURCE_CONFIG
 from f2o_sim.reach_around import CUBE, POST
 from f2o_sim.session import calibration
+from f2o_teleop.ik import DifferentialIk
 
 from f2o_sim import gl
 
@@ -52,13 +53,35 @@ def test_the_table_is_flat_and_at_height_zero_in_the_depth_image(world, pictures
     assert np.percentile(np.abs(heights), 95) < 0.002
 
 
-# At the start the cube lies beyond the wrist camera's picture.
+# At the start the cube lies beyond the wrist camera's picture; the next test goes and looks.
 @pytest.mark.parametrize(
     ("name", "channel", "view"),
     [*((POST, 2, view) for view in NAMES), *((CUBE, 0, v) for v in NAMES if v != "wrist")],
 )
 def test_an_object_is_seen_where_it_is(world, pictures, name, channel, view):
-    picture = pictures[view]
+    check_seen(world, pictures[view], name, channel)
+
+
+def test_the_wrist_camera_sees_the_cube_where_it_is_once_it_is_over_it(world):
+    world.reset(0)
+    home = world.joint_positions()
+    ik = DifferentialIk(home=tuple(home))
+    ik.reset(home)
+    goal = ik.forward(home).copy()
+    goal[:3, 3] = world.object_pose(CUBE)[:3] + np.array([-0.08, 0.0, 0.25])
+    for _ in range(400):
+        q = ik.step_pose(goal)
+    world.place_arm(q, 0.08)
+    renderer = Renderer(world.model, WIDTH, HEIGHT)
+    try:
+        check_seen(world, renderer.render(world.data, ["wrist"])[0], CUBE, 0)
+    finally:
+        renderer.close()
+        world.reset(0)  # the other tests' pictures show it
+
+
+def check_seen(world, picture, name, channel):
+    """The object's colour is in the picture, and its points lie where the object is."""
     rgb = picture.rgb.astype(int)
     mine = rgb[..., channel] > 2 * np.maximum(rgb[..., (channel + 1) % 3], rgb[..., (channel + 2) % 3])
     assert mine.sum() > 100

@@ -26,7 +26,7 @@ from f2o_sim.world import World
 CHUNKS = 16
 TRIES_A_KNOT = 4  # poses checked between two points of a chunk: every 25 ms
 DOWN = np.diag([1.0, -1.0, -1.0])
-IK_TICKS = 1500  # from home to the fork: it takes 400
+IK_TICKS = 1500  # from home to the fork: within a millimetre of it after 50
 TCP = "panda_hand_tcp"
 ANSWERS = ("left", "right", "into the post", "stays before it")
 
