@@ -12,12 +12,15 @@ say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 2; }
 
 # --- which ROS ------------------------------------------------------------------------------------------------
+# An env.sh made from wheels, of this clone or another, names a ROS_DISTRO too: that is no installed ROS 2.
 ROS=wheels
-if [ -n "${ROS_DISTRO:-}" ] && [ "${F2O_ROS_FROM_WHEELS:-}" != "$VENV" ]; then
+if [ -n "${ROS_DISTRO:-}" ] && [ -z "${F2O_ROS_FROM_WHEELS:-}" ]; then
   case "$ROS_DISTRO" in
     jazzy | kilted) ROS=$ROS_DISTRO ;;
     *) die "ROS_DISTRO is '$ROS_DISTRO': expected jazzy or kilted, or a shell with no ROS sourced." ;;
   esac
+  [ -f "/opt/ros/$ROS/setup.bash" ] \
+    || die "ROS_DISTRO is '$ROS' but there is no /opt/ros/$ROS/setup.bash: expected an installed ROS 2, or a shell with no ROS sourced."
 fi
 
 # --- Debian packages ------------------------------------------------------------------------------------------
