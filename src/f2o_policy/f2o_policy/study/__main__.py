@@ -18,7 +18,7 @@ import torch
 from f2o_nodekit.workers import workers
 from tqdm import tqdm
 
-from f2o_policy.study.study import StudyConfig, run
+from f2o_policy.study.study import StudyConfig, run_job
 from f2o_policy.study.tasks import TOYS
 
 matplotlib.use("Agg")
@@ -38,7 +38,7 @@ def main() -> int:
     runs = []
     with workers(arguments.processes) as pool:
         try:
-            for result in tqdm(pool.imap(_run, jobs), total=len(jobs), desc="toys x seeds", unit="run"):
+            for result in tqdm(pool.imap(run_job, jobs), total=len(jobs), desc="toys x seeds", unit="run"):
                 runs.append(result)
         except KeyboardInterrupt:
             print("\nstudy: stopped", file=sys.stderr)
@@ -50,11 +50,6 @@ def main() -> int:
     print(table(report))
     print(f"\n{arguments.out}/modes.json, modes.png")
     return 0
-
-
-def _run(job: tuple[str, int]) -> dict[str, Any]:
-    torch.set_num_threads(1)
-    return run(*job, StudyConfig())
 
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:

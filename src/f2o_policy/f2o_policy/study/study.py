@@ -79,6 +79,12 @@ def run(toy_name: str, seed: int, config: StudyConfig) -> dict[str, Any]:
     return judge(toy, rows, config) | {"toy": toy_name, "seed": seed, "config": asdict(config)}
 
 
+def run_job(job: tuple[str, int]) -> dict[str, Any]:
+    """``run`` for a worker process, which imports this module and not ``__main__``: toy and seed, one thread."""
+    torch.set_num_threads(1)
+    return run(*job, StudyConfig())
+
+
 def train_teacher(toy: Toy, config: StudyConfig) -> Sampler:
     """Conditional flow matching on fresh demonstrations."""
     std = float(toy.demonstrations(toy.conditions(4096)).std())
