@@ -33,10 +33,10 @@ class StudyConfig:
 
     teacher_steps: int = 4000
     teacher_batch: int = 512
-    student_steps: int = 3000
-    student_conditions: int = 48  # a step, times K hypotheses
+    student_steps: int = 2500
+    student_conditions: int = 16  # a step, times K hypotheses
     sets: int = 1024  # conditions with a teacher set
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     judged: int = 128  # conditions the result is judged on, none of them seen before
     samples: int = 64  # of each
 

@@ -51,8 +51,8 @@ class Ring:
         self._ring = torch.stack([angles.cos(), angles.sin()], -1)
 
     def conditions(self, count: int) -> Float[Tensor, "b e"]:
-        """Centres in a square of side 1."""
-        return torch.rand(count, 2) - 0.5
+        """Centres in a square of side 0.5."""
+        return 0.5 * torch.rand(count, 2) - 0.25
 
     def demonstrations(self, conditions: Float[Tensor, "b e"]) -> Float[Tensor, "b h d"]:
         """See the class."""
