@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import torch
 from f2o_nodekit.config import build_config
 
+from f2o_policy.data.files import write_file
 from f2o_policy.data.normalise import Normaliser
 from f2o_policy.errors import CheckpointError
 from f2o_policy.methods import create
@@ -47,6 +47,7 @@ class Checkpoint:
     workspace: tuple[tuple[float, float], ...]  # limits of x, y, z [m] of the training points
     seed: int
     data_sha256: str
+    history_dt_s: float = 0.1  # between the instants that the policy sees, where it sees more than one
     versions: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -59,6 +60,11 @@ class Checkpoint:
     def model_config(self) -> ModelConfig:
         """The sizes of the network."""
         return build_config(ModelConfig, self.config, "model configuration of the checkpoint")
+
+    @property
+    def history(self) -> int:
+        """Instants that the policy sees, the newest last."""
+        return self.model_config.history
 
     def build_network(self) -> PolicyNetwork:
         """The network with these weights, float32, in eval mode."""
@@ -83,9 +89,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = True)
     tree["normaliser"] = checkpoint.normaliser.to_dict()
     cast = torch.float16 if half else torch.float32
     tree["state"] = {name: tensor.detach().cpu().to(cast) for name, tensor in checkpoint.state.items()}
-    part = path.with_name(path.name + ".part")
-    torch.save({"schema": SCHEMA, **tree}, part)
-    os.replace(part, path)
+    write_file(path, lambda part: torch.save({"schema": SCHEMA, **tree}, part))
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -100,11 +104,13 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise CheckpointError(
             path, f"expected schema {SCHEMA}, got {tree['schema']!r}; train again or update f2o"
         )
-    known = {f.name for f in dataclasses.fields(Checkpoint)}
-    missing = sorted(known - set(tree))
+    known = dataclasses.fields(Checkpoint)
+    optional = {f.name for f in known if f.default is not dataclasses.MISSING} | {"versions", "metrics"}
+    missing = sorted({f.name for f in known} - optional - set(tree))
     if missing:
         raise CheckpointError(path, f"has no {', '.join(missing)}")
-    fields = {name: tree[name] for name in known} | {"normaliser": Normaliser.from_dict(tree["normaliser"])}
+    given = {f.name: tree[f.name] for f in known if f.name in tree}
+    fields = given | {"normaliser": Normaliser.from_dict(tree["normaliser"])}
     for name in ("action_names", "views", "workspace"):
         fields[name] = tuple(tuple(v) if isinstance(v, list) else v for v in fields[name])
     return Checkpoint(**fields)

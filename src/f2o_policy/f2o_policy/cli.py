@@ -50,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, help="data set folder (f2o convert)")
     train.add_argument("--init", type=Path, help="teacher to start from, e.g. to fine-tune it")
 
+    train.add_argument("--encoder", type=Path, help="teacher whose encoder is taken and frozen: only the head learns")
+    train.add_argument(
+        "--keep", default="encoder", help="with --encoder: encoder (default) or trunks, its two ResNets alone"
+    )
+
     sample = _training_command(commands, "sample", "teacher sets: K trajectories an observation", run_sample)
     sample.add_argument("--teacher", type=Path, required=True, help="run folder of the teacher")
     sample.add_argument("--data", type=Path, required=True, help="data set the teacher was trained on")
@@ -172,7 +177,7 @@ def _installed(name: str) -> Path:
 def run_eval(arguments: argparse.Namespace) -> int:
     """``f2o eval``."""
     from f2o_policy.checkpoint import load_checkpoint
-    from f2o_policy.data.jsonfile import write_json
+    from f2o_policy.data.files import write_json
     from f2o_policy.evaluation.modes import mode_report
     from f2o_policy.evaluation.rollout import Contender, evaluate, table
 
@@ -202,7 +207,14 @@ def run_train(arguments: argparse.Namespace) -> int:
     """``f2o train``."""
     from f2o_policy.training.train import train
 
-    done = train(arguments.data, arguments.out, configuration(arguments), init=arguments.init)
+    done = train(
+        arguments.data,
+        arguments.out,
+        configuration(arguments),
+        init=arguments.init,
+        encoder=arguments.encoder,
+        keep=arguments.keep,
+    )
     return _report(done, arguments.out)
 
 

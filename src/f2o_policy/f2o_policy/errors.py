@@ -46,6 +46,17 @@ class RunError(PolicyError):
         super().__init__(f"run {path}: {problem}")
 
 
+class FullDiskError(PolicyError):
+    """A file that could not be written; what was there before is untouched."""
+
+    def __init__(self, path: str | Path, cause: Exception) -> None:
+        reason = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
+        super().__init__(
+            f"{path} cannot be written ({reason}); what was saved before is whole, free some space and repeat the "
+            "command to go on"
+        )
+
+
 class EngineError(PolicyError):
     """A backend that is missing, unknown, or does not compute what the checkpoint says."""
 

@@ -38,7 +38,7 @@ class Reach:
         return self._step()
 
     def _step(self):
-        observation = SimpleNamespace(number=self.tick) if self.tick >= 3 and self.tick % 4 == 3 else None
+        observation = SimpleNamespace(number=self.tick, stamp_ros_ns=self.tick) if self.tick >= 3 and self.tick % 4 == 3 else None
         joints = SimpleNamespace(positions=self.q[:7])
         done = self.tick >= 60
         return SimpleNamespace(
@@ -74,7 +74,7 @@ class Engine:
         return chunk
 
 
-CHECKPOINT = SimpleNamespace(horizon=8, action_size=8, dt_s=0.05)
+CHECKPOINT = SimpleNamespace(horizon=8, action_size=8, dt_s=0.05, history=1, history_dt_s=0.1)
 
 
 def test_an_episode_embeds_plans_and_follows():

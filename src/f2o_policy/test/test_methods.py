@@ -88,7 +88,7 @@ def test_distinct_counts_and_spread():
 
 
 def test_times_follow_the_logit_normal_law():
-    t = Cfm(CfmOptions()).draw_times(200_000)
+    t = Cfm(CfmOptions()).times(torch.randn(200_000))
     for limit, share in ((0.1, 0.13), (0.25, 0.35), (0.5, 0.63), (0.9, 0.96)):
         assert (t < limit).float().mean().item() == pytest.approx(share, abs=0.006)
     assert t.median().item() == pytest.approx(0.378, abs=0.005)
@@ -97,7 +97,7 @@ def test_times_follow_the_logit_normal_law():
 @pytest.mark.parametrize(("cap", "rate"), [(1.0, 0.374), (0.2, 0.0748)])
 def test_share_of_masked_training_samples(cap, rate):
     method = Cfm(CfmOptions(mask_cap=cap))
-    assert method.mask_probability(method.draw_times(200_000)).mean().item() == pytest.approx(rate, abs=0.005)
+    assert method.mask_probability(method.times(torch.randn(200_000))).mean().item() == pytest.approx(rate, abs=0.005)
 
 
 def test_masked_samples_reach_the_network_without_their_noise():

@@ -8,13 +8,14 @@ import pytest
 import torch
 from f2o_policy.checkpoint import checkpoint_file, load_checkpoint
 from f2o_policy.data.sets import SetShape, SetStore
+from f2o_policy.data.share import Share
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import CheckpointError, DatasetError, RunError, SetsError, UnknownNameError
 from f2o_policy.evaluation.modes import compare_sets, mode_report
 from f2o_policy.training import loop
 from f2o_policy.training.distill import distill
 from f2o_policy.training.runs import RunFolder
-from f2o_policy.training.sample import batches, choose, draw_noise, replace_bad, sample
+from f2o_policy.training.sample import blocks, choose, draw_noise, replace_bad, sample
 from f2o_policy.training.train import train
 
 
@@ -143,7 +144,7 @@ def test_sets_hold_the_noise_they_came_from(sets, teacher):
 def test_identical_seeds_give_identical_sets_wherever_they_were_interrupted(
     sets, teacher, tmp_path, tiny_data, tiny_config, monkeypatch
 ):
-    monkeypatch.setattr("f2o_policy.training.sample.StopSignal", Stop(after=0))
+    monkeypatch.setattr("f2o_policy.training.sample.StopSignal", Stop(after=1))
     assert not sample(teacher, tiny_data, tmp_path, tiny_config, progress=False)
     with pytest.raises(SetsError, match="only 5 of 12 observations are done; run f2o sample again"):
         SetStore.open(tmp_path)
@@ -241,8 +242,9 @@ def test_observations_are_chosen_evenly_from_both_splits():
     assert chosen[~training].tolist() == [90, 95]
 
 
-def test_blocks_start_at_multiples_of_their_size():
-    assert [b.tolist() for b in batches(3, 11, 4)] == [[3], [4, 5, 6, 7], [8, 9, 10]]
+def test_processes_share_the_blocks():
+    assert [b.tolist() for b in blocks(11, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
+    assert [b.tolist() for b in blocks(11, 4, Share(1, 2))] == [[4, 5, 6, 7]]
 
 
 def test_noise_depends_on_seed_and_observation_alone():

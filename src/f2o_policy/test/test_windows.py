@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from f2o_policy.data.augment import AugmentConfig, disturb_proprio, jitter_colour, shift_views
+from f2o_policy.data.augment import AugmentConfig, Draws, disturb_proprio, jitter_colour, shift_views
 from f2o_policy.data.batches import load_batch, thin
 from f2o_policy.data.normalise import MinMax, Normaliser
 from f2o_policy.data.store import Dataset, DatasetWriter
@@ -41,7 +41,7 @@ def test_a_window_is_the_commands_that_followed_and_the_last_is_held(ramp):
 
 def test_with_a_lag_joints_and_commands_are_later_than_the_images(ramp):
     window = Windows(ramp, WindowConfig(horizon=2, dt_s=0.025)).window(1, lag_ns=20 * MS)
-    assert window.observation == 1
+    assert window.observations.tolist() == [1]
     assert window.proprio[0] == pytest.approx(0.059)
     assert window.actions[:, 0] == pytest.approx([0.060, 0.085])
     held = Windows(ramp, WindowConfig(horizon=2, dt_s=0.025)).window(2, lag_ns=20 * MS)
@@ -118,19 +118,20 @@ def test_colour_and_depth_of_a_view_move_together():
     rgb = np.zeros((4, 2, 9, 9, 3), np.uint8)
     depth = np.zeros((4, 2, 9, 9), np.uint16)
     rgb[:, :, 4, 4], depth[:, :, 4, 4] = 255, 700
-    moved_rgb, moved_depth = shift_views(rgb, depth, 2, rng)
+    moved_rgb, moved_depth = shift_views(rgb, depth, Draws.of(AugmentConfig(shift_px=2), 4, 2, 8, rng).shift)
     assert np.array_equal(moved_rgb[..., 0] == 255, moved_depth == 700)
     places = {tuple(np.argwhere(view == 700)[0]) for sample in moved_depth for view in sample}
     assert len(places) > 3
     assert all(2 <= r <= 6 and 2 <= c <= 6 for r, c in places)
-    same = shift_views(rgb, depth, 0, rng)
+    same = shift_views(rgb, depth, np.zeros((4, 2, 2), int))
     assert np.array_equal(same[0], rgb)
 
 
 def test_colour_jitter_is_one_per_sample_and_stays_in_range():
     rng = np.random.default_rng(0)
     rgb = np.full((50, 2, 4, 4, 3), 240, np.uint8)
-    jittered = jitter_colour(rgb, AugmentConfig(), rng)
+    draws = Draws.of(AugmentConfig(), 50, 2, 8, rng)
+    jittered = jitter_colour(rgb, draws.gain, draws.offset)
     assert (jittered.reshape(50, -1) == jittered[:, 0, 0, 0, :1]).all()
     assert len(np.unique(jittered)) > 5
 
@@ -138,8 +139,9 @@ def test_colour_jitter_is_one_per_sample_and_stays_in_range():
 def test_the_gripper_is_hidden_at_the_given_rate_and_the_arm_is_not():
     rng = np.random.default_rng(0)
     proprio = np.ones((5000, 8), np.float32)
-    half, centre = np.full(8, 2.0), np.full(8, 0.04)
-    out = disturb_proprio(proprio, half, centre, AugmentConfig(gripper_dropout=0.2, proprio_noise=0.01), rng)
+    scaling = MinMax((0.04 - 2.0,) * 8, (0.04 + 2.0,) * 8)
+    draws = Draws.of(AugmentConfig(gripper_dropout=0.2, proprio_noise=0.01), 5000, 2, 8, rng)
+    out = disturb_proprio(proprio, scaling, draws.noise, draws.hidden)
     hidden = np.float32(0.04 - 2 * 2.0)  # half a range below the lowest width: no gripper has it
     assert (out[:, 7] == hidden).mean() == pytest.approx(0.2, abs=0.02)
     assert out[:, :7].std() == pytest.approx(0.02, rel=0.05)

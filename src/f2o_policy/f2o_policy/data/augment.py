@@ -1,11 +1,18 @@
-"""Augmentation of a batch: small shifts of each view, light colour jitter, noise and dropout on the joint state."""
+"""Augmentation of a batch: small shifts of each view, light colour jitter, noise and dropout on the joint state.
+
+What is random is drawn first, for the whole batch of a step, and applied after: where several processes train
+together each applies its rows, and all of them together do what one process would.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8, UInt16
+from jaxtyping import Bool, Float, Float32, Float64, Int64, UInt8, UInt16
+
+from f2o_policy.data.normalise import MinMax
 
 
 @dataclass(frozen=True)
@@ -29,48 +36,73 @@ class AugmentConfig:
         )
 
 
+@dataclass(frozen=True)
+class Draws:
+    """The random half of an augmentation, one row a sample (V counts the views of all instants of a history)."""
+
+    shift: Int64[np.ndarray, "b v 2"]  # pixels, rows and columns
+    gain: Float64[np.ndarray, " b"]
+    offset: Float64[np.ndarray, " b"]
+    noise: Float64[np.ndarray, "b p"]  # normalised units
+    hidden: Bool[np.ndarray, " b"]  # gripper widths
+
+    @classmethod
+    def of(
+        cls, config: AugmentConfig, batch: int, views: int, proprio: int, rng: np.random.Generator
+    ) -> Draws:
+        """Draw for ``batch`` samples of ``views`` views and ``proprio`` joint values."""
+        limit = config.shift_px
+        return cls(
+            rng.integers(-limit, limit + 1, (batch, views, 2)),
+            1.0 + rng.uniform(-config.contrast, config.contrast, batch),
+            255.0 * rng.uniform(-config.brightness, config.brightness, batch),
+            config.proprio_noise * rng.standard_normal((batch, proprio)),
+            rng.random(batch) < config.gripper_dropout,
+        )
+
+    def rows(self, part: slice) -> Draws:
+        """Of some of the samples."""
+        return Draws(*(getattr(self, field.name)[part] for field in dataclasses.fields(self)))
+
+
 def shift_views(
     rgb: UInt8[np.ndarray, "b v s s 3"],
     depth: UInt16[np.ndarray, "b v s s"],
-    limit: int,
-    rng: np.random.Generator,
+    shift: Int64[np.ndarray, "b v 2"],
 ) -> tuple[UInt8[np.ndarray, "b v s s 3"], UInt16[np.ndarray, "b v s s"]]:
-    """Move each view by up to ``limit`` pixels, colour and depth together; the border is repeated."""
+    """Move each view by ``shift`` pixels, colour and depth together; the border is repeated."""
     b, v, s = depth.shape[:3]
-    offsets = rng.integers(-limit, limit + 1, (2, b, v, 1))
-    rows, cols = (np.arange(s) + offsets).clip(0, s - 1)  # (B,V,S) each
+    rows, cols = (np.arange(s) + shift[..., axis, None] for axis in (0, 1))  # (B,V,S) each
     where = (
         np.arange(b)[:, None, None, None],
         np.arange(v)[:, None, None],
-        rows[..., None],
-        cols[:, :, None],
+        rows.clip(0, s - 1)[..., None],
+        cols.clip(0, s - 1)[:, :, None],
     )
     return rgb[where], depth[where]
 
 
 def jitter_colour(
-    rgb: UInt8[np.ndarray, "b v s s 3"], config: AugmentConfig, rng: np.random.Generator
+    rgb: UInt8[np.ndarray, "b v s s 3"], gain: Float[np.ndarray, " b"], offset: Float[np.ndarray, " b"]
 ) -> UInt8[np.ndarray, "b v s s 3"]:
-    """Random gain and offset of each sample, the same in all its views."""
-    shape = (len(rgb), 1, 1, 1, 1)
-    gain = 1.0 + rng.uniform(-config.contrast, config.contrast, shape).astype(np.float32)
-    offset = 255.0 * rng.uniform(-config.brightness, config.brightness, shape).astype(np.float32)
-    return ((rgb - 127.5) * gain + 127.5 + offset).clip(0, 255).astype(np.uint8)
+    """Gain around middle grey and offset of each sample, the same in all its views."""
+    gain, offset = (x.astype(np.float32)[:, None, None, None, None] for x in (gain, offset))
+    return ((rgb - np.float32(127.5)) * gain + 127.5 + offset).clip(0, 255).astype(np.uint8)
 
 
 def disturb_proprio(
-    proprio: Float32[np.ndarray, "b d"],
-    half: np.ndarray,
-    centre: np.ndarray,
-    config: AugmentConfig,
-    rng: np.random.Generator,
-) -> Float32[np.ndarray, "b d"]:
-    """Add noise of ``proprio_noise`` x half range; hide some gripper widths.
+    proprio: Float32[np.ndarray, "b p"],
+    scaling: MinMax,
+    noise: Float64[np.ndarray, "b p"],
+    hidden: Bool[np.ndarray, " b"],
+) -> Float32[np.ndarray, "b p"]:
+    """Add noise given in normalised units; hide some gripper widths, in all instants of a history at once.
 
     A hidden width becomes one that no gripper has, half a range below the lowest. The middle of the range would be
     taken for fingers closed on an object, and a policy that cannot tell the two never lifts what it has grasped.
     """
-    noisy = proprio + config.proprio_noise * half * rng.standard_normal(proprio.shape)
-    hidden = rng.random(len(proprio)) < config.gripper_dropout
-    noisy[:, -1] = np.where(hidden, centre[-1] - 2.0 * half[-1], noisy[:, -1])
-    return noisy.astype(np.float32)
+    half, centre = scaling.half, scaling.centre
+    shape = (len(proprio), -1, len(half))  # sample, instant, joint
+    noisy = proprio.reshape(shape) + half * noise.reshape(shape)
+    noisy[hidden, :, -1] = centre[-1] - 2.0 * half[-1]
+    return noisy.reshape(proprio.shape).astype(np.float32)

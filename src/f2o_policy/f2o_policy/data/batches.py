@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
-from f2o_policy.data.augment import AugmentConfig, disturb_proprio, jitter_colour, shift_views
+from f2o_policy.data.augment import AugmentConfig, Draws, disturb_proprio, jitter_colour, shift_views
 from f2o_policy.data.normalise import Normaliser
-from f2o_policy.data.windows import Windows
+from f2o_policy.data.share import WHOLE, Share
+from f2o_policy.data.windows import Window, Windows
 
 
 @dataclass(frozen=True)
 class ObservationBatch:
-    """See model/network.py for shapes and units; ``actions`` (B,H,D) normalised."""
+    """See model/network.py for shapes and units: images and points of B n observations, n of each history.
+
+    ``actions`` (B,H,D) normalised.
+    """
 
     rgb: Tensor
     depth_mm: Tensor
@@ -25,32 +29,78 @@ class ObservationBatch:
     actions: Tensor
 
 
+@dataclass(frozen=True)
+class JointBatch:
+    """The small half of a batch: proprio (B,P) in physical units, actions (B,H,D) normalised."""
+
+    frames: np.ndarray  # (B n,) observations, n of each history
+    proprio: Float32[np.ndarray, "b p"]
+    actions: Float32[np.ndarray, "b h d"]
+    draws: Draws | None
+
+
 def load_batch(
     windows: Windows,
     normaliser: Normaliser,
     observations: np.ndarray,
-    rng: np.random.Generator,
+    rng: np.random.Generator | list[int],
     points: int,
     augment: AugmentConfig | None = None,
+    share: Share = WHOLE,
 ) -> ObservationBatch:
-    """Read the windows of ``observations``, ``points`` of each; lags and augmentation are drawn from ``rng``."""
-    data = windows.dataset
-    cut = [windows.window(int(i), windows.draw_lag_ns(rng)) for i in observations]
-    proprio = np.stack([w.proprio for w in cut]).astype(np.float32)
-    actions = normaliser.action.encode(np.stack([w.actions for w in cut])).astype(np.float32)
-    rgb, depth = data["rgb"][observations], data["depth_mm"][observations]
-    if augment is not None:
-        rgb, depth = shift_views(rgb, depth, augment.shift_px, rng)
-        rgb = jitter_colour(rgb, augment, rng)
-        scaling = normaliser.proprio
-        proprio = disturb_proprio(proprio, scaling.half, scaling.centre, augment, rng)
+    """Read the windows of ``observations``, ``points`` of each; lags and augmentation are drawn from ``rng``.
+
+    ``share`` reads this process' part of them. Without augmentation the lags [ns] may be given in the place of ``rng``.
+    """
+    data, small = windows.dataset, load_joints(windows, normaliser, observations, rng, augment, share)
+    rgb, depth = data["rgb"][small.frames], data["depth_mm"][small.frames]
+    if small.draws is not None:
+        whole = (len(small.proprio), -1)  # the views of all instants of a history, side by side
+        shifted, moved = shift_views(
+            rgb.reshape(*whole, *rgb.shape[2:]), depth.reshape(*whole, *depth.shape[2:]), small.draws.shift
+        )
+        rgb = jitter_colour(shifted, small.draws.gain, small.draws.offset).reshape(rgb.shape)
+        depth = moved.reshape(depth.shape)
     return ObservationBatch(
         torch.from_numpy(rgb),
         torch.from_numpy(depth.astype(np.float32)),
-        torch.from_numpy(thin(data["points"][observations], points).astype(np.float32)),
-        torch.from_numpy(proprio),
-        torch.from_numpy(actions),
+        torch.from_numpy(thin(data["points"][small.frames], points).astype(np.float32)),
+        torch.from_numpy(small.proprio),
+        torch.from_numpy(small.actions),
     )
+
+
+def load_joints(
+    windows: Windows,
+    normaliser: Normaliser,
+    observations: np.ndarray,
+    rng: np.random.Generator | list[int],
+    augment: AugmentConfig | None = None,
+    share: Share = WHOLE,
+) -> JointBatch:
+    """As ``load_batch`` without images and points, from the same draws."""
+    lags = rng if isinstance(rng, list) else [windows.draw_lag_ns(rng) for _ in observations]
+    part, config = share.rows(len(observations)), windows.config
+    draws = None
+    if augment is not None and not isinstance(rng, list):
+        views = config.history * len(windows.dataset.view_names)
+        width = config.history * len(normaliser.proprio.low)
+        draws = Draws.of(augment, len(observations), views, width, rng).rows(part)
+    cut = [
+        windows.window(int(i), lag) for i, lag in list(zip(observations, lags, strict=True))[part]
+    ]
+    proprio = np.stack([w.proprio for w in cut]).astype(np.float32)
+    if draws is not None:
+        proprio = disturb_proprio(proprio, normaliser.proprio, draws.noise, draws.hidden)
+    return JointBatch(_frames(cut), proprio, _actions(cut, normaliser), draws)
+
+
+def _frames(cut: list[Window]) -> np.ndarray:
+    return np.concatenate([w.observations for w in cut])
+
+
+def _actions(cut: list[Window], normaliser: Normaliser) -> Float32[np.ndarray, "b h d"]:
+    return normaliser.action.encode(np.stack([w.actions for w in cut])).astype(np.float32)
 
 
 def thin(points: Float[np.ndarray, "b p 3"], count: int) -> Float[np.ndarray, "b n 3"]:

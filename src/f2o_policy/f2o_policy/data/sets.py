@@ -1,37 +1,42 @@
 """Teacher sets on disk: K trajectories an observation, with the noise each came from and the cached embedding.
 
     trajectories.npy (N,K,H,D) float16, normalised    embedding.npy   (N,E) float32
-    noise.npy        (N,K,H,D) float16                proprio.npy     (N,8) float32, physical units
+    noise.npy        (N,K,H,D) float16                proprio.npy     (N,P) float32, physical units
     observation.npy  (N,)      int64, row of the data set              training.npy (N,) bool, split
     usable.npy       (N,)      bool                   bad.npy         (N,)  int64, trajectories replaced
-    manifest.json    schema, hashes of teacher and data, seed, K, steps, rows done
+    filled.npy       (N,)      bool, row is complete
+    manifest.json    schema, hashes of teacher and data, seed, K, and, once complete, counts and wall time
 
-The manifest is written after the rows it counts, so an interrupted run goes on where it was.
+``filled`` is written after the rows it speaks of, so an interrupted run goes on where it was, and several
+processes fill one store, each its own rows.
 """
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from f2o_policy.data.jsonfile import read_json, write_json
-from f2o_policy.errors import SetsError
+from f2o_policy.data.files import read_json, write_json
+from f2o_policy.errors import FullDiskError, SetsError
 
-SCHEMA = "f2o_sets/1"
+SCHEMA = "f2o_sets/2"
 
 
 @dataclass(frozen=True)
 class SetShape:
-    """N observations, K trajectories, H steps, D dimensions, E embedding."""
+    """N observations, K trajectories, H steps, D dimensions, E embedding, P joint state with its history."""
 
     n: int
     k: int
     h: int
     d: int
     e: int
+    p: int = 8
 
     def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
         """Shape and type of each file."""
@@ -40,16 +45,22 @@ class SetShape:
             "trajectories": ((n, *khd), np.float16),
             "noise": ((n, *khd), np.float16),
             "embedding": ((n, self.e), np.float32),
-            "proprio": ((n, self.d), np.float32),
+            "proprio": ((n, self.p), np.float32),
             "observation": ((n,), np.int64),
             "training": ((n,), np.bool_),
             "usable": ((n,), np.bool_),
             "bad": ((n,), np.int64),
+            "filled": ((n,), np.bool_),
         }
+
+    @property
+    def bytes(self) -> int:
+        """What the arrays take on disk."""
+        return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.arrays().values())
 
 
 class SetStore:
-    """Arrays that are filled row by row; ``done`` rows are complete."""
+    """Arrays that are filled row by row."""
 
     def __init__(self, path: str | Path, mode: str, manifest: dict[str, Any]) -> None:
         self.path, self.manifest = Path(path), manifest
@@ -58,7 +69,7 @@ class SetStore:
         for name, (expected, dtype) in shape.arrays().items():
             file = self.path / f"{name}.npy"
             if mode == "w+":
-                np.lib.format.open_memmap(file, "w+", dtype, expected).flush()
+                _allocate(file, dtype, expected)
             try:
                 array = np.load(file, mmap_mode="r" if mode == "r" else "r+")
             except (OSError, ValueError) as error:
@@ -75,11 +86,11 @@ class SetStore:
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
         if not (path / "manifest.json").exists():
-            store = cls(path, "w+", {"schema": SCHEMA, **manifest, "done": 0})
+            store = cls(path, "w+", {"schema": SCHEMA, **manifest})
             write_json(path / "manifest.json", store.manifest)
             return store
         old = read_json(path / "manifest.json", lambda text: SetsError(path, text))
-        changed = [k for k in manifest if old.get(k) != manifest[k]]
+        changed = [k for k in ("schema", *manifest) if old.get(k) != {"schema": SCHEMA, **manifest}[k]]
         if changed:
             raise SetsError(path, f"were begun with another {', '.join(changed)}; use another folder")
         return cls(path, "r+", old)
@@ -102,15 +113,30 @@ class SetStore:
     @property
     def done(self) -> int:
         """Rows that are complete."""
-        return self.manifest["done"]
+        return int(self._arrays["filled"].sum())
 
     def __getitem__(self, name: str) -> np.ndarray:
         """One of the arrays named in the module's text."""
         return self._arrays[name]
 
-    def commit(self, done: int, **extra: Any) -> None:
-        """Rows before ``done`` are on disk and complete."""
+    def commit(self, rows: np.ndarray) -> None:
+        """``rows`` are complete: bring them to the disk, then say so."""
         for array in self._arrays.values():
             array.flush()
-        self.manifest = {**self.manifest, "done": done, **extra}
+        self._arrays["filled"][rows] = True
+        self._arrays["filled"].flush()
+
+    def note(self, **extra: Any) -> None:
+        """Add to the manifest."""
+        self.manifest = {**self.manifest, **extra}
         write_json(self.path / "manifest.json", self.manifest)
+
+
+def _allocate(file: Path, dtype: type, shape: tuple[int, ...]) -> None:
+    """An array of zeros whose blocks are reserved: a disk that fills up later cannot end the process in its middle."""
+    try:
+        np.lib.format.open_memmap(file, "w+", dtype, shape).flush()
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    except OSError as error:
+        raise FullDiskError(file, error) from error

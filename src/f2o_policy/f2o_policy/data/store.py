@@ -23,7 +23,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from f2o_policy.data.jsonfile import read_json, write_json
+from f2o_policy.data.files import read_json, write_json
 from f2o_policy.data.layout import (
     COMMAND_ARRAYS,
     DTYPES,

@@ -10,10 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
+from f2o_policy.data.history import lookback_ns, nearest
 from f2o_policy.data.normalise import MinMax, Normaliser
 from f2o_policy.data.store import Dataset
+
+TRANSITION = 0.3  # of the gripper's range: a window in which its command changes more holds a transition
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,20 @@ class WindowConfig:
     horizon: int = 16
     dt_s: float = 0.1
     visual_lag_s: tuple[float, float] = (0.0, 0.12)
+    history: int = 1  # instants the policy sees
+    history_dt_s: float = 0.1  # between them
+    transition_weight: float = 1.0  # how much oftener windows are drawn in which the gripper opens or closes
     validation_fraction: float = 0.1
 
     def check(self) -> list[str]:
         """Messages of wrong values."""
         low, high = self.visual_lag_s
         return [
-            *([] if self.dt_s > 0 else [f"dt_s: expected > 0, got {self.dt_s}"]),
+            *(
+                f"{key}: expected > 0, got {getattr(self, key)}"
+                for key in ("dt_s", "history", "history_dt_s", "transition_weight")
+                if getattr(self, key) <= 0
+            ),
             *([] if 0 <= low <= high else [f"visual_lag_s: expected 0 <= low <= high, got [{low}, {high}]"]),
             *(
                 []
@@ -53,9 +63,10 @@ def interpolate(
 
 @dataclass(frozen=True)
 class Window:
-    """One training example without its images: proprio (8,) at the instant, actions (H,8), physical units."""
+    """One training example without its images: which observations they are, (n,), the oldest first; proprio (n*8,)
+    at the instants of the history, actions (H,8), physical units."""
 
-    observation: int
+    observations: np.ndarray
     proprio: np.ndarray
     actions: np.ndarray
 
@@ -71,24 +82,39 @@ class Windows:
         self._episode_of = np.repeat(
             np.arange(len(dataset.episodes)), [b - a for a, b in (e.observations for e in dataset.episodes)]
         )
+        self._lookback_ns = lookback_ns(config.history, config.history_dt_s)
         self._steps_ns = np.round(np.arange(config.horizon) * config.dt_s * 1e9).astype(np.int64)
 
     def window(self, observation: int, lag_ns: int = 0) -> Window:
-        """The window whose images are ``observation`` and whose instant is ``lag_ns`` later."""
+        """The window whose newest images are ``observation`` and whose instant is ``lag_ns`` later."""
         episode = self.dataset.episodes[self._episode_of[observation]]
         rows, sent = slice(*episode.observations), slice(*episode.commands)
-        instant = self._small["stamps"][observation] + lag_ns
-        proprio = interpolate(
-            self._small["stamps"][rows], self._small["joints"][rows], np.array([instant], np.int64)
-        )[0]
+        stamps, seen = self._small["stamps"][rows], self._small["stamps"][observation]
+        instant = seen + lag_ns
+        frames = rows.start + nearest(stamps, seen - self._lookback_ns)
+        proprio = interpolate(stamps, self._small["joints"][rows], instant - self._lookback_ns)
         actions = interpolate(
             self._small["command_stamps"][sent], self._small["commands"][sent], instant + self._steps_ns
         )
-        return Window(observation, proprio, actions)
+        return Window(frames, proprio.flatten(), actions)
 
     def draw_lag_ns(self, rng: np.random.Generator) -> int:
         """A lag from the configured range."""
         return int(rng.uniform(*self.config.visual_lag_s) * 1e9)
+
+    def transitions(self, observations: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Whether the commanded gripper width changes within the window of each observation."""
+        width = self._small["commands"][:, -1]
+        limit = TRANSITION * (width.max() - width.min())
+        spans = np.stack([np.ptp(self.window(int(i)).actions[:, -1]) for i in observations])
+        return spans > max(limit, 1e-4)
+
+    def chances(self, observations: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"] | None:
+        """Probability of drawing each observation; None where all are alike."""
+        if self.config.transition_weight == 1.0:
+            return None
+        weights = np.where(self.transitions(observations), self.config.transition_weight, 1.0)
+        return weights / weights.sum()
 
     def split(self, seed: int) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " m"]]:
         """Observation indices of the training and of the validation episodes; whole episodes, at least one each."""

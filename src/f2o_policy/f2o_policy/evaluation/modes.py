@@ -19,9 +19,8 @@ from f2o_policy.data.batches import ObservationBatch, load_batch
 from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import WindowConfig, Windows
 from f2o_policy.errors import CheckpointError, DatasetError
-from f2o_policy.methods.base import repeat
+from f2o_policy.methods.base import component_weights, repeat
 from f2o_policy.methods.chamfer import chamfer, distances, distinct, spread
-from f2o_policy.methods.imle import component_weights
 
 
 def mode_report(
@@ -43,7 +42,12 @@ def mode_report(
             raise CheckpointError(path, f"expected a {kind}, got a {checkpoint.kind}")
         if checkpoint.data_sha256 != dataset.sha256:
             raise CheckpointError(path, f"was trained on other data than {data}")
-    windows = Windows(dataset, WindowConfig(theirs.horizon, theirs.dt_s))
+    windows = Windows(
+        dataset,
+        WindowConfig(
+            theirs.horizon, theirs.dt_s, history=theirs.history, history_dt_s=theirs.history_dt_s
+        ),
+    )
     _, validation = windows.split(theirs.seed)
     if not len(validation):
         raise DatasetError(data, "has one episode: none is left to compare modes on")
@@ -57,7 +61,7 @@ def mode_report(
 def sample_sets(checkpoint: Checkpoint, batch: ObservationBatch, count: int, seed: int) -> Tensor:
     """(B,count,H,D) normalised chunks of a policy for the observations of ``batch``."""
     network, method = checkpoint.build_network(), checkpoint.build_method()
-    embedding = network.embed(batch.rgb, batch.depth_mm, batch.points)
+    embedding = network.stack(network.embed(batch.rgb, batch.depth_mm, batch.points))
     generator = torch.Generator().manual_seed(seed)
     shape = (len(embedding) * count, checkpoint.horizon, checkpoint.action_size)
     noise = torch.randn(shape, generator=generator)

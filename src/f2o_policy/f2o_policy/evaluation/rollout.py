@@ -24,6 +24,7 @@ from f2o_policy.evaluation.environment import Environment, open_environment
 from f2o_policy.evaluation.statistics import mcnemar, wilson
 from f2o_policy.runtime.engine import Engine, NetworkEngine, load_engine
 from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig
+from f2o_policy.runtime.history import Ring
 
 NS_PER_S = 1_000_000_000
 
@@ -105,12 +106,15 @@ def run_episode(
     dt_ns = round(checkpoint.dt_s * NS_PER_S)
     step = environment.reset(seed)
     executor, embedding, tick = ChunkExecutor(config), None, 0
+    seen, felt = (Ring(checkpoint.history, checkpoint.history_dt_s) for _ in range(2))
     executor.reset(_joints(step), step.time_ns)
     while not step.done:
         if step.observation is not None:
-            embedding = engine.embed(step.observation)
+            seen.push(step.observation.stamp_ros_ns, engine.embed(step.observation))
+            embedding = seen.nearest()
+        felt.push(step.time_ns, _joints(step))
         if embedding is not None and tick % contender.replan_ticks == 0:
-            joints, noise = _joints(step), rng.standard_normal(shape, dtype=np.float32)
+            joints, noise = felt.interpolated(), rng.standard_normal(shape, dtype=np.float32)
             executor.submit(engine.plan(embedding, joints, noise), step.time_ns, dt_ns, step.time_ns)
         step = environment.step(executor.target(step.time_ns) if embedding is not None else None)
         tick += 1

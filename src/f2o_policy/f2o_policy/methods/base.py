@@ -7,7 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from f2o_policy.data.share import WHOLE, Share
 
 # The control-rate half of ``PolicyNetwork``: (B,H,D), embedding (B,E), proprio (B,8)[, t (B,)] -> (B,H,D), normalised.
 Head = Callable[..., Tensor]
@@ -19,13 +23,24 @@ class Batch:
 
     embedding (B,E); proprio (B,8) physical units; targets (B,K,H,D) normalised: the demonstrated chunk (K = 1) for a
     teacher, the teacher's set for a student. noise (B,K,H,D): what each trajectory of the set was integrated from;
-    only methods that pair the two look at it.
+    only methods that pair the two look at it. share: the part of a step's batch that these rows are.
     """
 
     embedding: Tensor
     proprio: Tensor
     targets: Tensor
     noise: Tensor | None = None
+    share: Share = WHOLE
+
+    def normal(self, rows: int, *shape: int) -> Tensor:
+        """(rows,*shape) standard normal, ``rows`` being a multiple of the conditions; see ``Share``."""
+        drawn = torch.randn(rows * self.share.world, *shape, device=self.targets.device)
+        return drawn[self.share.rows(len(drawn))]
+
+    def uniform(self, rows: int, *shape: int) -> Tensor:
+        """As ``normal``, uniform in [0,1)."""
+        drawn = torch.rand(rows * self.share.world, *shape, device=self.targets.device)
+        return drawn[self.share.rows(len(drawn))]
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,28 @@ class Method(ABC):
         self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None
     ) -> Tensor:
         """(B,H,D) noise -> (B,H,D) normalised chunks; ``steps`` is for methods that integrate."""
+
+
+def hypotheses(head: Head, noise: Tensor, batch: Batch, rows_at_once: int = 0) -> Tensor:
+    """One pass for noise (B,M,H,D) -> (B,M,H,D) float32.
+
+    ``rows_at_once`` > 0 bounds memory: so many sequences go through the network at a time, and their activations are
+    computed again in the backward pass instead of being kept.
+    """
+    m = noise.shape[1]
+    inputs = noise.flatten(0, 1), repeat(batch.embedding, m), repeat(batch.proprio, m)
+    if not rows_at_once:
+        return head(*inputs).float().unflatten(0, (-1, m))
+    parts = zip(*(x.split(rows_at_once) for x in inputs), strict=True)
+    chunks = [checkpoint(head, *part, use_reentrant=False) for part in parts]
+    return torch.cat(chunks).float().unflatten(0, (-1, m))
+
+
+def component_weights(dims: int, gripper_weight: float) -> Tensor:
+    """(D,) ones, the last (the gripper) ``gripper_weight``."""
+    weights = torch.ones(dims)
+    weights[-1] = gripper_weight
+    return weights
 
 
 def repeat(x: Tensor, times: int) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from f2o_policy.methods.base import Batch, Head, Loss, Method, repeat
+from f2o_policy.methods.base import Batch, Head, Loss, Method, component_weights, repeat
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class CfmOptions:
     mask_slope: float = 20.0
     steps: int = 50
     draws: int = 4  # (noise, time) pairs an observation and step: the encoder runs once for all of them
+    gripper_weight: float = 1.0  # of its column in the squared error
 
     def check(self) -> list[str]:
         """Messages of wrong values."""
@@ -44,9 +45,9 @@ class Cfm(Method):
     options_class = CfmOptions
     options: CfmOptions
 
-    def draw_times(self, count: int) -> Tensor:
-        """(count,) logit-normal times in (0,1)."""
-        n = torch.randn(count) * self.options.time_std + self.options.time_mean
+    def times(self, normal: Tensor) -> Tensor:
+        """Standard normal numbers -> logit-normal times in (0,1)."""
+        n = normal * self.options.time_std + self.options.time_mean
         return n.sigmoid().clamp(1e-4, 1 - 1e-4)
 
     def mask_probability(self, t: Tensor) -> Tensor:
@@ -57,14 +58,15 @@ class Cfm(Method):
         """Mean squared error of x1, over ``draws`` independent (noise, time) pairs an observation."""
         draws = self.options.draws
         x1 = repeat(batch.targets[:, 0], draws)
-        t = self.draw_times(len(x1)).to(x1)
-        x0 = torch.randn_like(x1)
-        keep = (torch.rand_like(t) >= self.mask_probability(t)).to(x1)
+        t = self.times(batch.normal(len(x1)))
+        x0 = batch.normal(*x1.shape)
+        keep = (batch.uniform(len(x1)) >= self.mask_probability(t)).to(x1)
         xt = (1 - t)[:, None, None] * x0 + t[:, None, None] * x1
         prediction = head(
             xt * keep[:, None, None], repeat(batch.embedding, draws), repeat(batch.proprio, draws), t
         )
-        error = (prediction.float() - x1).square().mean((1, 2))
+        weights = component_weights(x1.shape[-1], self.options.gripper_weight).to(x1)
+        error = ((prediction.float() - x1).square() * weights).mean((1, 2))
         early = t < 0.25
         return Loss(error.mean(), {"early": _mean(error, early), "late": _mean(error, ~early)})
 

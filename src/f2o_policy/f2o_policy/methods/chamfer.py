@@ -16,11 +16,20 @@ EPS = 1e-8  # inside the root: the gradient of a distance of zero is zero, not i
 
 
 def distances(
-    targets: Float[Tensor, "b k h d"], hypotheses: Float[Tensor, "b m h d"], weights: Float[Tensor, " d"]
+    targets: Float[Tensor, "b k h d"],
+    hypotheses: Float[Tensor, "b m h d"],
+    weights: Float[Tensor, " d"],
+    decay: Float[Tensor, " h"] | None = None,
+    squared: bool = False,
 ) -> Float[Tensor, "b k m"]:
-    """d(A, A') = mean over h of sqrt(sum_d w_d (A - A')^2): unsquared, so far pairs do not rule the gradient."""
+    """d(A, A') = mean over h of sqrt(sum_d w_d (A - A')^2): unsquared, so far pairs do not rule the gradient.
+
+    ``decay`` weighs the steps of the mean; ``squared`` leaves the root away.
+    """
     delta = targets[:, :, None] - hypotheses[:, None]  # (B,K,M,H,D)
-    return ((delta.square() * weights).sum(-1) + EPS).sqrt().mean(-1)
+    steps = (delta.square() * weights).sum(-1)
+    steps = steps if squared else (steps + EPS).sqrt()
+    return steps.mean(-1) if decay is None else (steps * (decay / decay.sum())).sum(-1)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from f2o_policy.methods.base import Batch, Head, Loss, repeat
-from f2o_policy.methods.chamfer import distances
-from f2o_policy.methods.imle import Imle, component_weights
+from f2o_policy.methods.base import Batch, Head, Loss
+from f2o_policy.methods.imle import Imle
 
 
 class Hungarian(Imle):
@@ -23,11 +22,7 @@ class Hungarian(Imle):
 
     def loss(self, head: Head, batch: Batch) -> Loss:
         """Mean distance of the matched pairs; where one set is larger, its rest stays unmatched."""
-        targets, m = batch.targets, self.options.hypotheses
-        noise = torch.randn(len(targets) * m, *targets.shape[2:]).to(targets)
-        chunks = head(noise, repeat(batch.embedding, m), repeat(batch.proprio, m)).float()
-        weights = component_weights(targets.shape[-1], self.options.gripper_weight).to(targets)
-        dist = distances(targets, chunks.unflatten(0, (-1, m)), weights)
+        dist = self.distances(batch.targets, self.draw(head, batch))
         matched = dist.flatten()[match(dist.detach())].mean()
         return Loss(matched, {"matched": float(matched.detach())})
 

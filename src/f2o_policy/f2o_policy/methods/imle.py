@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from f2o_policy.methods.base import Batch, Head, Loss, Method, repeat
+from f2o_policy.methods.base import Batch, Head, Loss, Method, component_weights, hypotheses
 from f2o_policy.methods.chamfer import Chamfer, chamfer, distances, distinct, spread
+
+DISTANCES = ("l2", "squared")
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,22 @@ class ImleOptions:
 
     hypotheses: int = 16
     gripper_weight: float = 0.3  # small: the fingers must not decide which trajectories belong together
+    distance: str = "l2"  # l2: unsquared, mean over time; squared: far pairs rule
+    time_decay: float = 1.0  # weight of a step over the one before: below 1 the near future counts more
+    rows_at_once: int = 0  # sequences through the network at a time; 0 = all, faster but M times the memory
 
     def check(self) -> list[str]:
         """Messages of wrong values."""
-        return [] if self.hypotheses >= 2 else [f"hypotheses: expected >= 2, got {self.hypotheses}"]
+        return [
+            *([] if self.hypotheses >= 2 else [f"hypotheses: expected >= 2, got {self.hypotheses}"]),
+            *(
+                []
+                if self.distance in DISTANCES
+                else [f"distance: expected one of {', '.join(DISTANCES)}, got {self.distance!r}"]
+            ),
+            *([] if 0 < self.time_decay <= 1 else [f"time_decay: expected 0 < d <= 1, got {self.time_decay}"]),
+            *([] if self.rows_at_once >= 0 else [f"rows_at_once: expected >= 0, got {self.rows_at_once}"]),
+        ]
 
 
 class Imle(Method):
@@ -37,16 +51,13 @@ class Imle(Method):
 
     def loss(self, head: Head, batch: Batch) -> Loss:
         """Coverage + fidelity per condition; the noise is drawn anew every step and differs between hypotheses."""
-        targets, m = batch.targets, self.options.hypotheses
-        noise = torch.randn(len(targets) * m, *targets.shape[2:]).to(targets)
-        chunks = head(noise, repeat(batch.embedding, m), repeat(batch.proprio, m)).float()
-        hypotheses = chunks.unflatten(0, (-1, m))
-        weights = component_weights(targets.shape[-1], self.options.gripper_weight).to(targets)
-        dist = distances(targets, hypotheses, weights)
+        drawn = self.draw(head, batch)
+        dist = self.distances(batch.targets, drawn)
         terms = chamfer(dist)
         with torch.no_grad():
             hit, used = distinct(dist)
-            ratio = spread(hypotheses, weights).mean() / spread(targets, weights).mean().clamp_min(1e-6)
+            weights = self.weights(drawn)
+            ratio = spread(drawn, weights).mean() / spread(batch.targets, weights).mean().clamp_min(1e-6)
         log = {
             "coverage": float(terms.coverage.detach().mean()),
             "fidelity": float(terms.fidelity.detach().mean()),
@@ -56,18 +67,26 @@ class Imle(Method):
         }
         return Loss(self.objective(terms).mean(), log)
 
+    def draw(self, head: Head, batch: Batch) -> Tensor:
+        """(B,M,H,D) hypotheses from fresh noise."""
+        b, m = len(batch.targets), self.options.hypotheses
+        noise = batch.normal(b, m, *batch.targets.shape[2:])
+        return hypotheses(head, noise, batch, self.options.rows_at_once)
+
+    def weights(self, like: Tensor) -> Tensor:
+        """(D,) weights of the components, on the device of ``like``."""
+        return component_weights(like.shape[-1], self.options.gripper_weight).to(like)
+
+    def distances(self, targets: Tensor, drawn: Tensor) -> Tensor:
+        """(B,K,M) in the distance of the options."""
+        decay = self.options.time_decay ** torch.arange(targets.shape[2], device=targets.device)
+        return distances(targets, drawn, self.weights(drawn), decay, squared=self.options.distance == "squared")
+
     def sample(
         self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None
     ) -> Tensor:
         """One pass; ``steps`` has no meaning here and may only be 1."""
         return one_pass(head, noise, embedding, proprio, steps)
-
-
-def component_weights(dims: int, gripper_weight: float) -> Tensor:
-    """(D,) ones, the last (the gripper) ``gripper_weight``."""
-    weights = torch.ones(dims)
-    weights[-1] = gripper_weight
-    return weights
 
 
 def one_pass(head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from f2o_policy.methods.base import Batch, Head, Loss, Method, repeat
+from f2o_policy.methods.base import Batch, Head, Loss, Method, hypotheses
 from f2o_policy.methods.imle import one_pass
 
 
@@ -20,6 +20,7 @@ class MseOptions:
     """Hypotheses an observation and step: as many passes as the Chamfer student gets."""
 
     hypotheses: int = 16
+    rows_at_once: int = 0  # sequences through the network at a time; 0 = all, faster but M times the memory
 
     def check(self) -> list[str]:
         """Messages of wrong values."""
@@ -38,11 +39,10 @@ class Mse(Method):
         """Squared error to a random member of the set."""
         targets, m = batch.targets, self.options.hypotheses
         b, k = targets.shape[:2]
-        pick = torch.randint(k, (b, m))
-        wanted = targets[torch.arange(b)[:, None], pick].flatten(0, 1)
-        noise = torch.randn_like(wanted)
-        chunks = head(noise, repeat(batch.embedding, m), repeat(batch.proprio, m)).float()
-        error = (chunks - wanted).square().mean()
+        pick = (batch.uniform(b, m) * k).long()
+        wanted = targets[torch.arange(b, device=pick.device)[:, None], pick]
+        drawn = hypotheses(head, batch.normal(b, m, *targets.shape[2:]), batch, self.options.rows_at_once)
+        error = (drawn - wanted).square().mean()
         return Loss(error, {"mse": float(error.detach())})
 
     def sample(

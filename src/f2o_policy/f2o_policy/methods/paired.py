@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from f2o_policy.methods.base import Batch, Head, Loss, repeat
+from f2o_policy.methods.base import Batch, Head, Loss, hypotheses
 from f2o_policy.methods.mse import Mse
 
 
@@ -23,9 +23,8 @@ class Paired(Mse):
             raise ValueError("paired regression needs the source noise of every trajectory")
         b, k = batch.targets.shape[:2]
         m = min(self.options.hypotheses, k)
-        pick = torch.rand(b, k).argsort(1)[:, :m]
-        rows = torch.arange(b)[:, None]
-        noise, wanted = (x[rows, pick].flatten(0, 1) for x in (batch.noise, batch.targets))
-        chunks = head(noise, repeat(batch.embedding, m), repeat(batch.proprio, m)).float()
-        error = (chunks - wanted).square().mean()
+        pick = batch.uniform(b, k).argsort(1)[:, :m]
+        rows = torch.arange(b, device=pick.device)[:, None]
+        drawn = hypotheses(head, batch.noise[rows, pick], batch, self.options.rows_at_once)
+        error = (drawn - batch.targets[rows, pick]).square().mean()
         return Loss(error, {"mse": float(error.detach())})

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MODALITIES = ("colour", "depth", "points")
+FUSIONS = ("gated", "attention", "concat")
+
 
 @dataclass(frozen=True)
 class ModelConfig:
     """Shapes and widths; the defaults are ``config/policy_small.yaml``, made for two CPU cores."""
 
+    modalities: tuple[str, ...] = MODALITIES  # what the network looks at besides the joint state
+    fusion: str = "gated"  # of colour and depth: cross attention and a gate, attention alone, or neither
+    history: int = 1  # instants the policy sees, the newest last
     views: int = 3
     image_size: int = 64
     points: int = 512  # used of the observation's 4096: every n-th
@@ -33,8 +39,14 @@ class ModelConfig:
 
     @property
     def embedding_dim(self) -> int:
-        """Width E of the cached embedding: fused views, then points."""
-        return self.visual_dim + self.point_dim
+        """Width E of the cached embedding: of every instant of the history, the oldest first."""
+        return self.history * self.frame_dim
+
+    @property
+    def frame_dim(self) -> int:
+        """Width of the embedding of one observation: fused views, then points."""
+        visual = self.visual_dim if {"colour", "depth"} & set(self.modalities) else 0
+        return visual + (self.point_dim if "points" in self.modalities else 0)
 
     def check(self) -> list[str]:
         """Cross-field rules, one message a broken one."""
@@ -56,6 +68,12 @@ class ModelConfig:
                 f"got {self.token_dim}",
             ),
             (self.trunk_width % 8 == 0, f"trunk_width: expected a multiple of 8, got {self.trunk_width}"),
+            (self.history >= 1, f"history: expected >= 1, got {self.history}"),
+            (self.fusion in FUSIONS, f"fusion: expected one of {', '.join(FUSIONS)}, got {self.fusion!r}"),
+            (
+                bool(self.modalities) and set(self.modalities) <= set(MODALITIES),
+                f"modalities: expected some of {', '.join(MODALITIES)}, got {list(self.modalities)}",
+            ),
             (self.kernel % 2 == 1, f"kernel: expected an odd number, got {self.kernel}"),
             (
                 0.0 <= self.modality_dropout < 0.5,

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from f2o_policy.model.config import ModelConfig
-from f2o_policy.model.fusion import Fused, GatedFusion
+from f2o_policy.model.fusion import Fused, GatedFusion, PlainFusion, QueryPool
 from f2o_policy.model.trunk import ResNet18
 
 
@@ -27,31 +27,49 @@ class PointNet(nn.Module):
 
 
 class VisualEncoder(nn.Module):
-    """Views of colour (B,V,3,S,S) and depth (B,V,1,S,S) -> Fused: feature (B,visual_dim), gate (B,2)."""
+    """Views of colour (B,V,3,S,S) and depth (B,V,1,S,S) -> Fused: feature (B,visual_dim), gate (B,2).
+
+    With one of the two modalities its tokens are pooled and the other's images are not looked at.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         dim = config.token_dim
-        self.colour = ResNet18(3, config.trunk_width, config.stem_pool)
-        self.depth = ResNet18(1, config.trunk_width, config.stem_pool)
-        self.project_colour = nn.Linear(self.colour.out_dim, dim)
-        self.project_depth = nn.Linear(self.depth.out_dim, dim)
+        self.modalities = [m for m in ("colour", "depth") if m in config.modalities]
+        for name in self.modalities:
+            trunk = ResNet18(3 if name == "colour" else 1, config.trunk_width, config.stem_pool)
+            self.add_module(name, trunk)
+            self.add_module(f"project_{name}", nn.Linear(trunk.out_dim, dim))
         cells = (config.image_size // (32 if config.stem_pool else 16)) ** 2
         self.position = nn.Parameter(0.02 * torch.randn(1, 1, cells, dim))
         self.view = nn.Parameter(0.02 * torch.randn(1, config.views, 1, dim))
-        self.fusion = GatedFusion(
-            dim, config.attention_heads, config.pool_queries, config.visual_dim, config.modality_dropout
-        )
+        self.fusion = _fusion(config) if len(self.modalities) == 2 else None
+        self.pool = None if self.fusion else QueryPool(*_pooling(config))
 
-    def _tokens(self, trunk: nn.Module, project: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    def _tokens(self, name: str, images: torch.Tensor) -> torch.Tensor:
         batch, views = images.shape[:2]
+        trunk, project = self.get_submodule(name), self.get_submodule(f"project_{name}")
         tokens = project(trunk(images.flatten(0, 1)))  # (B*V,T,d); views share one pass of the trunk
         tokens = tokens.unflatten(0, (batch, views)) + self.position + self.view
         return tokens.flatten(1, 2)  # (B,V*T,d)
 
     def forward(self, colour: torch.Tensor, depth: torch.Tensor) -> Fused:
         """See the class."""
-        return self.fusion(
-            self._tokens(self.colour, self.project_colour, colour),
-            self._tokens(self.depth, self.project_depth, depth),
-        )
+        images = {"colour": colour, "depth": depth}
+        tokens = [self._tokens(name, images[name]) for name in self.modalities]
+        if self.fusion is not None:
+            return self.fusion(*tokens)
+        assert self.pool is not None
+        feature = self.pool(tokens[0])
+        alone = [float(name in self.modalities) for name in images]
+        return Fused(feature, feature.new_tensor(alone).expand(len(feature), 2))
+
+
+def _pooling(config: ModelConfig) -> tuple[int, int, int, int]:
+    return config.token_dim, config.attention_heads, config.pool_queries, config.visual_dim
+
+
+def _fusion(config: ModelConfig) -> nn.Module:
+    if config.fusion == "gated":
+        return GatedFusion(*_pooling(config), config.modality_dropout)
+    return PlainFusion(*_pooling(config), attend=config.fusion == "attention")

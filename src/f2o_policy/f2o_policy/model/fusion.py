@@ -1,4 +1,7 @@
-"""Symmetric cross attention between colour and depth tokens, learned-query pooling, and the modality gate."""
+"""Symmetric cross attention between colour and depth tokens, learned-query pooling, and the modality gate.
+
+``GatedFusion`` is the paper's; ``PlainFusion`` holds the two simpler rows of its ablation, with and without attention.
+"""
 
 from __future__ import annotations
 
@@ -81,6 +84,26 @@ class GatedFusion(nn.Module):
             logits = logits.masked_fill(_dropped(logits, self.dropout), -1e4)
         gate = logits.softmax(-1)
         return Fused(gate[:, :1] * c + gate[:, 1:] * d, gate)
+
+
+class PlainFusion(nn.Module):
+    """Pooled colour and depth through one linear layer; with ``attend`` after equations 5 and 6. There is no gate."""
+
+    def __init__(self, dim: int, heads: int, queries: int, out: int, attend: bool) -> None:
+        super().__init__()
+        self.colour_from_depth = Attention(dim, heads) if attend else None
+        self.depth_from_colour = Attention(dim, heads) if attend else None
+        self.pool_colour = QueryPool(dim, heads, queries, out)
+        self.pool_depth = QueryPool(dim, heads, queries, out)
+        self.mix = nn.Linear(2 * out, out)
+
+    def forward(self, colour: torch.Tensor, depth: torch.Tensor) -> Fused:
+        """As ``GatedFusion``; the gate is a constant one half."""
+        if self.colour_from_depth is not None and self.depth_from_colour is not None:
+            fused = colour + self.colour_from_depth(colour, depth)
+            colour, depth = fused, depth + self.depth_from_colour(depth, colour)
+        feature = self.mix(torch.cat([self.pool_colour(colour), self.pool_depth(depth)], -1))
+        return Fused(feature, torch.full_like(feature[:, :2], 0.5))
 
 
 def _dropped(logits: torch.Tensor, probability: float) -> torch.Tensor:

@@ -2,9 +2,12 @@
 
 Data format (B observations or hypotheses, V views, S pixels, P points, H steps, D = 8, E embedding):
 
-    rgb       (B,V,S,S,3) uint8             points   (B,P,3) float32 [m], base frame, already thinned
-    depth_mm  (B,V,S,S)   float32, 0 = none  proprio  (B,8) float32: 7 joints [rad], gripper width [m]
+    rgb       (N,V,S,S,3) uint8             points   (N,P,3) float32 [m], base frame, already thinned
+    depth_mm  (N,V,S,S)   float32, 0 = none  proprio  (B,n*8) float32: 7 joints [rad], gripper width [m]
     embedding (B,E) float32                  chunk    (B,H,D) float32, normalised to [-1,1]
+
+Where the policy sees a history of n instants, images come as N = B n single observations, ``stack`` joins their
+embeddings, and the joint states of the instants stand side by side; the oldest is first. n = 1 needs no ``stack``.
 
 Both halves are traceable: no Python branch depends on a value, only on shapes and on train/eval mode. (Their
 annotations say no shapes, because checking them while tracing would read traced sizes.)
@@ -38,8 +41,9 @@ class PolicyNetwork(nn.Module):
         self.config, self.timed = config, timed
         self.embedding_size = config.embedding_dim
         self.action_std = normaliser.action_std
-        self.visual = VisualEncoder(config)
-        self.point = PointNet(config.point_widths, config.point_dim)
+        seen = set(config.modalities)
+        self.visual = VisualEncoder(config) if seen & {"colour", "depth"} else None
+        self.point = PointNet(config.point_widths, config.point_dim) if "points" in seen else None
         self.proprio = nn.Sequential(
             nn.Linear(config.action_dim, config.proprio_dim),
             nn.Mish(),
@@ -47,7 +51,7 @@ class PolicyNetwork(nn.Module):
         )
         self.unet = TemporalUNet(
             config.action_dim,
-            config.embedding_dim + config.proprio_dim,
+            config.embedding_dim + config.history * config.proprio_dim,
             config.unet_widths,
             config.unet_blocks,
             config.kernel,
@@ -78,11 +82,23 @@ class PolicyNetwork(nn.Module):
         points: Tensor,
     ) -> Embedded:
         """As ``embed``, with the gate for the log."""
-        colour = rgb.permute(0, 1, 4, 2, 3).float() / 127.5 - 1.0
-        depth = (depth_mm.float() / (1000.0 * self.config.depth_range_m)).clamp(0.0, 1.0).unsqueeze(2)
-        fused = self.visual(colour, depth)
-        geometry = self.point((points - self.point_centre) / self.point_half)
-        return Embedded(torch.cat([fused.feature, geometry], -1), fused.gate)
+        parts, gate = [], torch.full_like(points[:, 0, :2], 0.5)
+        if self.visual is not None:
+            colour = rgb.permute(0, 1, 4, 2, 3).float() / 127.5 - 1.0
+            depth = (depth_mm.float() / (1000.0 * self.config.depth_range_m)).clamp(0.0, 1.0).unsqueeze(2)
+            feature, gate = self.visual(colour, depth)
+            parts.append(feature)
+        if self.point is not None:
+            parts.append(self.point((points - self.point_centre) / self.point_half))
+        return Embedded(torch.cat(parts, -1), gate)
+
+    def stack(self, frames: Tensor) -> Tensor:
+        """Embeddings (B n, F) of single observations -> (B, n F), each row a history, the oldest first."""
+        return frames.unflatten(0, (-1, self.config.history)).flatten(1)
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        """The weights behind ``embed``."""
+        return [p for part in (self.visual, self.point) if part is not None for p in part.parameters()]
 
     def head(
         self,
@@ -97,7 +113,8 @@ class PolicyNetwork(nn.Module):
         not exist for it and is not looked at.
         """
         with torch.autocast(x.device.type, enabled=False):  # joint angles keep their precision
-            joints = self.proprio((proprio - self.proprio_centre) / self.proprio_half)
+            instants = proprio.unflatten(-1, (self.config.history, -1))
+            joints = self.proprio((instants - self.proprio_centre) / self.proprio_half).flatten(1)
         condition = torch.cat([embedding, joints], -1)
         if not self.timed or t is None:
             return self.unet(x, condition)

@@ -28,16 +28,20 @@ class Engine(Protocol):
     name: str
     embedding_size: int
 
-    def embed(self, observation: Observation) -> Float32[np.ndarray, " E"]:
+    def embed(self, observation: Observation) -> Float32[np.ndarray, " F"]:
         """The visual and point embedding of one observation."""
 
     def plan(
         self,
         embedding: Float32[np.ndarray, " E"],
-        joints: Float64[np.ndarray, " D"],
+        joints: Float64[np.ndarray, " P"],
         noise: Float32[np.ndarray, "M H D"],
     ) -> Float64[np.ndarray, "M H D"]:
-        """M chunks of joint targets [rad] and gripper width [m], one for each noise; ``joints`` likewise."""
+        """M chunks of joint targets [rad] and gripper width [m], one for each noise; ``joints`` likewise.
+
+        Where the policy sees a history, embeddings and joints of its instants stand side by side, the oldest first
+        (runtime/history.py); those of one instant alone stand for a robot at rest.
+        """
 
 
 class NetworkEngine:
@@ -63,19 +67,21 @@ class NetworkEngine:
         self._checkpoint, self._steps = checkpoint, steps
         self.name = name
         self.embedding_size = checkpoint.model_config.embedding_dim
+        self._proprio_size = checkpoint.history * checkpoint.action_size
 
-    def embed(self, observation: Observation) -> Float32[np.ndarray, " E"]:
+    def embed(self, observation: Observation) -> Float32[np.ndarray, " F"]:
         """See ``Engine.embed``."""
         return self._embed(*observation_tensors(observation, self._checkpoint))[0]
 
     def plan(
         self,
         embedding: Float32[np.ndarray, " E"],
-        joints: Float64[np.ndarray, " D"],
+        joints: Float64[np.ndarray, " P"],
         noise: Float32[np.ndarray, "M H D"],
     ) -> Float64[np.ndarray, "M H D"]:
         """See ``Engine.plan``."""
-        proprio = joints.astype(np.float32)[None]
+        embedding = _whole(embedding, self.embedding_size)
+        proprio = _whole(joints.astype(np.float32), self._proprio_size)[None]
         if self._steps == 0:
             chunks = self._head(noise, embedding[None], proprio)
         else:
@@ -89,6 +95,11 @@ class NetworkEngine:
             keep = np.float32((1 - following) / (1 - t))
             x = keep * x + (1 - keep) * self._head(x, embedding, proprio, np.full(1, t, np.float32))
         return x
+
+
+def _whole(instant: Array, size: int) -> Array:
+    """The history of a robot at rest from one instant; a whole history as it is."""
+    return instant if len(instant) == size else np.tile(instant, size // len(instant))
 
 
 def load_engine(

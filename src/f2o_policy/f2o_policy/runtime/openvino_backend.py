@@ -33,7 +33,7 @@ def openvino_callables(
     head_inputs = [
         chunk,
         torch.zeros(1, checkpoint.model_config.embedding_dim),
-        torch.zeros(1, checkpoint.action_size),
+        torch.zeros(1, checkpoint.history * checkpoint.action_size),
     ]
     if timed:
         head_inputs.append(torch.zeros(1))

@@ -11,7 +11,7 @@ from f2o_policy.model.network import PolicyNetwork
 
 
 class EmbedPart(nn.Module):
-    """``(rgb (1,V,S,S,3) u8, depth (1,V,S,S) f32 [mm], points (1,P,3) f32 [m]) -> (1, E)``."""
+    """``(rgb (1,V,S,S,3) u8, depth (1,V,S,S) f32 [mm], points (1,P,3) f32 [m]) -> (1, F)``."""
 
     def __init__(self, network: PolicyNetwork) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class EmbedPart(nn.Module):
 
 
 class HeadPart(nn.Module):
-    """``(x (M,H,D), embedding (1,E), proprio (1,D)[, t (1,)]) -> (M,H,D)``; one observation, M noises."""
+    """``(x (M,H,D), embedding (1,E), proprio (1,P)[, t (1,)]) -> (M,H,D)``; one observation, M noises."""
 
     def __init__(self, network: PolicyNetwork) -> None:
         super().__init__()

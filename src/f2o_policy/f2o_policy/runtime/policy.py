@@ -17,6 +17,7 @@ from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.engine import Engine
 from f2o_policy.runtime.executor import ChunkExecutor
+from f2o_policy.runtime.history import Ring
 
 NS_PER_S = 1_000_000_000
 
@@ -38,7 +39,7 @@ class TickStatus(Enum):
 
 @dataclass(frozen=True)
 class Embedded:
-    """The embedding of one observation and the stamp it belongs to (ROS time)."""
+    """The embedding of the newest observation and its history, and the newest one's stamp (ROS time)."""
 
     stamp_ros_ns: int
     vector: Float32[np.ndarray, " E"]
@@ -84,6 +85,8 @@ class Policy:
         self._observations: Latest[Observation] = Latest()
         self._embedded: Latest[Embedded] = Latest()
         self._joints: Latest[Joints] = Latest()
+        self._seen = Ring(checkpoint.history, checkpoint.history_dt_s)
+        self._felt = Ring(checkpoint.history, checkpoint.history_dt_s)
         self._executor = ChunkExecutor(config.executor)
         self._rng = np.random.default_rng(config.seed)
         self._noise = self._draw()
@@ -115,8 +118,8 @@ class Policy:
         if observation is None:
             return None
         begin = self._clock()
-        vector = self._engine.embed(observation)
-        self._embedded.put(Embedded(observation.stamp_ros_ns, vector))
+        self._seen.push(observation.stamp_ros_ns, self._engine.embed(observation))
+        self._embedded.put(Embedded(observation.stamp_ros_ns, self._seen.nearest()))
         return (self._clock() - begin) / NS_PER_S
 
     def warm_up(self, runs: int = 30) -> None:
@@ -148,7 +151,8 @@ class Policy:
         age_s = (now_ros_ns - embedded.stamp_ros_ns) / NS_PER_S
         begin = self._clock()
         noise = self._noise if self._config.noise == "held" else self._draw()
-        chunks = self._engine.plan(embedded.vector, joints.values, noise)
+        self._felt.push(joints.stamp_ros_ns, joints.values)
+        chunks = self._engine.plan(embedded.vector, self._felt.interpolated(), noise)
         inference_s = (self._clock() - begin) / NS_PER_S
         if not np.isfinite(chunks).all():
             return TickResult(TickStatus.NOT_FINITE, age_s, inference_s)

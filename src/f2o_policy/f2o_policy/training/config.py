@@ -38,6 +38,7 @@ class SetsConfig:
 
     count: int = 16
     observations: int = 4000
+    used: int = 0  # trajectories of each set that distillation looks at, the first so many; 0 = all
     batch: int = 64  # observations sampled together
     range_margin: float = 0.1  # a normalised value further outside [-1,1] marks a bad trajectory
 
@@ -78,6 +79,13 @@ class Stages:
                 if self.model.horizon == self.window.horizon
                 else [
                     f"window.horizon: expected model.horizon = {self.model.horizon}, got {self.window.horizon}"
+                ]
+            ),
+            *(
+                []
+                if self.model.history == self.window.history
+                else [
+                    f"window.history: expected model.history = {self.model.history}, got {self.window.history}"
                 ]
             ),
         ]

@@ -7,6 +7,7 @@ are not needed here at all.
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,21 @@ from f2o_policy.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from f2o_policy.data.augment import AugmentConfig, disturb_proprio
+from f2o_policy.data.augment import AugmentConfig, Draws, disturb_proprio
 from f2o_policy.data.normalise import MinMax
 from f2o_policy.data.sets import SetStore
+from f2o_policy.data.share import WHOLE, Share
+from f2o_policy.data.windows import TRANSITION
 from f2o_policy.errors import SetsError
 from f2o_policy.methods import create
-from f2o_policy.methods.base import Batch, Loss
+from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.training.config import Config
-from f2o_policy.training.loop import Work, run_loop
+from f2o_policy.training.encoders import KEEPS, freeze
+from f2o_policy.training.loop import Objective, Work, run_loop
 from f2o_policy.training.optimise import Optimiser, Precision
 from f2o_policy.training.runs import RunFolder
+from f2o_policy.training.team import Team
 from f2o_policy.training.train import spaced, stage_options, summary, versions
 
 
@@ -54,52 +59,75 @@ def distill(
         raise SetsError(
             sets, "no training observation has a usable trajectory: the teacher is not trained enough"
         )
-    scaling = checkpoint.normaliser.proprio
-    precision = Precision(config)
-    settings = {
-        "config": dataclasses.asdict(config),
-        "data_sha256": checkpoint.data_sha256,
-        "stage": "student",
-        "teacher_sha256": store.manifest["teacher_sha256"],
-    }
-    run = RunFolder(out, settings)
-
-    network = student_from(checkpoint).to(precision.device)
-    network.visual.requires_grad_(False)
-    network.point.requires_grad_(False)
-    optimiser = Optimiser(network, stage, config.seed)
-
-    def loss(rng: np.random.Generator) -> Loss:
-        batch = load_sets(store, rng.choice(rows, stage.batch), precision, scaling, config.augment, rng)
-        with precision.autocast():
-            return method.loss(network.train().head, batch)
-
-    def validate() -> dict[str, float]:
-        if not len(held):
-            return {}
-        torch.manual_seed(config.seed)
-        with torch.no_grad(), precision.autocast():
-            value = method.loss(network.eval().head, load_sets(store, held, precision))
-        return {"validation_loss": float(value.total)} | {
-            f"validation_{k}": v for k, v in value.terms.items()
+    scaling, chance = checkpoint.normaliser.proprio, transition_chances(store, rows, config)
+    with Team() as team:
+        team.divides("student.batch", stage.batch)
+        precision = Precision(config, team.device)
+        settings = {
+            "config": dataclasses.asdict(config),
+            "data_sha256": checkpoint.data_sha256,
+            "stage": "student",
+            "teacher_sha256": store.manifest["teacher_sha256"],
+            "sets": {k: store.manifest[k] for k in ("shape", "seed")},
         }
+        run = RunFolder(out, settings, team.leader)
 
-    def save(metrics: dict[str, float]) -> None:
-        student = dataclasses.replace(
-            checkpoint,
-            kind="student",
-            method=method.name,
-            method_options=dataclasses.asdict(method.options),
-            state=optimiser.averaged,
-            seed=config.seed,
-            metrics=metrics,
-            versions=versions(),
-        )
-        save_checkpoint(run.path / FILE_NAME, student)
+        network = student_from(checkpoint).to(precision.device)
+        freeze(network, KEEPS["encoder"])
+        optimiser = Optimiser(network, stage, config.seed)
+        objective = team.wrap(Objective(network, partial(student_loss, method)))
 
-    done = run_loop(run, optimiser, stage, Work(loss, validate, save), progress)
-    run.finish(summary(config, checkpoint.data_sha256, optimiser.step, done, precision))
+        def loss(rng: np.random.Generator) -> Loss:
+            network.train()
+            drawn = rng.choice(rows, stage.batch, p=chance)
+            batch = load_sets(
+                store, drawn, precision, rng, scaling, config.augment, team.share, config.sets.used or None
+            )
+            with precision.autocast():
+                return Loss(*objective(batch))
+
+        def validate() -> dict[str, float]:
+            if not len(held) or not team.leader:
+                return {}
+            network.eval()
+            torch.manual_seed(config.seed)
+            with torch.no_grad(), precision.autocast():
+                value = student_loss(method, network, load_sets(store, held, precision))
+            return {"validation_loss": float(value.total)} | {
+                f"validation_{k}": v for k, v in value.terms.items()
+            }
+
+        def save(metrics: dict[str, float]) -> None:
+            student = dataclasses.replace(
+                checkpoint,
+                kind="student",
+                method=method.name,
+                method_options=dataclasses.asdict(method.options),
+                state=optimiser.averaged,
+                seed=config.seed,
+                metrics=metrics,
+                versions=versions(),
+            )
+            save_checkpoint(run.path / FILE_NAME, student)
+
+        done = run_loop(run, optimiser, stage, Work(loss, validate, save), team, progress)
+        run.finish(summary(config, checkpoint.data_sha256, optimiser.step, done, precision, team))
     return done.finished
+
+
+def student_loss(method: Method, network: PolicyNetwork, batch: Batch) -> Loss:
+    """The method's loss of a batch of sets."""
+    return method.loss(network.head, batch)
+
+
+def transition_chances(store: SetStore, rows: np.ndarray, config: Config) -> np.ndarray | None:
+    """Probability of drawing each row: sets in which the gripper moves oftener, as in the teacher's training."""
+    weight = config.window.transition_weight
+    if weight == 1.0:
+        return None
+    moves = np.ptp(store["trajectories"][rows][..., -1].astype(np.float32), axis=2).max(1) > 2 * TRANSITION
+    weights = np.where(moves, weight, 1.0)
+    return weights / weights.sum()
 
 
 def student_from(teacher: Checkpoint) -> PolicyNetwork:
@@ -114,14 +142,21 @@ def load_sets(
     store: SetStore,
     rows: np.ndarray,
     precision: Precision,
+    rng: np.random.Generator | None = None,
     scaling: MinMax | None = None,
     augment: AugmentConfig | None = None,
-    rng: np.random.Generator | None = None,
+    share: Share = WHOLE,
+    used: int | None = None,
 ) -> Batch:
-    """Conditions and sets of ``rows``; with ``rng`` the joint state is disturbed as in the teacher's training."""
-    proprio = store["proprio"][rows]
+    """Conditions and sets of ``rows``; with ``rng`` the joint state is disturbed as in the teacher's training.
+
+    Of each set the first ``used`` trajectories, or all.
+    """
+    part = share.rows(len(rows))
+    proprio = store["proprio"][rows[part]]
     if rng is not None and scaling is not None and augment is not None:
-        proprio = disturb_proprio(proprio, scaling.half, scaling.centre, augment, rng)
-    targets = store["trajectories"][rows].astype(np.float32)
-    parts = (store["embedding"][rows], proprio, targets, store["noise"][rows].astype(np.float32))
-    return Batch(*(torch.from_numpy(np.asarray(x)).to(precision.device) for x in parts))
+        draws = Draws.of(augment, len(rows), 0, proprio.shape[1], rng).rows(part)
+        proprio = disturb_proprio(proprio, scaling, draws.noise, draws.hidden)
+    sets = (store[name][rows[part], :used].astype(np.float32) for name in ("trajectories", "noise"))
+    arrays = (store["embedding"][rows[part]], proprio, *sets)
+    return Batch(*(torch.from_numpy(np.asarray(x)).to(precision.device) for x in arrays), share)

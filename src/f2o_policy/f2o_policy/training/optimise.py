@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from f2o_policy.data.files import write_file
 from f2o_policy.errors import RunError
 from f2o_policy.training.config import Config, StageConfig
 
@@ -57,17 +57,13 @@ class Optimiser:
 
     def save(self, path: Path) -> None:
         """Everything ``load`` needs, atomically."""
-        part = path.with_name(path.name + ".part")
-        torch.save(
-            {
-                "step": self.step,
-                "network": self.network.state_dict(),
-                "averaged": self.averaged,
-                "adam": self._adam.state_dict(),
-            },
-            part,
-        )
-        os.replace(part, path)
+        tree = {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "averaged": self.averaged,
+            "adam": self._adam.state_dict(),
+        }
+        write_file(path, lambda part: torch.save(tree, part))
 
     def load(self, path: Path) -> None:
         """Go on where ``save`` was called."""
@@ -87,10 +83,10 @@ class Optimiser:
 class Precision:
     """``with precision.autocast(): ...``; bfloat16 where the processor multiplies it, else float32."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, device: torch.device | None = None) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         half = config.precision == "bfloat16" or (
             config.precision == "auto" and _multiplies_bfloat16(self.device)
         )

@@ -13,20 +13,24 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from f2o_policy.data.jsonfile import read_json, write_json
+from f2o_policy.data.files import read_json, write_json, write_text
 from f2o_policy.errors import RunError
 
 
 class RunFolder:
-    """Creates ``path`` or continues it; refuses to continue a run that was started with other settings."""
+    """Creates ``path`` or continues it; refuses to continue a run that was started with other settings.
 
-    def __init__(self, path: str | Path, settings: dict[str, Any]) -> None:
-        self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
+    Of several processes the leader alone writes (``writes``).
+    """
+
+    def __init__(self, path: str | Path, settings: dict[str, Any], writes: bool = True) -> None:
+        self.path, self._writes = Path(path), writes
         file = self.path / "config.json"
         if file.exists():
             self._compare(read_json(file, lambda text: RunError(self.path, text)), settings)
-        write_json(file, settings)
+        if writes:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(file, settings)
 
     def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         before, now = _leaves(old), _leaves(json.loads(json.dumps(new)))
@@ -37,11 +41,14 @@ class RunFolder:
 
     def drop_metrics_after(self, step: int) -> None:
         """Forget what an interrupted run logged beyond its last saved step."""
-        rows = [row for row in self.metrics() if row["step"] <= step]
-        (self.path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        if self._writes:
+            rows = [row for row in self.metrics() if row["step"] <= step]
+            write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
     def log(self, step: int, values: dict[str, float]) -> None:
         """Append one line to metrics.jsonl."""
+        if not self._writes:
+            return
         rounded = {k: float(f"{v:.6g}") for k, v in values.items()}
         with (self.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step, **rounded}) + "\n")
@@ -49,28 +56,35 @@ class RunFolder:
     def metrics(self) -> list[dict[str, Any]]:
         """Everything logged so far."""
         file = self.path / "metrics.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]  # a crash may have cut the last
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Write summary.json and curve.png."""
+        if not self._writes:
+            return
         write_json(self.path / "summary.json", summary)
         draw_curve(self.metrics(), self.path / "curve.png")
 
 
 class StopSignal:
-    """Within ``with StopSignal() as stop``: the first Ctrl-C sets ``stop.requested``, a second one interrupts."""
+    """Within ``with StopSignal() as stop``: the first Ctrl-C sets ``stop.requested``, a second one interrupts.
+
+    SIGTERM, which schedulers and torchrun send, asks in the same way and never interrupts: the state is saved first.
+    """
 
     requested = False
 
     def __enter__(self) -> StopSignal:
-        self._previous = signal.signal(signal.SIGINT, self._handle)
+        self._previous = [signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)]
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), self._previous, strict=True):
+            signal.signal(number, handler)
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if self.requested:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = True
 

@@ -7,6 +7,8 @@ whatever the batch and wherever it was interrupted.
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +22,15 @@ from tqdm import tqdm
 from f2o_policy.checkpoint import Checkpoint, checkpoint_file, file_sha256, load_checkpoint
 from f2o_policy.data.batches import load_batch
 from f2o_policy.data.sets import SetShape, SetStore
+from f2o_policy.data.share import WHOLE, Share
 from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import Windows
-from f2o_policy.errors import CheckpointError
+from f2o_policy.errors import CheckpointError, SetsError
 from f2o_policy.methods.base import repeat
 from f2o_policy.training.config import Config
 from f2o_policy.training.optimise import Precision
 from f2o_policy.training.runs import StopSignal
+from f2o_policy.training.team import Team
 
 CLIP = 1.05  # normalised range of what is stored: the data's, plus 5 %
 
@@ -36,58 +40,112 @@ def sample(
 ) -> bool:
     """Fill ``out`` with teacher sets; True when complete, False when stopped by Ctrl-C (resumable).
 
+    Several processes (``training.team``) share the observations; what they write does not depend on their number.
+
     Raises:
-        CheckpointError: not a teacher, or trained on other data. DatasetError, SetsError.
+        CheckpointError: not a teacher, or trained on other data. DatasetError, SetsError, FullDiskError.
     """
     checkpoint, dataset = open_teacher(teacher, data)
-    window = dataclasses.replace(config.window, horizon=checkpoint.horizon, dt_s=checkpoint.dt_s)
+    window = dataclasses.replace(
+        config.window,
+        horizon=checkpoint.horizon,
+        dt_s=checkpoint.dt_s,
+        history=checkpoint.history,
+        history_dt_s=checkpoint.history_dt_s,
+    )
     windows = Windows(dataset, window)
     training, validation = windows.split(checkpoint.seed)
     chosen, is_training = choose(training, validation, config.sets.observations)
-    model = checkpoint.model_config
-    shape = SetShape(len(chosen), config.sets.count, model.horizon, model.action_dim, model.embedding_dim)
-    precision = Precision(config)
-    manifest = {
-        "shape": vars(shape),
-        "seed": config.seed,
-        "method": checkpoint.method,
-        "teacher_sha256": file_sha256(checkpoint_file(teacher)),
-        "data_sha256": dataset.sha256,
-        "observation_limit": config.sets.observations,
-        "precision": str(precision.dtype),
-    }
-    store = SetStore.create_or_continue(out, manifest)
-    store["observation"][:], store["training"][:] = chosen, is_training
-    jump = jump_limit(windows, training, checkpoint.normaliser.action.half)
-    sampler = SetSampler(checkpoint, windows, precision, shape, config.seed)
+    shape = set_shape(checkpoint, len(chosen), config.sets.count)
+    with Team() as team, StopSignal() as stop:
+        precision = Precision(config, team.device)
+        manifest = {
+            "shape": vars(shape),
+            "seed": config.seed,
+            "method": checkpoint.method,
+            "teacher_sha256": file_sha256(checkpoint_file(teacher)),
+            "data_sha256": dataset.sha256,
+            "observation_limit": config.sets.observations,
+            "precision": str(precision.dtype),
+        }
+        if team.leader:
+            check_space(Path(out), shape)
+            created = SetStore.create_or_continue(out, manifest)
+            created["observation"][:], created["training"][:] = chosen, is_training
+        team.wait()
+        store = SetStore.create_or_continue(out, manifest)
+        sampler = SetSampler(checkpoint, windows, precision, shape, config.seed)
+        if progress and team.leader and store.done < len(chosen):
+            print(prediction(sampler, chosen, store.done, team.world), file=sys.stderr)
+        jump = jump_limit(windows, training, checkpoint.normaliser.action.half)
+        began = time.perf_counter()
+        with tqdm(
+            total=len(chosen), initial=store.done, disable=not (progress and team.leader), unit="obs"
+        ) as bar:
+            for rows in blocks(len(chosen), config.sets.batch, team.share):
+                if stop.requested:
+                    break
+                if store["filled"][rows].all():
+                    continue
+                fill(store, rows, sampler.draw(chosen[rows]), jump, 1 + config.sets.range_margin)
+                bar.update(store.done - bar.n)
+                bar.set_postfix(
+                    bad=int(store["bad"].sum()),
+                    trajectories_per_s=f"{bar.format_dict['rate'] or 0:.3g} x {shape.k}",
+                )
+        team.wait()
+        if team.leader:
+            finish(store, time.perf_counter() - began)
+        return store.done == len(chosen)
 
-    began, before = time.perf_counter(), store.manifest.get("wall_s", 0.0)
-    with (
-        StopSignal() as stop,
-        tqdm(total=len(chosen), initial=store.done, disable=not progress, unit="obs") as bar,
-    ):
-        for rows in batches(store.done, len(chosen), config.sets.batch):
-            raw = sampler.draw(chosen[rows], int(rows[0]))
-            checked = replace_bad(raw.pop("trajectories"), jump, 1 + config.sets.range_margin)
-            raw |= {
-                "trajectories": checked.chunks.clamp(-CLIP, CLIP),
-                "usable": checked.usable,
-                "bad": checked.bad,
-            }
-            for name, value in raw.items():
-                store[name][rows] = value.numpy()
-            end = int(rows[-1]) + 1
-            store.commit(
-                end,
-                bad=int(store["bad"][:end].sum()),
-                unusable=int((~store["usable"][:end]).sum()),
-                wall_s=round(before + time.perf_counter() - began, 1),
-            )
-            bar.update(len(rows))
-            bar.set_postfix(bad=store.manifest["bad"])
-            if stop.requested:
-                break
-    return store.done == len(chosen)
+
+def set_shape(checkpoint: Checkpoint, observations: int, count: int) -> SetShape:
+    """Of the sets of a teacher."""
+    model = checkpoint.model_config
+    proprio = checkpoint.history * model.action_dim
+    return SetShape(observations, count, model.horizon, model.action_dim, model.embedding_dim, proprio)
+
+
+def check_space(out: Path, shape: SetShape) -> None:
+    """Refuse to begin sets that the disk cannot hold."""
+    out.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(out).free
+    if shape.bytes > free and not (out / "manifest.json").exists():
+        raise SetsError(out, f"need {shape.bytes / 1e6:.0f} MB, {free / 1e6:.0f} MB are free")
+
+
+def prediction(sampler: SetSampler, chosen: np.ndarray, done: int, processes: int) -> str:
+    """A line that says what is to come, from the time of a few observations."""
+    some = chosen[: min(8, len(chosen))]
+    sampler.draw(some[:1])  # first-call costs
+    began = time.perf_counter()
+    sampler.draw(some)
+    rate = processes * len(some) / (time.perf_counter() - began)
+    shape, left = sampler.shape, len(chosen) - done
+    return (
+        f"{left} observations x {shape.k} trajectories, {rate * shape.k:.0f} trajectories/s: about "
+        f"{left / rate / 60:.1f} min; {shape.bytes / 1e6:.0f} MB on disk"
+    )
+
+
+def fill(store: SetStore, rows: np.ndarray, raw: dict[str, Tensor], jump: float, limit: float) -> None:
+    """Check the sets that were drawn for ``rows`` and store them."""
+    checked = replace_bad(raw.pop("trajectories"), jump, limit)
+    raw |= {"trajectories": checked.chunks.clamp(-CLIP, CLIP), "usable": checked.usable, "bad": checked.bad}
+    for name, value in raw.items():
+        store[name][rows] = value.numpy()
+    store.commit(rows)
+
+
+def finish(store: SetStore, seconds: float) -> None:
+    """Counts and wall time for the manifest."""
+    filled = store["filled"]
+    store.note(
+        done=store.done,
+        bad=int(store["bad"][filled].sum()),
+        unusable=int((~store["usable"][filled]).sum()),
+        wall_s=round(store.manifest.get("wall_s", 0.0) + seconds, 1),
+    )
 
 
 def open_teacher(teacher: str | Path, data: str | Path) -> tuple[Checkpoint, Dataset]:
@@ -116,18 +174,18 @@ class SetSampler:
         self._network = checkpoint.build_network().to(precision.device)
         self._method, self._normaliser = checkpoint.build_method(), checkpoint.normaliser
         self._points = checkpoint.points
-        self._windows, self._precision, self._shape, self._seed = windows, precision, shape, seed
+        self._windows, self._precision, self.shape, self._seed = windows, precision, shape, seed
 
-    def draw(self, observations: np.ndarray, key: int) -> dict[str, Tensor]:
-        """Noise, trajectories (B,K,H,D), embedding and proprio of ``observations``; ``key`` seeds their lags."""
-        rng = np.random.default_rng([self._seed, key])
-        batch = load_batch(self._windows, self._normaliser, observations, rng, self._points)
-        noise = torch.stack([draw_noise(self._seed, int(i), self._shape) for i in observations])
+    def draw(self, observations: np.ndarray) -> dict[str, Tensor]:
+        """Noise, trajectories (B,K,H,D), embedding and proprio of ``observations``, whatever their company."""
+        lags = [self._windows.draw_lag_ns(np.random.default_rng([self._seed, int(i)])) for i in observations]
+        batch = load_batch(self._windows, self._normaliser, observations, lags, self._points)
+        noise = torch.stack([draw_noise(self._seed, int(i), self.shape) for i in observations])
         inputs = (batch.rgb, batch.depth_mm, batch.points, batch.proprio, noise.flatten(0, 1))
         *images, proprio, x = (part.to(self._precision.device) for part in inputs)
         with torch.inference_mode(), self._precision.autocast():
-            embedding = self._network.embed(*images).float()
-            k = self._shape.k
+            embedding = self._network.stack(self._network.embed(*images).float())
+            k = self.shape.k
             chunks = self._method.sample(self._network.head, x, repeat(embedding, k), repeat(proprio, k))
         sets = chunks.float().cpu().unflatten(0, (-1, k))
         return {"trajectories": sets, "noise": noise, "embedding": embedding.cpu(), "proprio": batch.proprio}
@@ -141,12 +199,10 @@ def choose(training: np.ndarray, validation: np.ndarray, limit: int) -> tuple[np
     return np.concatenate(picked), np.concatenate(flags)
 
 
-def batches(first: int, end: int, size: int) -> Iterator[np.ndarray]:
-    """Rows [first, end) in blocks that start at multiples of ``size``."""
-    while first < end:
-        stop = min(end, (first // size + 1) * size)
-        yield np.arange(first, stop)
-        first = stop
+def blocks(count: int, size: int, share: Share = WHOLE) -> Iterator[np.ndarray]:
+    """Rows [0, count) in blocks of ``size``, every ``world``-th of them for this process."""
+    for first in range(share.rank * size, count, share.world * size):
+        yield np.arange(first, min(first + size, count))
 
 
 def draw_noise(seed: int, observation: int, shape: SetShape) -> Tensor:

@@ -4,34 +4,56 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from f2o_policy.checkpoint import FILE_NAME, GRIPPER, Checkpoint, load_checkpoint, save_checkpoint
-from f2o_policy.data.batches import ObservationBatch, load_batch
+from f2o_policy.checkpoint import (
+    FILE_NAME,
+    GRIPPER,
+    Checkpoint,
+    checkpoint_file,
+    file_sha256,
+    load_checkpoint,
+    save_checkpoint,
+)
+from f2o_policy.data.augment import AugmentConfig
+from f2o_policy.data.batches import load_batch, load_joints
 from f2o_policy.data.normalise import Normaliser
+from f2o_policy.data.share import WHOLE, Share
 from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import Windows
-from f2o_policy.errors import DatasetError, UnknownNameError
+from f2o_policy.errors import CheckpointError, DatasetError, UnknownNameError
 from f2o_policy.methods import METHODS, create
 from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.fusion import gate_entropy
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.training.config import Config
-from f2o_policy.training.loop import Progress, Work, run_loop
+from f2o_policy.training.encoders import KEEPS, embeddings, freeze, take_weights
+from f2o_policy.training.loop import Objective, Progress, Work, run_loop
 from f2o_policy.training.optimise import Optimiser, Precision
 from f2o_policy.training.runs import RunFolder
+from f2o_policy.training.team import Team
 
 
 def train(
-    data: str | Path, out: str | Path, config: Config, progress: bool = True, init: str | Path | None = None
+    data: str | Path,
+    out: str | Path,
+    config: Config,
+    progress: bool = True,
+    init: str | Path | None = None,
+    encoder: str | Path | None = None,
+    keep: str = "encoder",
 ) -> bool:
     """Train the teacher of ``config.teacher``; True if finished, False if stopped by Ctrl-C (resumable).
 
     ``init`` is the run or checkpoint of a teacher of the same sizes to start from, instead of random weights.
+    ``encoder`` is one whose encoder is taken and kept as it is (``keep`` "trunks": its two ResNets only).
 
     Raises:
         CheckpointError, DatasetError, RunError, UnknownNameError: what is given cannot be used.
@@ -43,60 +65,140 @@ def train(
     windows = Windows(dataset, config.window)
     training, validation = windows.split(config.seed)
     held = spaced(validation, stage.validation_observations)
+    chance = windows.chances(training)
     normaliser = windows.normaliser(training)
-    precision = Precision(config)
-    run = RunFolder(
-        out, {"config": dataclasses.asdict(config), "data_sha256": dataset.sha256, "stage": "teacher"}
-    )
+    with Team() as team:
+        team.divides("teacher.batch", stage.batch)
+        precision = Precision(config, team.device)
+        settings = {"config": dataclasses.asdict(config), "data_sha256": dataset.sha256, "stage": "teacher"}
+        settings |= {"encoder": file_sha256(checkpoint_file(encoder)), "keep": keep} if encoder else {}
+        run = RunFolder(out, settings, team.leader)
 
-    torch.manual_seed(config.seed)
-    network = PolicyNetwork(config.model, normaliser, timed=True)
-    if init is not None:
-        network.load_state_dict(load_checkpoint(init).state)
-    network.to(precision.device, memory_format=torch.channels_last)
-    optimiser = Optimiser(network, stage, config.seed)
-
-    def loss(rng: np.random.Generator) -> Loss:
-        batch = load_batch(
-            windows, normaliser, rng.choice(training, stage.batch), rng, config.model.points, config.augment
-        )
-        with precision.autocast():
-            return teacher_loss(network.train(), method, batch, precision.device)
-
-    def validate() -> dict[str, float]:
-        if not len(held):
-            return {}
-        batch = load_batch(windows, normaliser, held, np.random.default_rng(config.seed), config.model.points)
         torch.manual_seed(config.seed)
-        with torch.no_grad(), precision.autocast():
-            value = teacher_loss(network.eval(), method, batch, precision.device)
-        return {"validation_loss": float(value.total)}
+        network, normaliser = start_network(config, normaliser, dataset, init, encoder, keep)
+        network.to(precision.device, memory_format=torch.channels_last)
+        features = None
+        if encoder and keep == "encoder":
+            if team.leader:
+                embeddings(Path(encoder), network, dataset, precision)
+            team.wait()
+            features = embeddings(Path(encoder), network, dataset, precision)
+        optimiser = Optimiser(network, stage, config.seed)
+        source = Source(windows, normaliser, config, precision.device, features)
+        objective = team.wrap(Objective(network, partial(teacher_loss, method)))
 
-    def save(metrics: dict[str, float]) -> None:
-        checkpoint = Checkpoint(
-            kind="teacher",
-            method=method.name,
-            method_options=dataclasses.asdict(method.options),
-            state=optimiser.averaged,
-            metrics=metrics,
-            **provenance(dataset, normaliser, config),
-        )
-        save_checkpoint(run.path / FILE_NAME, checkpoint)
+        def loss(rng: np.random.Generator) -> Loss:
+            network.train()
+            rows = rng.choice(training, stage.batch, p=chance)
+            with precision.autocast():
+                return Loss(*objective(source.draw(rows, rng, config.augment, team.share)))
 
-    done = run_loop(run, optimiser, stage, Work(loss, validate, save), progress)
-    run.finish(summary(config, dataset.sha256, optimiser.step, done, precision))
+        def validate() -> dict[str, float]:
+            if not len(held) or not team.leader:
+                return {}
+            network.eval()
+            batch = source.draw(held, np.random.default_rng(config.seed))
+            torch.manual_seed(config.seed)
+            with torch.no_grad(), precision.autocast():
+                value = teacher_loss(method, network, batch)
+            return {"validation_loss": float(value.total)}
+
+        def save(metrics: dict[str, float]) -> None:
+            checkpoint = Checkpoint(
+                kind="teacher",
+                method=method.name,
+                method_options=dataclasses.asdict(method.options),
+                state=optimiser.averaged,
+                metrics=metrics,
+                **provenance(dataset, normaliser, config),
+            )
+            save_checkpoint(run.path / FILE_NAME, checkpoint)
+
+        done = run_loop(run, optimiser, stage, Work(loss, validate, save), team, progress)
+        run.finish(summary(config, dataset.sha256, optimiser.step, done, precision, team))
     return done.finished
 
 
-def teacher_loss(
-    network: PolicyNetwork, method: Method, batch: ObservationBatch, device: torch.device
-) -> Loss:
+def start_network(
+    config: Config,
+    normaliser: Normaliser,
+    dataset: Dataset,
+    init: str | Path | None,
+    encoder: str | Path | None,
+    keep: str,
+) -> tuple[PolicyNetwork, Normaliser]:
+    """A teacher's network with the weights it starts from, and the normaliser that fits them."""
+    if encoder is not None:
+        if keep not in KEEPS:
+            raise UnknownNameError("part to keep", keep, list(KEEPS))
+        given = load_checkpoint(encoder)
+        if given.data_sha256 != dataset.sha256:
+            raise CheckpointError(encoder, f"was trained on other data than {dataset.path}")
+        normaliser = dataclasses.replace(normaliser, point=given.normaliser.point)
+    network = PolicyNetwork(config.model, normaliser, timed=True)
+    if init is not None:
+        take_weights(network, load_checkpoint(init), Path(init), ("",))
+    if encoder is not None:
+        take_weights(network, given, Path(encoder), KEEPS[keep])
+        freeze(network, KEEPS[keep])
+    return network, normaliser
+
+
+@dataclass(frozen=True)
+class Source:
+    """Draws batches for the teacher, on its device; ``features`` (N,F) replace images where the encoder is frozen."""
+
+    windows: Windows
+    normaliser: Normaliser
+    config: Config
+    device: torch.device
+    features: np.ndarray | None
+
+    def draw(
+        self,
+        rows: np.ndarray,
+        rng: np.random.Generator,
+        augment: AugmentConfig | None = None,
+        share: Share = WHOLE,
+    ) -> TeacherBatch:
+        """The windows of ``rows``, this process' share of them."""
+        if self.features is not None:
+            small = load_joints(self.windows, self.normaliser, rows, rng, augment, share)
+            arrays = (np.asarray(self.features[small.frames]), small.proprio, small.actions)
+            tensors = (torch.from_numpy(x).to(self.device) for x in arrays)
+            return TeacherBatch(None, *tensors, share)
+        points = self.config.model.points
+        batch = load_batch(self.windows, self.normaliser, rows, rng, points, augment, share)
+        rgb, depth, cloud = (x.to(self.device) for x in (batch.rgb, batch.depth_mm, batch.points))
+        proprio, actions = (x.to(self.device) for x in (batch.proprio, batch.actions))
+        return TeacherBatch((rgb, depth, cloud), None, proprio, actions, share)
+
+
+@dataclass(frozen=True)
+class TeacherBatch:
+    """Images (colour, depth, points) or ready embeddings of each frame, and the joint states and actions."""
+
+    images: tuple[Tensor, Tensor, Tensor] | None
+    frames: Tensor | None
+    proprio: Tensor
+    actions: Tensor
+    share: Share
+
+
+def teacher_loss(method: Method, network: PolicyNetwork, batch: TeacherBatch) -> Loss:
     """The method's loss with the encoder in the graph; the gate's entropy joins its terms."""
-    rgb, depth, points = (x.to(device) for x in (batch.rgb, batch.depth_mm, batch.points))
-    embedded = network.embed_with_gate(rgb, depth, points)
-    condition = Batch(embedded.embedding, batch.proprio.to(device), batch.actions.to(device)[:, None])
+    terms: dict[str, float] = {}
+    if batch.images is not None:
+        frames, gate = network.embed_with_gate(*batch.images)
+        terms["gate_entropy"] = float(gate_entropy(gate.detach()))
+    else:
+        assert batch.frames is not None
+        frames = batch.frames
+    condition = Batch(
+        network.stack(frames), batch.proprio, batch.actions[:, None], share=batch.share
+    )
     loss = method.loss(network.head, condition)
-    return Loss(loss.total, loss.terms | {"gate_entropy": float(gate_entropy(embedded.gate.detach()))})
+    return Loss(loss.total, loss.terms | terms)
 
 
 def stage_options(config: Config, name: str, kind: str) -> Any:
@@ -143,6 +245,7 @@ def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict
         "normaliser": normaliser,
         "horizon": config.window.horizon,
         "dt_s": config.window.dt_s,
+        "history_dt_s": config.window.history_dt_s,
         "action_names": (*dataset.joint_names, GRIPPER),
         "views": dataset.view_names,
         "image_size": dataset.image_size,
@@ -164,7 +267,7 @@ def versions() -> dict[str, str]:
 
 
 def summary(
-    config: Config, data_sha256: str, steps: int, done: Progress, precision: Precision
+    config: Config, data_sha256: str, steps: int, done: Progress, precision: Precision, team: Team
 ) -> dict[str, Any]:
     """What summary.json says of a run."""
     return {
@@ -176,6 +279,7 @@ def summary(
         "device": str(precision.device),
         "precision": str(precision.dtype),
         "threads": torch.get_num_threads(),
+        "processes": team.world,
         "metrics": done.metrics,
         "versions": versions(),
         "config": dataclasses.asdict(config),

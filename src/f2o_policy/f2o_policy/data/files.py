@@ -1,0 +1,51 @@
+"""Files that a reader sees whole or not at all, whenever the writer dies; a full disk is one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from f2o_policy.errors import FullDiskError
+
+
+def write_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a file beside ``path``, bring it to the disk, and put it in the place of ``path``.
+
+    Raises:
+        FullDiskError: it could not be written; what was at ``path`` before is still there.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        write(part)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by RuntimeError
+        part.unlink(missing_ok=True)
+        raise FullDiskError(path, error) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as ``write_file`` does."""
+    write_file(path, lambda part: part.write_text(text))
+
+
+def write_json(path: Path, tree: Any) -> None:
+    """Write ``tree`` as ``write_file`` does."""
+    write_text(path, json.dumps(tree, indent=1) + "\n")
+
+
+def read_json(path: Path, error: Callable[[str], Exception]) -> dict[str, Any]:
+    """The object in ``path``; raises ``error(text)`` where there is none."""
+    try:
+        tree = json.loads(path.read_text())
+    except OSError as cause:
+        raise error(f"{path.name} cannot be read ({cause.strerror})") from cause
+    except ValueError as cause:
+        raise error(f"{path.name} is not JSON") from cause
+    if not isinstance(tree, dict):
+        raise error(f"{path.name} is not an object")
+    return tree

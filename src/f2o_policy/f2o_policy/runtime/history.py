@@ -1,0 +1,48 @@
+"""What a policy with memory looked at before: embeddings and joint states of the last instants, really different ones.
+
+The rule is that of the training windows (data/history.py): of each earlier instant the nearest observation, and the
+joint state interpolated; where there is nothing that old, the first there is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from f2o_policy.data.history import lookback_ns, nearest
+from f2o_policy.data.windows import interpolate
+
+
+class Ring:
+    """Rows with stamps, kept as long as an instant of a history may need them. Made for one writer and reader."""
+
+    def __init__(self, count: int, dt_s: float) -> None:
+        self._lookback = lookback_ns(count, dt_s)
+        self._rows: deque[tuple[int, np.ndarray]] = deque()
+
+    def push(self, stamp_ros_ns: int, row: np.ndarray) -> None:
+        """Take in the newest row; one that is not newer, after the clock was set back, starts the ring anew."""
+        if self._rows and stamp_ros_ns <= self._rows[-1][0]:
+            self._rows.clear()
+        self._rows.append((stamp_ros_ns, row))
+        # One row older than the oldest instant is kept: it may be the nearest to it.
+        while len(self._rows) > 2 and self._rows[1][0] < stamp_ros_ns - self._lookback[0]:
+            self._rows.popleft()
+
+    def nearest(self) -> Float32[np.ndarray, " E"]:
+        """The rows nearest to the instants before the newest one, side by side, the oldest first."""
+        if len(self._lookback) == 1:
+            return self._rows[-1][1]
+        stamps = np.array([stamp for stamp, _ in self._rows], np.int64)
+        found = nearest(stamps, stamps[-1] - self._lookback)
+        return np.concatenate([self._rows[i][1] for i in found])
+
+    def interpolated(self) -> Float64[np.ndarray, " P"]:
+        """As ``nearest``, interpolated in time."""
+        if len(self._lookback) == 1:
+            return self._rows[-1][1]
+        stamps = np.array([stamp for stamp, _ in self._rows], np.int64)
+        values = np.stack([row for _, row in self._rows])
+        return interpolate(stamps, values, stamps[-1] - self._lookback).flatten()
