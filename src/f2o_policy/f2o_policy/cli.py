@@ -1,4 +1,4 @@
-"""``f2o convert | train | sample | distill | eval``: the whole pipeline from a shell.
+"""``f2o convert | train | sample | distill | eval | modes``: the whole pipeline from a shell.
 
 Every mistake of the user is one sentence on stderr and exit status 2; a run says where its result is.
 """
@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     distill.add_argument("--sets", type=Path, required=True, help="folder of its sets (f2o sample)")
     distill.add_argument("--method", help="imle (default) or mse")
 
-    evaluate = commands.add_parser("eval", help="success over paired seeds in simulation, and mode coverage")
+    evaluate = commands.add_parser("eval", help="success over paired seeds in simulation")
     evaluate.set_defaults(run=run_eval)
     evaluate.add_argument(
         "--policy",
@@ -89,13 +89,16 @@ def parser() -> argparse.ArgumentParser:
         "--hypotheses", type=_positive, default=2, help="chunks drawn for each plan (default 2)"
     )
     evaluate.add_argument("--processes", type=_positive, default=1)
-    evaluate.add_argument(
-        "--teacher", type=Path, help="with --data: also compare the first policy's modes with it"
-    )
-    evaluate.add_argument(
-        "--data", type=Path, help="data set whose validation episodes give the observations"
-    )
     evaluate.add_argument("--out", type=Path, help="write the report here as JSON")
+
+    modes = commands.add_parser("modes", help="which of its teacher's modes a student kept, numbers and pictures")
+    modes.set_defaults(run=run_modes)
+    modes.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint of a student")
+    modes.add_argument("--teacher", type=Path, required=True, help="run folder or checkpoint of its teacher")
+    modes.add_argument("--data", type=Path, required=True, help="data set; its validation episodes are looked at")
+    modes.add_argument("--observations", type=_positive, default=64)
+    modes.add_argument("--count", type=_positive, default=32, help="trajectories an observation (default 32)")
+    modes.add_argument("--out", type=Path, required=True, help="folder for modes.json, modes.png, report.html")
     return root
 
 
@@ -178,7 +181,6 @@ def run_eval(arguments: argparse.Namespace) -> int:
     """``f2o eval``."""
     from f2o_policy.checkpoint import load_checkpoint
     from f2o_policy.data.files import write_json
-    from f2o_policy.evaluation.modes import mode_report
     from f2o_policy.evaluation.rollout import Contender, evaluate, table
 
     contenders = [
@@ -194,12 +196,22 @@ def run_eval(arguments: argparse.Namespace) -> int:
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     report = evaluate(arguments.task, contenders, seeds, arguments.processes, camera_hz=arguments.camera_hz)
     print(table(report))
-    if arguments.teacher is not None and arguments.data is not None:
-        report["modes"] = mode_report(arguments.policy[0], arguments.teacher, arguments.data)
-        print("modes: " + ", ".join(f"{key} {value:.3f}" for key, value in report["modes"].items()))
     if arguments.out is not None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         write_json(arguments.out, report)
+    return 0
+
+
+def run_modes(arguments: argparse.Namespace) -> int:
+    """``f2o modes``."""
+    from f2o_policy.evaluation.report import write_report
+
+    numbers = write_report(
+        arguments.policy, arguments.teacher, arguments.data, arguments.out, arguments.observations, arguments.count
+    )
+    for name, value in numbers.items():
+        print(f"{name:<24} {value:.3f}")
+    print(f"{arguments.out}/report.html")
     return 0
 
 

@@ -1,17 +1,32 @@
-"""Does a student keep its teacher's modes? Set distances on held-out observations, against the teacher's own floor.
+"""Does a student keep its teacher's modes? Numbers on held-out observations, against the teacher's own floor.
 
-coverage  mean distance from a teacher trajectory to the nearest of the student's
-fidelity  mean distance from a student's trajectory to the nearest of the teacher's
-floor     the same between two independent sets of the teacher: 1.0 x floor cannot be beaten honestly
-spread    mean pairwise distance of the student's set over the teacher's, per observation; 0 = collapsed
+coverage      mean distance from a teacher trajectory to the nearest of the student's
+fidelity      mean distance from a student's trajectory to the nearest of the teacher's
+floor         the same between two independent sets of the teacher: 1.0 x floor cannot be beaten honestly
+spread        mean pairwise distance of the student's set over the teacher's, per observation; 0 = collapsed
+averaging     share of the student's trajectories that lie nearer to the middle of the teacher's set than to any of
+              its trajectories, further from it than 95 % of the teacher's own: between the modes
+spread_modes  the same over the observations in which the teacher has several modes: where it has one, its own spread
+              is so small that the ratio says little
+modes_kept    of the teacher's modes (clusters of its set) the share that the student's set reaches
+mode_tv       total variation between the teacher's and the student's frequencies of those modes
+entropy       of those frequencies, for teacher and student (1 = two modes alike or more); conditional, per observation
+demo_kept     share of the observations whose demonstrated trajectory is of a mode that the student's set reaches
+transitions   recall and precision of the gripper's opening and closing, within two steps of the demonstrated one
+
+Distances are those of the Chamfer loss, in normalised units (methods.md 7).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
@@ -22,39 +37,67 @@ from f2o_policy.errors import CheckpointError, DatasetError
 from f2o_policy.methods.base import component_weights, repeat
 from f2o_policy.methods.chamfer import chamfer, distances, distinct, spread
 
+GRIPPER_WEIGHT = 0.3
+MODE_GAP = 0.25  # trajectories whose groups are further apart on average are different modes, normalised units
+NEAR_STEPS = 2  # a gripper transition this near to the demonstrated one is it
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Chunks (B,K,H,D) on the same observations, normalised: two sets of the teacher, one of the student, and what
+    was demonstrated (B,1,H,D); ``rows`` are the observations in the data set."""
+
+    teacher: Tensor
+    again: Tensor
+    student: Tensor
+    demonstrated: Tensor
+    rows: np.ndarray
+
 
 def mode_report(
-    student: str | Path,
-    teacher: str | Path,
-    data: str | Path,
-    observations: int = 64,
-    count: int = 32,
-    gripper_weight: float = 0.3,
+    student: str | Path, teacher: str | Path, data: str | Path, observations: int = 64, count: int = 32
 ) -> dict[str, float]:
-    """Coverage, fidelity and spread of ``student`` against ``teacher`` on validation observations.
+    """The numbers of the module's text for ``student`` on validation observations.
 
     Raises:
         CheckpointError: the two were not trained on the data set, or one has the wrong kind. DatasetError: too small.
     """
+    sets = draw_sets(student, teacher, data, observations, count)
+    weights = component_weights(sets.teacher.shape[-1], GRIPPER_WEIGHT)
+    return compare_sets(sets.teacher, sets.again, sets.student, weights) | compare_modes(sets, weights)
+
+
+def draw_sets(
+    student: str | Path, teacher: str | Path, data: str | Path, observations: int = 64, count: int = 32
+) -> Sets:
+    """``count`` chunks of both policies on evenly spaced validation observations; raises as ``mode_report``."""
     theirs, ours, dataset = load_checkpoint(teacher), load_checkpoint(student), Dataset(data)
     for checkpoint, path, kind in ((theirs, teacher, "teacher"), (ours, student, "student")):
         if checkpoint.kind != kind:
             raise CheckpointError(path, f"expected a {kind}, got a {checkpoint.kind}")
         if checkpoint.data_sha256 != dataset.sha256:
             raise CheckpointError(path, f"was trained on other data than {data}")
-    windows = Windows(
-        dataset,
-        WindowConfig(
-            theirs.horizon, theirs.dt_s, history=theirs.history, history_dt_s=theirs.history_dt_s
-        ),
-    )
+    if (theirs.horizon, theirs.dt_s) != (ours.horizon, ours.dt_s):
+        raise CheckpointError(student, f"has another horizon or step than {teacher}: their chunks cannot be compared")
+    windows = windows_of(theirs, dataset)
     _, validation = windows.split(theirs.seed)
     if not len(validation):
         raise DatasetError(data, "has one episode: none is left to compare modes on")
     rows = validation[np.linspace(0, len(validation) - 1, min(observations, len(validation))).astype(int)]
     batch = load_batch(windows, theirs.normaliser, rows, np.random.default_rng(0), theirs.points)
-    sets = [sample_sets(c, batch, count, seed) for c, seed in ((theirs, 1), (theirs, 2), (ours, 3))]
-    return compare_sets(*sets, component_weights(theirs.action_size, gripper_weight))
+    drawn = [sample_sets(c, batch, count, seed) for c, seed in ((theirs, 1), (theirs, 2), (ours, 3))]
+    return Sets(*drawn, batch.actions[:, None], rows)
+
+
+def windows_of(checkpoint: Checkpoint, dataset: Dataset) -> Windows:
+    """Windows as the checkpoint was trained on, without a lag drawn by lot beyond the usual."""
+    config = WindowConfig(
+        checkpoint.horizon,
+        checkpoint.dt_s,
+        history=checkpoint.history,
+        history_dt_s=checkpoint.history_dt_s,
+    )
+    return Windows(dataset, config)
 
 
 @torch.inference_mode()
@@ -70,7 +113,7 @@ def sample_sets(checkpoint: Checkpoint, batch: ObservationBatch, count: int, see
 
 
 def compare_sets(teacher: Tensor, again: Tensor, student: Tensor, weights: Tensor) -> dict[str, float]:
-    """The numbers of the module's text from three sets (B,K,H,D); ``again`` is the teacher's second."""
+    """Distances and spread from three sets (B,K,H,D); ``again`` is the teacher's second."""
     floor = chamfer(distances(teacher, again, weights))
     dist = distances(teacher, student, weights)
     terms = chamfer(dist)
@@ -86,4 +129,100 @@ def compare_sets(teacher: Tensor, again: Tensor, student: Tensor, weights: Tenso
         "spread_error": float((ratio - 1).abs().mean()),
         "teacher_hit": hit,
         "student_used": used,
+        "averaging": averaging_index(teacher, again, student, weights),
     }
+
+
+def averaging_index(teacher: Tensor, again: Tensor, student: Tensor, weights: Tensor) -> float:
+    """Share of ``student`` between the modes; see the module's text."""
+    usual = distances(teacher, again, weights).amin(1).quantile(0.95)
+    middle = teacher.mean(1, keepdim=True)
+    nearest = distances(teacher, student, weights).amin(1)  # (B,M)
+    to_middle = distances(middle, student, weights)[:, 0]
+    middle_to_nearest = distances(teacher, middle, weights).amin(1)  # (B,1)
+    return float(((nearest > usual) & (to_middle < middle_to_nearest)).float().mean())
+
+
+def compare_modes(sets: Sets, weights: Tensor, gap: float = MODE_GAP) -> dict[str, float]:
+    """Modes, their frequencies, and the gripper's transitions."""
+    rows = [
+        _modes_of_one(*one, gap)
+        for one in zip(
+            distances(sets.teacher, sets.teacher, weights).numpy(),
+            distances(sets.teacher, sets.student, weights).numpy(),
+            distances(sets.teacher, sets.demonstrated, weights).numpy(),
+            strict=True,
+        )
+    ]
+    several = [row for row in rows if row["modes"] > 1]
+    where = torch.tensor([row["modes"] > 1 for row in rows])
+    ratio = spread(sets.student[where], weights) / spread(sets.teacher[where], weights)
+    report = {"modes": float(np.mean([row["modes"] for row in rows])), "observations_with_modes": len(several) / len(rows)}
+    report["spread_ratio_modes"] = float(ratio.mean()) if several else float("nan")
+    report["spread_error_modes"] = float((ratio - 1).abs().mean()) if several else float("nan")
+    for name in ("modes_kept", "mode_tv", "entropy_teacher", "entropy_student", "demo_kept"):
+        report[name] = float(np.mean([row[name] for row in several])) if several else float("nan")
+    for name, chunks in (("teacher", sets.teacher), ("student", sets.student)):
+        recall, precision = transition_scores(sets.demonstrated[:, 0, :, -1], chunks[..., -1])
+        report |= {f"transition_recall_{name}": recall, f"transition_precision_{name}": precision}
+    return report
+
+
+def clusters(within: Float[np.ndarray, "k k"], gap: float) -> Int[np.ndarray, " k"]:
+    """Mode of each trajectory from 0, by average linkage: groups further apart than ``gap`` are different modes."""
+    square = (within + within.T) / 2
+    np.fill_diagonal(square, 0.0)
+    return fcluster(linkage(squareform(square, checks=False), "average"), gap, "distance") - 1
+
+
+def _modes_of_one(
+    within: np.ndarray, to_student: np.ndarray, to_demo: np.ndarray, gap: float
+) -> dict[str, float]:
+    """One observation: (K,K), (K,M) and (K,1) distances. A mode of a single trajectory is an outlier, not a mode."""
+    labels = clusters(within, gap)
+    modes = [m for m in np.unique(labels) if (labels == m).sum() > 1] or [0]
+    mean_to = np.stack([to_student[labels == m].mean(0) for m in modes])  # (modes, M)
+    demo = int(np.argmin([to_demo[labels == m].mean() for m in modes]))
+    theirs = np.array([(labels == m).sum() for m in modes], float)
+    ours = np.bincount(mean_to.argmin(0), minlength=len(modes)).astype(float)
+    p, q = theirs / theirs.sum(), ours / ours.sum()
+    return {
+        "modes": float(len(modes)),
+        "modes_kept": float((ours > 0).mean()),
+        "mode_tv": float(np.abs(p - q).sum() / 2),
+        "entropy_teacher": _entropy(p),
+        "entropy_student": _entropy(q),
+        "demo_kept": float(ours[demo] > 0),
+    }
+
+
+def _entropy(p: np.ndarray) -> float:
+    """In units of the entropy of as many modes alike."""
+    some = p[p > 0]
+    return float(-(some * np.log(some)).sum() / np.log(max(len(p), 2)))
+
+
+def transition_scores(demo: Float[Tensor, "b h"], chunks: Float[Tensor, "b k h"]) -> tuple[float, float]:
+    """Recall and precision of the gripper's transitions in ``chunks``, normalised widths; nan where there is none.
+
+    A transition is a crossing of the middle of the range. It counts as found within ``NEAR_STEPS`` and in the same
+    direction; step accuracy would call a policy that copies the observed width nearly perfect.
+    """
+    wanted, given = _crossings(demo[:, None].expand_as(chunks)), _crossings(chunks)
+    found, right = wanted & _near(given), given & _near(wanted)
+    recall = float(found.sum() / wanted.sum()) if bool(wanted.any()) else float("nan")
+    precision = float(right.sum() / given.sum()) if bool(given.any()) else float("nan")
+    return recall, precision
+
+
+def _crossings(width: Float[Tensor, "b k h"]) -> Bool[Tensor, "b k 2 h1"]:
+    """Closing and opening at each step."""
+    wide = width > 0
+    return torch.stack([wide[..., :-1] & ~wide[..., 1:], ~wide[..., :-1] & wide[..., 1:]], 2)
+
+
+def _near(events: Bool[Tensor, "b k 2 h"]) -> Bool[Tensor, "b k 2 h"]:
+    """Steps with an event at most ``NEAR_STEPS`` away."""
+    flat = events.flatten(0, 2).float()[:, None]
+    near = torch.nn.functional.max_pool1d(flat, 2 * NEAR_STEPS + 1, 1, NEAR_STEPS)
+    return near[:, 0].unflatten(0, events.shape[:3]).bool()

@@ -1,0 +1,140 @@
+"""A page about a student: its modes as numbers and as a picture, its training curve, what it was made from.
+
+``modes.png`` shows one held-out observation, the one on which the teacher's set is widest: what the camera saw, what
+demonstrators did in the situations most alike, and sixteen trajectories of teacher and student.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from f2o_perception.errors import PerceptionError
+from f2o_perception.kinematics import ForwardKinematics
+from jaxtyping import Float
+
+from f2o_policy.checkpoint import Checkpoint, load_checkpoint
+from f2o_policy.data.files import write_json, write_text
+from f2o_policy.data.store import Dataset
+from f2o_policy.data.windows import Windows
+from f2o_policy.evaluation.modes import GRIPPER_WEIGHT, Sets, compare_modes, compare_sets, draw_sets, windows_of
+from f2o_policy.methods.base import component_weights
+from f2o_policy.methods.chamfer import spread
+
+SHOWN = 16  # trajectories of each
+TCP = "panda_hand_tcp"
+
+
+def write_report(
+    student: Path, teacher: Path, data: Path, out: Path, observations: int = 64, count: int = 32
+) -> dict[str, float]:
+    """Write modes.json, modes.png and report.html below ``out``; the numbers of ``evaluation.modes``.
+
+    Raises:
+        CheckpointError, DatasetError: as ``mode_report``.
+    """
+    sets = draw_sets(student, teacher, data, observations, count)
+    weights = component_weights(sets.teacher.shape[-1], GRIPPER_WEIGHT)
+    numbers = compare_sets(sets.teacher, sets.again, sets.student, weights) | compare_modes(sets, weights)
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint, dataset = load_checkpoint(student), Dataset(data)
+    about = {
+        "student": str(student),
+        "teacher": str(teacher),
+        "data": str(data),
+        "data_sha256": dataset.sha256,
+        "method": checkpoint.method,
+        "method_options": checkpoint.method_options,
+        "seed": checkpoint.seed,
+        "observations": len(sets.rows),
+        "trajectories": count,
+    }
+    write_json(out / "modes.json", {**about, "numbers": numbers})
+    widest = int(spread(sets.teacher, weights).argmax())
+    draw_modes(out / "modes.png", checkpoint, windows_of(load_checkpoint(teacher), dataset), sets, widest)
+    write_text(out / "report.html", page(about, numbers, out / "modes.png", student))
+    return numbers
+
+
+def draw_modes(path: Path, checkpoint: Checkpoint, windows: Windows, sets: Sets, which: int) -> None:
+    """The picture of the module's text for the observation ``which`` of ``sets``."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    row = int(sets.rows[which])
+    decode = checkpoint.normaliser.action.decode
+    groups = {
+        "demonstrations most alike": alike(windows, row),
+        "teacher": decode(sets.teacher[which, :SHOWN].double().numpy()),
+        "student": decode(sets.student[which, :SHOWN].double().numpy()),
+    }
+    figure = Figure(figsize=(13, 6.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, 4)
+    for axis, view in zip(axes[:, 0], (0, len(windows.dataset.view_names) - 1), strict=True):
+        axis.imshow(windows.dataset["rgb"][row, view])
+        axis.set(title=windows.dataset.view_names[view], xticks=[], yticks=[])
+    paths = {name: _paths(chunks, checkpoint) for name, chunks in groups.items()}
+    low, high = (f([f(p.reshape(-1, 3), axis=0) for p in paths.values()], axis=0) for f in (np.min, np.max))
+    room = 0.05 * (high - low) + 0.01
+    for column, (name, chunks) in zip(axes.T[1:], groups.items(), strict=True):
+        _draw_paths(column[0], paths[name], name, low - room, high + room)
+        times = np.arange(chunks.shape[1]) * checkpoint.dt_s
+        column[1].plot(times, chunks[..., -1].T * 1e3, color="tab:green", alpha=0.5)
+        column[1].set(xlabel="time [s]", ylabel="gripper width [mm]", ylim=(-5, 85))
+    figure.suptitle(f"observation {row}: {SHOWN} trajectories each")
+    figure.savefig(path, dpi=110)
+
+
+def _paths(chunks: Float[np.ndarray, "k h d"], checkpoint: Checkpoint) -> Float[np.ndarray, "k h 3"]:
+    """Tool positions [m]; of a robot that is not the known one, its first three joints [rad]."""
+    try:
+        kinematics = ForwardKinematics(joint_names=checkpoint.action_names[:-1])
+        return np.array([[kinematics.pose(TCP, q[:-1])[:3, 3] for q in chunk] for chunk in chunks])
+    except PerceptionError:
+        return chunks[..., :3]
+
+
+def _draw_paths(axis: Any, paths: np.ndarray, name: str, low: np.ndarray, high: np.ndarray) -> None:
+    """From above, as seen from behind the robot: x up, y to the left."""
+    for path in paths:
+        axis.plot(path[:, 1], path[:, 0], color="tab:blue", alpha=0.5)
+        axis.plot(path[-1, 1], path[-1, 0], ".", color="tab:red", alpha=0.7)
+    axis.set(title=name, xlabel="y [m]", ylabel="x [m]", xlim=(high[1], low[1]), ylim=(low[0], high[0]))
+    axis.grid(alpha=0.3)
+
+
+def alike(windows: Windows, row: int) -> Float[np.ndarray, "k h d"]:
+    """What was commanded in the moments most alike: of each episode the nearest joint state, of those the nearest
+    ``SHOWN`` by joints and mean colour."""
+    data = windows.dataset
+    joints = np.array(data["joints"])
+    scale = joints.std(0) + 1e-6
+    apart = np.abs((joints - joints[row]) / scale).mean(1)
+    nearest = [first + int(apart[first:last].argmin()) for first, last in (e.observations for e in data.episodes)]
+    pictures = data["rgb"][np.array(nearest)].astype(np.float32)
+    seen = np.abs(pictures - data["rgb"][row].astype(np.float32)).mean((1, 2, 3, 4)) / 25.0
+    best = np.argsort(apart[nearest] + seen)[:SHOWN]
+    return np.stack([windows.window(nearest[i]).actions for i in best])
+
+
+def page(about: dict[str, Any], numbers: dict[str, float], picture: Path, run: Path) -> str:
+    """The page, pictures inside."""
+    pictures = [picture, *(p for p in [Path(run) / "curve.png"] if p.exists())]
+    rows = "".join(f"<tr><td>{html.escape(k)}</td><td>{v:.3f}</td></tr>" for k, v in numbers.items())
+    images = "".join(
+        f'<p><img alt="{p.name}" src="data:image/png;base64,{base64.b64encode(p.read_bytes()).decode()}"></p>'
+        for p in pictures
+    )
+    facts = html.escape(json.dumps(about, indent=1))
+    return (
+        "<!doctype html><meta charset=utf-8><title>f2o report</title>"
+        "<style>body{font-family:sans-serif;max-width:75em;margin:2em auto}img{max-width:100%}"
+        "td{padding:0 1em 0 0}</style>"
+        f"<h1>{html.escape(about['student'])}</h1>{images}<h2>Numbers</h2><table>{rows}</table>"
+        f"<h2>Made from</h2><pre>{facts}</pre><p>What each number means: f2o_policy.evaluation.modes.</p>\n"
+    )

@@ -1,0 +1,1 @@
+"""The paper's ablations on ``reach_around``: trajectories a set, horizon, mask, modalities."""
