@@ -50,7 +50,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, help="data set folder (f2o convert)")
     train.add_argument("--init", type=Path, help="teacher to start from, e.g. to fine-tune it")
 
-    train.add_argument("--encoder", type=Path, help="teacher whose encoder is taken and frozen: only the head learns")
+    train.add_argument(
+        "--encoder", type=Path, help="teacher whose encoder is taken and frozen: only the head learns"
+    )
     train.add_argument(
         "--keep", default="encoder", help="with --encoder: encoder (default) or trunks, its two ResNets alone"
     )
@@ -91,14 +93,20 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--processes", type=_positive, default=1)
     evaluate.add_argument("--out", type=Path, help="write the report here as JSON")
 
-    modes = commands.add_parser("modes", help="which of its teacher's modes a student kept, numbers and pictures")
+    modes = commands.add_parser(
+        "modes", help="which of its teacher's modes a student kept, numbers and pictures"
+    )
     modes.set_defaults(run=run_modes)
     modes.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint of a student")
     modes.add_argument("--teacher", type=Path, required=True, help="run folder or checkpoint of its teacher")
-    modes.add_argument("--data", type=Path, required=True, help="data set; its validation episodes are looked at")
+    modes.add_argument(
+        "--data", type=Path, required=True, help="data set; its validation episodes are looked at"
+    )
     modes.add_argument("--observations", type=_positive, default=64)
     modes.add_argument("--count", type=_positive, default=32, help="trajectories an observation (default 32)")
-    modes.add_argument("--out", type=Path, required=True, help="folder for modes.json, modes.png, report.html")
+    modes.add_argument(
+        "--out", type=Path, required=True, help="folder for modes.json, modes.png, report.html"
+    )
     return root
 
 
@@ -207,7 +215,12 @@ def run_modes(arguments: argparse.Namespace) -> int:
     from f2o_policy.evaluation.report import write_report
 
     numbers = write_report(
-        arguments.policy, arguments.teacher, arguments.data, arguments.out, arguments.observations, arguments.count
+        arguments.policy,
+        arguments.teacher,
+        arguments.data,
+        arguments.out,
+        arguments.observations,
+        arguments.count,
     )
     for name, value in numbers.items():
         print(f"{name:<24} {value:.3f}")

@@ -38,7 +38,8 @@ class Reach:
         return self._step()
 
     def _step(self):
-        observation = SimpleNamespace(number=self.tick, stamp_ros_ns=self.tick) if self.tick >= 3 and self.tick % 4 == 3 else None
+        seen = self.tick >= 3 and self.tick % 4 == 3
+        observation = SimpleNamespace(number=self.tick, stamp_ros_ns=self.tick) if seen else None
         joints = SimpleNamespace(positions=self.q[:7])
         done = self.tick >= 60
         return SimpleNamespace(

@@ -97,7 +97,9 @@ def test_times_follow_the_logit_normal_law():
 @pytest.mark.parametrize(("cap", "rate"), [(1.0, 0.374), (0.2, 0.0748)])
 def test_share_of_masked_training_samples(cap, rate):
     method = Cfm(CfmOptions(mask_cap=cap))
-    assert method.mask_probability(method.times(torch.randn(200_000))).mean().item() == pytest.approx(rate, abs=0.005)
+    assert method.mask_probability(method.times(torch.randn(200_000))).mean().item() == pytest.approx(
+        rate, abs=0.005
+    )
 
 
 def test_masked_samples_reach_the_network_without_their_noise():

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from f2o_policy.data.store import Dataset
+from f2o_policy.data.windows import WindowConfig, Windows
 from f2o_policy.evaluation.modes import (
     Sets,
     averaging_index,
@@ -13,8 +15,6 @@ from f2o_policy.evaluation.modes import (
     transition_scores,
 )
 from f2o_policy.evaluation.report import alike, write_report
-from f2o_policy.data.store import Dataset
-from f2o_policy.data.windows import WindowConfig, Windows
 from f2o_policy.training.distill import distill
 from f2o_policy.training.sample import sample
 from f2o_policy.training.train import train
@@ -70,7 +70,9 @@ def test_the_averaging_index_finds_what_lies_between():
     teacher, again = two_sided(8, 8), two_sided(9, 7)
     middle = torch.zeros(4, 16, 6, 8)
     assert averaging_index(teacher, again, middle, ONES) == 1.0
-    assert averaging_index(teacher, again, two_sided(7, 9), ONES) < 0.05  # 5 % of the teacher's own are called far
+    assert (
+        averaging_index(teacher, again, two_sided(7, 9), ONES) < 0.05
+    )  # 5 % of the teacher's own are called far
     half = torch.cat([middle[:, :4], two_sided(6, 6)], 1)
     assert averaging_index(teacher, again, half, ONES) == pytest.approx(0.25, abs=0.05)
 

@@ -41,7 +41,9 @@ def command(what, config_file, out, *more, launcher=()):
 
 def start(arguments):
     environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def finish(process):
@@ -62,7 +64,9 @@ def one(tmp_path_factory, config_file, tiny_data):
     return out
 
 
-def test_killed_at_any_moment_the_same_command_ends_with_the_same_losses(one, tmp_path, config_file, tiny_data):
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_losses(
+    one, tmp_path, config_file, tiny_data
+):
     out = tmp_path / "run"
     arguments = command("train", config_file, out, "--data", tiny_data)
     for kill_after_step in (7, 23):
@@ -79,7 +83,9 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_losses(one, tm
 
 
 def losses_so_far(run):
-    whole = [line for line in (run / "metrics.jsonl").read_text().splitlines(keepends=True) if line.endswith("\n")]
+    whole = [
+        line for line in (run / "metrics.jsonl").read_text().splitlines(keepends=True) if line.endswith("\n")
+    ]
     return [json.loads(line)["step"] for line in whole]
 
 
@@ -129,7 +135,9 @@ def test_a_full_disk_is_one_sentence_and_spoils_nothing(tmp_path):
         part.write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(FullDiskError, match=r"state\.pt cannot be written \(No space left on device\); what was"):
+    with pytest.raises(
+        FullDiskError, match=r"state\.pt cannot be written \(No space left on device\); what was"
+    ):
         files.write_file(file, write)
     assert file.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["state.pt"]

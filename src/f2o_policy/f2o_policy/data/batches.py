@@ -86,9 +86,7 @@ def load_joints(
         views = config.history * len(windows.dataset.view_names)
         width = config.history * len(normaliser.proprio.low)
         draws = Draws.of(augment, len(observations), views, width, rng).rows(part)
-    cut = [
-        windows.window(int(i), lag) for i, lag in list(zip(observations, lags, strict=True))[part]
-    ]
+    cut = [windows.window(int(i), lag) for i, lag in list(zip(observations, lags, strict=True))[part]]
     proprio = np.stack([w.proprio for w in cut]).astype(np.float32)
     if draws is not None:
         proprio = disturb_proprio(proprio, normaliser.proprio, draws.noise, draws.hidden)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Share:
     """Process ``rank`` of ``world``. Everything random is drawn for all of them from one seed and then cut, so that
-    several processes together do what one would."""
+    several processes together do what one would.
+    """
 
     rank: int = 0
     world: int = 1

@@ -64,7 +64,8 @@ def interpolate(
 @dataclass(frozen=True)
 class Window:
     """One training example without its images: which observations they are, (n,), the oldest first; proprio (n*8,)
-    at the instants of the history, actions (H,8), physical units."""
+    at the instants of the history, actions (H,8), physical units.
+    """
 
     observations: np.ndarray
     proprio: np.ndarray

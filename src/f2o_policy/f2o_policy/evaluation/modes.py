@@ -38,14 +38,17 @@ from f2o_policy.methods.base import component_weights, repeat
 from f2o_policy.methods.chamfer import chamfer, distances, distinct, spread
 
 GRIPPER_WEIGHT = 0.3
-MODE_GAP = 0.25  # trajectories whose groups are further apart on average are different modes, normalised units
+MODE_GAP = (
+    0.25  # trajectories whose groups are further apart on average are different modes, normalised units
+)
 NEAR_STEPS = 2  # a gripper transition this near to the demonstrated one is it
 
 
 @dataclass(frozen=True)
 class Sets:
     """Chunks (B,K,H,D) on the same observations, normalised: two sets of the teacher, one of the student, and what
-    was demonstrated (B,1,H,D); ``rows`` are the observations in the data set."""
+    was demonstrated (B,1,H,D); ``rows`` are the observations in the data set.
+    """
 
     teacher: Tensor
     again: Tensor
@@ -78,7 +81,9 @@ def draw_sets(
         if checkpoint.data_sha256 != dataset.sha256:
             raise CheckpointError(path, f"was trained on other data than {data}")
     if (theirs.horizon, theirs.dt_s) != (ours.horizon, ours.dt_s):
-        raise CheckpointError(student, f"has another horizon or step than {teacher}: their chunks cannot be compared")
+        raise CheckpointError(
+            student, f"has another horizon or step than {teacher}: their chunks cannot be compared"
+        )
     windows = windows_of(theirs, dataset)
     _, validation = windows.split(theirs.seed)
     if not len(validation):
@@ -157,7 +162,10 @@ def compare_modes(sets: Sets, weights: Tensor, gap: float = MODE_GAP) -> dict[st
     several = [row for row in rows if row["modes"] > 1]
     where = torch.tensor([row["modes"] > 1 for row in rows])
     ratio = spread(sets.student[where], weights) / spread(sets.teacher[where], weights)
-    report = {"modes": float(np.mean([row["modes"] for row in rows])), "observations_with_modes": len(several) / len(rows)}
+    report = {
+        "modes": float(np.mean([row["modes"] for row in rows])),
+        "observations_with_modes": len(several) / len(rows),
+    }
     report["spread_ratio_modes"] = float(ratio.mean()) if several else float("nan")
     report["spread_error_modes"] = float((ratio - 1).abs().mean()) if several else float("nan")
     for name in ("modes_kept", "mode_tv", "entropy_teacher", "entropy_student", "demo_kept"):

@@ -21,7 +21,14 @@ from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.data.files import write_json, write_text
 from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import Windows
-from f2o_policy.evaluation.modes import GRIPPER_WEIGHT, Sets, compare_modes, compare_sets, draw_sets, windows_of
+from f2o_policy.evaluation.modes import (
+    GRIPPER_WEIGHT,
+    Sets,
+    compare_modes,
+    compare_sets,
+    draw_sets,
+    windows_of,
+)
 from f2o_policy.methods.base import component_weights
 from f2o_policy.methods.chamfer import spread
 
@@ -110,12 +117,15 @@ def _draw_paths(axis: Any, paths: np.ndarray, name: str, low: np.ndarray, high: 
 
 def alike(windows: Windows, row: int) -> Float[np.ndarray, "k h d"]:
     """What was commanded in the moments most alike: of each episode the nearest joint state, of those the nearest
-    ``SHOWN`` by joints and mean colour."""
+    ``SHOWN`` by joints and mean colour.
+    """
     data = windows.dataset
     joints = np.array(data["joints"])
     scale = joints.std(0) + 1e-6
     apart = np.abs((joints - joints[row]) / scale).mean(1)
-    nearest = [first + int(apart[first:last].argmin()) for first, last in (e.observations for e in data.episodes)]
+    nearest = [
+        first + int(apart[first:last].argmin()) for first, last in (e.observations for e in data.episodes)
+    ]
     pictures = data["rgb"][np.array(nearest)].astype(np.float32)
     seen = np.abs(pictures - data["rgb"][row].astype(np.float32)).mean((1, 2, 3, 4)) / 25.0
     best = np.argsort(apart[nearest] + seen)[:SHOWN]

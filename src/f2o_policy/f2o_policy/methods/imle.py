@@ -32,7 +32,11 @@ class ImleOptions:
                 if self.distance in DISTANCES
                 else [f"distance: expected one of {', '.join(DISTANCES)}, got {self.distance!r}"]
             ),
-            *([] if 0 < self.time_decay <= 1 else [f"time_decay: expected 0 < d <= 1, got {self.time_decay}"]),
+            *(
+                []
+                if 0 < self.time_decay <= 1
+                else [f"time_decay: expected 0 < d <= 1, got {self.time_decay}"]
+            ),
             *([] if self.rows_at_once >= 0 else [f"rows_at_once: expected >= 0, got {self.rows_at_once}"]),
         ]
 
@@ -80,7 +84,9 @@ class Imle(Method):
     def distances(self, targets: Tensor, drawn: Tensor) -> Tensor:
         """(B,K,M) in the distance of the options."""
         decay = self.options.time_decay ** torch.arange(targets.shape[2], device=targets.device)
-        return distances(targets, drawn, self.weights(drawn), decay, squared=self.options.distance == "squared")
+        return distances(
+            targets, drawn, self.weights(drawn), decay, squared=self.options.distance == "squared"
+        )
 
     def sample(
         self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None

@@ -40,7 +40,8 @@ def take_weights(network: nn.Module, checkpoint: Checkpoint, source: Path, prefi
         if theirs is None or theirs.shape != weight.shape:
             shape = "missing" if theirs is None else f"of shape {tuple(theirs.shape)}"
             raise CheckpointError(
-                source, f"{name} is {shape}, this network has {tuple(weight.shape)}; the sizes of model must agree"
+                source,
+                f"{name} is {shape}, this network has {tuple(weight.shape)}; the sizes of model must agree",
             )
     network.load_state_dict({name: checkpoint.state[name].float() for name in own}, strict=False)
 
@@ -71,7 +72,9 @@ def compute_embeddings(
     """As ``embeddings``, not kept."""
     network.eval()
     out = np.empty((len(dataset), network.config.frame_dim), np.float32)
-    for first in tqdm(range(0, len(dataset), batch), desc="embedding observations", unit="batch", mininterval=1.0):
+    for first in tqdm(
+        range(0, len(dataset), batch), desc="embedding observations", unit="batch", mininterval=1.0
+    ):
         rows = slice(first, first + batch)
         points = thin(dataset["points"][rows], network.config.points).astype(np.float32)
         images = (dataset["rgb"][rows].copy(), dataset["depth_mm"][rows].astype(np.float32), points)

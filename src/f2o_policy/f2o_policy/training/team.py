@@ -1,4 +1,4 @@
-"""Several processes that train one network: started by ``torchrun``, found by their environment; alone is a team of one.
+"""Several processes that train one network: started by ``torchrun``, found by their environment; one is a team too.
 
     torchrun --nproc-per-node 4 -m f2o_policy train ...                       four GPUs of one machine
     torchrun --nnodes 2 --node-rank 0 --master-addr HOST --nproc-per-node 4 -m f2o_policy train ...   and of two

@@ -194,9 +194,7 @@ def teacher_loss(method: Method, network: PolicyNetwork, batch: TeacherBatch) ->
     else:
         assert batch.frames is not None
         frames = batch.frames
-    condition = Batch(
-        network.stack(frames), batch.proprio, batch.actions[:, None], share=batch.share
-    )
+    condition = Batch(network.stack(frames), batch.proprio, batch.actions[:, None], share=batch.share)
     loss = method.loss(network.head, condition)
     return Loss(loss.total, loss.terms | terms)
 

@@ -1,8 +1,8 @@
 """``python -m f2o_sim.tables``: the ablations as tables.json, tables.md and tables.png.
 
 Everything stands on one teacher, trained before: its encoder is frozen (over the horizon and the mask the U-Net
-learns anew), or its two ResNets alone (over the modalities everything after them learns anew). Rows therefore compare what
-is named, on one encoder and one budget, and not whole trainings. Interrupted, the same command goes on.
+learns anew), or its two ResNets alone (over the modalities everything after them learns anew). Rows therefore compare
+what is named, on one encoder and one budget, and not whole trainings. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations

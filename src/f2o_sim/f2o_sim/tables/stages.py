@@ -58,7 +58,9 @@ def judge(job: tuple[Place, Row, Budget]) -> dict[str, Any]:
     if result.exists():
         return json.loads(result.read_text())
     out.mkdir(parents=True, exist_ok=True)
-    policy = teacher = place.out / "teachers" / row.teacher.replace(" ", "_") if row.teacher else place.teacher
+    policy = teacher = (
+        place.out / "teachers" / row.teacher.replace(" ", "_") if row.teacher else place.teacher
+    )
     if row.student is not None:
         policy = out / "student"
         config = place.configuration({**_sizes(teacher), **row.student})
@@ -66,7 +68,9 @@ def judge(job: tuple[Place, Row, Budget]) -> dict[str, Any]:
     is_teacher = row.student is None
     contender = Contender(row.name, policy, budget.euler if is_teacher else 0, TICKS[is_teacher])
     seeds = list(range(budget.seed, budget.seed + budget.episodes))
-    played = evaluate("reach_around", [contender], seeds, progress=False, camera_hz=CAMERA_HZ)["contenders"][0]
+    played = evaluate("reach_around", [contender], seeds, progress=False, camera_hz=CAMERA_HZ)["contenders"][
+        0
+    ]
     forks = look_at_forks([contender], seeds[: budget.scenes], progress=False)[row.name]
     tree = {**asdict(row), "played": played, "forks": forks}
     write_json(result, tree)
