@@ -162,3 +162,24 @@ def test_a_backend_that_disagrees_is_refused(student, engine_of, error, said):
     with pytest.raises(EngineError, match=sentence):
         check_equal(wrong, truth, student, MANY, tolerance_rad=2e-4)
     assert check_equal(truth, truth, student, MANY, tolerance_rad=0.0) == 0.0
+
+
+@pytest.mark.parametrize("backend", INSTALLED)
+@pytest.mark.parametrize("changes", [{"history": 2}, {"modalities": ("points",)}], ids=["history", "points alone"])
+def test_engines_of_policies_with_history_or_fewer_modalities(student, backend, changes):
+    config = dataclasses.replace(MODEL, **changes)
+    torch.manual_seed(0)
+    state = PolicyNetwork(config, student.normaliser, timed=False).state_dict()
+    checkpoint = dataclasses.replace(student, config=dataclasses.asdict(config), state=state)
+    engine, network = load_engine(checkpoint, MANY, backend), checkpoint.build_network()
+    seen, joints, noise = inputs(0)
+    frame = engine.embed(seen)
+    assert frame.shape == (config.frame_dim,)
+    rest = engine.plan(frame, joints, noise)  # of one instant: a robot at rest
+    history = np.tile(frame, config.history), np.tile(joints, config.history)
+    np.testing.assert_array_equal(engine.plan(*history, noise), rest)
+    with torch.inference_mode():
+        condition = (torch.from_numpy(np.asarray(x, np.float32)).expand(MANY, -1) for x in history)
+        chunks = network.head(torch.from_numpy(noise), *condition)
+    expected = checkpoint.normaliser.action.decode(chunks.numpy().astype(np.float64))
+    np.testing.assert_allclose(rest, expected, atol=2e-4)

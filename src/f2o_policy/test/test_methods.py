@@ -229,3 +229,38 @@ def test_every_method_has_a_section_of_its_own_options():
     for name, method in METHODS.items():
         assert type(getattr(config, name)) is method.options_class
         assert create(name, vars(getattr(config, name))).name == name
+
+
+@pytest.mark.parametrize("method", ["imle", "hungarian", "mse", "paired"])
+def test_sequences_at_a_time_change_memory_and_nothing_else(method):
+    head = torch.nn.Linear(3, 3)
+    batch = Batch(torch.zeros(2, 0), torch.zeros(2, 0), sets(k=6), noise=sets(k=6))
+    gradients = []
+    for rows in (0, 4):
+        torch.manual_seed(3)
+        head.zero_grad()
+        made = create(method, {"hypotheses": 6, "rows_at_once": rows})
+        made.loss(lambda x, *_: head(x), batch).total.backward()
+        gradients.append(head.weight.grad.clone())
+    assert torch.allclose(*gradients, atol=1e-6)
+
+
+def test_squared_and_weighted_distances():
+    t = torch.zeros(1, 1, 2, 3)
+    s = torch.tensor([[[[3.0, 4.0, 0.0], [0.0, 0.0, 2.0]]]])
+    assert distances(t, s, ONES, squared=True).item() == pytest.approx((25 + 4) / 2)
+    assert distances(t, s, ONES, torch.tensor([1.0, 0.5])).item() == pytest.approx((5 + 0.5 * 2) / 1.5)
+
+
+def test_a_share_of_a_batch_draws_its_part_of_what_all_draw():
+    from f2o_policy.data.share import Share
+
+    whole = Batch(NONE, NONE, sets(b=4))
+    torch.manual_seed(7)
+    expected = whole.normal(8, 2)
+    parts = []
+    for rank in range(2):
+        part = Batch(NONE, NONE, sets(b=2), share=Share(rank, 2))
+        torch.manual_seed(7)
+        parts.append(part.normal(4, 2))
+    assert torch.equal(torch.cat(parts), expected)

@@ -128,3 +128,35 @@ def test_config_names_every_broken_rule():
         "modality_dropout: expected 0 <= p < 0.5, got 0.7",
     ]
     assert ModelConfig().check() == []
+
+
+ROWS = {
+    "concat": {"fusion": "concat"},
+    "attention": {"fusion": "attention"},
+    "points and depth": {"modalities": ("depth", "points")},
+    "points": {"modalities": ("points",)},
+    "colour and depth": {"modalities": ("colour", "depth")},
+}
+
+
+@pytest.mark.parametrize("changes", ROWS.values(), ids=ROWS)
+def test_what_the_network_does_not_look_at_changes_nothing_and_the_rest_does(changes):
+    torch.manual_seed(0)
+    config = dataclasses.replace(TINY, **changes)
+    network = PolicyNetwork(config, normaliser(), timed=False).eval()
+    assert network.embed(*inputs()).shape == (3, config.embedding_dim)
+    for index, modality in enumerate(("colour", "depth", "points")):
+        other = list(inputs())
+        other[index] = other[index].flip(0) if index < 2 else other[index].neg()
+        same = torch.equal(network.embed(*inputs()), network.embed(*other))
+        assert same == (modality not in config.modalities), modality
+
+
+def test_sizes_of_modalities_and_history():
+    config = ModelConfig(modalities=("points",), history=2)
+    assert (config.frame_dim, config.embedding_dim) == (config.point_dim, 2 * config.point_dim)
+    assert ModelConfig(modalities=("sound",)).check() == [
+        "modalities: expected some of colour, depth, points, got ['sound']"
+    ]
+    assert ModelConfig(fusion="sum").check() == ["fusion: expected one of gated, attention, concat, got 'sum'"]
+    assert ModelConfig(history=0).check() == ["history: expected >= 1, got 0"]

@@ -252,3 +252,85 @@ def test_noise_depends_on_seed_and_observation_alone():
     assert torch.equal(draw_noise(1, 7, shape), draw_noise(1, 7, shape))
     assert not torch.equal(draw_noise(1, 7, shape), draw_noise(1, 8, shape))
     assert not torch.equal(draw_noise(1, 7, shape), draw_noise(2, 7, shape))
+
+
+def test_a_frozen_encoder_is_kept_and_its_embeddings_are_used_again(teacher, tiny_data, tiny_config, tmp_path):
+    longer = dataclasses.replace(
+        tiny_config,
+        model=dataclasses.replace(tiny_config.model, horizon=4),
+        window=dataclasses.replace(tiny_config.window, horizon=4),
+    )
+    assert train(tiny_data, tmp_path / "head", longer, progress=False, encoder=teacher)
+    old, new = load_checkpoint(teacher), load_checkpoint(tmp_path / "head")
+    assert new.horizon == 4
+    frozen = [name for name in new.state if name.startswith(("visual.", "point."))]
+    assert all(torch.equal(old.state[name], new.state[name]) for name in frozen)
+    kept = list(teacher.glob("embeddings_*.npy"))
+    assert len(kept) == 1
+    row = np.load(kept[0])[3]
+    data = Dataset(tiny_data)
+    images = (data["rgb"][3:4].copy(), data["depth_mm"][3:4].astype(np.float32))
+    points = data["points"][3:4, ::2].astype(np.float32)
+    with torch.inference_mode():
+        expected = old.build_network().embed(*(torch.from_numpy(x) for x in (*images, points)))[0]
+    assert row == pytest.approx(expected.numpy(), abs=1e-5)
+
+
+def test_trunks_alone_can_be_kept(teacher, tiny_data, tiny_config, tmp_path):
+    other = dataclasses.replace(tiny_config, model=dataclasses.replace(tiny_config.model, fusion="concat"))
+    assert train(tiny_data, tmp_path / "run", other, progress=False, encoder=teacher, keep="trunks")
+    old, new = load_checkpoint(teacher).state, load_checkpoint(tmp_path / "run").state
+    assert torch.equal(old["visual.colour.stem.0.weight"], new["visual.colour.stem.0.weight"])
+    assert not torch.equal(old["visual.fusion.pool_colour.queries"], new["visual.fusion.pool_colour.queries"])
+
+
+def test_weights_of_another_size_are_one_sentence(teacher, tiny_data, tiny_config, tmp_path):
+    other = dataclasses.replace(tiny_config, model=dataclasses.replace(tiny_config.model, visual_dim=32))
+    with pytest.raises(CheckpointError, match=r"visual\.\S+ is of shape .*, this network has .*must agree"):
+        train(tiny_data, tmp_path / "a", other, progress=False, init=teacher)
+    with pytest.raises(UnknownNameError, match="unknown part to keep 'head', expected one of: encoder, trunks"):
+        train(tiny_data, tmp_path / "b", tiny_config, progress=False, encoder=teacher, keep="head")
+
+
+def test_distillation_uses_as_many_trajectories_as_it_is_told(sets, teacher, tmp_path, tiny_config):
+    from f2o_policy.training.distill import load_sets
+    from f2o_policy.training.optimise import Precision
+
+    store = SetStore.open(sets)
+    batch = load_sets(store, np.array([0, 3]), Precision(tiny_config), used=2)
+    assert batch.targets.shape[:2] == (2, 2)
+    fewer = dataclasses.replace(tiny_config, sets=dataclasses.replace(tiny_config.sets, used=2))
+    assert distill(teacher, sets, tmp_path, fewer, progress=False)
+
+
+def test_a_policy_with_history_is_trained_sampled_and_distilled(tiny_data, tiny_config, tmp_path):
+    config = dataclasses.replace(
+        tiny_config,
+        model=dataclasses.replace(tiny_config.model, history=2),
+        window=dataclasses.replace(tiny_config.window, history=2, history_dt_s=0.05),
+    )
+    assert train(tiny_data, tmp_path / "t", config, progress=False)
+    assert load_checkpoint(tmp_path / "t").history_dt_s == 0.05
+    assert sample(tmp_path / "t", tiny_data, tmp_path / "s", config, progress=False)
+    assert SetStore.open(tmp_path / "s")["proprio"].shape == (12, 16)
+    assert distill(tmp_path / "t", tmp_path / "s", tmp_path / "d", config, progress=False)
+    assert load_checkpoint(tmp_path / "d").history == 2
+
+
+def test_windows_with_a_transition_are_drawn_oftener(tmp_path):
+    from f2o_policy.data.store import DatasetWriter
+    from f2o_policy.data.windows import WindowConfig, Windows
+    from toys import episode
+
+    rng = np.random.default_rng(0)
+    with DatasetWriter(tmp_path) as writer:
+        seen, stamps, commands = episode(rng, observations=20)
+        commands[:, 7] = np.where(np.arange(len(commands)) < 60, 0.08, 0.0)
+        writer.add_episode(seen, stamps, commands, {})
+    windows = Windows(Dataset(tmp_path), WindowConfig(horizon=3, dt_s=0.05, transition_weight=3.0))
+    rows = np.arange(20)
+    moves = windows.transitions(rows)
+    assert 0 < moves.sum() < 10
+    chance = windows.chances(rows)
+    assert chance[moves] == pytest.approx(3 * chance[~moves][0])
+    assert chance.sum() == pytest.approx(1.0)

@@ -149,7 +149,7 @@ def averaging_index(teacher: Tensor, again: Tensor, student: Tensor, weights: Te
 
 
 def compare_modes(sets: Sets, weights: Tensor, gap: float = MODE_GAP) -> dict[str, float]:
-    """Modes, their frequencies, and the gripper's transitions."""
+    """Modes, their frequencies, and the gripper's transitions; what no observation can tell is left out."""
     rows = [
         _modes_of_one(*one, gap)
         for one in zip(
@@ -173,7 +173,7 @@ def compare_modes(sets: Sets, weights: Tensor, gap: float = MODE_GAP) -> dict[st
     for name, chunks in (("teacher", sets.teacher), ("student", sets.student)):
         recall, precision = transition_scores(sets.demonstrated[:, 0, :, -1], chunks[..., -1])
         report |= {f"transition_recall_{name}": recall, f"transition_precision_{name}": precision}
-    return report
+    return {name: value for name, value in report.items() if np.isfinite(value)}
 
 
 def clusters(within: Float[np.ndarray, "k k"], gap: float) -> Int[np.ndarray, " k"]:
