@@ -165,7 +165,9 @@ def test_a_backend_that_disagrees_is_refused(student, engine_of, error, said):
 
 
 @pytest.mark.parametrize("backend", INSTALLED)
-@pytest.mark.parametrize("changes", [{"history": 2}, {"modalities": ("points",)}], ids=["history", "points alone"])
+@pytest.mark.parametrize(
+    "changes", [{"history": 2}, {"modalities": ("points",)}], ids=["history", "points alone"]
+)
 def test_engines_of_policies_with_history_or_fewer_modalities(student, backend, changes):
     config = dataclasses.replace(MODEL, **changes)
     torch.manual_seed(0)

@@ -158,5 +158,7 @@ def test_sizes_of_modalities_and_history():
     assert ModelConfig(modalities=("sound",)).check() == [
         "modalities: expected some of colour, depth, points, got ['sound']"
     ]
-    assert ModelConfig(fusion="sum").check() == ["fusion: expected one of gated, attention, concat, got 'sum'"]
+    assert ModelConfig(fusion="sum").check() == [
+        "fusion: expected one of gated, attention, concat, got 'sum'"
+    ]
     assert ModelConfig(history=0).check() == ["history: expected >= 1, got 0"]

@@ -254,7 +254,9 @@ def test_noise_depends_on_seed_and_observation_alone():
     assert not torch.equal(draw_noise(1, 7, shape), draw_noise(2, 7, shape))
 
 
-def test_a_frozen_encoder_is_kept_and_its_embeddings_are_used_again(teacher, tiny_data, tiny_config, tmp_path):
+def test_a_frozen_encoder_is_kept_and_its_embeddings_are_used_again(
+    teacher, tiny_data, tiny_config, tmp_path
+):
     longer = dataclasses.replace(
         tiny_config,
         model=dataclasses.replace(tiny_config.model, horizon=4),
@@ -288,7 +290,9 @@ def test_weights_of_another_size_are_one_sentence(teacher, tiny_data, tiny_confi
     other = dataclasses.replace(tiny_config, model=dataclasses.replace(tiny_config.model, visual_dim=32))
     with pytest.raises(CheckpointError, match=r"visual\.\S+ is of shape .*, this network has .*must agree"):
         train(tiny_data, tmp_path / "a", other, progress=False, init=teacher)
-    with pytest.raises(UnknownNameError, match="unknown part to keep 'head', expected one of: encoder, trunks"):
+    with pytest.raises(
+        UnknownNameError, match="unknown part to keep 'head', expected one of: encoder, trunks"
+    ):
         train(tiny_data, tmp_path / "b", tiny_config, progress=False, encoder=teacher, keep="head")
 
 

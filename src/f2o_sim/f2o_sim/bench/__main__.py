@@ -1,9 +1,10 @@
-"""``python -m f2o_sim.bench``: time every stage from rendering to the joint target, one thread each."""
+"""``python -m f2o_sim.bench``: time every stage from rendering to the joint target, and the learning beside it."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from f2o_policy.errors import EngineError
 from f2o_policy.runtime.engine import load_engine, resolve_backend
 from tqdm import tqdm
 
+from f2o_sim.bench import learning
 from f2o_sim.demo.timing import compare
 from f2o_sim.session import Session
 
@@ -52,7 +54,13 @@ def _measure(checkpoints: Path, repeats: int) -> dict[str, Any]:
     observations, simulation = _simulate()
     engines = _engines(student, observations[0], repeats)
     teacher = compare(load_checkpoint(checkpoints / "teacher.pt"), student, observations)
-    return {"simulation": simulation, "engines": engines, "teacher_50_against_student": teacher}
+    threads = len(os.sched_getaffinity(0))
+    return {
+        "simulation": simulation,
+        "engines": engines,
+        "teacher_50_against_student": teacher,
+        "learning": learning.measure(checkpoints, threads),
+    }
 
 
 def _simulate(seconds: float = 4.0) -> tuple[list[Observation], dict[str, float]]:
@@ -156,6 +164,12 @@ def _print(result: dict[str, Any]) -> None:
         print(f"  {name:<22} {times}   {ratio:4.1f} x eager")
     for backend, row in result["teacher_50_against_student"].items():
         print(f"  teacher 50 steps / student, {backend}: {row['ratio_head']}")
+    learned = result["learning"]
+    print(f"learning, {learned['threads']} threads, {learned['matrix_gflops']} GFLOP/s in a matrix product:")
+    for name in ("train", "sample", "distill"):
+        print(f"  {name:<8} {learned[name]}")
+    for row in learned["distill_memory"]:
+        print(f"  distillation memory {row}")
 
 
 if __name__ == "__main__":
