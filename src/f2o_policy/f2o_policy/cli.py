@@ -44,6 +44,13 @@ def parser() -> argparse.ArgumentParser:
     convert.add_argument("bags", type=Path, help="folder of episode folders, or one of them")
     convert.add_argument("--out", type=Path, required=True, help="data set folder; new bags are added to it")
     convert.add_argument("--perception", type=Path, help="perception.yaml (default: the installed one)")
+    convert.add_argument(
+        "--longest-pause",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="shorten longer pauses to this (default: keep)",
+    )
     convert.add_argument("--processes", type=_positive, default=1, help="bags read at the same time")
 
     train = _training_command(commands, "train", "a CFM teacher from a data set", run_train)
@@ -165,7 +172,13 @@ def run_convert(arguments: argparse.Namespace) -> int:
     from f2o_policy.data.bags import convert
 
     perception = load_perception_config(arguments.perception or _installed("perception.yaml"))
-    report = convert(arguments.bags, arguments.out, perception, arguments.processes)
+    report = convert(
+        arguments.bags,
+        arguments.out,
+        perception,
+        arguments.processes,
+        longest_pause_s=arguments.longest_pause,
+    )
     print(
         f"{arguments.out}: {report.converted} bags converted, {report.present} there before, "
         f"{len(report.skipped)} skipped"

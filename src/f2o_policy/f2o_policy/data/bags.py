@@ -27,12 +27,12 @@ from f2o_perception.pipeline import ObservationPipeline
 from jaxtyping import Float64, Int64
 from tqdm import tqdm
 
+from f2o_policy.data.idle import cut, moving
 from f2o_policy.data.store import DatasetWriter
 from f2o_policy.errors import BagError
 
 COMMAND_TOPIC = "/f2o/joint_command"
 GRIPPER = "gripper_width"
-MOVING_RAD = 1e-5  # a command that differs less from the one before stands still
 LEAD_IN_NS, LEAD_OUT_NS = 100_000_000, 500_000_000  # kept of the stillness before and after the motion
 KEPT_LABELS = ("success", "seed", "side", "strategy", "task", "operator")
 
@@ -57,9 +57,16 @@ class Report:
 
 
 def convert(
-    bags: Path, out: Path, perception: PerceptionConfig, processes: int = 1, progress: bool = True
+    bags: Path,
+    out: Path,
+    perception: PerceptionConfig,
+    processes: int = 1,
+    progress: bool = True,
+    longest_pause_s: float = 0.0,
 ) -> Report:
     """Append every bag below ``bags`` that ``out`` does not hold yet; a bad one is skipped and named.
+
+    ``longest_pause_s`` > 0 shortens the pauses within an episode to that (data/idle.py).
 
     Raises:
         BagError: no bag there, or no good one. DatasetError: ``out`` holds data of another layout.
@@ -72,7 +79,7 @@ def convert(
         todo = [bag for bag in found if source_of(bag) not in writer.sources]
         report.present = len(found) - len(todo)
         with tqdm(total=len(todo), disable=not progress, unit="bag") as bar:
-            for result in _read_all(todo, perception, processes):
+            for result in _read_all(todo, perception, processes, longest_pause_s):
                 if isinstance(result, str):
                     report.skipped.append(result)
                     bar.write(f"skipped: {result}")
@@ -97,7 +104,7 @@ def find_bags(folder: Path) -> list[Path]:
     return sorted(file.parent for file in folder.glob("*/metadata.yaml"))
 
 
-def read_bag(path: Path, perception: PerceptionConfig) -> Demonstration:
+def read_bag(path: Path, perception: PerceptionConfig, longest_pause_s: float = 0.0) -> Demonstration:
     """One bag as a demonstration.
 
     Raises:
@@ -119,12 +126,16 @@ def read_bag(path: Path, perception: PerceptionConfig) -> Demonstration:
         raise BagError(
             path, f"{len(replay.observations)} observations, {len(kept)} while commands changed ({problems})"
         )
-    return Demonstration(kept, stamps, commands, {"source": source_of(path), **meta})
+    meta |= {"source": source_of(path)}
+    if longest_pause_s > 0:
+        kept, stamps, commands, lost = cut(kept, stamps, commands, round(longest_pause_s * 1e9))
+        meta |= {"longest_pause_s": longest_pause_s, "cut_s": round(lost / 1e9, 3)}
+    return Demonstration(kept, stamps, commands, meta)
 
 
 def motion(stamps: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"]) -> tuple[int, int]:
     """Stamps of the first and of the last change of the commands; the whole span if there is none."""
-    changed = np.flatnonzero((np.abs(np.diff(commands, axis=0)) > MOVING_RAD).any(1))
+    changed = np.flatnonzero(moving(commands))
     if not len(changed):
         return int(stamps[0]), int(stamps[-1])
     return int(stamps[changed[0]]), int(stamps[changed[-1] + 1])
@@ -226,10 +237,10 @@ def _information(path: Path) -> dict[str, Any]:
         raise BagError(path, "metadata.yaml cannot be read") from error
 
 
-def _try(path: Path, perception: PerceptionConfig) -> Demonstration | str:
+def _try(path: Path, perception: PerceptionConfig, longest_pause_s: float) -> Demonstration | str:
     """The demonstration, or the sentence why there is none."""
     try:
-        return read_bag(path, perception)
+        return read_bag(path, perception, longest_pause_s)
     except BagError as error:
         return str(error)
     except F2oError as error:
@@ -237,10 +248,10 @@ def _try(path: Path, perception: PerceptionConfig) -> Demonstration | str:
 
 
 def _read_all(
-    bags: list[Path], perception: PerceptionConfig, processes: int
+    bags: list[Path], perception: PerceptionConfig, processes: int, longest_pause_s: float
 ) -> Iterator[Demonstration | str]:
     """Results in the order of ``bags``, whatever the number of processes."""
-    read = partial(_try, perception=perception)
+    read = partial(_try, perception=perception, longest_pause_s=longest_pause_s)
     if processes == 1:
         yield from map(read, bags)
         return

@@ -28,6 +28,21 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
         raise FullDiskError(path, error) from error
 
 
+def append(path: Path, data: bytes) -> None:
+    """Add to the end of a file and bring it to the disk.
+
+    Raises:
+        FullDiskError: it could not be written.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise FullDiskError(path, error) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as ``write_file`` does."""
     write_file(path, lambda part: part.write_text(text))

@@ -14,7 +14,6 @@ next writer cuts them off and goes on.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from f2o_policy.data.files import read_json, write_json
+from f2o_policy.data.files import append, read_json, write_json
 from f2o_policy.data.layout import (
     COMMAND_ARRAYS,
     DTYPES,
@@ -92,6 +91,7 @@ class DatasetWriter:
 
         Raises:
             DatasetError: an empty episode, stamps that go backwards, or another layout than the first episode's.
+            FullDiskError: the episode does not exist then; those before it do.
         """
         rows = _rows(observations, command_stamps_ros_ns, commands, self.path)
         layout = {
@@ -107,10 +107,7 @@ class DatasetWriter:
                 self.path, f"episode has layout {layout}, the data set has {self._layout}; use another folder"
             )
         for name, array in rows.items():
-            with (self.path / f"{name}.npy").open("ab") as file:
-                file.write(array.tobytes())
-                file.flush()
-                os.fsync(file.fileno())
+            append(self.path / f"{name}.npy", array.tobytes())
         entry = {
             "observations": len(rows["stamps"]),
             "commands": len(rows["commands"]),
@@ -118,10 +115,7 @@ class DatasetWriter:
             "meta": meta,
             **({} if self._entries else {"layout": layout}),
         }
-        with (self.path / "journal.jsonl").open("a") as file:
-            file.write(json.dumps(entry) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append(self.path / "journal.jsonl", (json.dumps(entry) + "\n").encode())
         self._entries.append(entry)
 
     def close(self) -> None:

@@ -89,10 +89,8 @@ def sample(
                     continue
                 fill(store, rows, sampler.draw(chosen[rows]), jump, 1 + config.sets.range_margin)
                 bar.update(store.done - bar.n)
-                bar.set_postfix(
-                    bad=int(store["bad"].sum()),
-                    trajectories_per_s=f"{bar.format_dict['rate'] or 0:.3g} x {shape.k}",
-                )
+                rate = (bar.format_dict["rate"] or 0.0) * shape.k
+                bar.set_postfix(bad=int(store["bad"].sum()), trajectories_per_s=f"{rate:.0f}")
         team.wait()
         if team.leader:
             finish(store, time.perf_counter() - began)

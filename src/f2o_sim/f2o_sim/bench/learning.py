@@ -122,7 +122,7 @@ def _memory(checkpoint: Checkpoint) -> list[dict[str, float]]:
 
 
 def _peak_bytes(step: Callable[[], None]) -> int:
-    """The most that tensors made in ``step`` held at once. (The size of the process says little: it keeps what is freed.)"""
+    """The most that tensors made in ``step`` held at once; the size of the process keeps what was freed."""
     with (
         warnings.catch_warnings(),
         profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler,
