@@ -34,7 +34,7 @@ def cut(
     stamps_ns: Int64[np.ndarray, " t"],
     commands: Float64[np.ndarray, "t 8"],
     longest_ns: int,
-) -> tuple[list[Observation], Int64[np.ndarray, " t"], Float64[np.ndarray, "t 8"], int]:
+) -> tuple[list[Observation], Int64[np.ndarray, " u"], Float64[np.ndarray, "u 8"], int]:
     """Observations and commands without the middle of their pauses, what follows moved forward; and the time cut.
 
     Stamps after a cut are therefore earlier than recorded, by the sum of the cuts before them.

@@ -48,7 +48,7 @@ def main() -> int:
     budget = Budget(**given)
     try:
         results = run(place, budget, arguments.tables, arguments.processes)
-        report = summarise(results, budget, place)
+        report = summarise(results, budget, place, Dataset(place.data).sha256)
         write_json(place.out / "tables.json", report)
         write_text(place.out / "tables.md", table(report))
         draw(report, place.out / "tables.png")
@@ -99,7 +99,9 @@ def _embed_once(place: Place) -> None:
     embeddings(place.teacher, network, Dataset(place.data), Precision(place.configuration({})))
 
 
-def summarise(results: list[dict[str, Any]], budget: Budget, place: Place) -> dict[str, Any]:
+def summarise(
+    results: list[dict[str, Any]], budget: Budget, place: Place, data_sha256: str
+) -> dict[str, Any]:
     """Rows by table, each paired with the first of its table."""
     tables: dict[str, list[dict[str, Any]]] = {}
     for result in results:
@@ -123,7 +125,7 @@ def summarise(results: list[dict[str, Any]], budget: Budget, place: Place) -> di
     return {
         "budget": stated(budget),
         "teacher_sha256": file_sha256(checkpoint_file(place.teacher)),
-        "data_sha256": Dataset(place.data).sha256,
+        "data_sha256": data_sha256,
         "tables": tables,
     }
 
