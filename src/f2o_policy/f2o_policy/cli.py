@@ -53,6 +53,20 @@ def parser() -> argparse.ArgumentParser:
     )
     convert.add_argument("--processes", type=_positive, default=1, help="bags read at the same time")
 
+    export = commands.add_parser("to-lerobot", help="a data set as a LeRobotDataset v3.0")
+    export.set_defaults(run=run_to_lerobot)
+    export.add_argument("data", type=Path, help="data set folder (f2o convert)")
+    export.add_argument("--out", type=Path, required=True, help="new folder")
+    export.add_argument("--fps", type=float, default=30.0, help="of its uniform clock (default 30)")
+    export.add_argument("--task", default="manipulation", help="sentence for episodes whose bag names none")
+
+    load = commands.add_parser(
+        "from-lerobot", help="a LeRobotDataset v3.0 with depth and points as a data set"
+    )
+    load.set_defaults(run=run_from_lerobot)
+    load.add_argument("source", type=Path, help="its root, the folder with meta/info.json")
+    load.add_argument("--out", type=Path, required=True, help="data set folder; new episodes are added to it")
+
     train = _training_command(commands, "train", "a CFM teacher from a data set", run_train)
     train.add_argument("--data", type=Path, required=True, help="data set folder (f2o convert)")
     train.add_argument("--init", type=Path, help="teacher to start from, e.g. to fine-tune it")
@@ -183,6 +197,24 @@ def run_convert(arguments: argparse.Namespace) -> int:
         f"{arguments.out}: {report.converted} bags converted, {report.present} there before, "
         f"{len(report.skipped)} skipped"
     )
+    return 0
+
+
+def run_to_lerobot(arguments: argparse.Namespace) -> int:
+    """``f2o to-lerobot``."""
+    from f2o_policy.data.lerobot.export import export_lerobot
+
+    export_lerobot(arguments.data, arguments.out, arguments.fps, arguments.task)
+    print(f"{arguments.out}: written")
+    return 0
+
+
+def run_from_lerobot(arguments: argparse.Namespace) -> int:
+    """``f2o from-lerobot``."""
+    from f2o_policy.data.lerobot.load import import_lerobot
+
+    report = import_lerobot(arguments.source, arguments.out)
+    print(f"{arguments.out}: {report.converted} episodes added, {report.present} there before")
     return 0
 
 

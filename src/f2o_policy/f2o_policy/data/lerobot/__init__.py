@@ -1,0 +1,1 @@
+"""Data sets of ours as LeRobotDatasets and back."""
