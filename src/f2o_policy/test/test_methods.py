@@ -8,7 +8,7 @@ from f2o_nodekit.config import ConfigError
 from f2o_policy.errors import UnknownNameError
 from f2o_policy.methods import METHODS, create
 from f2o_policy.methods.base import Batch
-from f2o_policy.methods.cfm import Cfm, CfmOptions
+from f2o_policy.methods.cfm import Cfm, CfmOptions, euler
 from f2o_policy.methods.chamfer import EPS, chamfer, distances, distinct, spread
 from f2o_policy.methods.hungarian import match
 from f2o_policy.methods.imle import Imle, ImleOptions
@@ -264,3 +264,21 @@ def test_a_share_of_a_batch_draws_its_part_of_what_all_draw():
         torch.manual_seed(7)
         parts.append(part.normal(4, 2))
     assert torch.equal(torch.cat(parts), expected)
+
+
+@pytest.mark.parametrize("spacing", ["uniform", "exponential"])
+@pytest.mark.parametrize("steps", [1, 7, 50])
+def test_a_constant_network_is_reached_exactly_whatever_the_steps(spacing, steps):
+    method = create("cfm", {"steps": steps, "spacing": spacing})
+    wanted = torch.full((3, 4, 2), 0.7)
+    assert torch.equal(method.sample(lambda *_: wanted, torch.randn(3, 4, 2), NONE, NONE), wanted)
+
+
+def test_exponential_steps_are_those_of_pointflowmatch():
+    times = [t for t, _ in euler(50, "exponential")]
+    assert times[1] == pytest.approx(0.078, abs=2e-3)
+    assert (times[10], times[25]) == (pytest.approx(0.56, abs=0.01), pytest.approx(0.88, abs=0.01))
+    assert 1 - times[-1] == pytest.approx(0.0016, abs=2e-4)
+    assert [t for t, _ in euler(4, "uniform")] == pytest.approx([0.0, 0.25, 0.5, 0.75])
+    with pytest.raises(ConfigError, match="spacing: expected one of uniform, exponential, got 'cosine'"):
+        create("cfm", {"spacing": "cosine"})

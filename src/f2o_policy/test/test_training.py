@@ -338,3 +338,12 @@ def test_windows_with_a_transition_are_drawn_oftener(tmp_path):
     chance = windows.chances(rows)
     assert chance[moves] == pytest.approx(3 * chance[~moves][0])
     assert chance.sum() == pytest.approx(1.0)
+
+
+def test_weights_of_another_robot_are_refused(teacher, tmp_path, tiny_config, monkeypatch):
+    import toys
+
+    monkeypatch.setattr(toys, "JOINTS", tuple(f"fr3_joint{i}" for i in range(1, 8)))
+    other = toys.write_dataset(tmp_path / "fr3")
+    with pytest.raises(CheckpointError, match=r"drives panda_joint1, .*; .*fr3 has fr3_joint1, "):
+        train(other, tmp_path / "run", tiny_config, progress=False, init=teacher)

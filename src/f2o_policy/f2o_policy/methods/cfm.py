@@ -8,12 +8,16 @@ output never sees an unmasked late input, sampling uses nothing else there, and 
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from f2o_policy.methods.base import Batch, Head, Loss, Method, component_weights, repeat
+
+SPACINGS = ("uniform", "exponential")
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ class CfmOptions:
     mask_cap: float = 0.2
     mask_slope: float = 20.0
     steps: int = 50
+    spacing: str = (
+        "uniform"  # of the steps, or exponential: short first steps become shorter ones (PointFlowMatch)
+    )
     draws: int = 4  # (noise, time) pairs an observation and step: the encoder runs once for all of them
     gripper_weight: float = 1.0  # of its column in the squared error
 
@@ -32,6 +39,11 @@ class CfmOptions:
         """Messages of wrong values."""
         return [
             *([] if 0 <= self.mask_cap <= 1 else [f"mask_cap: expected 0 <= c <= 1, got {self.mask_cap}"]),
+            *(
+                []
+                if self.spacing in SPACINGS
+                else [f"spacing: expected one of {', '.join(SPACINGS)}, got {self.spacing!r}"]
+            ),
             *([] if self.steps >= 1 else [f"steps: expected >= 1, got {self.steps}"]),
             *([] if self.draws >= 1 else [f"draws: expected >= 1, got {self.draws}"]),
         ]
@@ -73,18 +85,27 @@ class Cfm(Method):
     def sample(
         self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None
     ) -> Tensor:
-        """Euler from t = 0; x <- a x + (1-a) x1_hat with a = (1-t')/(1-t), which never divides by a small 1-t.
+        """Euler from t = 0; x <- a x + (1-a) x1_hat with a = (1-t')/(1-t): a small 1-t is never a divisor alone.
 
         The last step lands on the network's output; t = 1 is never evaluated. ``steps = 1`` is the one-step teacher.
         """
-        steps = steps or self.options.steps
         x = noise
-        for n in range(steps):
-            t = torch.full((len(x),), n / steps, dtype=x.dtype, device=x.device)
-            clean = head(x, embedding, proprio, t).to(x)
-            a = (steps - n - 1) / (steps - n)
-            x = a * x + (1 - a) * clean
+        for t, keep in euler(steps or self.options.steps, self.options.spacing):
+            at = torch.full((len(x),), t, dtype=x.dtype, device=x.device)
+            clean = head(x, embedding, proprio, at).to(x)
+            x = keep * x + (1 - keep) * clean
         return x
+
+
+def euler(steps: int, spacing: str) -> list[tuple[float, float]]:
+    """Time of each step, and how much of x it keeps.
+
+    Exponential: step n is proportional to exp(-4 n / steps), so half of the time is gone after a sixth of the steps.
+    The last time is never 1, and the last step keeps nothing: it lands on the network's output.
+    """
+    sizes = [math.exp(-4.0 * n / steps) if spacing == "exponential" else 1.0 for n in range(steps)]
+    left = [sum(sizes[n:]) / sum(sizes) for n in range(steps)] + [0.0]  # 1 - t
+    return [(1.0 - now, after / now) for now, after in itertools.pairwise(left)]
 
 
 def _mean(error: Tensor, where: Tensor) -> float:

@@ -16,6 +16,7 @@ from jaxtyping import Float32, Float64
 
 from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.errors import EngineError
+from f2o_policy.methods.cfm import euler
 from f2o_policy.runtime.parts import EmbedPart, HeadPart, build_network, observation_tensors
 
 Array = Float32[np.ndarray, "..."]
@@ -89,11 +90,11 @@ class NetworkEngine:
         return self._checkpoint.normaliser.action.decode(chunks.astype(np.float64))
 
     def _integrate(self, x: Array, embedding: Array, proprio: Array) -> Array:
-        """Euler steps of the data-predicting teacher in the convex form x <- a x + (1 - a) x1 (methods.md 2)."""
-        for step in range(self._steps):
-            t, following = step / self._steps, (step + 1) / self._steps
-            keep = np.float32((1 - following) / (1 - t))
-            x = keep * x + (1 - keep) * self._head(x, embedding, proprio, np.full(1, t, np.float32))
+        """Euler steps of the data-predicting teacher, as ``methods.cfm`` samples it."""
+        spacing = self._checkpoint.method_options.get("spacing", "uniform")
+        for t, keep in euler(self._steps, spacing):
+            a = np.float32(keep)
+            x = a * x + (1 - a) * self._head(x, embedding, proprio, np.full(1, t, np.float32))
         return x
 
 

@@ -137,11 +137,20 @@ def start_network(
         normaliser = dataclasses.replace(normaliser, point=given.normaliser.point)
     network = PolicyNetwork(config.model, normaliser, timed=True)
     if init is not None:
-        take_weights(network, load_checkpoint(init), Path(init), ("",))
+        start = load_checkpoint(init)
+        check_robot(start, init, dataset)
+        take_weights(network, start, Path(init), ("",))
     if encoder is not None:
         take_weights(network, given, Path(encoder), KEEPS[keep])
         freeze(network, KEEPS[keep])
     return network, normaliser
+
+
+def check_robot(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) -> None:
+    """Refuse the weights of another robot: its joints would mean something else."""
+    theirs, ours = checkpoint.action_names, (*dataset.joint_names, GRIPPER)
+    if theirs != ours:
+        raise CheckpointError(source, f"drives {', '.join(theirs)}; {dataset.path} has {', '.join(ours)}")
 
 
 @dataclass(frozen=True)
