@@ -170,14 +170,14 @@ def test_damaged_files_are_named(exported, tmp_path):
 
 def test_a_data_set_of_others_may_have_depth_in_metres_and_no_stamps(exported, tmp_path):
     file = exported / "data/chunk-000/file-000.parquet"
-    table = pq.read_table(file).drop_columns(["stamp_ns", "view_stamps_ns", "stamp_joints"])
+    table = pq.read_table(file).drop_columns(["time_ns", "stamp_ns", "view_stamps_ns", "stamp_joints"])
     key = "observation.depth.front"
     index = table.column_names.index(key)
     table = table.set_column(
         index, key, pa.array([[1.5] * (32 * 32)] * len(table), pa.list_(pa.float32(), 32 * 32))
     )
     pq.write_table(table, file)
-    tree = without("stamp_ns", "view_stamps_ns", "stamp_joints")(info(exported))
+    tree = without("time_ns", "stamp_ns", "view_stamps_ns", "stamp_joints")(info(exported))
     tree["features"][key] = {
         "dtype": "float32",
         "shape": [32, 32],

@@ -2,8 +2,9 @@
 
 Frames lie on a uniform clock that starts at an episode's first observation. Each takes the nearest observation, whose
 true stamps are kept, and the joints and commands interpolated at its own time (the joints at the observation's are kept
-beside). Images are PNG in the parquet files: colour is exact, depth is 16 bit in mm and marked as lerobot 0.6 does. An
-observation that is nearest to no frame is left out: export at a higher fps to keep all.
+beside). Images are PNG in the parquet files: colour is exact, depth is 16 bit in mm and marked as lerobot 0.6 does.
+Points are flat, (3 P,), because lerobot's tools for deleting and merging episodes fail on arrays. An observation that is
+nearest to no frame is left out: export at a higher fps to keep all.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from f2o_policy.data.lerobot.format import (
     META,
     POINTS,
     STAMP,
-    START,
     STATE,
+    TIME,
     VERSION,
     VIEW_STAMPS,
     column,
@@ -95,26 +96,30 @@ class _Export:
         self._meta()
 
     def _episode(self, episode: Episode) -> None:
-        values, start_ns = self._values(episode)
+        values = self._values(episode)
         columns = [
             column(values[key], self.features[key], self.schema.field(key).type) for key in self.features
         ]
         self._next_file().write_table(
             pa.Table.from_arrays(columns, schema=self.schema)
         )  # one row group an episode
-        stats = {key: statistics(values[key], self.features[key]["dtype"]) for key in self.features}
+        stats = {
+            key: statistics(values[key], self.features[key]["dtype"])
+            for key in self.features
+            if key != POINTS
+        }
         count, task = len(values["index"]), list(self.tasks)[values["task_index"][0]]
         flat = {f"stats/{k}/{name}": v.tolist() for k, each in stats.items() for name, v in each.items()}
         self.episodes.append({
             "episode_index": episode.index, "tasks": [task], "length": count, **self._place("data", self._file),
             "dataset_from_index": self.frames, "dataset_to_index": self.frames + count, **flat,
-            **self._place("meta/episodes", 0), START: start_ns, META: json.dumps(episode.meta),
+            **self._place("meta/episodes", 0), META: json.dumps(episode.meta),
         })  # fmt: skip
         self.stats.append(stats)
         self.frames += count
 
-    def _values(self, episode: Episode) -> tuple[dict[str, np.ndarray], int]:
-        """Every feature of the frames of an episode, and the time of the first."""
+    def _values(self, episode: Episode) -> dict[str, np.ndarray]:
+        """Every feature of the frames of an episode."""
         rows, sent = slice(*episode.observations), slice(*episode.commands)
         stamps = np.array(self.data["stamps"][rows])
         count = math.ceil((stamps[-1] - stamps[0]) * 1e-9 * self.fps - 1e-6) + 1  # the last observation too
@@ -127,9 +132,10 @@ class _Export:
         return {
             **{COLOUR + view: rgb[:, i] for i, view in enumerate(self.data.view_names)},
             **{DEPTH + view: depth[:, i] for i, view in enumerate(self.data.view_names)},
-            POINTS: self.data["points"][seen].astype(np.float32),
+            POINTS: self.data["points"][seen].astype(np.float32).reshape(count, -1),
             STATE: interpolate(stamps, self.data["joints"][rows], times).astype(np.float32),
             ACTION: interpolate(*commands, times).astype(np.float32),
+            TIME: times,
             STAMP: self.data["stamps"][seen],
             VIEW_STAMPS: self.data["view_stamps"][seen],
             JOINTS: self.data["joints"][seen],
@@ -138,7 +144,7 @@ class _Export:
             "episode_index": np.full(count, episode.index),
             "index": self.frames + frame,
             "task_index": np.full(count, task),
-        }, int(stamps[0])
+        }
 
     def _next_file(self) -> pq.ParquetWriter:
         """The open data file; a new one once it is full."""
@@ -149,7 +155,7 @@ class _Export:
             self._path().parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
                 self._path(), self.schema, compression="zstd", use_dictionary=False,
-                column_encoding={POINTS + ".list.element.list.element": "BYTE_STREAM_SPLIT"},
+                column_encoding={POINTS + ".list.element": "BYTE_STREAM_SPLIT"},
             )  # fmt: skip
         return self._writer
 
@@ -178,7 +184,7 @@ class _Export:
         pq.write_table(
             tasks.replace_schema_metadata({"pandas": json.dumps(pandas)}), self.out / "meta/tasks.parquet"
         )
-        merged = {key: merge([each[key] for each in self.stats]) for key in self.features}
+        merged = {key: merge([each[key] for each in self.stats]) for key in self.stats[0]}
         listed = {k: {n: v.tolist() for n, v in s.items()} for k, s in merged.items()}
         write_json(self.out / "meta/stats.json", listed)
         write_json(self.out / "meta/info.json", {

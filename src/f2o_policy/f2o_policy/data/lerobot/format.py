@@ -22,8 +22,9 @@ GRIPPER = "gripper_width"
 COLOUR, DEPTH, POINTS = "observation.images.", "observation.depth.", "observation.points"
 STATE, ACTION = "observation.state", "action"
 # Without "observation.": a lerobot policy takes none of them for an input.
-STAMP, VIEW_STAMPS, JOINTS = "stamp_ns", "view_stamps_ns", "stamp_joints"
-META, START = "f2o_meta", "f2o_start_ns"  # more columns of meta/episodes: our meta as JSON, ROS ns of frame 0
+TIME, STAMP, VIEW_STAMPS, JOINTS = "time_ns", "stamp_ns", "view_stamps_ns", "stamp_joints"
+OURS = (TIME, STAMP, VIEW_STAMPS, JOINTS)
+META = "f2o_meta"  # one more column of meta/episodes: our meta as JSON
 FILES = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA_PATH = f"data/{FILES}.parquet"
 FILE_MB, FILES_A_CHUNK = 100, 1000
@@ -48,10 +49,10 @@ def features_of(data: Dataset) -> dict[str, dict[str, Any]]:
             DEPTH + v: {"dtype": "image", "shape": [side, side, 1], "names": pixel, "info": depth}
             for v in data.view_names
         },
-        POINTS: {"dtype": "float32", "shape": list(data["points"].shape[1:]), "names": ["point", "xyz"]},
+        POINTS: {"dtype": "float32", "shape": [3 * data["points"].shape[1]], "names": None},  # x, y, z of each
         STATE: {"dtype": "float32", "shape": [len(names)], "names": names},
         ACTION: {"dtype": "float32", "shape": [len(names)], "names": names},
-        STAMP: {"dtype": "int64", "shape": [1], "names": None},
+        **{key: {"dtype": "int64", "shape": [1], "names": None} for key in (TIME, STAMP)},
         VIEW_STAMPS: {"dtype": "int64", "shape": [len(data.view_names)], "names": list(data.view_names)},
         JOINTS: {"dtype": "float64", "shape": [len(names)], "names": names},
         "timestamp": {"dtype": "float32", "shape": [1], "names": None},
@@ -72,12 +73,9 @@ def schema_of(features: dict[str, dict[str, Any]]) -> pa.Schema:
             )
         elif shape == [1]:
             types[key], described[key] = pa.type_for_alias(kind), value
-        elif len(shape) == 1:
+        else:
             types[key] = pa.list_(pa.type_for_alias(kind), shape[0])
             described[key] = {"feature": value, "length": shape[0], "_type": "Sequence"}
-        else:
-            types[key] = pa.list_(pa.list_(pa.type_for_alias(kind)))
-            described[key] = {"shape": shape, "dtype": kind, "_type": "Array2D"}
     return pa.schema(list(types.items()), {"huggingface": json.dumps({"info": {"features": described}})})
 
 
@@ -86,13 +84,7 @@ def column(values: np.ndarray, feature: dict[str, Any], kind: pa.DataType) -> pa
     if feature["dtype"] == "image":
         return pa.array([{"bytes": encode_png(image), "path": None} for image in values], kind)
     flat = pa.array(np.ascontiguousarray(values).reshape(-1), pa.type_for_alias(feature["dtype"]))
-    if values.ndim == 1:
-        return flat
-    if values.ndim == 2:
-        return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
-    frames, rows, width = values.shape
-    inner = pa.ListArray.from_arrays(np.arange(frames * rows + 1, dtype=np.int32) * width, flat)
-    return pa.ListArray.from_arrays(np.arange(frames + 1, dtype=np.int32) * rows, inner)
+    return flat if values.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
 def encode_png(image: np.ndarray) -> bytes:

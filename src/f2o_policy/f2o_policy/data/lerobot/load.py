@@ -26,16 +26,16 @@ from f2o_policy.data.lerobot.format import (
     DEPTH,
     JOINTS,
     META,
+    OURS,
     POINTS,
     STAMP,
-    START,
     STATE,
+    TIME,
     VERSION,
     VIEW_STAMPS,
     frame_times,
 )
 from f2o_policy.data.store import DatasetWriter
-from f2o_policy.data.windows import interpolate
 from f2o_policy.errors import DatasetError
 
 INDEX = ("episode_index", "frame_index")
@@ -137,10 +137,12 @@ class _Reader:
             raise self._wrong(
                 f"{', '.join(videos)}: expected dtype image, got video; record with use_videos=False",
             )
-        for key, expected in ((STATE, [8]), (ACTION, [8]), (POINTS, ["P", 3])):
-            shape = list(self.features[key]["shape"])
-            if len(shape) != len(expected) or shape[-1] != expected[-1]:
-                raise self._wrong(f"meta/info.json: {key}: expected shape {expected}, got {shape}")
+        for key in (STATE, ACTION):
+            if list(shape := self.features[key]["shape"]) != [8]:
+                raise self._wrong(f"meta/info.json: {key}: expected shape [8], got {shape}")
+        shape = self.features[POINTS]["shape"]
+        if len(shape) > 2 or (shape[-1] % 3 if len(shape) == 1 else shape[-1] != 3):
+            raise self._wrong(f"meta/info.json: {POINTS}: expected shape [3 P] or [P, 3], got {shape}")
 
     def episodes(self) -> Iterator[dict[str, Any]]:
         """A row of meta/episodes each, without its statistics."""
@@ -158,20 +160,19 @@ class _Reader:
 
     def read(self, row: dict[str, Any]) -> tuple[list[_Seen], np.ndarray, np.ndarray]:
         """Observations, command stamps and commands of an episode."""
-        ours = [key for key in (STAMP, VIEW_STAMPS, JOINTS) if key in self.features]
+        ours = OURS if all(key in self.features for key in OURS) else ()
         table = self._frames(row, ours)
         frame, state, action = (self._array(table, key) for key in ("frame_index", STATE, ACTION))
-        times = frame_times(row.get(START) or 0, frame, self.fps)
-        stamps, keep = np.unique(self._array(table, STAMP) if STAMP in ours else times, return_index=True)
+        times = self._array(table, TIME) if ours else frame_times(0, frame, self.fps)
+        stamps, keep = np.unique(self._array(table, STAMP) if ours else times, return_index=True)
         table = table.take(keep)
-        exact = STAMP in ours and JOINTS in ours
-        joints = self._array(table, JOINTS) if exact else interpolate(times, state.astype(np.float64), stamps)
+        joints = self._array(table, JOINTS) if ours else state.astype(np.float64)
         alike = np.repeat(stamps[:, None], len(self.views), 1)
         columns = (
-            self._array(table, VIEW_STAMPS) if VIEW_STAMPS in ours else alike,
+            self._array(table, VIEW_STAMPS) if ours else alike,
             np.stack([self._images(table, COLOUR + view) for view in self.views], 1),
             np.stack([self._depth(table, key) for key in self.depth_keys.values()], 1),
-            self._array(table, POINTS),
+            self._array(table, POINTS).reshape(len(table), -1, 3),
         )
         seen = [
             _Seen(int(stamp), self.views, *parts, self.joint_names, q[:7], q[7])
@@ -179,7 +180,7 @@ class _Reader:
         ]
         return seen, times, action.astype(np.float64)
 
-    def _frames(self, row: dict[str, Any], ours: list[str]) -> pa.Table:
+    def _frames(self, row: dict[str, Any], ours: tuple[str, ...]) -> pa.Table:
         """The frames of an episode."""
         episode = row["episode_index"]
         try:
