@@ -3,8 +3,8 @@
 Frames lie on a uniform clock that starts at an episode's first observation. Each takes the nearest observation, whose
 true stamps are kept, and the joints and commands interpolated at its own time (the joints at the observation's are kept
 beside). Images are PNG in the parquet files: colour is exact, depth is 16 bit in mm and marked as lerobot 0.6 does.
-Points are flat, (3 P,), because lerobot's tools for deleting and merging episodes fail on arrays. An observation that is
-nearest to no frame is left out: export at a higher fps to keep all.
+Points are flat, (3 P,), because lerobot's tools for deleting and merging episodes fail on arrays. An observation
+that is nearest to no frame is left out: export at a higher fps to keep all.
 """
 
 from __future__ import annotations
