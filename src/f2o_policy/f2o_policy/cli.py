@@ -109,6 +109,12 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--replan", type=_positive, default=4, help="8 ms ticks between plans (default 4)")
     evaluate.add_argument(
+        "--teacher-replan",
+        type=_positive,
+        default=25,
+        help="the same for teachers, whose 50 passes take longer (default 25)",
+    )
+    evaluate.add_argument(
         "--hypotheses", type=_positive, default=2, help="chunks drawn for each plan (default 2)"
     )
     evaluate.add_argument("--processes", type=_positive, default=1)
@@ -236,16 +242,11 @@ def run_eval(arguments: argparse.Namespace) -> int:
     from f2o_policy.data.files import write_json
     from f2o_policy.evaluation.rollout import Contender, evaluate, table
 
-    contenders = [
-        Contender(
-            str(path),
-            path,
-            steps=arguments.steps if load_checkpoint(path).kind == "teacher" else 0,
-            replan_ticks=arguments.replan,
-            hypotheses=arguments.hypotheses,
-        )
-        for path in dict.fromkeys(arguments.policy)
-    ]
+    contenders = []
+    for path in dict.fromkeys(arguments.policy):
+        teacher = load_checkpoint(path).kind == "teacher"
+        steps, replan = (arguments.steps, arguments.teacher_replan) if teacher else (0, arguments.replan)
+        contenders.append(Contender(str(path), path, steps, replan, arguments.hypotheses))
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     report = evaluate(arguments.task, contenders, seeds, arguments.processes, camera_hz=arguments.camera_hz)
     print(table(report))
