@@ -118,7 +118,9 @@ def parser() -> argparse.ArgumentParser:
         "--hypotheses", type=_positive, default=2, help="chunks drawn for each plan (default 2)"
     )
     evaluate.add_argument("--processes", type=_positive, default=1)
-    evaluate.add_argument("--out", type=Path, help="write the report here as JSON")
+    evaluate.add_argument(
+        "--out", type=Path, help="write the report here as JSON; stopped, the same command goes on"
+    )
 
     modes = commands.add_parser(
         "modes", help="which of its teacher's modes a student kept, numbers and pictures"
@@ -248,7 +250,15 @@ def run_eval(arguments: argparse.Namespace) -> int:
         steps, replan = (arguments.steps, arguments.teacher_replan) if teacher else (0, arguments.replan)
         contenders.append(Contender(str(path), path, steps, replan, arguments.hypotheses))
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
-    report = evaluate(arguments.task, contenders, seeds, arguments.processes, camera_hz=arguments.camera_hz)
+    journal = arguments.out.with_suffix(".jsonl") if arguments.out else None
+    report = evaluate(
+        arguments.task,
+        contenders,
+        seeds,
+        arguments.processes,
+        camera_hz=arguments.camera_hz,
+        journal=journal,
+    )
     print(table(report))
     if arguments.out is not None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)

@@ -21,12 +21,13 @@ OUTSIDE = {"progress": False}
 class Reach:
     """Joint 0 follows its target; success = it passes 0.5 rad. The first observation comes after three ticks."""
 
-    made = closed = 0
+    made = closed = resets = 0
 
     def __init__(self, task, camera_hz=30.0):
         Reach.made += 1
 
     def reset(self, seed):
+        Reach.resets += 1
         self.seed, self.tick, self.q, self.targets = seed, 0, np.zeros(8), []
         return self._step()
 
@@ -151,3 +152,22 @@ def test_mcnemar_looks_at_disagreements_alone():
     assert mcnemar([True] * 5 + [False] * 5, [True] * 5 + [False] * 5) == 1.0
     assert mcnemar([True] * 8, [False] * 8) == pytest.approx(2 / 2**8)
     assert mcnemar([True, False], [False, True]) == 1.0
+
+
+def test_a_stopped_evaluation_goes_on_and_ends_with_the_same_report(arena, tmp_path):
+    other = tmp_path / "other.pt"  # a journal knows policies by their weights, not by their names
+    save_checkpoint(other, dataclasses.replace(checkpoint_of("student"), seed=1))
+    arena = [arena[0], dataclasses.replace(arena[1], checkpoint=other)]
+    whole = evaluate("reach", arena, [1, 2, 3], **OUTSIDE)
+    journal = tmp_path / "out" / "episodes.jsonl"
+    evaluate("reach", arena, [1, 2], **OUTSIDE, journal=journal)
+    lines = journal.read_text().splitlines()
+    assert len(lines) == 2 * len(arena)
+    journal.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:20])  # killed in the middle of a line
+    before = Reach.resets
+    assert evaluate("reach", arena, [1, 2, 3], **OUTSIDE, journal=journal) == whole
+    assert Reach.resets - before == len(arena) + 1
+    before = Reach.resets
+    slower = [dataclasses.replace(c, replan_ticks=c.replan_ticks + 1) for c in arena]
+    evaluate("reach", slower, [1], **OUTSIDE, journal=journal)  # other settings are other episodes
+    assert Reach.resets - before == len(arena)

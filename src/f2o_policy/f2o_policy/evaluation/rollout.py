@@ -11,6 +11,7 @@ import multiprocessing.util
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ import torch
 from f2o_nodekit.workers import workers
 from tqdm import tqdm
 
-from f2o_policy.checkpoint import Checkpoint, load_checkpoint
+from f2o_policy.checkpoint import Checkpoint, checkpoint_file, file_sha256, load_checkpoint
 from f2o_policy.evaluation.environment import Environment, open_environment
+from f2o_policy.evaluation.journal import Journal
 from f2o_policy.evaluation.statistics import mcnemar, wilson
 from f2o_policy.runtime.engine import Engine, NetworkEngine, load_engine
 from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig
 from f2o_policy.runtime.history import Ring
 
 NS_PER_S = 1_000_000_000
+Where = tuple[str, float]  # task and camera rate
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,12 @@ def evaluate(
     executor: ExecutorConfig | None = None,
     progress: bool = True,
     camera_hz: float = 30.0,
+    journal: Path | None = None,
 ) -> dict[str, Any]:
     """Success of every contender over ``seeds``; paired with the first contender.
 
-    Rendering and embedding are most of an episode's cost, and ``camera_hz`` is how often both are done.
+    Rendering and embedding are most of an episode's cost, and ``camera_hz`` is how often both are done. Episodes that
+    ``journal`` (a file of JSON lines) holds already, played with the same weights and settings, are not played again.
 
     Raises:
         CheckpointError, EngineError, UnknownNameError: before the first episode.
@@ -76,20 +81,36 @@ def evaluate(
     for contender in contenders:
         load_checkpoint(contender.checkpoint)
     where = (task, camera_hz)
-    jobs = [
-        (where, contender, seed, executor or ExecutorConfig()) for seed in seeds for contender in contenders
-    ]
-    records: dict[str, list[Record]] = {contender.name: [] for contender in contenders}
-    with tqdm(total=len(jobs), disable=not progress, unit="episode") as bar:
+    config = executor or ExecutorConfig()
+    kept = Journal(journal) if journal else None
+    settings = {c.name: _settings(c, where, config) for c in contenders} if kept else {}
+    records: dict[str, dict[int, Record]] = {contender.name: {} for contender in contenders}
+    for contender, seed in product(contenders if kept else [], seeds):
+        found = kept.get(settings[contender.name], seed) if kept else None
+        if found is not None:
+            records[contender.name][seed] = Record(**found)
+    jobs = [(where, c, seed, config) for seed in seeds for c in contenders if seed not in records[c.name]]
+    total = len(seeds) * len(contenders)
+    with tqdm(total=total, initial=total - len(jobs), disable=not progress, unit="episode") as bar:
         for name, record in _run_all(jobs, processes):
-            records[name].append(record)
+            records[name][record.seed] = record
+            if kept:
+                kept.add(settings[name], record.seed, asdict(record))
             bar.update()
             bar.set_postfix_str(
-                " ".join(f"{sum(r.success for r in rs)}/{len(rs)}" for rs in records.values())
+                " ".join(f"{sum(r.success for r in rs.values())}/{len(rs)}" for rs in records.values())
             )
-    reference = [r.success for r in records[contenders[0].name]]
-    rows = [_row(contender, records[contender.name], reference) for contender in contenders]
+    ordered = {name: [rs[seed] for seed in seeds] for name, rs in records.items()}
+    reference = [r.success for r in ordered[contenders[0].name]]
+    rows = [_row(contender, ordered[contender.name], reference) for contender in contenders]
     return {"task": task, "camera_hz": camera_hz, "seeds": list(seeds), "contenders": rows}
+
+
+def _settings(contender: Contender, where: Where, config: ExecutorConfig) -> dict[str, Any]:
+    """What an episode's outcome depends on besides its seed."""
+    own = {k: v for k, v in asdict(contender).items() if k not in ("name", "checkpoint")}
+    weights = file_sha256(checkpoint_file(contender.checkpoint))
+    return {"weights": weights, "task": where[0], "camera_hz": where[1], **own, "executor": asdict(config)}
 
 
 def run_episode(
@@ -166,7 +187,6 @@ def _joints(step: Any) -> np.ndarray:
     return np.array([*step.joints.positions, step.gripper_width], np.float64)
 
 
-Where = tuple[str, float]  # task and camera rate
 Job = tuple[Where, Contender, int, ExecutorConfig]
 
 

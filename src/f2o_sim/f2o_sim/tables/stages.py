@@ -68,9 +68,11 @@ def judge(job: tuple[Place, Row, Budget]) -> dict[str, Any]:
     is_teacher = row.student is None
     contender = Contender(row.name, policy, budget.euler if is_teacher else 0, TICKS[is_teacher])
     seeds = list(range(budget.seed, budget.seed + budget.episodes))
-    played = evaluate("reach_around", [contender], seeds, progress=False, camera_hz=CAMERA_HZ)["contenders"][
-        0
-    ]
+    journal = out / "episodes.jsonl"
+    report = evaluate(
+        "reach_around", [contender], seeds, progress=False, camera_hz=CAMERA_HZ, journal=journal
+    )
+    played = report["contenders"][0]
     forks = look_at_forks([contender], seeds[: budget.scenes], progress=False)[row.name]
     tree = {**asdict(row), "played": played, "forks": forks}
     write_json(result, tree)
