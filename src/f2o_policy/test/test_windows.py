@@ -152,6 +152,9 @@ def test_points_are_thinned_evenly():
     points = np.arange(12.0).reshape(1, 12, 1).repeat(3, 2)
     assert thin(points, 5)[0, :, 0].tolist() == [0, 2, 4, 6, 8]
     assert thin(points, 12).shape == (1, 12, 3)
+    assert thin(points, 5, np.zeros(1)).tolist() == thin(points, 5).tolist()
+    late = thin(points.repeat(2, 0), 4, np.array([0.5, 0.9]))  # the second, the third of each three
+    assert late[:, :, 0].tolist() == [[1, 4, 7, 10], [2, 5, 8, 11]]
 
 
 def test_batches_do_not_depend_on_anything_but_the_generator(tiny_data):

@@ -22,6 +22,9 @@ class AugmentConfig:
     shift_px: int = 1  # a pixel of a 64 px view is some 2 cm of table: larger shifts blur where the cube is
     brightness: float = 0.15
     contrast: float = 0.15
+    point_phase: bool = (
+        True  # draw which of the points are taken; at run time it is always the same of each n
+    )
     proprio_noise: float = 0.01  # standard deviation, in normalised units
     gripper_dropout: float = (
         0.2  # chance that the observed width is hidden: it must not be copied into the action
@@ -43,6 +46,7 @@ class Draws:
     shift: Int64[np.ndarray, "b v 2"]  # pixels, rows and columns
     gain: Float64[np.ndarray, " b"]
     offset: Float64[np.ndarray, " b"]
+    phase: Float64[np.ndarray, " b"]  # in [0, 1)
     noise: Float64[np.ndarray, "b p"]  # normalised units
     hidden: Bool[np.ndarray, " b"]  # gripper widths
 
@@ -56,6 +60,7 @@ class Draws:
             rng.integers(-limit, limit + 1, (batch, views, 2)),
             1.0 + rng.uniform(-config.contrast, config.contrast, batch),
             255.0 * rng.uniform(-config.brightness, config.brightness, batch),
+            rng.random(batch) * config.point_phase,
             config.proprio_noise * rng.standard_normal((batch, proprio)),
             rng.random(batch) < config.gripper_dropout,
         )

@@ -54,7 +54,9 @@ def load_batch(
     """
     data, small = windows.dataset, load_joints(windows, normaliser, observations, rng, augment, share)
     rgb, depth = data["rgb"][small.frames], data["depth_mm"][small.frames]
+    phase = np.zeros(len(small.frames))
     if small.draws is not None:
+        phase = np.repeat(small.draws.phase, windows.config.history)
         whole = (len(small.proprio), -1)  # the views of all instants of a history, side by side
         shifted, moved = shift_views(
             rgb.reshape(*whole, *rgb.shape[2:]), depth.reshape(*whole, *depth.shape[2:]), small.draws.shift
@@ -64,7 +66,7 @@ def load_batch(
     return ObservationBatch(
         torch.from_numpy(rgb),
         torch.from_numpy(depth.astype(np.float32)),
-        torch.from_numpy(thin(data["points"][small.frames], points).astype(np.float32)),
+        torch.from_numpy(thin(data["points"][small.frames], points, phase).astype(np.float32)),
         torch.from_numpy(small.proprio),
         torch.from_numpy(small.actions),
     )
@@ -101,6 +103,16 @@ def _actions(cut: list[Window], normaliser: Normaliser) -> Float32[np.ndarray, "
     return normaliser.action.encode(np.stack([w.actions for w in cut])).astype(np.float32)
 
 
-def thin(points: Float[np.ndarray, "b p 3"], count: int) -> Float[np.ndarray, "b n 3"]:
-    """``count`` of the points, every (p // count)-th: the same rule in training and at run time."""
-    return points[:, :: max(points.shape[1] // count, 1)][:, :count]
+def thin(
+    points: Float[np.ndarray, "b p 3"], count: int, phase: Float[np.ndarray, " b"] | None = None
+) -> Float[np.ndarray, "b n 3"]:
+    """``count`` of the points, every (p // count)-th, as at run time.
+
+    ``phase`` in [0, 1) says for each cloud which of so many comes first; without it that is the very first.
+    """
+    stride = max(points.shape[1] // count, 1)
+    if phase is None:
+        return points[:, ::stride][:, :count]
+    first = (phase * stride).astype(np.int64)
+    rows = first[:, None] + stride * np.arange(min(count, points.shape[1] // stride))
+    return np.take_along_axis(points, rows[..., None], 1)

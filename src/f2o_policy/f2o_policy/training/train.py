@@ -72,10 +72,10 @@ def train(
         precision = Precision(config, team.device)
         settings = {"config": dataclasses.asdict(config), "data_sha256": dataset.sha256, "stage": "teacher"}
         settings |= {"encoder": file_sha256(checkpoint_file(encoder)), "keep": keep} if encoder else {}
-        run = RunFolder(out, settings, team.leader)
 
         torch.manual_seed(config.seed)
         network, normaliser = start_network(config, normaliser, dataset, init, encoder, keep)
+        run = RunFolder(out, settings, team.leader)
         network.to(precision.device, memory_format=torch.channels_last)
         features = None
         if encoder and keep == "encoder":
