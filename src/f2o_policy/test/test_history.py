@@ -68,6 +68,13 @@ def test_the_ring_forgets_what_no_instant_can_need_and_starts_anew_when_the_cloc
     assert ring.nearest().tolist() == [1.0, 1.0]
 
 
+def test_a_row_that_comes_twice_does_not_end_the_history():
+    ring = Ring(2, 0.05)
+    for ms in (0, 50, 50):
+        ring.push(ms * MS, np.array([float(ms)]))
+    assert ring.nearest().tolist() == [0.0, 50.0]
+
+
 def test_lookback_is_oldest_first():
     assert lookback_ns(3, 0.05).tolist() == [100 * MS, 50 * MS, 0]
 

@@ -16,7 +16,9 @@ from f2o_sim.stage_node import RosStage
 class ExpertNode(ConfiguredNode):
     """Conducts in a thread of its own, while the executor hears topics and answers of services; ends when done."""
 
-    events_executor = False  # it ends by an exception from a callback, which that executor reports as fatal first
+    events_executor = (
+        False  # it ends by an exception from a callback, which that executor reports as fatal first
+    )
 
     def __init__(self) -> None:
         super().__init__("expert_node", ExpertConfig)

@@ -17,7 +17,7 @@ from typing import Any
 import matplotlib
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.workers import workers
-from f2o_policy.checkpoint import checkpoint_file, file_sha256
+from f2o_policy.checkpoint import checkpoint_file, file_sha256, load_checkpoint
 from f2o_policy.data.files import write_json, write_text
 from f2o_policy.data.store import Dataset
 from f2o_policy.evaluation.statistics import mcnemar
@@ -27,7 +27,7 @@ from f2o_policy.training.optimise import Precision
 from tqdm import tqdm
 
 from f2o_sim.paths import config_file
-from f2o_sim.tables.rows import Budget, rows, stated, teachers
+from f2o_sim.tables.rows import Budget, rows, teachers
 from f2o_sim.tables.stages import Place, judge, train_teacher
 
 matplotlib.use("Agg")
@@ -93,8 +93,6 @@ def run(place: Place, budget: Budget, tables: list[str], processes: int) -> list
 
 def _embed_once(place: Place) -> None:
     """So that the processes do not all do it."""
-    from f2o_policy.checkpoint import load_checkpoint
-
     network: PolicyNetwork = load_checkpoint(place.teacher).build_network()
     embeddings(place.teacher, network, Dataset(place.data), Precision(place.configuration({})))
 
@@ -123,7 +121,7 @@ def summarise(
             }
         )
     return {
-        "budget": stated(budget),
+        "budget": dataclasses.asdict(budget),
         "teacher_sha256": file_sha256(checkpoint_file(place.teacher)),
         "data_sha256": data_sha256,
         "tables": tables,

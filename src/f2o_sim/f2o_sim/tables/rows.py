@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 HORIZONS = (4, 8, 16, 32)
@@ -86,8 +86,3 @@ def rows(budget: Budget) -> list[Row]:
     ]
     found += [Row("mask", name, "h16" if cap == 0.2 else f"mask {name}") for name, cap in MASKS.items()]
     return found + [Row("modality", name, name) for name in reversed(MODALITIES)]
-
-
-def stated(budget: Budget) -> dict[str, Any]:
-    """For the result."""
-    return asdict(budget)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from f2o_nodekit.config import load_config
-from f2o_policy.data.files import write_json
 from f2o_policy.evaluation.rollout import Contender, evaluate
 from f2o_policy.training.config import Config
 from f2o_policy.training.distill import distill
@@ -32,6 +31,10 @@ class Place:
     config: Path
     out: Path
 
+    def teacher_folder(self, name: str) -> Path:
+        """Run of the teacher ``name``; '' is the given one."""
+        return self.out / "teachers" / name.replace(" ", "_") if name else self.teacher
+
     def configuration(self, overrides: dict[str, Any]) -> Any:
         """The configuration with one thread a process."""
         return load_config(Config, self.config, {"threads": 1, **overrides})
@@ -40,27 +43,23 @@ class Place:
 def train_teacher(job: tuple[Place, Teacher, Budget, bool]) -> str:
     """Train one teacher; with the last flag also sample its sets."""
     place, teacher, budget, with_sets = job
-    out = place.out / "teachers" / teacher.name.replace(" ", "_")
+    out = place.teacher_folder(teacher.name)
     overrides = {"sets.observations": budget.observations, **teacher.overrides}
     config = place.configuration(overrides)
-    if not (out / "summary.json").exists():
-        train(place.data, out, config, progress=False, encoder=place.teacher, keep=teacher.keep)
+    train(place.data, out, config, progress=False, encoder=place.teacher, keep=teacher.keep)
     if with_sets:
         sample(out, place.data, out / "sets", config, progress=False)
     return teacher.name
 
 
 def judge(job: tuple[Place, Row, Budget]) -> dict[str, Any]:
-    """Distil the row's student if it has one, then play and look at forks; kept in result.json."""
+    """Distil the row's student if it has one, then play and look at forks.
+
+    Run and journal know what they were made with: another budget is refused or played, never mistaken for this one.
+    """
     place, row, budget = job
     out = place.out / "rows" / row.slug
-    result = out / "result.json"
-    if result.exists():
-        return json.loads(result.read_text())
-    out.mkdir(parents=True, exist_ok=True)
-    policy = teacher = (
-        place.out / "teachers" / row.teacher.replace(" ", "_") if row.teacher else place.teacher
-    )
+    policy = teacher = place.teacher_folder(row.teacher)
     if row.student is not None:
         policy = out / "student"
         config = place.configuration({**_sizes(teacher), **row.student})
@@ -74,9 +73,7 @@ def judge(job: tuple[Place, Row, Budget]) -> dict[str, Any]:
     )
     played = report["contenders"][0]
     forks = look_at_forks([contender], seeds[: budget.scenes], progress=False)[row.name]
-    tree = {**asdict(row), "played": played, "forks": forks}
-    write_json(result, tree)
-    return tree
+    return {**asdict(row), "played": played, "forks": forks}
 
 
 def _sizes(teacher: Path) -> dict[str, Any]:
