@@ -71,8 +71,10 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_losses(
     arguments = command("train", config_file, out, "--data", tiny_data)
     for kill_after_step in (7, 23):
         process = start(arguments)
+        deadline = time.monotonic() + 120
         while not (out / "metrics.jsonl").exists() or max(losses_so_far(out), default=0) < kill_after_step:
             assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline, f"no step {kill_after_step} within two minutes"
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.communicate()

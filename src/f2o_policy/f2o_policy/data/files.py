@@ -28,6 +28,19 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
         raise FullDiskError(path, error) from error
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines, none if it is missing; a last line that a crash cut is left out."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith(b"\n")]
+
+
+def cut_torn_line(path: Path) -> None:
+    """Remove a last line that a crash cut, so that what is appended is not glued to it."""
+    text = path.read_text() if path.exists() else ""
+    if text and not text.endswith("\n"):
+        write_text(path, text[: text.rfind("\n") + 1])
+
+
 def append(path: Path, data: bytes) -> None:
     """Add to the end of a file and bring it to the disk.
 

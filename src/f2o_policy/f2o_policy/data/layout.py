@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from f2o_policy.data.files import cut_torn_line, read_lines
 from f2o_policy.errors import DatasetError
 
 DTYPES = {
@@ -86,13 +86,8 @@ def truncate_arrays(path: Path, layout: dict[str, Any], totals: dict[str, int]) 
 def read_journal(path: Path) -> list[dict[str, Any]]:
     """The entries of the journal; a line that a crash cut is removed."""
     file = path / "journal.jsonl"
-    if not file.exists():
-        return []
-    lines = file.read_bytes().split(b"\n")
-    good = lines[:-1]  # a line without its end was cut by a crash
-    if lines[-1]:
-        file.write_bytes(b"".join(line + b"\n" for line in good))
+    cut_torn_line(file)
     try:
-        return [json.loads(line) for line in good]
+        return read_lines(file)
     except ValueError as error:
         raise DatasetError(path, "journal.jsonl is damaged; delete the folder, convert again") from error

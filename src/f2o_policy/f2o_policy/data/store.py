@@ -87,16 +87,27 @@ class DatasetWriter:
         commands: Float64[np.ndarray, "t 8"],
         meta: dict[str, Any],
     ) -> None:
-        """Append one episode; it exists once its journal line is on disk.
+        """Append one episode; raises as ``add_rows``."""
+        rows = _rows(observations, command_stamps_ros_ns, commands, self.path)
+        self.add_rows(rows, observations[0].view_names, observations[0].joint_names, meta)
+
+    def add_rows(
+        self,
+        rows: dict[str, np.ndarray],
+        view_names: Sequence[str],
+        joint_names: Sequence[str],
+        meta: dict[str, Any],
+    ) -> None:
+        """Append one episode given as one array a file; it exists once its journal line is on disk.
 
         Raises:
             DatasetError: an empty episode, stamps that go backwards, or another layout than the first episode's.
             FullDiskError: the episode does not exist then; those before it do.
         """
-        rows = _rows(observations, command_stamps_ros_ns, commands, self.path)
+        rows = _checked(rows, self.path)
         layout = {
-            "view_names": list(observations[0].view_names),
-            "joint_names": list(observations[0].joint_names),
+            "view_names": list(view_names),
+            "joint_names": list(joint_names),
             "shapes": {name: list(array.shape[1:]) for name, array in rows.items()},
         }
         if self._layout is None:
@@ -200,10 +211,10 @@ class Dataset:
 def _rows(
     observations: Sequence[ObservationLike], stamps: np.ndarray, commands: np.ndarray, path: Path
 ) -> dict[str, np.ndarray]:
-    """The episode as one array a file; checks what training relies on."""
+    """The episode as one array a file."""
     if not len(observations) or not len(commands):
         raise DatasetError(path, f"episode has {len(observations)} observations and {len(commands)} commands")
-    rows = {
+    return {
         "rgb": np.stack([o.rgb for o in observations]),
         "depth_mm": np.stack([o.depth_mm for o in observations]),
         "points": np.stack([o.points for o in observations]),
@@ -213,6 +224,10 @@ def _rows(
         "command_stamps": np.asarray(stamps),
         "commands": np.asarray(commands),
     }
+
+
+def _checked(rows: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
+    """The arrays in the types of the files; refuses what training could not use."""
     for name in ("stamps", "command_stamps"):
         if (np.diff(rows[name]) <= 0).any():
             raise DatasetError(path, f"{name} of an episode do not increase")

@@ -7,20 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from f2o_policy.data.files import append
+from f2o_policy.data.files import append, cut_torn_line, read_lines
 
 
 class Journal:
-    """Lines of JSON at ``path``; a record counts for the very settings it was made with, whatever their name."""
+    """Records by seed and the very settings they were made with, whatever their name; lines of JSON at ``path``.
 
-    def __init__(self, path: Path) -> None:
+    Without a ``path`` nothing is known and nothing is kept.
+    """
+
+    def __init__(self, path: Path | None) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        whole = [json.loads(line) for line in lines if line.endswith("\n")]
-        self._known = {(_key(one["settings"]), one["seed"]): one["record"] for one in whole}
-        if len(whole) < len(lines):  # the last line was cut by a crash: what follows must not be glued to it
-            path.write_text("".join(lines[: len(whole)]))
+        self._known: dict[tuple[str, int], dict[str, Any]] = {}
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cut_torn_line(path)
+            self._known = {(_key(one["settings"]), one["seed"]): one["record"] for one in read_lines(path)}
 
     def get(self, settings: Mapping[str, Any], seed: int) -> dict[str, Any] | None:
         """The record of one episode, if it was played with these settings."""
@@ -32,9 +34,9 @@ class Journal:
         Raises:
             FullDiskError: it could not be written.
         """
-        self._known[_key(settings), seed] = record
-        line = {"settings": settings, "seed": seed, "record": record}
-        append(self._path, (json.dumps(line) + "\n").encode())
+        if self._path is not None:
+            line = {"settings": settings, "seed": seed, "record": record}
+            append(self._path, (json.dumps(line) + "\n").encode())
 
 
 def _key(settings: Mapping[str, Any]) -> str:

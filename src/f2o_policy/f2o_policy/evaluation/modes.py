@@ -6,7 +6,7 @@ floor         the same between two independent sets of the teacher: 1.0 x floor 
 spread        mean pairwise distance of the student's set over the teacher's, per observation; 0 = collapsed
 averaging     share of the student's trajectories that lie nearer to the middle of the teacher's set than to any of
               its trajectories, further from it than 95 % of the teacher's own: between the modes
-spread_modes  the same over the observations in which the teacher has several modes: where it has one, its own spread
+spread_*_modes the same over the observations in which the teacher has several modes: where it has one, its own spread
               is so small that the ratio says little
 modes_kept    of the teacher's modes (clusters of its set) the share that the student's set reaches
 mode_tv       total variation between the teacher's and the student's frequencies of those modes
@@ -95,7 +95,7 @@ def draw_sets(
 
 
 def windows_of(checkpoint: Checkpoint, dataset: Dataset) -> Windows:
-    """Windows as the checkpoint was trained on, without a lag drawn by lot beyond the usual."""
+    """Windows as the checkpoint was trained on."""
     config = WindowConfig(
         checkpoint.horizon,
         checkpoint.dt_s,

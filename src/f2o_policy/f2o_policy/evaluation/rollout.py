@@ -82,20 +82,18 @@ def evaluate(
         load_checkpoint(contender.checkpoint)
     where = (task, camera_hz)
     config = executor or ExecutorConfig()
-    kept = Journal(journal) if journal else None
-    settings = {c.name: _settings(c, where, config) for c in contenders} if kept else {}
+    kept = Journal(journal)
+    settings = {c.name: _settings(c, where, config) for c in contenders}
     records: dict[str, dict[int, Record]] = {contender.name: {} for contender in contenders}
-    for contender, seed in product(contenders if kept else [], seeds):
-        found = kept.get(settings[contender.name], seed) if kept else None
-        if found is not None:
-            records[contender.name][seed] = Record(**found)
+    for name, seed in product(names, seeds):
+        if found := kept.get(settings[name], seed):
+            records[name][seed] = Record(**found)
     jobs = [(where, c, seed, config) for seed in seeds for c in contenders if seed not in records[c.name]]
     total = len(seeds) * len(contenders)
     with tqdm(total=total, initial=total - len(jobs), disable=not progress, unit="episode") as bar:
         for name, record in _run_all(jobs, processes):
             records[name][record.seed] = record
-            if kept:
-                kept.add(settings[name], record.seed, asdict(record))
+            kept.add(settings[name], record.seed, asdict(record))
             bar.update()
             bar.set_postfix_str(
                 " ".join(f"{sum(r.success for r in rs.values())}/{len(rs)}" for rs in records.values())

@@ -23,7 +23,7 @@ class Ring:
         self._rows: deque[tuple[int, np.ndarray]] = deque()
 
     def push(self, stamp_ros_ns: int, row: np.ndarray) -> None:
-        """Take in the newest row. The same one twice is one; an older one, after the clock was set back, starts anew."""
+        """Take in the newest row. The same twice is one; an older one, after the clock was set back, starts anew."""
         if self._rows and stamp_ros_ns == self._rows[-1][0]:
             return  # a tick that meets no newer joint state
         if self._rows and stamp_ros_ns < self._rows[-1][0]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from f2o_policy.data.files import read_json, write_json, write_text
+from f2o_policy.data.files import read_json, read_lines, write_json, write_text
 from f2o_policy.errors import RunError
 
 
@@ -55,9 +55,7 @@ class RunFolder:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Everything logged so far."""
-        file = self.path / "metrics.jsonl"
-        lines = file.read_text().splitlines(keepends=True) if file.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]  # a crash may have cut the last
+        return read_lines(self.path / "metrics.jsonl")
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Write summary.json and curve.png."""

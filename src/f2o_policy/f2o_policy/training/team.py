@@ -10,6 +10,7 @@ is drawn alike in all of them, so the loss is the one of a single process up to 
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from types import TracebackType
 
 import torch
@@ -19,6 +20,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from f2o_policy.data.share import Share
 from f2o_policy.errors import PolicyError
+
+PATIENCE = timedelta(
+    hours=12
+)  # others may wait while the leader embeds a data set; torchrun ends them if it dies
 
 
 class Team:
@@ -40,7 +45,8 @@ class Team:
 
     def __enter__(self) -> Team:
         if self.world > 1:
-            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            backend = "nccl" if self.device.type == "cuda" else "gloo"
+            dist.init_process_group(backend, timeout=PATIENCE)
         return self
 
     def __exit__(

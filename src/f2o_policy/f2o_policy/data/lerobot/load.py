@@ -49,21 +49,6 @@ class Report:
     present: int = 0
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """An observation, as ``DatasetWriter`` takes it."""
-
-    stamp_ros_ns: int
-    view_names: tuple[str, ...]
-    view_stamps_ros_ns: np.ndarray
-    rgb: np.ndarray
-    depth_mm: np.ndarray
-    points: np.ndarray
-    joint_names: tuple[str, ...]
-    joint_positions: np.ndarray
-    gripper_width: float
-
-
 def import_lerobot(source: Path, out: Path) -> Report:
     """Append the episodes of ``source`` that ``out`` does not hold yet.
 
@@ -77,7 +62,7 @@ def import_lerobot(source: Path, out: Path) -> Report:
             if meta["source"] in writer.sources:
                 report.present += 1
                 continue
-            writer.add_episode(*reader.read(row), meta)
+            writer.add_rows(reader.read(row), reader.views, reader.joint_names, meta)
             report.converted += 1
     return report
 
@@ -158,8 +143,8 @@ class _Reader:
         meta = json.loads(row.get(META) or "{}") or {"task": (row.get("tasks") or [""])[0]}
         return {"source": f"{self.source.resolve().name}/{row['episode_index']:06d}", **meta}
 
-    def read(self, row: dict[str, Any]) -> tuple[list[_Seen], np.ndarray, np.ndarray]:
-        """Observations, command stamps and commands of an episode."""
+    def read(self, row: dict[str, Any]) -> dict[str, np.ndarray]:
+        """An episode as ``DatasetWriter.add_rows`` takes it."""
         ours = OURS if all(key in self.features for key in OURS) else ()
         table = self._frames(row, ours)
         frame, state, action = (self._array(table, key) for key in ("frame_index", STATE, ACTION))
@@ -168,17 +153,16 @@ class _Reader:
         table = table.take(keep)
         joints = self._array(table, JOINTS) if ours else state.astype(np.float64)
         alike = np.repeat(stamps[:, None], len(self.views), 1)
-        columns = (
-            self._array(table, VIEW_STAMPS) if ours else alike,
-            np.stack([self._images(table, COLOUR + view) for view in self.views], 1),
-            np.stack([self._depth(table, key) for key in self.depth_keys.values()], 1),
-            self._array(table, POINTS).reshape(len(table), -1, 3),
-        )
-        seen = [
-            _Seen(int(stamp), self.views, *parts, self.joint_names, q[:7], q[7])
-            for stamp, q, *parts in zip(stamps, joints, *columns, strict=True)
-        ]
-        return seen, times, action.astype(np.float64)
+        return {
+            "rgb": np.stack([self._images(table, COLOUR + view) for view in self.views], 1),
+            "depth_mm": np.stack([self._depth(table, key) for key in self.depth_keys.values()], 1),
+            "points": self._array(table, POINTS).reshape(len(table), -1, 3),
+            "stamps": stamps,
+            "view_stamps": self._array(table, VIEW_STAMPS) if ours else alike,
+            "joints": joints,
+            "command_stamps": times,
+            "commands": action,
+        }
 
     def _frames(self, row: dict[str, Any], ours: tuple[str, ...]) -> pa.Table:
         """The frames of an episode."""
