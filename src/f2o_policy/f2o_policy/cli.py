@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from f2o_nodekit.config import build_config, load_config
 from f2o_nodekit.errors import F2oError
 
 STOPPED = 130  # exit status after Ctrl-C, as shells have it
+COMMANDS = "f2o.commands"
+"""Entry points of other packages' commands: each is called with the subparsers and adds its own. Importing such a
+module must be cheap; what a command needs it imports when it runs."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -136,6 +140,8 @@ def parser() -> argparse.ArgumentParser:
     modes.add_argument(
         "--out", type=Path, required=True, help="folder for modes.json, modes.png, report.html"
     )
+    for found in sorted(entry_points(group=COMMANDS), key=lambda e: e.name):
+        found.load()(commands)
     return root
 
 

@@ -128,3 +128,16 @@ def test_waiting_threads_sleep(monkeypatch, capsys):
     f2o(capsys, "sample", "--teacher", "t.pt", "--data", "d", "--out", "x")
     assert cli.os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
     assert torch.get_num_threads() >= 1
+
+
+def test_other_packages_add_commands(monkeypatch, capsys, tmp_path):
+    package = tmp_path / "gripping-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: gripping\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[f2o.commands]\ngrip = gripping:add\n")
+    (tmp_path / "gripping.py").write_text(
+        "def add(commands):\n"
+        "    commands.add_parser('grip').set_defaults(run=lambda a: print('gripped') or 0)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert f2o(capsys, "grip") == (0, "gripped\n", "")
