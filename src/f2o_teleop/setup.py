@@ -22,7 +22,8 @@ setup(
         "console_scripts": [
             "teleop_node = f2o_teleop.start:teleop_node",
             "recorder_node = f2o_teleop.start:recorder_node",
-        ]
+        ],
+        "f2o.commands": ["bag = f2o_teleop.bags.commands:add"],
     },
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},

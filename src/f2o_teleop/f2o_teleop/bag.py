@@ -6,6 +6,7 @@ in time order (rosbag2 reads files without chunks in file order only).
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import sys
@@ -67,17 +68,28 @@ class BagWriter:
         topics: Mapping[str, BagTopic],
         custom: Mapping[str, str],
         compression: str = "none",
+        unfinished: str = PARTIAL,
     ) -> None:
         """Opens `output/name.partial/name_0.mcap` with every topic declared and `custom` inside the file.
+
+        Args:
+            output: folder of all bags.
+            name: of this one.
+            topics: what can be written.
+            custom: labels; `close` may give others.
+            compression: of the chunks.
+            unfinished: ending of the folder's name until somebody renames it.
 
         Raises:
             BagError: the folder exists, or cannot be made.
         """
-        self.folder = output / f"{name}{PARTIAL}"
+        self.folder = output / f"{name}{unfinished}"
         self.name = name
         try:
             self.folder.mkdir(parents=True)
             self._file = (self.folder / f"{name}_0.mcap").open("xb", buffering=1 << 16)
+            with contextlib.suppress(OSError):  # some network disks know no locks
+                fcntl.flock(self._file, fcntl.LOCK_EX)  # says to `f2o bag recover` that somebody is at it
         except OSError as error:
             raise BagError(f"{self.folder}: cannot make a new bag: {error.strerror}") from error
         self._topics = dict(topics)

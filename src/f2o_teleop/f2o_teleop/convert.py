@@ -1,5 +1,6 @@
 """ROS objects to and from the plain data of this package; duck-typed, so it imports without ROS."""
 
+import importlib
 import json
 from array import array
 from typing import Any, TypeVar
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float64
 
+from f2o_teleop.errors import DefinitionError
 from f2o_teleop.hand import NS_PER_S, Axes
 from f2o_teleop.jog import JogTarget
 
@@ -14,6 +16,19 @@ GRIPPER = "gripper_width"  # name of the last entry of a target [m]
 SOURCE = "teleop"  # frame_id of its targets
 M = TypeVar("M")
 _POLICIES = ("history", "depth", "reliability", "durability")
+
+
+def message_class(name: str) -> type:
+    """The rclpy class of package/msg/Type.
+
+    Raises:
+        DefinitionError: its Python package is not installed.
+    """
+    package, _, message = name.split("/")
+    try:
+        return getattr(importlib.import_module(f"{package}.msg"), message)
+    except (ImportError, AttributeError) as error:
+        raise DefinitionError(f"{name}: no Python class installed: {error}") from None
 
 
 def qos_to_metadata(profile: Any) -> dict[str, Any]:

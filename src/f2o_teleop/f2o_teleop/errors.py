@@ -29,3 +29,7 @@ class DiskSpaceError(TeleopError):
 
 class ScriptError(TeleopError):
     """A scripted hand whose file cannot be used."""
+
+
+class PlayError(TeleopError):
+    """A bag that cannot be played into the graph that is there."""

@@ -1,6 +1,5 @@
 """The recorder as a ROS node: every topic raw into the session, commands in, state out."""
 
-import importlib
 import sys
 from functools import partial
 from typing import Any
@@ -9,24 +8,11 @@ from f2o_nodekit.ros import ConfiguredNode, Diagnosis, best_effort, latched, rel
 from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 
-from f2o_teleop.convert import qos_to_metadata
+from f2o_teleop.convert import message_class, qos_to_metadata
 from f2o_teleop.definitions import find_definition
-from f2o_teleop.errors import DefinitionError, TeleopError
+from f2o_teleop.errors import TeleopError
 from f2o_teleop.recorder_config import RecorderConfig, TopicConfig
 from f2o_teleop.session import Session
-
-
-def message_class(name: str) -> type:
-    """The rclpy class of package/msg/Type.
-
-    Raises:
-        DefinitionError: its Python package is not installed.
-    """
-    package, _, message = name.split("/")
-    try:
-        return getattr(importlib.import_module(f"{package}.msg"), message)
-    except (ImportError, AttributeError) as error:
-        raise DefinitionError(f"{name}: no Python class installed: {error}") from None
 
 
 def subscription_qos(entry: TopicConfig) -> QoSProfile:

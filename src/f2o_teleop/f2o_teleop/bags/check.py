@@ -1,0 +1,250 @@
+"""Is an episode fit to learn from? Every doubt in one sentence, found before anybody trains on it.
+
+What is looked for are the faults that labs report (reference: ros.md b, pains 11, 16, 17, 19, 23): topics that are
+silent, late or slow, cameras that freeze, clocks that jump, views that drift apart, a gripper that nobody used,
+demonstrations that begin with a pause.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from f2o_teleop.bags.motion import COMMAND_TOPIC, JOINT_STATES, Motion, positions_of
+from f2o_teleop.bags.read import Bag, open_bag
+from f2o_teleop.errors import BagError
+from f2o_teleop.hand import NS_PER_S
+from f2o_teleop.quality import IMAGE, Gap, Skew, Track, longest_gap, span_of, worst_skew
+
+EXPECTED_HZ = "expected_hz"  # label: JSON of topic -> rate, as the recorder's configuration has it
+DROPS = "drops"  # label: messages that the recorder had to drop
+JOINT_STATE = "sensor_msgs/msg/JointState"
+GRIPPER_STATES = "/franka_gripper/joint_states"
+_PIXELS_FROM = 12  # behind encapsulation and stamp; the rest of an Image is equal where the picture is
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is still good."""
+
+    gap_periods: float = 6.0  # of a topic's own period ...
+    gap_s: float = 0.1  # ... and never less than this
+    rate: float = 0.8  # share of the expected rate
+    frozen_s: float = 0.3  # a camera that shows the same picture so long while the arm moves
+    jump_s: float = 0.2  # a stamp that runs away from the time of reception from one message to the next
+    late_s: float = 0.5  # median of reception after the stamp
+    unmatched: float = 0.05  # share of frames without a partner in another view
+    idle_s: float = 1.0  # stillness before the first motion
+    gripper_m: float = 0.005  # the least a used gripper moves
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found in one bag."""
+
+    path: Path
+    problems: tuple[str, ...]
+    duration_s: float = 0.0
+    messages: int = 0
+    success: str = "unknown"
+    gap: Gap | None = None
+    skew: Skew | None = None
+    idle_s: float | None = None  # before the first motion
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+
+def check(path: Path, limits: Limits = Limits()) -> Verdict:
+    """The verdict on one bag; one that cannot be read is bad, with the sentence why."""
+    try:
+        bag = open_bag(path)
+        return _check(bag, limits)
+    except BagError as error:
+        return Verdict(path, (str(error),))
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """One pass over a bag: times of every topic, and of each image topic the runs of equal pictures."""
+
+    bag: Bag
+    tracks: dict[str, Track]
+    still: dict[str, list[tuple[int, int]]]  # image topic -> (first, last) reception of each run
+    hz: dict[str, float]
+    motion: Motion | None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        return span_of(self.tracks)
+
+
+def _check(bag: Bag, limits: Limits) -> Verdict:
+    facts = _facts(bag)
+    gaps = _gaps(facts)
+    skew = worst_skew(facts.tracks, {t: info.definition.name for t, info in bag.topics.items()})
+    moving = facts.motion.moving() if facts.motion is not None else None
+    idle_s = (moving[0] - facts.span[0]) / NS_PER_S if moving else None
+    problems = [
+        *([] if bag.complete else ["its recording was cut off (f2o bag recover)"]),
+        *_missing(facts),
+        *_dropped(bag),
+        *_late(facts, gaps, limits),
+        *_clocks(facts, limits),
+        *_frozen(facts, moving, limits),
+        *_apart(skew, limits),
+        *_unused(facts, moving, idle_s, limits),
+    ]
+    counts = {topic: len(track.log_ros_ns) for topic, track in facts.tracks.items()}
+    return Verdict(
+        bag.path,
+        tuple(problems),
+        (facts.span[1] - facts.span[0]) / NS_PER_S,
+        sum(counts.values()),
+        bag.labels.get("success", "unknown"),
+        max(gaps, key=lambda gap: gap.periods, default=None),
+        skew,
+        idle_s,
+        counts,
+    )
+
+
+def _facts(bag: Bag) -> _Facts:
+    tracks = {topic: Track(info.definition) for topic, info in bag.topics.items()}
+    images = {topic for topic, info in bag.topics.items() if info.definition.name == IMAGE}
+    still: dict[str, list[tuple[int, int]]] = {topic: [] for topic in images}
+    seen: dict[str, int] = {}
+    for message in bag.messages():
+        tracks[message.topic].add(message.data, message.log_ros_ns)
+        if message.topic in images:
+            picture = zlib.crc32(memoryview(message.data)[_PIXELS_FROM:])
+            runs = still[message.topic]
+            same = seen.get(message.topic) == picture
+            begin = runs.pop()[0] if same else message.log_ros_ns
+            runs.append((begin, message.log_ros_ns))
+            seen[message.topic] = picture
+    return _Facts(bag, tracks, still, _expected(bag, tracks), _motion(bag))
+
+
+def _motion(bag: Bag) -> Motion | None:
+    commands = positions_of(bag, COMMAND_TOPIC)
+    return commands if commands is not None else positions_of(bag, JOINT_STATES)
+
+
+def _expected(bag: Bag, tracks: Mapping[str, Track]) -> dict[str, float]:
+    """Rates that the recorder expected; in a bag of another recorder, what images and joint states mostly had."""
+    try:
+        told = {str(k): float(v) for k, v in json.loads(bag.labels.get(EXPECTED_HZ, "{}")).items()}
+    except (ValueError, TypeError, AttributeError):
+        told = {}
+    if told:
+        return {topic: hz for topic, hz in told.items() if hz > 0}
+    periodic = [t for t, info in bag.topics.items() if info.definition.name in (IMAGE, JOINT_STATE)]
+    return {t: _usual_hz(tracks[t].log_ros_ns) for t in periodic}
+
+
+def _usual_hz(log_ros_ns: Int64[np.ndarray, " t"]) -> float:
+    return NS_PER_S / max(float(np.median(np.diff(log_ros_ns))), 1.0) if len(log_ros_ns) > 2 else 0.0
+
+
+def _missing(facts: _Facts) -> list[str]:
+    silent = [t for t in facts.hz if t not in facts.tracks or not len(facts.tracks[t].log_ros_ns)]
+    return [f"nothing on {', '.join(silent)}"] if silent else []
+
+
+def _dropped(bag: Bag) -> list[str]:
+    drops = bag.labels.get(DROPS, "0")
+    return [f"{drops} messages dropped by the recorder"] if drops not in ("", "0") else []
+
+
+def _gaps(facts: _Facts) -> list[Gap]:
+    """The longest gap of every topic that came at all and has a rate."""
+    came = {
+        t: hz
+        for t, hz in facts.hz.items()
+        if hz > 0 and t in facts.tracks and len(facts.tracks[t].log_ros_ns)
+    }
+    return [longest_gap(t, facts.tracks[t].log_ros_ns, facts.span, hz) for t, hz in came.items()]
+
+
+def _late(facts: _Facts, gaps: list[Gap], limits: Limits) -> list[str]:
+    problems = []
+    for gap in gaps:
+        hz = facts.hz[gap.topic]
+        count = len(facts.tracks[gap.topic].log_ros_ns)
+        got = count / max((facts.span[1] - facts.span[0]) / NS_PER_S, 1 / hz)
+        if gap.seconds > max(limits.gap_periods / hz, limits.gap_s):
+            problems.append(f"gap of {gap.seconds:.2f} s at {gap.at_s:.1f} s on {gap.topic}")
+        elif got < limits.rate * hz:
+            problems.append(f"{got:.1f} Hz on {gap.topic}, expected {hz:.4g}")
+    return problems
+
+
+def _clocks(facts: _Facts, limits: Limits) -> list[str]:
+    problems = []
+    for topic, track in facts.tracks.items():
+        stamps, log = track.stamps_ros_ns, track.log_ros_ns
+        if len(stamps) < 2 or len(stamps) != len(log) or topic not in facts.hz:
+            continue
+        steps, waits = np.diff(stamps), np.diff(log)
+        runaway = np.abs(steps - waits) > limits.jump_s * NS_PER_S
+        if (steps < 0).any() or runaway.any():
+            at = int(np.flatnonzero((steps < 0) | runaway)[0])
+            when = (log[at + 1] - facts.span[0]) / NS_PER_S
+            problems.append(
+                f"clock of {topic} jumps by {(steps[at] - waits[at]) / NS_PER_S:+.2f} s at {when:.1f} s"
+            )
+        elif abs(late := float(np.median(log - stamps)) / NS_PER_S) > limits.late_s:
+            problems.append(f"stamps of {topic} are {late:+.2f} s from their reception")
+    return problems
+
+
+def _frozen(facts: _Facts, moving: tuple[int, int] | None, limits: Limits) -> list[str]:
+    if moving is None or facts.motion is None:
+        return []
+    problems = []
+    for topic, runs in facts.still.items():
+        for begin, end in runs:
+            if end - begin > limits.frozen_s * NS_PER_S and _moved_between(facts.motion, begin, end):
+                when = (begin - facts.span[0]) / NS_PER_S
+                problems.append(f"{topic} is frozen for {(end - begin) / NS_PER_S:.2f} s at {when:.1f} s")
+                break
+    return problems
+
+
+def _moved_between(motion: Motion, begin: int, end: int) -> bool:
+    """Whether the arm moves visibly: 0.03 rad in any joint."""
+    inside = motion.positions[(motion.log_ros_ns >= begin) & (motion.log_ros_ns <= end)]
+    return len(inside) > 1 and bool(np.ptp(inside, axis=0).max() > 0.03)
+
+
+def _apart(skew: Skew | None, limits: Limits) -> list[str]:
+    if skew is None or skew.unmatched <= limits.unmatched:
+        return []
+    first, second = skew.views
+    return [
+        f"{skew.unmatched:.0%} of the frames of {first} have none of {second} near, up to {skew.worst_s:.3f} s"
+    ]
+
+
+def _unused(facts: _Facts, moving: tuple[int, int] | None, idle_s: float | None, limits: Limits) -> list[str]:
+    if facts.motion is None:
+        return [f"no usable message on {COMMAND_TOPIC} or {JOINT_STATES}"]
+    if moving is None or idle_s is None:
+        return ["the arm never moved"]
+    problems = []
+    if idle_s > limits.idle_s:
+        problems.append(f"idle for {idle_s:.1f} s before the first motion (f2o bag trim --idle)")
+    gripper = positions_of(facts.bag, GRIPPER_STATES)
+    if gripper is not None and np.ptp(gripper.positions, axis=0).sum() < limits.gripper_m:
+        problems.append("the gripper never moved")
+    return problems

@@ -1,0 +1,233 @@
+"""Bags as they lie on the disk, finished or cut off, whoever wrote them."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mcap.reader import make_reader
+from mcap.records import Channel, Message, Metadata, Schema
+from mcap.stream_reader import StreamReader
+
+from f2o_teleop.bag import PARTIAL, BagTopic, read_metadata
+from f2o_teleop.definitions import MessageDefinition
+from f2o_teleop.errors import BagError
+
+LABELS = "f2o_episode"  # name of the MCAP metadata record that the recorder writes first
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class BagMessage:
+    """One serialised message (CDR)."""
+
+    topic: str
+    data: bytes
+    log_ros_ns: int  # when it was received
+    publish_ros_ns: int
+
+
+@dataclass(frozen=True)
+class Bag:
+    """A bag that can be read.
+
+    Attributes:
+        path: its folder, or its file where there is no folder of its own.
+        files: its MCAP files in order of time.
+        topics: what it declares.
+        labels: custom_data of metadata.yaml; in a bag without one, what the recorder wrote into the file.
+        complete: whether every file ends as MCAP files do, and metadata.yaml is there.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    topics: dict[str, BagTopic]
+    labels: dict[str, str]
+    complete: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the episode."""
+        return self.path.name.removesuffix(PARTIAL).removesuffix(".mcap")
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its files."""
+        return sum(file.stat().st_size for file in self.files)
+
+    def messages(self, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
+        """Messages of ``topics`` (default: all) in order of reception; from a file that was cut off, up to the cut.
+
+        Raises:
+            BagError: a finished file is damaged.
+        """
+        for file in self.files:
+            yield from _ordered(file, topics) if self.complete else to_the_cut(file, topics)
+
+
+def open_bag(path: Path) -> Bag:
+    """The bag at ``path``: an episode's folder (also a ``.partial`` one), or an MCAP file.
+
+    Raises:
+        BagError: there is none, or it is no MCAP bag; the text says what is there instead.
+    """
+    files = _files(path)
+    ends = [_declared(file) for file in files]
+    topics: dict[str, BagTopic] = {}
+    labels: dict[str, str] = {}
+    for declared, inside, _ in ends:
+        topics |= declared
+        labels |= inside
+    has_metadata = path.is_dir() and (path / "metadata.yaml").is_file()
+    if has_metadata:
+        labels |= {str(k): str(v) for k, v in (read_metadata(path).get("custom_data") or {}).items()}
+    complete = all(ended for _, _, ended in ends) and (has_metadata or path.is_file())
+    return Bag(path, files, topics, labels, complete)
+
+
+def open_complete(path: Path) -> Bag:
+    """As ``open_bag``, for what needs a finished bag.
+
+    Raises:
+        BagError: also when its recording was cut off.
+    """
+    bag = open_bag(path)
+    if not bag.complete:
+        raise BagError(
+            f"{path}: its recording was cut off; run `f2o bag recover {path}` and use what that writes"
+        )
+    return bag
+
+
+def find_bags(paths: Collection[Path], partial: bool = False) -> list[Path]:
+    """The bags at ``paths``, each of which is a bag or a folder of bags; with ``partial``, only the unfinished ones.
+
+    Raises:
+        BagError: a path holds none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted({file.parent for file in path.glob("*/*.mcap")}) if path.is_dir() else []
+        here = [path] if path.is_file() or any(path.glob("*.mcap")) else inside
+        if partial and here == inside:
+            here = [bag for bag in inside if bag.name.endswith(PARTIAL)]
+        if not here:
+            what = f"bag whose recording was cut off (*{PARTIAL})" if partial and inside else "bag"
+            raise BagError(f"{path}: no {what} here{'' if path.exists() else ' (no such file or folder)'}")
+        found += here
+    return found
+
+
+def to_the_cut(file: Path, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
+    """Messages in the order of the file, up to its end or to where it cannot be read on."""
+    names: dict[int, str] = {}
+    for record in _records(file):
+        if isinstance(record, Channel):
+            names[record.id] = record.topic
+        elif isinstance(record, Message):
+            topic = names[record.channel_id]
+            if topics is None or topic in topics:
+                yield BagMessage(topic, record.data, record.log_time, record.publish_time)
+
+
+def in_order(bags: Collection[Bag], topics: Collection[str] | None = None) -> Iterator[BagMessage]:
+    """Messages of several bags as one, in order of reception."""
+    return heapq.merge(*(bag.messages(topics) for bag in bags), key=lambda message: message.log_ros_ns)
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    if path.is_file():
+        if path.suffix != ".mcap":
+            raise BagError(f"{path}: not a bag: expected an episode's folder or an .mcap file")
+        return (path,)
+    if not path.is_dir():
+        raise BagError(f"{path}: no such bag")
+    metadata = read_metadata(path) if (path / "metadata.yaml").is_file() else {}
+    storage = metadata.get("storage_identifier") or "mcap"
+    if storage != "mcap" or metadata.get("compression_mode"):
+        how = f"{storage} {metadata.get('compression_mode') or ''}".strip()
+        raise BagError(f"{path}: stored as {how}, expected mcap with its own compression (ros2 bag convert)")
+    if metadata.get("relative_file_paths"):
+        files = [path / name for name in metadata["relative_file_paths"]]
+    else:
+        files = sorted(
+            path.glob("*.mcap"), key=lambda file: (len(file.name), file.name)
+        )  # _10 comes after _9
+    missing = [file.name for file in files if not file.is_file()]
+    if missing or not files:
+        raise BagError(f"{path}: not a bag: no {', '.join(missing) or '.mcap file'} in it")
+    return tuple(files)
+
+
+def _declared(file: Path) -> tuple[dict[str, BagTopic], dict[str, str], bool]:
+    """Topics and labels of one file, and whether it has its end."""
+    try:
+        with file.open("rb", READ_BYTES) as stream:
+            reader = make_reader(stream)
+            summary = reader.get_summary()
+            if summary is not None and summary.channels:
+                inside = {m.name: m.metadata for m in reader.iter_metadata()}
+                topics = _topics(file, summary.schemas, list(summary.channels.values()))
+                return topics, inside.get(LABELS, {}), True
+    except BagError:
+        raise
+    except Exception:  # around mcap alone: its parsers raise whatever the damage makes of the bytes
+        pass
+    schemas, channels, labels = {}, {}, {}
+    for record in _records(file):
+        if isinstance(record, Schema):
+            schemas[record.id] = record
+        elif isinstance(record, Channel):
+            channels[record.id] = record
+        elif isinstance(record, Metadata) and record.name == LABELS:
+            labels = record.metadata
+    return _topics(file, schemas, list(channels.values())), labels, False
+
+
+def _topics(file: Path, schemas: dict[int, Schema], channels: list[Channel]) -> dict[str, BagTopic]:
+    topics = {}
+    for channel in channels:
+        schema = schemas.get(channel.schema_id)
+        if schema is None or schema.encoding != "ros2msg" or channel.message_encoding != "cdr":
+            told = f"{schema.encoding if schema else 'no schema'}, {channel.message_encoding}"
+            raise BagError(
+                f"{file}: {channel.topic}: stored as {told}; expected ros2msg, cdr as ROS 2 writes it"
+            )
+        hash_ = channel.metadata.get("topic_type_hash", "")
+        definition = MessageDefinition(schema.name, schema.data.decode(errors="replace"), hash_)
+        topics[channel.topic] = BagTopic(definition, _qos(channel.metadata.get("offered_qos_profiles", "")))
+    return topics
+
+
+def _qos(text: str) -> tuple[dict[str, Any], ...]:
+    try:
+        profiles = yaml.safe_load(text) or []
+    except yaml.YAMLError:
+        return ()
+    return tuple(p for p in profiles if isinstance(p, dict)) if isinstance(profiles, list) else ()
+
+
+def _records(file: Path) -> Iterator[Any]:
+    """Records in order; ends without a word where the file cannot be read on."""
+    with file.open("rb", READ_BYTES) as stream:
+        try:
+            yield from StreamReader(stream, validate_crcs=True).records
+        except (
+            Exception
+        ):  # around mcap alone, as above: the cut may lie anywhere, also within compressed bytes
+            return
+
+
+def _ordered(file: Path, topics: Collection[str] | None) -> Iterator[BagMessage]:
+    with file.open("rb", READ_BYTES) as stream:
+        try:
+            for _, channel, message in make_reader(stream).iter_messages(topics):
+                yield BagMessage(channel.topic, message.data, message.log_time, message.publish_time)
+        except Exception as error:  # around mcap alone, as above
+            raise BagError(
+                f"{file}: damaged ({error or type(error).__name__}); try `f2o bag recover`"
+            ) from error
