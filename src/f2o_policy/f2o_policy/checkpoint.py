@@ -22,6 +22,7 @@ from f2o_policy.methods import create
 from f2o_policy.methods.base import Method
 from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.network import PolicyNetwork
+from f2o_policy.runtime.spec import PolicySpec
 
 SCHEMA = "f2o_checkpoint/1"
 FILE_NAME = "checkpoint.pt"
@@ -50,6 +51,7 @@ class Checkpoint:
     history_dt_s: float = 0.1  # between the instants that the policy sees, where it sees more than one
     versions: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    source_sha256: str = ""  # of the file it was read from; not stored in it
 
     @property
     def action_size(self) -> int:
@@ -65,6 +67,27 @@ class Checkpoint:
     def history(self) -> int:
         """Instants that the policy sees, the newest last."""
         return self.model_config.history
+
+    @property
+    def spec(self) -> PolicySpec:
+        """What the runtime must know of it."""
+        same = (
+            "kind",
+            "method",
+            "action_names",
+            "views",
+            "image_size",
+            "points",
+            "horizon",
+            "dt_s",
+            "history",
+        )
+        also = ("history_dt_s", "normaliser", "data_sha256", "source_sha256")
+        return PolicySpec(
+            **{name: getattr(self, name) for name in (*same, *also)},
+            embedding_size=self.model_config.embedding_dim,
+            spacing=self.method_options.get("spacing", "uniform"),
+        )
 
     def build_network(self) -> PolicyNetwork:
         """The network with these weights, float32, in eval mode."""
@@ -86,6 +109,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = True)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tree = {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)}
+    del tree["source_sha256"]
     tree["normaliser"] = checkpoint.normaliser.to_dict()
     cast = torch.float16 if half else torch.float32
     tree["state"] = {name: tensor.detach().cpu().to(cast) for name, tensor in checkpoint.state.items()}
@@ -113,7 +137,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     fields = given | {"normaliser": Normaliser.from_dict(tree["normaliser"])}
     for name in ("action_names", "views", "workspace"):
         fields[name] = tuple(tuple(v) if isinstance(v, list) else v for v in fields[name])
-    return Checkpoint(**fields)
+    return Checkpoint(**fields, source_sha256=file_sha256(path))
 
 
 def checkpoint_file(path: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""``f2o convert | train | sample | distill | eval | modes``: the whole pipeline from a shell.
+"""``f2o convert | train | sample | distill | eval | modes | export``: the whole pipeline from a shell.
 
 Every mistake of the user is one sentence on stderr and exit status 2; a run says where its result is.
 """
@@ -126,6 +126,11 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, help="write the report here as JSON; stopped, the same command goes on"
     )
 
+    engine = commands.add_parser("export", help="a student as a folder that runs without torch")
+    engine.set_defaults(run=run_export)
+    engine.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint of a student")
+    engine.add_argument("--out", type=Path, required=True, help="new folder; what checkpoint:= may name")
+
     modes = commands.add_parser(
         "modes", help="which of its teacher's modes a student kept, numbers and pictures"
     )
@@ -246,13 +251,13 @@ def _installed(name: str) -> Path:
 
 def run_eval(arguments: argparse.Namespace) -> int:
     """``f2o eval``."""
-    from f2o_policy.checkpoint import load_checkpoint
     from f2o_policy.data.files import write_json
     from f2o_policy.evaluation.rollout import Contender, evaluate, table
+    from f2o_policy.runtime.load import read_spec
 
     contenders = []
     for path in dict.fromkeys(arguments.policy):
-        teacher = load_checkpoint(path).kind == "teacher"
+        teacher = read_spec(path).kind == "teacher"
         steps, replan = (arguments.steps, arguments.teacher_replan) if teacher else (0, arguments.replan)
         contenders.append(Contender(str(path), path, steps, replan, arguments.hypotheses))
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
@@ -269,6 +274,16 @@ def run_eval(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         write_json(arguments.out, report)
+    return 0
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    """``f2o export``."""
+    from f2o_policy.checkpoint import load_checkpoint
+    from f2o_policy.runtime.export import write_export
+
+    worst = write_export(load_checkpoint(arguments.policy), arguments.out)
+    print(f"{arguments.out}: written; at most {worst * 1e6:.2f} microrad from eager float32 torch")
     return 0
 
 

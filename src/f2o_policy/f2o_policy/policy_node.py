@@ -7,9 +7,9 @@ import sys
 import threading
 import time
 from array import array
+from pathlib import Path
 
 import numpy as np
-import torch
 from builtin_interfaces.msg import Duration, Time
 from f2o_nodekit.pace import Pace, Tick, request_fifo
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
@@ -21,10 +21,9 @@ from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from f2o_msgs.msg import Observation as ObservationMsg
-from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.runtime.config import PolicyConfig
-from f2o_policy.runtime.engine import load_engine
 from f2o_policy.runtime.inputs import JointReader
+from f2o_policy.runtime.load import open_engine
 from f2o_policy.runtime.policy import Policy, TickResult, TickStatus
 from f2o_policy.runtime.trace import Trace, summarise
 
@@ -34,7 +33,6 @@ class PolicyNode(ConfiguredNode):
 
     def __init__(self) -> None:
         super().__init__("policy_node", PolicyConfig)
-        torch.set_num_threads(1)
         sys.setswitchinterval(
             5e-4
         )  # the loop's thread gets the interpreter from the others within half a millisecond
@@ -58,13 +56,13 @@ class PolicyNode(ConfiguredNode):
 
     def _load(self) -> None:
         config = self.config
-        checkpoint = load_checkpoint(config.checkpoint)
-        engine = load_engine(checkpoint, config.hypotheses, config.backend, config.precision)
-        self._policy = Policy(engine, checkpoint, config)
+        path = Path(config.checkpoint)
+        engine = open_engine(path, config.hypotheses, config.backend, config.precision)
+        self._policy, spec = Policy(engine, config), engine.spec
         self._policy.warm_up()
-        self._names = list(checkpoint.action_names)
-        self._reader = JointReader(checkpoint.action_names)
-        self._chunk_msg = chunk_message(self._names, checkpoint.horizon, checkpoint.dt_s)
+        self._names = list(spec.action_names)
+        self._reader = JointReader(spec.action_names)
+        self._chunk_msg = chunk_message(self._names, spec.horizon, spec.dt_s)
         self.get_logger().info(f"{config.checkpoint}: {config.hypotheses} hypotheses on {engine.name}, warm")
 
     def _wire(self) -> None:

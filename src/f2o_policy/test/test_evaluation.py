@@ -62,6 +62,8 @@ class Reach:
 class Engine:
     """Plans a straight line from the present joints at ``speed`` rad/s; notes what it was given."""
 
+    spec = SimpleNamespace(horizon=8, action_size=8, dt_s=0.05, history=1, history_dt_s=0.1)
+
     def __init__(self, speed):
         self.speed, self.calls, self.noises = speed, 0, []
 
@@ -76,12 +78,9 @@ class Engine:
         return chunk
 
 
-CHECKPOINT = SimpleNamespace(horizon=8, action_size=8, dt_s=0.05, history=1, history_dt_s=0.1)
-
-
 def test_an_episode_embeds_plans_and_follows():
     engine, world = Engine(3.0), Reach("reach")
-    record = run_episode(world, engine, CHECKPOINT, Contender("a", "x", replan_ticks=4), 7, ExecutorConfig())
+    record = run_episode(world, engine, Contender("a", "x", replan_ticks=4), 7, ExecutorConfig())
     assert record.success
     assert (record.seed, record.side) == (7, "left")
     assert world.targets[:3] == [None] * 3  # nothing seen yet: stand still
@@ -89,7 +88,7 @@ def test_an_episode_embeds_plans_and_follows():
     assert engine.calls == 14  # ticks 4, 8, ... 56
     assert not np.array_equal(engine.noises[0], engine.noises[1])  # fresh for every plan
     again = Engine(3.0)
-    run_episode(Reach("reach"), again, CHECKPOINT, Contender("b", "x", replan_ticks=4), 7, ExecutorConfig())
+    run_episode(Reach("reach"), again, Contender("b", "x", replan_ticks=4), 7, ExecutorConfig())
     assert all(map(np.array_equal, engine.noises, again.noises))  # and paired: the same for every contender
 
 
@@ -100,7 +99,7 @@ def arena(monkeypatch, tmp_path):
     save_checkpoint(path, checkpoint_of("student"))
     monkeypatch.setattr(rollout, "open_environment", Reach)
     speeds = {"fast": 3.0, "slow": 0.1}
-    monkeypatch.setattr(rollout, "_engine", lambda contender: (Engine(speeds[contender.name]), CHECKPOINT))
+    monkeypatch.setattr(rollout, "_engine", lambda contender: Engine(speeds[contender.name]))
     return [Contender("fast", path), Contender("slow", path)]
 
 

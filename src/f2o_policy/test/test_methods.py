@@ -8,12 +8,13 @@ from f2o_nodekit.config import ConfigError
 from f2o_policy.errors import UnknownNameError
 from f2o_policy.methods import METHODS, create
 from f2o_policy.methods.base import Batch
-from f2o_policy.methods.cfm import Cfm, CfmOptions, euler
+from f2o_policy.methods.cfm import Cfm, CfmOptions
 from f2o_policy.methods.chamfer import EPS, chamfer, distances, distinct, spread
 from f2o_policy.methods.hungarian import match
 from f2o_policy.methods.imle import Imle, ImleOptions
 from f2o_policy.methods.mse import MseOptions
 from f2o_policy.methods.paired import Paired
+from f2o_policy.solver import euler
 from f2o_policy.training.config import Config
 
 ONES = torch.ones(3)

@@ -11,7 +11,8 @@ from f2o_policy.runtime.policy import Joints, MismatchError, Policy, TickStatus
 MS = 1_000_000
 NAMES = tuple(f"panda_joint{i}" for i in range(1, 8))
 IDENTITY = SimpleNamespace(decode=lambda x: x)
-CHECKPOINT = SimpleNamespace(
+SPEC = SimpleNamespace(
+    embedding_size=3,
     views=("wrist",), image_size=4, action_names=(*NAMES, "gripper_width"), action_size=8, horizon=32, dt_s=0.05,
     points=16, history=1, history_dt_s=0.1, normaliser=SimpleNamespace(proprio=IDENTITY, action=IDENTITY),
 )  # fmt: skip
@@ -20,7 +21,7 @@ CHECKPOINT = SimpleNamespace(
 class FakeEngine:
     """Plans a ramp of the first joint whose speed is the noise's first number's sign."""
 
-    name, embedding_size = "fake", 3
+    name, spec = "fake", SPEC
 
     def __init__(self):
         self.broken = False
@@ -46,7 +47,7 @@ def observation(stamp_ns=0, **changes):
 
 @pytest.fixture
 def policy():
-    made = Policy(FakeEngine(), CHECKPOINT, PolicyConfig(checkpoint="x", hypotheses=4))
+    made = Policy(FakeEngine(), PolicyConfig(checkpoint="x", hypotheses=4))
     made.observe(observation())
     made.embed_newest(0.0)
     made.feel(Joints(0, np.zeros(8)))
@@ -54,7 +55,7 @@ def policy():
 
 
 def test_it_waits_for_each_input_and_says_which():
-    policy = Policy(FakeEngine(), CHECKPOINT, PolicyConfig(checkpoint="x"))
+    policy = Policy(FakeEngine(), PolicyConfig(checkpoint="x"))
     assert policy.tick(0).status is TickStatus.NO_OBSERVATION
     policy.observe(observation())
     assert policy.embed_newest(0.0) is not None

@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from f2o_nodekit.workers import workers
 from tqdm import tqdm
 
-from f2o_policy.checkpoint import Checkpoint, checkpoint_file, file_sha256, load_checkpoint
 from f2o_policy.evaluation.environment import Environment, open_environment
 from f2o_policy.evaluation.journal import Journal
 from f2o_policy.evaluation.statistics import mcnemar, wilson
-from f2o_policy.runtime.engine import Engine, NetworkEngine, load_engine
+from f2o_policy.runtime.engine import Engine, NetworkEngine
 from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig
 from f2o_policy.runtime.history import Ring
+from f2o_policy.runtime.load import open_engine, read_spec
 
 NS_PER_S = 1_000_000_000
 Where = tuple[str, float]  # task and camera rate
@@ -78,8 +77,6 @@ def evaluate(
     names = [contender.name for contender in contenders]
     if len(set(names)) < len(names):
         raise ValueError(f"contenders need different names, got {', '.join(names)}")
-    for contender in contenders:
-        load_checkpoint(contender.checkpoint)
     where = (task, camera_hz)
     config = executor or ExecutorConfig()
     kept = Journal(journal)
@@ -107,25 +104,25 @@ def evaluate(
 def _settings(contender: Contender, where: Where, config: ExecutorConfig) -> dict[str, Any]:
     """What an episode's outcome depends on besides its seed."""
     own = {k: v for k, v in asdict(contender).items() if k not in ("name", "checkpoint")}
-    weights = file_sha256(checkpoint_file(contender.checkpoint))
+    weights = read_spec(contender.checkpoint).source_sha256
     return {"weights": weights, "task": where[0], "camera_hz": where[1], **own, "executor": asdict(config)}
 
 
 def run_episode(
     environment: Environment,
     engine: Engine,
-    checkpoint: Checkpoint,
     contender: Contender,
     seed: int,
     config: ExecutorConfig,
 ) -> Record:
     """One episode; noise is drawn afresh for every plan, as the policy node draws it."""
     rng = np.random.default_rng([seed, 5])
-    shape = (contender.hypotheses, checkpoint.horizon, checkpoint.action_size)
-    dt_ns = round(checkpoint.dt_s * NS_PER_S)
+    spec = engine.spec
+    shape = (contender.hypotheses, spec.horizon, spec.action_size)
+    dt_ns = round(spec.dt_s * NS_PER_S)
     step = environment.reset(seed)
     executor, embedding, tick = ChunkExecutor(config), None, 0
-    seen, felt = (Ring(checkpoint.history, checkpoint.history_dt_s) for _ in range(2))
+    seen, felt = (Ring(spec.history, spec.history_dt_s) for _ in range(2))
     executor.reset(_joints(step), step.time_ns)
     while not step.done:
         if step.observation is not None:
@@ -203,8 +200,7 @@ def _run_all(jobs: list[Job], processes: int) -> Iterator[tuple[str, Record]]:
 
 def _run(job: Job) -> tuple[str, Record]:
     where, contender, seed, config = job
-    engine, checkpoint = _engine(contender)
-    return contender.name, run_episode(_environment(where), engine, checkpoint, contender, seed, config)
+    return contender.name, run_episode(_environment(where), _engine(contender), contender, seed, config)
 
 
 _open: dict[Where, Environment] = {}  # of this process: making one costs more than an episode
@@ -227,10 +223,7 @@ def _close() -> None:
 
 
 @cache
-def _engine(contender: Contender) -> tuple[NetworkEngine, Checkpoint]:
-    torch.set_num_threads(1)  # episodes are parallel, a batch of four chunks is not
-    checkpoint = load_checkpoint(contender.checkpoint)
-    engine = load_engine(
-        checkpoint, contender.hypotheses, contender.backend, contender.precision, contender.steps
+def _engine(contender: Contender) -> NetworkEngine:
+    return open_engine(
+        contender.checkpoint, contender.hypotheses, contender.backend, contender.precision, contender.steps
     )
-    return engine, checkpoint

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from f2o_policy.runtime.executor import ExecutorConfig
 
 NOISES = ("held", "fresh")
+PRECISIONS = ("f32", "bf16", "f16")
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,12 @@ class PolicyConfig:
     """What runs, how often, and how plans become targets.
 
     Attributes:
-        checkpoint: path of a student's checkpoint.
+        checkpoint: path of a student's checkpoint, of its run folder, or of an export (``f2o export``).
         rate_hz: ticks a second.
         hypotheses: M chunks drawn in one batch every tick.
         noise: ``held`` keeps the same M noises for an episode, ``fresh`` draws new ones every tick.
-        backend: ``auto``, ``torch`` or ``openvino``.
-        precision: ``f32`` or ``bf16``.
+        backend: ``auto``, ``torch``, ``openvino`` or ``cuda``.
+        precision: ``f32``, ``bf16`` or, on a GPU, ``f16``.
         seed: of the noise.
         max_observation_age_s: an older observation stops the policy (it publishes no target) [s].
         max_joints_age_s: likewise for the joint state [s].
@@ -63,6 +64,6 @@ class PolicyConfig:
                 wrong.append(f"{key}: expected > 0, got {getattr(self, key)}")
         if self.noise not in NOISES:
             wrong.append(f"noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
-        if self.precision not in ("f32", "bf16"):
-            wrong.append(f"precision: expected f32 or bf16, got {self.precision!r}")
+        if self.precision not in PRECISIONS:
+            wrong.append(f"precision: expected f32, bf16 or f16, got {self.precision!r}")
         return wrong

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from f2o_perception.frames import Observation
+import torch
 from torch import Tensor, nn
 
 from f2o_policy.checkpoint import Checkpoint
@@ -36,14 +35,18 @@ class HeadPart(nn.Module):
         return self.network.head(x, embedding.expand(many, -1), proprio.expand(many, -1), time)
 
 
-def build_network(checkpoint: Checkpoint) -> PolicyNetwork:
-    """The checkpoint's network with its weights, in evaluation mode."""
-    return checkpoint.build_network().eval()
-
-
-def observation_tensors(observation: Observation, checkpoint: Checkpoint) -> tuple[np.ndarray, ...]:
-    """``EmbedPart``'s inputs: the checkpoint takes every n-th of the cloud's points, as training did."""
-    stride = max(len(observation.points) // checkpoint.points, 1)
-    points = observation.points[::stride][: checkpoint.points]
-    depth = observation.depth_mm.astype(np.float32)
-    return observation.rgb[None], depth[None], np.ascontiguousarray(points, np.float32)[None]
+def example_inputs(checkpoint: Checkpoint, hypotheses: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Zeros in the shapes that ``EmbedPart`` and ``HeadPart`` take; a teacher's head takes a time too."""
+    spec, size = checkpoint.spec, checkpoint.image_size
+    views = len(spec.views)
+    embed = (
+        torch.zeros(1, views, size, size, 3, dtype=torch.uint8),
+        torch.zeros(1, views, size, size),
+        torch.zeros(1, spec.points, 3),
+    )
+    head = (
+        torch.zeros(hypotheses, spec.horizon, spec.action_size),
+        torch.zeros(1, spec.embedding_size),
+        torch.zeros(1, spec.history * spec.action_size),
+    )
+    return embed, head if checkpoint.kind == "student" else (*head, torch.zeros(1))

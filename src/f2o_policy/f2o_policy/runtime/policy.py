@@ -13,17 +13,17 @@ from f2o_nodekit.latest import Latest
 from f2o_perception.frames import Observation
 from jaxtyping import Float32, Float64
 
-from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.engine import Engine
 from f2o_policy.runtime.executor import ChunkExecutor
 from f2o_policy.runtime.history import Ring
+from f2o_policy.runtime.spec import PolicySpec
 
 NS_PER_S = 1_000_000_000
 
 
 class MismatchError(F2oError):
-    """Live topics that are not what the checkpoint was trained on."""
+    """Live topics that are not what the policy was trained on."""
 
 
 class TickStatus(Enum):
@@ -77,20 +77,20 @@ class Policy:
     def __init__(
         self,
         engine: Engine,
-        checkpoint: Checkpoint,
         config: PolicyConfig,
         clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
-        self._engine, self._checkpoint, self._config, self._clock = engine, checkpoint, config, clock
+        self._engine, self._config, self._clock = engine, config, clock
+        self._spec = spec = engine.spec
         self._observations: Latest[Observation] = Latest()
         self._embedded: Latest[Embedded] = Latest()
         self._joints: Latest[Joints] = Latest()
-        self._seen = Ring(checkpoint.history, checkpoint.history_dt_s)
-        self._felt = Ring(checkpoint.history, checkpoint.history_dt_s)
+        self._seen = Ring(spec.history, spec.history_dt_s)
+        self._felt = Ring(spec.history, spec.history_dt_s)
         self._executor = ChunkExecutor(config.executor)
         self._rng = np.random.default_rng(config.seed)
         self._noise = self._draw()
-        self._dt_ns = round(checkpoint.dt_s * NS_PER_S)
+        self._dt_ns = round(spec.dt_s * NS_PER_S)
         self._committed = False
         self._restart = True
 
@@ -103,9 +103,9 @@ class Policy:
         """Take in an observation.
 
         Raises:
-            MismatchError: its views, image size or joints are not the checkpoint's.
+            MismatchError: its views, image size or joints are not the policy's.
         """
-        check_observation(observation, self._checkpoint)
+        check_observation(observation, self._spec)
         self._observations.put(observation)
 
     def feel(self, joints: Joints) -> None:
@@ -124,8 +124,8 @@ class Policy:
 
     def warm_up(self, runs: int = 30) -> None:
         """Run the head until its first-call costs are paid."""
-        embedding = np.zeros(self._engine.embedding_size, np.float32)
-        joints = self._checkpoint.normaliser.proprio.decode(np.zeros(self._checkpoint.action_size))
+        embedding = np.zeros(self._spec.embedding_size, np.float32)
+        joints = self._spec.normaliser.proprio.decode(np.zeros(self._spec.action_size))
         for _ in range(runs):
             self._engine.plan(embedding, joints, self._noise)
 
@@ -172,27 +172,27 @@ class Policy:
         return TickStatus.OK
 
     def _draw(self) -> Float32[np.ndarray, "M H D"]:
-        shape = (self._config.hypotheses, self._checkpoint.horizon, self._checkpoint.action_size)
+        shape = (self._config.hypotheses, self._spec.horizon, self._spec.action_size)
         return self._rng.standard_normal(shape, dtype=np.float32)
 
 
-def check_observation(observation: Observation, checkpoint: Checkpoint) -> None:
-    """Compare an observation with what the checkpoint was trained on.
+def check_observation(observation: Observation, spec: PolicySpec) -> None:
+    """Compare an observation with what the policy was trained on.
 
     Raises:
         MismatchError: views, image size, joint names or number of points differ.
     """
     size = observation.rgb.shape[1]
     pairs = (
-        ("views", tuple(checkpoint.views), tuple(observation.view_names)),
-        ("image size", checkpoint.image_size, size),
-        ("joint names", tuple(checkpoint.action_names[:-1]), tuple(observation.joint_names)),
+        ("views", tuple(spec.views), tuple(observation.view_names)),
+        ("image size", spec.image_size, size),
+        ("joint names", tuple(spec.action_names[:-1]), tuple(observation.joint_names)),
     )
     for what, expected, got in pairs:
         if expected != got:
-            raise MismatchError(f"/f2o/observation: the checkpoint expects {what} {expected}, got {got}")
-    if len(observation.points) < checkpoint.points:
+            raise MismatchError(f"/f2o/observation: the policy expects {what} {expected}, got {got}")
+    if len(observation.points) < spec.points:
         raise MismatchError(
-            f"/f2o/observation: the checkpoint expects {checkpoint.points} points or more, "
+            f"/f2o/observation: the policy expects {spec.points} points or more, "
             f"got {len(observation.points)}"
         )

@@ -18,7 +18,7 @@ from f2o_nodekit.errors import F2oError
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.errors import EngineError
-from f2o_policy.runtime.engine import load_engine, resolve_backend
+from f2o_policy.runtime.load import load_engine, resolve_backend
 from tqdm import tqdm
 
 from f2o_sim.bench import learning

@@ -10,7 +10,7 @@ from f2o_perception.frames import Observation
 from f2o_perception.kinematics import ForwardKinematics
 from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.evaluation.rollout import Contender
-from f2o_policy.runtime.engine import load_engine
+from f2o_policy.runtime.load import load_engine
 from jaxtyping import Float64
 
 from f2o_sim.demo.forks import ForkScenes, draw, fork_engine

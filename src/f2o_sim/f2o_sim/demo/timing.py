@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint
-from f2o_policy.runtime.engine import load_engine, resolve_backend
+from f2o_policy.runtime.load import load_engine, resolve_backend
 
 TEACHER_STEPS = 50
 

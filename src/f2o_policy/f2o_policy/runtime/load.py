@@ -1,0 +1,137 @@
+"""From a path to an engine: which backend runs a policy, and whether it computes what it should."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+from f2o_policy.errors import EngineError
+from f2o_policy.runtime.engine import Call, NetworkEngine
+from f2o_policy.runtime.equality import TOLERANCE_RAD, check_equal, record
+from f2o_policy.runtime.spec import PolicySpec
+
+BACKENDS = ("auto", "torch", "openvino", "cuda")
+POLICY, SCHEMA = "policy.json", "f2o_export/1"  # what makes a folder an export (export.py)
+
+
+def open_engine(
+    path: Path, hypotheses: int, backend: str = "auto", precision: str = "f32", steps: int = 0
+) -> NetworkEngine:
+    """The engine of a checkpoint, a run folder, or an export (which needs no torch).
+
+    Raises:
+        CheckpointError, EngineError: it cannot be read, or not run as asked.
+    """
+    if not (path / POLICY).is_file():
+        import torch
+
+        from f2o_policy.checkpoint import load_checkpoint
+
+        torch.set_num_threads(1)  # a second one would spin against the loop's other processes (perf.md b)
+        return load_engine(load_checkpoint(path), hypotheses, backend, precision, steps)
+    if backend not in ("auto", "openvino") or steps:
+        raise EngineError(
+            f"export {path}: a student for backend openvino, got backend {backend!r}, {steps} steps"
+        )
+    if not _installed("openvino"):
+        raise EngineError(f"export {path}: needs OpenVINO: pip install openvino")
+    from f2o_policy.runtime.export import open_export
+
+    return open_export(path, hypotheses, precision)
+
+
+def read_spec(path: Path) -> PolicySpec:
+    """What the policy at ``path`` is: a checkpoint, a run folder or an export.
+
+    Raises:
+        CheckpointError, EngineError: it cannot be read.
+    """
+    if not (path / POLICY).is_file():
+        from f2o_policy.checkpoint import load_checkpoint
+
+        return load_checkpoint(path).spec
+    try:
+        tree = json.loads((path / POLICY).read_text())
+        if tree.get("schema") != SCHEMA:
+            raise EngineError(
+                f"export {path}: expected schema {SCHEMA}, got {tree.get('schema')!r}; export again"
+            )
+        return PolicySpec.from_dict(tree["policy"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EngineError(f"export {path}: {POLICY} is not one of an export ({error!r})") from error
+
+
+def load_engine(
+    checkpoint: Any, hypotheses: int, backend: str = "auto", precision: str = "f32", steps: int = 0
+) -> NetworkEngine:
+    """Make an engine for ``hypotheses`` noises a call and check it against eager float32 torch.
+
+    Args:
+        checkpoint: ``Checkpoint``; ``steps`` must be positive for a teacher and 0 for a student.
+        hypotheses: M, fixed because compiled backends fix shapes.
+        backend: ``torch``, ``openvino``, ``cuda``, or ``auto``: a GPU if there is one, else OpenVINO where installed.
+        precision: ``f32``, ``bf16`` (openvino, cuda) or ``f16`` (cuda).
+        steps: Euler steps of a teacher.
+
+    Raises:
+        EngineError: unknown or missing backend, steps that do not fit, or a backend that disagrees with torch.
+    """
+    from f2o_policy.runtime.torch_backend import torch_callables
+
+    if (checkpoint.kind == "teacher") != (steps > 0):
+        raise EngineError(
+            f"checkpoint of kind {checkpoint.kind!r} with {steps} steps: a teacher needs 1 or more, a student 0"
+        )
+    spec, backend = checkpoint.spec, resolve_backend(backend)
+    eager = NetworkEngine(spec, *torch_callables(checkpoint), name="torch-f32", steps=steps)
+    if backend == "torch":
+        if precision != "f32":
+            raise EngineError(f"backend 'torch' computes in f32, got precision {precision!r}")
+        return eager
+    calls = (_cuda if backend == "cuda" else _openvino)(checkpoint, hypotheses, precision)
+    engine = NetworkEngine(spec, *calls, name=f"{backend}-{precision}", steps=steps)
+    check_equal(engine, record(eager), hypotheses, TOLERANCE_RAD[precision])
+    return engine
+
+
+def resolve_backend(backend: str) -> str:
+    """``backend`` itself, or what ``auto`` stands for here.
+
+    Raises:
+        EngineError: it is unknown, or OpenVINO is asked for and not installed.
+    """
+    if backend not in BACKENDS:
+        raise EngineError(f"backend {backend!r}: expected one of {', '.join(BACKENDS)}")
+    if backend == "auto":
+        import torch
+
+        if torch.cuda.is_available():
+            return "cuda"
+        return "openvino" if _installed("openvino") else "torch"
+    if backend == "openvino" and not _installed("openvino"):
+        raise EngineError("backend 'openvino' is not installed: pip install openvino, or use 'torch'")
+    return backend
+
+
+def _cuda(checkpoint: Any, hypotheses: int, precision: str) -> tuple[Call, Call]:
+    from f2o_policy.runtime.cuda_backend import cuda_callables
+
+    return cuda_callables(checkpoint, hypotheses, precision)
+
+
+def _openvino(checkpoint: Any, hypotheses: int, precision: str) -> tuple[Call, Call]:
+    from f2o_policy.runtime.export import convert
+    from f2o_policy.runtime.openvino_backend import openvino_callables
+
+    spec = checkpoint.spec
+    return openvino_callables(*convert(checkpoint), (hypotheses, spec.horizon, spec.action_size), precision)
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True

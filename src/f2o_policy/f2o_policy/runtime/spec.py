@@ -1,0 +1,50 @@
+"""What the runtime must know of a policy besides its network; free of torch, so that an export needs none."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from f2o_policy.data.normalise import Normaliser
+
+
+@dataclass(frozen=True)
+class PolicySpec:
+    """The contract between a trained policy and the loop that runs it. Units: rad, m, s."""
+
+    kind: str  # teacher (integrated from noise) or student (one pass)
+    method: str
+    action_names: tuple[str, ...]  # 7 joints, then "gripper_width"
+    views: tuple[str, ...]  # in the order the network expects
+    image_size: int
+    points: int  # taken evenly spaced from the observation's
+    horizon: int
+    dt_s: float  # between the points of a chunk
+    history: int  # instants the policy sees, the newest last
+    history_dt_s: float
+    embedding_size: int  # of all instants side by side
+    normaliser: Normaliser
+    spacing: str = "uniform"  # of a teacher's Euler steps
+    source_sha256: str = ""  # of the checkpoint file it was made from
+    data_sha256: str = ""
+
+    @property
+    def action_size(self) -> int:
+        """Width D of an action."""
+        return len(self.action_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return dataclasses.asdict(self) | {"normaliser": self.normaliser.to_dict()}
+
+    @classmethod
+    def from_dict(cls, tree: dict[str, Any]) -> PolicySpec:
+        """Inverse of ``to_dict``.
+
+        Raises:
+            KeyError, TypeError: fields are missing or unknown.
+        """
+        fields = tree | {"normaliser": Normaliser.from_dict(tree["normaliser"])}
+        fields |= {name: tuple(tree[name]) for name in ("action_names", "views")}
+        return cls(**fields)
