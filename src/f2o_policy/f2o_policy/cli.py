@@ -131,6 +131,12 @@ def parser() -> argparse.ArgumentParser:
     engine.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint of a student")
     engine.add_argument("--out", type=Path, required=True, help="new folder; what checkpoint:= may name")
 
+    latency = commands.add_parser("latency-report", help="where the time goes from exposure to command")
+    latency.set_defaults(run=run_latency)
+    latency.add_argument("trace", type=Path, help="what policy_node wrote (its parameter trace)")
+    latency.add_argument("--bridge", type=Path, help="what bridge_node wrote (its parameter trace)")
+    latency.add_argument("--out", type=Path, required=True, help="folder for latency.json and latency.png")
+
     modes = commands.add_parser(
         "modes", help="which of its teacher's modes a student kept, numbers and pictures"
     )
@@ -284,6 +290,15 @@ def run_export(arguments: argparse.Namespace) -> int:
 
     worst = write_export(load_checkpoint(arguments.policy), arguments.out)
     print(f"{arguments.out}: written; at most {worst * 1e6:.2f} microrad from eager float32 torch")
+    return 0
+
+
+def run_latency(arguments: argparse.Namespace) -> int:
+    """``f2o latency-report``."""
+    from f2o_policy.runtime.latency import report, table
+
+    print(table(report(arguments.trace, arguments.bridge, arguments.out)))
+    print(f"{arguments.out}/latency.png")
     return 0
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from f2o_policy.runtime.policy import TickResult, TickStatus
-from f2o_policy.runtime.trace import COLUMNS, Trace, summarise
+from f2o_policy.runtime.trace import Trace, summarise
 
 MS = 1_000_000
 
@@ -13,7 +13,7 @@ def fill(trace, ticks, armed=True, late_ns=0, skipped=0, done_ns=3 * MS, start=0
 
 
 def columns(trace):
-    return {name: trace.column(name) for name in COLUMNS}
+    return trace.recent(trace.count)
 
 
 def test_only_ticks_in_charge_count_and_pauses_are_no_periods():

@@ -20,6 +20,7 @@ class PolicyTopics:
     mode: str = "/f2o/mode"
     joint_target: str = "/f2o/joint_target"
     action_chunk: str = "/f2o/action_chunk"
+    policy_tick: str = "/f2o/policy_tick"
 
 
 @dataclass(frozen=True)

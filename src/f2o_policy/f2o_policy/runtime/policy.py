@@ -39,10 +39,12 @@ class TickStatus(Enum):
 
 @dataclass(frozen=True)
 class Embedded:
-    """The embedding of the newest observation and its history, and the newest one's stamp (ROS time)."""
+    """The embedding of the newest observation and its history, and when the newest one was made, came, was embedded."""
 
     stamp_ros_ns: int
     vector: Float32[np.ndarray, " E"]
+    observed_mono_ns: int = 0
+    embedded_mono_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class TickResult:
     """What one tick did. ``target`` and what follows is None unless ``status`` is OK."""
 
     status: TickStatus
+    embedded: Embedded | None = None
     observation_age_s: float = float("nan")
     inference_s: float = float("nan")
     target: Float64[np.ndarray, " D"] | None = None
@@ -78,11 +81,11 @@ class Policy:
         self,
         engine: Engine,
         config: PolicyConfig,
-        clock: Callable[[], int] = time.perf_counter_ns,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._engine, self._config, self._clock = engine, config, clock
         self._spec = spec = engine.spec
-        self._observations: Latest[Observation] = Latest()
+        self._observations: Latest[tuple[Observation, int]] = Latest()
         self._embedded: Latest[Embedded] = Latest()
         self._joints: Latest[Joints] = Latest()
         self._seen = Ring(spec.history, spec.history_dt_s)
@@ -106,7 +109,7 @@ class Policy:
             MismatchError: its views, image size or joints are not the policy's.
         """
         check_observation(observation, self._spec)
-        self._observations.put(observation)
+        self._observations.put((observation, self._clock()))
 
     def feel(self, joints: Joints) -> None:
         """Take in a joint state."""
@@ -114,13 +117,15 @@ class Policy:
 
     def embed_newest(self, timeout_s: float) -> float | None:
         """Wait for an observation and embed it; seconds it took, or None when none came."""
-        observation = self._observations.wait(timeout_s)
-        if observation is None:
+        found = self._observations.wait(timeout_s)
+        if found is None:
             return None
-        begin = self._clock()
+        observation, observed_ns = found
+        begin_ns = self._clock()
         self._seen.push(observation.stamp_ros_ns, self._engine.embed(observation))
-        self._embedded.put(Embedded(observation.stamp_ros_ns, self._seen.nearest()))
-        return (self._clock() - begin) / NS_PER_S
+        done_ns = self._clock()
+        self._embedded.put(Embedded(observation.stamp_ros_ns, self._seen.nearest(), observed_ns, done_ns))
+        return (done_ns - begin_ns) / NS_PER_S
 
     def warm_up(self, runs: int = 30) -> None:
         """Run the head until its first-call costs are paid."""
@@ -155,10 +160,11 @@ class Policy:
         chunks = self._engine.plan(embedded.vector, self._felt.interpolated(), noise)
         inference_s = (self._clock() - begin) / NS_PER_S
         if not np.isfinite(chunks).all():
-            return TickResult(TickStatus.NOT_FINITE, age_s, inference_s)
+            return TickResult(TickStatus.NOT_FINITE, embedded, age_s, inference_s)
         chosen = self._executor.submit(chunks, joints.stamp_ros_ns, self._dt_ns, now_ros_ns)
         target, velocity = self._executor.read(now_ros_ns)
-        return TickResult(status, age_s, inference_s, target, velocity, chunks, chosen, joints.stamp_ros_ns)
+        plan = target, velocity, chunks, chosen, joints.stamp_ros_ns
+        return TickResult(status, embedded, age_s, inference_s, *plan)
 
     def _ready(self, embedded: Embedded | None, joints: Joints | None, now_ros_ns: int) -> TickStatus:
         if embedded is None:

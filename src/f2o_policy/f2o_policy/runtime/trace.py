@@ -10,27 +10,30 @@ import numpy as np
 
 from f2o_policy.runtime.policy import TickResult, TickStatus
 
-COLUMNS = (
-    "ideal_mono_ns",
-    "late_ns",
-    "skipped",
-    "armed",
-    "ok",
-    "age_s",
-    "inference_s",
-    "done_ns",
-    "switches",
+ROW = np.dtype(
+    [
+        ("ideal_mono_ns", "i8"),  # when the tick should have begun
+        ("late_ns", "i8"),  # how much later it did
+        ("done_ns", "i8"),  # from the ideal tick to the target handed to the middleware
+        ("skipped", "i4"),  # deadlines that passed unserved before it
+        ("armed", "?"),  # the bridge follows the policy
+        ("ok", "?"),  # a target was sent, stamped now_ros_ns
+        ("switches", "i4"),  # of the mode, since the episode's start
+        ("now_ros_ns", "i8"),
+        ("stamp_ros_ns", "i8"),  # exposure of the images that were planned from
+        ("observed_mono_ns", "i8"),  # their observation was in hand
+        ("embedded_mono_ns", "i8"),  # so was its embedding
+        ("age_s", "f8"),  # now_ros_ns - stamp_ros_ns
+        ("inference_s", "f8"),
+    ]
 )
 
 
 class Trace:
-    """A growing table with one row a tick (see ``COLUMNS``); a row costs microseconds.
-
-    ``done_ns`` is the time from the ideal tick to the target handed to the middleware.
-    """
+    """A growing table with one row a tick (see ``ROW``); a row costs microseconds."""
 
     def __init__(self, rows: int = 1 << 16) -> None:
-        self._rows = np.zeros((rows, len(COLUMNS)))
+        self._rows = np.zeros(rows, ROW)
         self.count = 0
 
     def add(
@@ -42,32 +45,31 @@ class Trace:
         result: TickResult,
         done_ns: int,
         switches: int,
+        now_ros_ns: int = 0,
     ) -> None:
         """Append one tick."""
         if self.count == len(self._rows):
-            self._rows = np.vstack([self._rows, np.zeros_like(self._rows)])
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+        seen = result.embedded
+        stamps = (seen.stamp_ros_ns, seen.observed_mono_ns, seen.embedded_mono_ns) if seen else (0, 0, 0)
         ok = result.status is TickStatus.OK
-        row = (
-            ideal_mono_ns,
-            late_ns,
-            skipped,
-            armed,
-            ok,
-            result.observation_age_s,
-            result.inference_s,
-            done_ns,
-            switches,
-        )
-        self._rows[self.count] = row
+        ages = result.observation_age_s, result.inference_s
+        when = ideal_mono_ns, late_ns, done_ns, skipped
+        self._rows[self.count] = (*when, armed, ok, switches, now_ros_ns, *stamps, *ages)
         self.count += 1
 
     def column(self, name: str) -> np.ndarray:
         """One column of all ticks, (count,)."""
-        return self._rows[: self.count, COLUMNS.index(name)]
+        return self._rows[name][: self.count]
+
+    def recent(self, ticks: int) -> dict[str, np.ndarray]:
+        """Every column of the last ``ticks`` ticks."""
+        rows = self._rows[max(self.count - ticks, 0) : self.count]
+        return {name: rows[name] for name in ROW.names or ()}
 
     def save(self, path: str | Path, **extra: Any) -> None:
         """Write every column and ``extra`` (as JSON) to an .npz."""
-        columns = {name: self.column(name) for name in COLUMNS}
+        columns = {name: self.column(name) for name in ROW.names or ()}
         np.savez_compressed(path, **columns, extra=json.dumps(extra))
 
 
@@ -87,16 +89,17 @@ def summarise(columns: dict[str, np.ndarray]) -> dict[str, Any]:
     return {
         "ticks": int(charge.sum()),
         "tick_hz": float(len(period_ms) / span_s) if span_s else 0.0,
-        "tick_period_ms": _percentiles(period_ms),
-        "tick_late_ms": _percentiles(columns["late_ns"][charge] / 1e6),
-        "release_to_target_ms": _percentiles(columns["done_ns"][charge] / 1e6),
+        "tick_period_ms": percentiles(period_ms),
+        "tick_late_ms": percentiles(columns["late_ns"][charge] / 1e6),
+        "release_to_target_ms": percentiles(columns["done_ns"][charge] / 1e6),
         "deadline_misses": int(columns["skipped"][1:][follows].sum() + late_handover.sum()),
-        "inference_ms": _percentiles(columns["inference_s"][charge] * 1e3),
-        "observation_age_ms": _percentiles(columns["age_s"][charge] * 1e3),
+        "inference_ms": percentiles(columns["inference_s"][charge] * 1e3),
+        "observation_age_ms": percentiles(columns["age_s"][charge] * 1e3),
     }
 
 
-def _percentiles(values: np.ndarray) -> dict[str, float]:
+def percentiles(values: np.ndarray) -> dict[str, float]:
+    """p50, p99, p99.9 and the maximum; NaN where there is nothing."""
     if not len(values):
         return dict.fromkeys(("p50", "p99", "p999", "max"), float("nan"))
     p50, p99, p999 = np.percentile(values, [50, 99, 99.9])

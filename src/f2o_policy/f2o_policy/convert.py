@@ -1,0 +1,54 @@
+"""Results of a tick to messages (ROS)."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from builtin_interfaces.msg import Duration, Time
+from f2o_nodekit.pace import Tick
+from f2o_nodekit.stamps import from_ns
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from f2o_msgs.msg import PolicyTick
+from f2o_policy.runtime.policy import TickResult
+
+SOURCE = "policy"  # frame_id of what the policy sends: the bridge follows it in its mode policy only
+
+
+def target_message(names: Sequence[str], result: TickResult, due_ros_ns: int) -> JointState:
+    """The joint target, stamped with the time it is for, not with the time inference took."""
+    msg = JointState(name=names)
+    msg.header.stamp = from_ns(due_ros_ns, Time)
+    msg.header.frame_id = SOURCE
+    msg.position = array("d", result.target)
+    msg.velocity = array("d", result.velocity)
+    return msg
+
+
+def tick_message(tick: Tick, result: TickResult, due_ros_ns: int, switches: int) -> PolicyTick:
+    """What the tick was like."""
+    msg = PolicyTick()
+    msg.header.stamp = from_ns(due_ros_ns, Time)
+    msg.header.frame_id = SOURCE
+    msg.observation_stamp = from_ns(result.embedded.stamp_ros_ns, Time)
+    msg.observation_age, msg.inference = result.observation_age_s, result.inference_s
+    msg.late, msg.skipped = tick.late_ns / 1e9, tick.skipped
+    msg.chosen, msg.mode_switches = result.chosen, switches
+    return msg
+
+
+def chunk_message(names: Sequence[str], horizon: int, dt_s: float) -> JointTrajectory:
+    """A trajectory message with ``horizon`` points ``dt_s`` seconds apart, to be filled every tick."""
+    msg = JointTrajectory(joint_names=names)
+    times = [from_ns(round(k * dt_s * 1e9), Duration) for k in range(horizon)]
+    msg.points = [JointTrajectoryPoint(time_from_start=t) for t in times]
+    return msg
+
+
+def fill_chunk(msg: JointTrajectory, result: TickResult) -> None:
+    """Write the chosen chunk of ``result`` into ``msg``, stamped with the chunk's time zero."""
+    msg.header.stamp = from_ns(result.chunk_stamp_ros_ns, Time)
+    for point, values in zip(msg.points, result.chunks[result.chosen], strict=True):
+        point.positions = array("d", values)

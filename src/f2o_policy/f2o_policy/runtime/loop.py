@@ -1,0 +1,118 @@
+"""The two threads of a running policy: one embeds what arrives, one ticks on time."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from f2o_nodekit.pace import Pace, Tick, request_fifo
+from f2o_nodekit.stats import RateMeter, Samples
+
+from f2o_policy.runtime.config import PolicyConfig
+from f2o_policy.runtime.policy import Policy, TickResult, TickStatus
+from f2o_policy.runtime.trace import Trace, summarise
+
+FOLLOWED = "policy"  # the bridge's mode in which targets move the arm
+SWITCH_S = 5e-4  # within which the tick's thread gets the interpreter from the others
+RECENT = 1000  # ticks that the diagnostics look at
+
+
+class Loop:
+    """Embeds and ticks until ``stop``.
+
+    Args:
+        policy: the core.
+        config: rate and priority.
+        ros_clock: ROS time [ns].
+        publish: sends a tick that has a target: the tick, its result, the ROS time the target is for.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        config: PolicyConfig,
+        ros_clock: Callable[[], int],
+        publish: Callable[[Tick, TickResult, int], None],
+    ) -> None:
+        self._policy, self._config = policy, config
+        self._ros_clock, self._publish = ros_clock, publish
+        self._stopping = threading.Event()
+        self._embed_ms, self._embed_rate = Samples(300), RateMeter()
+        self.trace, self.status = Trace(), TickStatus.NO_OBSERVATION
+        self.mode, self.real_time = "", False
+        self._threads = [
+            threading.Thread(target=f, name=name, daemon=True)
+            for f, name in ((self._embed, "policy embed"), (self._tick, "policy loop"))
+        ]
+
+    def start(self) -> None:
+        """Start both threads, and raise the caller's priority to just below the ticking one's.
+
+        All threads share Python's lock: were one preempted while it holds it, the loop would wait with it. Those
+        started from here inherit the caller's priority.
+        """
+        sys.setswitchinterval(SWITCH_S)
+        if self._config.fifo_priority > 1:
+            request_fifo(self._config.fifo_priority - 1)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End both threads."""
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout=1.0)
+
+    def enter(self, mode: str) -> None:
+        """The bridge's mode changed: in ``policy`` the plan is committed to, from the start of an episode on."""
+        entered = mode == FOLLOWED and self.mode != FOLLOWED
+        self.mode = mode
+        if entered:
+            self._policy.begin()
+        elif mode != FOLLOWED:
+            self._policy.end()
+
+    def values(self) -> dict[str, Any]:
+        """What the last ticks were like, for the diagnostics; whether anybody followed them does not matter."""
+        recent = self.trace.recent(RECENT)
+        recent["armed"] = np.ones_like(recent["armed"])
+        found = {"mode": self.mode, "embed_hz": self._embed_rate.hz(time.monotonic_ns())}
+        found |= {"fifo": str(self.real_time)}
+        found |= {f"embed_ms.{k}": v for k, v in self._embed_ms.summary().items()}
+        for key, value in summarise(recent).items():
+            found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+        return found
+
+    def _embed(self) -> None:
+        while not self._stopping.is_set():
+            seconds = self._policy.embed_newest(timeout_s=0.2)
+            if seconds is not None:
+                self._embed_ms.add(seconds * 1e3)
+                self._embed_rate.tick(time.monotonic_ns())
+
+    def _tick(self) -> None:
+        priority = self._config.fifo_priority
+        self.real_time = priority > 0 and request_fifo(priority)
+        gc.collect()
+        gc.freeze()  # what is loaded stays; the collector need not walk it between ticks
+        pace = Pace(1 / self._config.rate_hz)
+        while not self._stopping.is_set():
+            self._turn(pace.wait())
+        gc.unfreeze()
+
+    def _turn(self, tick: Tick) -> None:
+        now_ros_ns = self._ros_clock()
+        result = self._policy.tick(now_ros_ns)
+        self.status = result.status
+        if result.target is not None:
+            self._publish(tick, result, now_ros_ns)
+        done_ns = time.monotonic_ns() - tick.ideal_mono_ns
+        when = tick.ideal_mono_ns, tick.late_ns, tick.skipped
+        switches = self._policy.mode_switches
+        self.trace.add(*when, self.mode == FOLLOWED, result, done_ns, switches, now_ros_ns)
