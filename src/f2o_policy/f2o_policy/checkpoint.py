@@ -87,6 +87,7 @@ class Checkpoint:
             **{name: getattr(self, name) for name in (*same, *also)},
             embedding_size=self.model_config.embedding_dim,
             spacing=self.method_options.get("spacing", "uniform"),
+            prefix=self.method_options.get("prefix", 0),
         )
 
     def build_network(self) -> PolicyNetwork:

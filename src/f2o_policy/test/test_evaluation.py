@@ -9,9 +9,9 @@ from f2o_policy.checkpoint import save_checkpoint
 from f2o_policy.errors import CheckpointError, UnknownNameError
 from f2o_policy.evaluation import environment as environments
 from f2o_policy.evaluation import rollout
+from f2o_policy.evaluation.motion import Motion
 from f2o_policy.evaluation.rollout import Contender, evaluate, run_episode, table
 from f2o_policy.evaluation.statistics import mcnemar, wilson
-from f2o_policy.runtime.executor import ExecutorConfig
 from test_checkpoint import checkpoint_of
 
 TICK_NS = 8_000_000
@@ -62,7 +62,7 @@ class Reach:
 class Engine:
     """Plans a straight line from the present joints at ``speed`` rad/s; notes what it was given."""
 
-    spec = SimpleNamespace(horizon=8, action_size=8, dt_s=0.05, history=1, history_dt_s=0.1)
+    spec = SimpleNamespace(prefix=0, horizon=8, action_size=8, dt_s=0.05, history=1, history_dt_s=0.1)
 
     def __init__(self, speed):
         self.speed, self.calls, self.noises = speed, 0, []
@@ -80,7 +80,7 @@ class Engine:
 
 def test_an_episode_embeds_plans_and_follows():
     engine, world = Engine(3.0), Reach("reach")
-    record = run_episode(world, engine, Contender("a", "x", replan_ticks=4), 7, ExecutorConfig())
+    record = run_episode(world, engine, Contender("a", "x", replan_ticks=4), 7)
     assert record.success
     assert (record.seed, record.side) == (7, "left")
     assert world.targets[:3] == [None] * 3  # nothing seen yet: stand still
@@ -88,19 +88,49 @@ def test_an_episode_embeds_plans_and_follows():
     assert engine.calls == 14  # ticks 4, 8, ... 56
     assert not np.array_equal(engine.noises[0], engine.noises[1])  # fresh for every plan
     again = Engine(3.0)
-    run_episode(Reach("reach"), again, Contender("b", "x", replan_ticks=4), 7, ExecutorConfig())
+    run_episode(Reach("reach"), again, Contender("b", "x", replan_ticks=4), 7)
     assert all(map(np.array_equal, engine.noises, again.noises))  # and paired: the same for every contender
+
+
+def test_held_noise_is_the_same_for_all_plans_of_an_episode():
+    engine = Engine(3.0)
+    run_episode(Reach("reach"), engine, Contender("a", "x", noise="held"), 7)
+    assert all(np.array_equal(engine.noises[0], noise) for noise in engine.noises)
+
+
+def test_a_plan_arrives_its_latency_after_the_look_and_none_begins_before():
+    slow = Contender("a", "x", replan_ticks=1, latency_s=0.08)
+    engine, world = Engine(3.0), Reach("reach")
+    run_episode(world, engine, slow, 7)
+    assert engine.calls == 6  # in 57 ticks: looks are 11 ticks apart
+    targets = np.array([t[0] for t in world.targets[4:]])
+    assert (targets[:8] == 0).all()  # seen, but nothing planned yet
+    assert targets[12] > 0
+
+
+def test_the_motion_of_an_arm_is_measured():
+    motion = Motion(tick_s=0.1)
+    assert np.isnan([motion.jerk, motion.jump]).all()
+    for t in np.arange(0, 2, 0.1):
+        motion.moved(np.array([t**3, 0.0]))
+    motion.replanned(np.zeros(3), np.array([0.01, -0.03, 9.0]))
+    motion.replanned(np.zeros(3), np.array([0.01, 0.0, 0.0]))
+    assert motion.jerk == pytest.approx(6 / np.sqrt(2))
+    assert motion.jump == pytest.approx(0.02)
 
 
 @pytest.fixture
 def arena(monkeypatch, tmp_path):
     """Two contenders without networks: one reaches, one stands."""
-    path = tmp_path / "c.pt"
-    save_checkpoint(path, checkpoint_of("student"))
+    paths = [tmp_path / "fast.pt", tmp_path / "slow.pt"]
+    for seed, path in enumerate(
+        paths
+    ):  # different weights: a journal knows policies by those, not by their names
+        save_checkpoint(path, dataclasses.replace(checkpoint_of("student"), seed=seed))
     monkeypatch.setattr(rollout, "open_environment", Reach)
     speeds = {"fast": 3.0, "slow": 0.1}
-    monkeypatch.setattr(rollout, "_engine", lambda contender: Engine(speeds[contender.name]))
-    return [Contender("fast", path), Contender("slow", path)]
+    monkeypatch.setattr(rollout, "_engine", lambda path, *rest: Engine(speeds[path.stem]))
+    return [Contender(path.stem, path) for path in paths]
 
 
 def test_every_contender_meets_the_same_seeds(arena):
@@ -154,9 +184,6 @@ def test_mcnemar_looks_at_disagreements_alone():
 
 
 def test_a_stopped_evaluation_goes_on_and_ends_with_the_same_report(arena, tmp_path):
-    other = tmp_path / "other.pt"  # a journal knows policies by their weights, not by their names
-    save_checkpoint(other, dataclasses.replace(checkpoint_of("student"), seed=1))
-    arena = [arena[0], dataclasses.replace(arena[1], checkpoint=other)]
     whole = evaluate("reach", arena, [1, 2, 3], **OUTSIDE)
     journal = tmp_path / "out" / "episodes.jsonl"
     evaluate("reach", arena, [1, 2], **OUTSIDE, journal=journal)

@@ -1,9 +1,11 @@
 """Chunks in time, commitment to one plan, splices, and what happens when chunks stop coming."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
-from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig
+from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig, with_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,3 +149,40 @@ def test_the_latency_is_read_ahead():
 def test_wrong_settings_are_all_named():
     wrong = ExecutorConfig(blend_s=0, action_latency_s=-1).check()
     assert wrong == ["blend_s: expected > 0, got 0", "action_latency_s: expected >= 0, got -1"]
+
+
+def two_sides(now):
+    """Batches whose first hypothesis goes left in even ticks and right in odd ones."""
+    sign = 1 if (now // TICK) % 2 == 0 else -1
+    return np.stack([ramp(sign * 0.5), ramp(-sign * 0.5)])
+
+
+@pytest.mark.parametrize(("selection", "switches"), [("agree", 0), ("nearest", 0), ("newest", 20)])
+def test_only_a_plan_that_follows_every_newest_chunk_changes_its_mind(selection, switches):
+    executor = ChunkExecutor(ExecutorConfig(selection=selection))
+    executor.reset(HOME, 0)
+    drive(executor, two_sides, 21)
+    assert executor.switches == switches
+
+
+def test_the_plan_ahead_is_told_only_where_it_reaches():
+    executor = ChunkExecutor(ExecutorConfig())
+    assert executor.ahead(4, 0, DT) is None
+    executor.reset(HOME, 0)
+    executor.submit(ramp(0.4)[None], 0, DT, 0)
+    np.testing.assert_allclose(executor.ahead(4, 100 * MS, DT)[:, 0], [0.04, 0.06, 0.08, 0.1])
+    assert executor.ahead(31, 100 * MS, DT) is None
+
+
+def test_noise_begins_with_the_plan_where_the_policy_was_trained_for_it():
+    executor, noise = ChunkExecutor(ExecutorConfig()), np.ones((2, 8, 8), np.float32)
+    executor.reset(HOME, 0)
+    scaling = SimpleNamespace(action=SimpleNamespace(encode=lambda x: 10 * x))
+    spec = SimpleNamespace(prefix=3, dt_s=0.05, normaliser=scaling)
+    assert with_prefix(noise, spec, executor, 0) is noise  # nothing to continue
+    executor.submit(ramp(0.4)[None], 0, DT, 0)
+    begun = with_prefix(noise, spec, executor, 0)
+    np.testing.assert_allclose(begun[:, :3, 0], [[0.0, 0.2, 0.4]] * 2, atol=1e-6)
+    assert (begun[:, 3:] == 1).all()
+    assert (noise == 1).all()
+    assert with_prefix(noise, SimpleNamespace(prefix=0), executor, 0) is noise

@@ -12,7 +12,7 @@ MS = 1_000_000
 NAMES = tuple(f"panda_joint{i}" for i in range(1, 8))
 IDENTITY = SimpleNamespace(decode=lambda x: x)
 SPEC = SimpleNamespace(
-    embedding_size=3,
+    embedding_size=3, prefix=0,
     views=("wrist",), image_size=4, action_names=(*NAMES, "gripper_width"), action_size=8, horizon=32, dt_s=0.05,
     points=16, history=1, history_dt_s=0.1, normaliser=SimpleNamespace(proprio=IDENTITY, action=IDENTITY),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing.util
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -19,21 +19,29 @@ import numpy as np
 from f2o_nodekit.workers import workers
 from tqdm import tqdm
 
-from f2o_policy.evaluation.environment import Environment, open_environment
+from f2o_policy.evaluation.environment import Environment, StepLike, open_environment
 from f2o_policy.evaluation.journal import Journal
+from f2o_policy.evaluation.motion import Motion
 from f2o_policy.evaluation.statistics import mcnemar, wilson
 from f2o_policy.runtime.engine import Engine, NetworkEngine
-from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig
+from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig, with_prefix
 from f2o_policy.runtime.history import Ring
 from f2o_policy.runtime.load import open_engine, read_spec
 
-NS_PER_S = 1_000_000_000
+NS_PER_S, TICK_S = 1_000_000_000, 0.008
 Where = tuple[str, float]  # task and camera rate
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One row of the table. ``steps`` 0 is a one-step student, else the Euler steps of a teacher."""
+    """One row of the table.
+
+    Attributes:
+        steps: 0 for a one-step student, else the Euler steps of a teacher.
+        replan_ticks: between two plans.
+        latency_s: simulated time from the look to the chunk: what planning takes on the machine to be judged [s].
+        noise: ``fresh`` for every plan, or ``held``: the same for all plans of an episode.
+    """
 
     name: str
     checkpoint: Path
@@ -42,6 +50,9 @@ class Contender:
     hypotheses: int = 2
     backend: str = "auto"
     precision: str = "f32"
+    latency_s: float = 0.0
+    noise: str = "fresh"
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,8 @@ class Record:
     side: str
     duration_s: float
     mode_switches: int
+    jerk: float = float("nan")  # of the arm, root mean square [rad/s^3]
+    jump: float = float("nan")  # of the next target at a new plan, mean [rad]
 
 
 def evaluate(
@@ -61,7 +74,6 @@ def evaluate(
     contenders: list[Contender],
     seeds: list[int],
     processes: int = 1,
-    executor: ExecutorConfig | None = None,
     progress: bool = True,
     camera_hz: float = 30.0,
     journal: Path | None = None,
@@ -78,14 +90,13 @@ def evaluate(
     if len(set(names)) < len(names):
         raise ValueError(f"contenders need different names, got {', '.join(names)}")
     where = (task, camera_hz)
-    config = executor or ExecutorConfig()
     kept = Journal(journal)
-    settings = {c.name: _settings(c, where, config) for c in contenders}
+    settings = {c.name: _settings(c, where) for c in contenders}
     records: dict[str, dict[int, Record]] = {contender.name: {} for contender in contenders}
     for name, seed in product(names, seeds):
         if found := kept.get(settings[name], seed):
             records[name][seed] = Record(**found)
-    jobs = [(where, c, seed, config) for seed in seeds for c in contenders if seed not in records[c.name]]
+    jobs = [(where, c, seed) for seed in seeds for c in contenders if seed not in records[c.name]]
     total = len(seeds) * len(contenders)
     with tqdm(total=total, initial=total - len(jobs), disable=not progress, unit="episode") as bar:
         for name, record in _run_all(jobs, processes):
@@ -101,39 +112,22 @@ def evaluate(
     return {"task": task, "camera_hz": camera_hz, "seeds": list(seeds), "contenders": rows}
 
 
-def _settings(contender: Contender, where: Where, config: ExecutorConfig) -> dict[str, Any]:
+def _settings(contender: Contender, where: Where) -> dict[str, Any]:
     """What an episode's outcome depends on besides its seed."""
     own = {k: v for k, v in asdict(contender).items() if k not in ("name", "checkpoint")}
     weights = read_spec(contender.checkpoint).source_sha256
-    return {"weights": weights, "task": where[0], "camera_hz": where[1], **own, "executor": asdict(config)}
+    return {"weights": weights, "task": where[0], "camera_hz": where[1], **own}
 
 
-def run_episode(
-    environment: Environment,
-    engine: Engine,
-    contender: Contender,
-    seed: int,
-    config: ExecutorConfig,
-) -> Record:
-    """One episode; noise is drawn afresh for every plan, as the policy node draws it."""
-    rng = np.random.default_rng([seed, 5])
-    spec = engine.spec
-    shape = (contender.hypotheses, spec.horizon, spec.action_size)
-    dt_ns = round(spec.dt_s * NS_PER_S)
+def run_episode(environment: Environment, engine: Engine, contender: Contender, seed: int) -> Record:
+    """One episode; noise is drawn afresh for every plan, or held, as the policy node does."""
     step = environment.reset(seed)
-    executor, embedding, tick = ChunkExecutor(config), None, 0
-    seen, felt = (Ring(spec.history, spec.history_dt_s) for _ in range(2))
-    executor.reset(_joints(step), step.time_ns)
+    pilot, motion = Pilot(engine, contender, seed), Motion(TICK_S)
+    pilot.begin(step)
     while not step.done:
-        if step.observation is not None:
-            seen.push(step.observation.stamp_ros_ns, engine.embed(step.observation))
-            embedding = seen.nearest()
-        felt.push(step.time_ns, _joints(step))
-        if embedding is not None and tick % contender.replan_ticks == 0:
-            joints, noise = felt.interpolated(), rng.standard_normal(shape, dtype=np.float32)
-            executor.submit(engine.plan(embedding, joints, noise), step.time_ns, dt_ns, step.time_ns)
-        step = environment.step(executor.target(step.time_ns) if embedding is not None else None)
-        tick += 1
+        target = pilot.tick(step, motion)
+        step = environment.step(target)
+        motion.moved(_joints(step)[:-1])
     outcome = environment.outcome()
     return Record(
         seed,
@@ -141,8 +135,63 @@ def run_episode(
         outcome.collision,
         outcome.side,
         round(outcome.duration_s, 3),
-        executor.switches,
+        pilot.executor.switches,
+        motion.jerk,
+        motion.jump,
     )
+
+
+class Pilot:
+    """The runtime's loop on simulated time: embeds what arrives, plans every few ticks, reads a target every tick."""
+
+    def __init__(self, engine: Engine, contender: Contender, seed: int) -> None:
+        spec = engine.spec
+        self._engine, self._contender = engine, contender
+        self._rng = np.random.default_rng([seed, 5])
+        self._shape = (contender.hypotheses, spec.horizon, spec.action_size)
+        self._held = self._draw()
+        self._seen, self._felt = (Ring(spec.history, spec.history_dt_s) for _ in range(2))
+        self._embedding: np.ndarray | None = None
+        self._ticks = 0
+        self._coming: tuple[int, int, np.ndarray] | None = (
+            None  # when a plan is ready, its time zero, its chunks
+        )
+        self.executor = ChunkExecutor(contender.executor)
+
+    def begin(self, step: StepLike) -> None:
+        """Stand where the arm stands."""
+        self.executor.reset(_joints(step), step.time_ns)
+
+    def tick(self, step: StepLike, motion: Motion) -> np.ndarray | None:
+        """The target for now; None before the first observation."""
+        if step.observation is not None:
+            self._seen.push(step.observation.stamp_ros_ns, self._engine.embed(step.observation))
+            self._embedding = self._seen.nearest()
+        self._felt.push(step.time_ns, _joints(step))
+        due = self._ticks % self._contender.replan_ticks == 0
+        if self._embedding is not None and due and self._coming is None:
+            self._plan(step.time_ns, self._embedding)
+        if self._coming is not None and step.time_ns >= self._coming[0]:
+            self._submit(step.time_ns, motion)
+        self._ticks += 1
+        return None if self._embedding is None else self.executor.target(step.time_ns)
+
+    def _plan(self, now_ns: int, embedding: np.ndarray) -> None:
+        noise = self._held if self._contender.noise == "held" else self._draw()
+        noise = with_prefix(noise, self._engine.spec, self.executor, now_ns)
+        chunks = self._engine.plan(embedding, self._felt.interpolated(), noise)
+        self._coming = now_ns + round(self._contender.latency_s * NS_PER_S), now_ns, chunks
+
+    def _submit(self, now_ns: int, motion: Motion) -> None:
+        assert self._coming is not None
+        (_, t0_ns, chunks), self._coming = self._coming, None
+        next_ns = now_ns + round(TICK_S * NS_PER_S)
+        before = self.executor.target(next_ns)
+        self.executor.submit(chunks, t0_ns, round(self._engine.spec.dt_s * NS_PER_S), now_ns)
+        motion.replanned(before, self.executor.target(next_ns))
+
+    def _draw(self) -> np.ndarray:
+        return self._rng.standard_normal(self._shape, dtype=np.float32)
 
 
 def table(report: dict[str, Any]) -> str:
@@ -172,17 +221,23 @@ def _row(contender: Contender, records: list[Record], reference: list[bool]) -> 
         "left": sum(r.side == "left" for r in records),
         "right": sum(r.side == "right" for r in records),
         "collisions": sum(r.collision for r in records),
-        "mean_duration_s": float(np.mean([r.duration_s for r in records])) if records else 0.0,
+        "mean_duration_s": _mean([r.duration_s for r in records]),
         "mode_switches": sum(r.mode_switches for r in records),
+        "jerk": _mean([r.jerk for r in records]),
+        "jump": _mean([r.jump for r in records]),
         "episodes": [asdict(r) for r in records],
     }
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else 0.0
 
 
 def _joints(step: Any) -> np.ndarray:
     return np.array([*step.joints.positions, step.gripper_width], np.float64)
 
 
-Job = tuple[Where, Contender, int, ExecutorConfig]
+Job = tuple[Where, Contender, int]
 
 
 def _run_all(jobs: list[Job], processes: int) -> Iterator[tuple[str, Record]]:
@@ -199,8 +254,10 @@ def _run_all(jobs: list[Job], processes: int) -> Iterator[tuple[str, Record]]:
 
 
 def _run(job: Job) -> tuple[str, Record]:
-    where, contender, seed, config = job
-    return contender.name, run_episode(_environment(where), _engine(contender), contender, seed, config)
+    where, contender, seed = job
+    c = contender
+    engine = _engine(c.checkpoint, c.hypotheses, c.backend, c.precision, c.steps)
+    return contender.name, run_episode(_environment(where), engine, contender, seed)
 
 
 _open: dict[Where, Environment] = {}  # of this process: making one costs more than an episode
@@ -223,7 +280,5 @@ def _close() -> None:
 
 
 @cache
-def _engine(contender: Contender) -> NetworkEngine:
-    return open_engine(
-        contender.checkpoint, contender.hypotheses, contender.backend, contender.precision, contender.steps
-    )
+def _engine(checkpoint: Path, hypotheses: int, backend: str, precision: str, steps: int) -> NetworkEngine:
+    return open_engine(checkpoint, hypotheses, backend, precision, steps)

@@ -56,12 +56,15 @@ class Imle(Method):
     def loss(self, head: Head, batch: Batch) -> Loss:
         """Coverage + fidelity per condition; the noise is drawn anew every step and differs between hypotheses."""
         drawn = self.draw(head, batch)
-        dist = self.distances(batch.targets, drawn)
+        return self.of_distances(self.distances(batch.targets, drawn), drawn, batch.targets)
+
+    def of_distances(self, dist: Tensor, drawn: Tensor, targets: Tensor) -> Loss:
+        """The loss of distances (B,K,M) between a set and the hypotheses drawn."""
         terms = chamfer(dist)
         with torch.no_grad():
             hit, used = distinct(dist)
             weights = self.weights(drawn)
-            ratio = spread(drawn, weights).mean() / spread(batch.targets, weights).mean().clamp_min(1e-6)
+            ratio = spread(drawn, weights).mean() / spread(targets, weights).mean().clamp_min(1e-6)
         log = {
             "coverage": float(terms.coverage.detach().mean()),
             "fidelity": float(terms.fidelity.detach().mean()),

@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
+from f2o_policy.runtime.spec import PolicySpec
 
 NS_PER_S = 1e9
+SELECTIONS = ("agree", "nearest", "newest")
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,9 @@ class ExecutorConfig:
     """How plans are chosen, blended and read.
 
     Attributes:
+        selection: ``agree``: hypotheses of the plan's mode correct it, see ``ChunkExecutor``. Two simpler rules that it
+            is measured against: ``nearest`` follows the hypothesis nearest to the plan, ``newest`` the first of every
+            batch, as receding-horizon control without commitment does; both splice over ``splice_s``.
         blend_s: time constant with which the plan under way follows the newest agreeing hypothesis [s]. Longer than
             the pauses of the demonstrations: what every chunk puts off by a tenth of a second (lifting, once the
             fingers are still) would else be put off for ever.
@@ -32,6 +37,7 @@ class ExecutorConfig:
         action_latency_s: how far ahead of now the target is read, to make up for the way to the motors [s].
     """
 
+    selection: str = "agree"
     blend_s: float = 0.3
     agree_rad: float = 0.05
     agree_s: float = 1.5
@@ -46,6 +52,8 @@ class ExecutorConfig:
         wrong = [
             f"{key}: expected > 0, got {getattr(self, key)}" for key in positive if getattr(self, key) <= 0
         ]
+        if self.selection not in SELECTIONS:
+            wrong.append(f"selection: expected one of {', '.join(SELECTIONS)}, got {self.selection!r}")
         late = self.action_latency_s
         return wrong + ([] if late >= 0 else [f"action_latency_s: expected >= 0, got {late}"])
 
@@ -97,7 +105,11 @@ class ChunkExecutor:
             self._replace(hypotheses[0], now_ns)
             return 0
         distances = self._distances(chunks, hypotheses[0], now_ns)
-        chosen = int(np.argmin(distances))
+        chosen = 0 if self._config.selection == "newest" else int(np.argmin(distances))
+        if self._config.selection != "agree":
+            self.switches += bool(distances[chosen] > self._config.agree_rad)
+            self._replace(hypotheses[chosen], now_ns)
+            return chosen
         share = 1 - math.exp(-elapsed_s / self._config.blend_s)
         agreeing = distances <= self._config.agree_rad
         self._astray_s = 0.0 if agreeing.any() else self._astray_s + elapsed_s
@@ -111,6 +123,12 @@ class ChunkExecutor:
             self._replace(hypotheses[chosen], now_ns)
             self.switches += 1
         return chosen
+
+    def ahead(self, steps: int, t0_ns: int, dt_ns: int) -> Float64[np.ndarray, "steps D"] | None:
+        """The plan under way at ``steps`` times from ``t0_ns`` on; None where there is none that reaches so far."""
+        if self._plan is None or t0_ns + (steps - 1) * dt_ns > self._plan.end_ns:
+            return None
+        return self._plan.at(t0_ns + np.arange(steps, dtype=np.int64) * dt_ns)
 
     def target(self, now_ns: int) -> Float64[np.ndarray, " D"]:
         """The joint target for now: position part of ``read``."""
@@ -163,6 +181,18 @@ class ChunkExecutor:
             return np.zeros(len(chunks))
         difference = (chunks[:, shared] - self._plan.at(times[shared]))[..., :-1]
         return np.sqrt((difference**2).mean(axis=(1, 2)))
+
+
+def with_prefix(
+    noise: Float32[np.ndarray, "M H D"], spec: PolicySpec, executor: ChunkExecutor, t0_ns: int
+) -> Float32[np.ndarray, "M H D"]:
+    """``noise``, begun with the plan under way where the policy was trained for it (methods/prefix.py)."""
+    plan = executor.ahead(spec.prefix, t0_ns, round(spec.dt_s * NS_PER_S)) if spec.prefix else None
+    if plan is None:
+        return noise
+    begun = noise.copy()
+    begun[:, : spec.prefix] = spec.normaliser.action.encode(plan)
+    return begun
 
 
 def _on_grid(chunk: Chunk, now_ns: int) -> Chunk:

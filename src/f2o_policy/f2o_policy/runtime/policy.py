@@ -15,7 +15,7 @@ from jaxtyping import Float32, Float64
 
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.engine import Engine
-from f2o_policy.runtime.executor import ChunkExecutor
+from f2o_policy.runtime.executor import ChunkExecutor, with_prefix
 from f2o_policy.runtime.history import Ring
 from f2o_policy.runtime.spec import PolicySpec
 
@@ -157,6 +157,7 @@ class Policy:
         begin = self._clock()
         noise = self._noise if self._config.noise == "held" else self._draw()
         self._felt.push(joints.stamp_ros_ns, joints.values)
+        noise = with_prefix(noise, self._spec, self._executor, joints.stamp_ros_ns)
         chunks = self._engine.plan(embedded.vector, self._felt.interpolated(), noise)
         inference_s = (self._clock() - begin) / NS_PER_S
         if not np.isfinite(chunks).all():

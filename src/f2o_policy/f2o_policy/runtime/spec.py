@@ -26,6 +26,7 @@ class PolicySpec:
     embedding_size: int  # of all instants side by side
     normaliser: Normaliser
     spacing: str = "uniform"  # of a teacher's Euler steps
+    prefix: int = 0  # steps of the plan under way that replace the beginning of the noise (methods/prefix.py)
     source_sha256: str = ""  # of the checkpoint file it was made from
     data_sha256: str = ""
 

@@ -1,0 +1,39 @@
+"""How an arm moved: whether anyone would want it next to them."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64
+
+
+class Motion:
+    """Gathers the joint positions and the jumps of the plan during an episode.
+
+    Args:
+        tick_s: between two positions [s].
+    """
+
+    def __init__(self, tick_s: float) -> None:
+        self._tick_s = tick_s
+        self._positions: list[np.ndarray] = []
+        self._jumps: list[float] = []
+
+    def moved(self, joints: Float64[np.ndarray, " J"]) -> None:
+        """Where the arm was at the next tick [rad]."""
+        self._positions.append(joints)
+
+    def replanned(self, before: Float64[np.ndarray, " D"], after: Float64[np.ndarray, " D"]) -> None:
+        """What the next tick's target was before and after a new plan came in; the gripper is left out."""
+        self._jumps.append(float(np.abs(after - before)[:-1].max()))
+
+    @property
+    def jerk(self) -> float:
+        """Root mean square of the joints' jerk [rad/s^3]; NaN where there are too few positions."""
+        if len(self._positions) < 4:
+            return float("nan")
+        return float(np.sqrt((np.diff(self._positions, 3, axis=0) ** 2).mean())) / self._tick_s**3
+
+    @property
+    def jump(self) -> float:
+        """Mean jump of the next target at a new plan [rad]; NaN where there was none."""
+        return float(np.mean(self._jumps)) if self._jumps else float("nan")

@@ -1,0 +1,74 @@
+"""The one-step student that is told how the plan under way goes on, so that its next chunk continues it.
+
+The first ``prefix`` steps of the noise are replaced by the steps already committed to: no new input, no new weight, and
+where there is nothing to continue the noise is left whole and all modes are drawn. In training the prefix of every
+hypothesis is that of a trajectory of the teacher's set, and the set distance is taken between pairs of prefix and
+trajectory: a hypothesis is near only to trajectories that begin as it was told. (The idea of conditioning on the
+executed prefix is real-time chunking's, arXiv 2506.07339 and 2512.05964; here for a set loss and one pass.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from f2o_policy.methods.base import Batch, Head, Loss, hypotheses
+from f2o_policy.methods.chamfer import distances
+from f2o_policy.methods.imle import Imle, ImleOptions
+
+
+@dataclass(frozen=True)
+class PrefixOptions(ImleOptions):
+    """As of imle, and the prefix."""
+
+    prefix: int = 8  # steps; long enough that the modes have parted by its end
+    free: float = 0.5  # share of the conditions without a prefix: how an episode begins
+    jitter: float = (
+        0.02  # noise on a prefix, normalised: the plan under way is a mean, no trajectory of the set
+    )
+    pull: float = 4.0  # weight of the prefix in the distance
+
+    def check(self) -> list[str]:
+        """Messages of wrong values."""
+        wrong = super().check()
+        wrong += [] if self.prefix >= 1 else [f"prefix: expected >= 1, got {self.prefix}"]
+        wrong += [] if 0 <= self.free <= 1 else [f"free: expected 0 <= f <= 1, got {self.free}"]
+        for key in ("jitter", "pull"):
+            wrong += [] if getattr(self, key) >= 0 else [f"{key}: expected >= 0, got {getattr(self, key)}"]
+        return wrong
+
+
+class Prefix(Imle):
+    """Student: one pass from noise that begins with what is committed to."""
+
+    name = "prefix"
+    options_class = PrefixOptions
+    options: PrefixOptions
+
+    def loss(self, head: Head, batch: Batch) -> Loss:
+        """Chamfer distance of pairs (prefix, trajectory) per condition; without a prefix that of ``imle``."""
+        o, targets = self.options, batch.targets
+        b, m, k = len(targets), o.hypotheses, targets.shape[1]
+        noise = batch.normal(b, m, *targets.shape[2:])
+        told = (
+            batch.uniform(b) >= o.free
+        )  # the whole condition or none of it: else those that are told cover alone
+        which = (
+            batch.uniform(b, m).argsort(1) % k
+        )  # every trajectory of the set is somebody's prefix, if m >= k
+        rows = torch.arange(b, device=targets.device)[:, None]
+        begun = targets[rows, which, : o.prefix]  # (B,M,p,D)
+        begun = begun + o.jitter * batch.normal(b, *begun.shape[1:])
+        noise[:, :, : o.prefix] = torch.where(told[:, None, None, None], begun, noise[:, :, : o.prefix])
+        drawn = hypotheses(head, noise, batch, o.rows_at_once)
+        apart = distances(targets[:, :, : o.prefix], begun, self.weights(drawn))  # (B,K,M)
+        dist = self.distances(targets, drawn) + o.pull * told[:, None, None] * apart
+        loss = self.of_distances(dist, drawn, targets)
+        kept = distances(
+            begun.flatten(0, 1)[:, None], drawn[:, :, : o.prefix].flatten(0, 1)[:, None], self.weights(drawn)
+        )
+        away = kept.detach().view(b, m)[told]
+        return Loss(
+            loss.total, loss.terms | {"prefix_error": float(away.mean()) if len(away) else float("nan")}
+        )
