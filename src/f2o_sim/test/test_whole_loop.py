@@ -114,6 +114,7 @@ def check_observations(observations):
 def recording_graph(tmp_path):
     """Simulator, perception and a recorder that also keeps what perception publishes."""
     recorder = yaml.safe_load((CONFIG / "recorder.yaml").read_text())
+    recorder |= {"preflight": False, "calibration": str(CONFIG / "cameras.yaml")}  # nobody arms the bridge
     recorder["topics"]["/f2o/observation"] = {"type": "f2o_msgs/msg/Observation", "qos": "reliable"}
     (tmp_path / "recorder.yaml").write_text(yaml.safe_dump(recorder))
     own = {"config": str(tmp_path / "recorder.yaml"), "output": str(tmp_path / "bags")}

@@ -27,6 +27,10 @@ class DiskSpaceError(TeleopError):
     """The disk of the output folder has less room left than the configured margin."""
 
 
+class RateError(TeleopError):
+    """A topic that is silent or too slow to start a recording."""
+
+
 class ScriptError(TeleopError):
     """A scripted hand whose file cannot be used."""
 

@@ -1,6 +1,9 @@
 """The dataclass of config/recorder.yaml."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from f2o_nodekit.config import ConfigError
 
 from f2o_teleop.bag import COMPRESSIONS
 
@@ -20,6 +23,7 @@ class TopicConfig:
     type: str  # package/msg/Type
     qos: str = "sensor"  # sensor: best effort; reliable; latched: reliable and transient local
     depth: int = 50  # messages DDS may hold for us while a callback runs
+    hz: float = 0.0  # expected rate, looked at before the start, in the report and by `f2o bag check`; 0: any
 
     def check(self) -> list[str]:
         """Messages about values out of range."""
@@ -30,6 +34,8 @@ class TopicConfig:
             problems.append(f"qos: expected one of {', '.join(QOS_KINDS)}, got {self.qos!r}")
         if self.depth < 1:
             problems.append(f"depth: expected 1 or more, got {self.depth}")
+        if self.hz < 0:
+            problems.append(f"hz: expected 0 or more, got {self.hz}")
         return problems
 
 
@@ -44,6 +50,10 @@ class RecorderConfig:
     seed: int = 0
     cameras: tuple[str, ...] = ()  # realsense2_camera's four topics of each are recorded
     camera_depth: int = 10
+    camera_hz: float = 30.0  # expected of each of them
+    preflight: bool = True  # refuse to start while a topic is silent or slow
+    min_rate: float = 0.7  # share of its expected rate below which a topic is slow
+    calibration: str = ""  # file kept in every bag as a label; relative to this one
     compression: str = "lz4"
     queue_mb: float = 256.0  # what a stalling disk may cost in memory before messages are dropped
     flush_s: float = 0.02  # the most that a SIGKILL can lose [s]
@@ -60,8 +70,11 @@ class RecorderConfig:
         for key in ("queue_mb", "flush_s", "sync_s"):
             if getattr(self, key) <= 0:
                 problems.append(f"{key}: expected more than 0, got {getattr(self, key)}")
-        if self.min_free_gb < 0:
-            problems.append(f"min_free_gb: expected 0 or more, got {self.min_free_gb}")
+        if not 0 < self.min_rate <= 1:
+            problems.append(f"min_rate: expected above 0 and up to 1, got {self.min_rate}")
+        for key in ("min_free_gb", "camera_hz"):
+            if getattr(self, key) < 0:
+                problems.append(f"{key}: expected 0 or more, got {getattr(self, key)}")
         if not self.topics and not self.cameras:
             problems.append("topics: expected at least one topic or camera, got none")
         return problems
@@ -69,8 +82,28 @@ class RecorderConfig:
     def all_topics(self) -> dict[str, TopicConfig]:
         """Every topic to record, those of the cameras included."""
         cameras = {
-            f"/{camera}/{name}": TopicConfig(kind, depth=self.camera_depth)
+            f"/{camera}/{name}": TopicConfig(kind, depth=self.camera_depth, hz=self.camera_hz)
             for camera in self.cameras
             for name, kind in CAMERA_TOPICS.items()
         }
         return {**cameras, **self.topics}
+
+    def expected_hz(self) -> dict[str, float]:
+        """Topic -> rate, of those that have one."""
+        return {topic: entry.hz for topic, entry in self.all_topics().items() if entry.hz > 0}
+
+
+def read_calibration(config: RecorderConfig, config_path: str) -> str:
+    """The text of the calibration that the configuration names; '' where it names none.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if not config.calibration:
+        return ""
+    path = Path(config_path).parent / config.calibration
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text"
+        raise ConfigError(config_path, [f"calibration: {path} cannot be read ({reason})"]) from error

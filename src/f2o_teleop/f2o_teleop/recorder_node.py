@@ -7,11 +7,13 @@ from typing import Any
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, best_effort, latched, reliable, run
 from rclpy.qos import QoSProfile
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 from f2o_teleop.convert import message_class, qos_to_metadata
 from f2o_teleop.definitions import find_definition
+from f2o_teleop.episode import Verb
 from f2o_teleop.errors import TeleopError
-from f2o_teleop.recorder_config import RecorderConfig, TopicConfig
+from f2o_teleop.recorder_config import RecorderConfig, TopicConfig, read_calibration
 from f2o_teleop.session import Session
 
 
@@ -31,27 +33,43 @@ class RecorderNode(ConfiguredNode):
         super().__init__("recorder_node", RecorderConfig)
         topics = self.config.all_topics()
         definitions = {entry.type: find_definition(entry.type) for entry in topics.values()}
-        self.session = Session(self.config, definitions, self._offered_qos)
+        calibration = read_calibration(self.config, self.config_path)
+        self.session = Session(self.config, definitions, self._offered_qos, calibration)
         self._state = self.create_publisher(String, "/f2o/episode/state", latched())
         for topic, entry in topics.items():
             kind, qos = message_class(entry.type), subscription_qos(entry)
             self.create_subscription(kind, topic, partial(self._received, topic), qos, raw=True)
         self.create_subscription(String, "/f2o/episode/command", self._command, reliable(10))
+        for verb in Verb:
+            self.create_service(Trigger, f"/f2o/episode/{verb.value}", partial(self._serve, verb.value))
         self.create_timer(0.5, self._tick)
         self.add_diagnostics("recorder", self._diagnose)
         self._say(self.session.state().note)
         self._publish_state()
 
-    def _received(self, topic: str, data: bytes, info: dict[str, int]) -> None:
+    def _received(self, topic: str, data: bytes, info: dict[str, Any]) -> None:
         now = info["received_timestamp"] or self.now_ns()
-        self.session.message(topic, data, now, info["source_timestamp"])
+        number = info.get("publication_sequence_number")  # DDS's own count: gaps are messages lost
+        origin = None if number is None else (info["publisher_gid"]["data"], number)
+        self.session.message(topic, data, now, info["source_timestamp"], origin)
 
     def _command(self, message: String) -> None:
+        self._perform(message.data)
+
+    def _serve(self, verb: str, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message = self._perform(verb)
+        return response
+
+    def _perform(self, text: str) -> tuple[bool, str]:
+        """Does what a command says; whether it could, and a sentence."""
         try:
-            self._say(self.session.command(message.data, self.now_ns()))
+            done, told = True, self.session.command(text, self.now_ns())
+            self._say(told)
         except TeleopError as error:
-            self.get_logger().error(str(error))
+            done, told = False, str(error)
+            self.get_logger().error(told)
         self._publish_state()
+        return done, told
 
     def _tick(self) -> None:
         self._say(self.session.tick())
@@ -70,6 +88,7 @@ class RecorderNode(ConfiguredNode):
     def _diagnose(self) -> Diagnosis:
         state = self.session.state()
         values = {"index": state.index, "messages": state.messages, "drops": state.drops, "path": state.path}
+        values |= {f"hz {topic}": hz for topic, hz in self.session.rates(self.now_ns()).items()}
         return (1 if state.drops else 0), state.state, values
 
     def close(self) -> None:

@@ -13,8 +13,11 @@ from pathlib import Path
 from f2o_teleop.bag import PARTIAL, BagSummary, BagTopic, BagWriter, keep, throw_away
 from f2o_teleop.definitions import MessageDefinition
 from f2o_teleop.episode import SUCCESS_LABEL, Command, State, Verb, advance, parse_command
-from f2o_teleop.errors import BagError, DiskSpaceError
+from f2o_teleop.errors import BagError, DiskSpaceError, RateError
+from f2o_teleop.quality import Track
+from f2o_teleop.rates import Losses, Rates
 from f2o_teleop.recorder_config import RecorderConfig
+from f2o_teleop.report import Missing, episode_report
 from f2o_teleop.spool import Item, Spool
 
 GB = 1_000_000_000
@@ -69,6 +72,7 @@ class Session:
         config: RecorderConfig,
         definitions: Mapping[str, MessageDefinition],
         offered_qos: Callable[[str], tuple[dict[str, object], ...]] = lambda topic: (),
+        calibration: str = "",
     ) -> None:
         """Prepares the output folder.
 
@@ -76,6 +80,7 @@ class Session:
             config: what config/recorder.yaml says.
             definitions: message type -> definition, for every topic of the config.
             offered_qos: topic -> QoS profiles its publishers offer now, asked at each start.
+            calibration: text that is kept in every bag.
 
         Raises:
             BagError: the output folder cannot be made.
@@ -88,14 +93,17 @@ class Session:
             self._output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BagError(f"output {self._output}: cannot be made: {error.strerror}") from error
-        self._topics = config.all_topics()
+        self._topics, self._calibration = config.all_topics(), calibration
+        self._rates = Rates(config.expected_hz())
+        self._losses = Losses()
+        self._tracks: dict[str, Track] = {}
         self._latched: dict[str, bytes] = {}
         self._state = State.READY
         self._index = next_index(self._output)
         self._path: Path | None = None
         self._spool: Spool | None = None
         self._summary: BagSummary | None = None
-        self._drops = 0
+        self._missing = Missing()
         self._labels: dict[str, str] = {}
         left = leftovers(self._output)
         self._note = f"unfinished bags of earlier sessions, kept: {', '.join(left)}" if left else ""
@@ -105,12 +113,27 @@ class Session:
         """Whether messages are being kept."""
         return self._state is State.RECORDING
 
-    def message(self, topic: str, data: bytes, log_ros_ns: int, publish_ros_ns: int = 0) -> None:
-        """One serialised message of a topic; kept while recording, and remembered when the topic is latched."""
+    def message(
+        self,
+        topic: str,
+        data: bytes,
+        log_ros_ns: int,
+        publish_ros_ns: int = 0,
+        origin: tuple[bytes, int] | None = None,
+    ) -> None:
+        """One serialised message of a topic; kept while recording, and remembered when the topic is latched.
+
+        ``origin``: its publisher and its number there, where DDS tells them; a number left out is a message lost.
+        """
+        self._rates.arrived(topic, log_ros_ns)
+        if origin is not None:
+            self._losses.arrived(topic, *origin)
         if self._topics[topic].qos == "latched":
             self._latched[topic] = data
-        if self._spool is not None and self._state is State.RECORDING:
-            self._spool.put(Item(topic, data, log_ros_ns, publish_ros_ns or log_ros_ns))
+        if self._spool is None or self._state is not State.RECORDING:
+            return
+        if self._spool.put(Item(topic, data, log_ros_ns, publish_ros_ns or log_ros_ns)):
+            self._tracks[topic].add(data, log_ros_ns)
 
     def command(self, text: str, now_ros_ns: int) -> str:
         """Does what an episode command says and returns a sentence about it.
@@ -118,6 +141,7 @@ class Session:
         Raises:
             CommandError: unknown, or not possible now; nothing changed.
             DiskSpaceError: too little room to start; nothing changed.
+            RateError: a topic is silent or slow; nothing changed.
             BagError: the bag could not be opened, finished or renamed; the text says what is left where.
         """
         try:
@@ -142,10 +166,14 @@ class Session:
         """Keeps what is being recorded or reviewed, success unknown, and returns a sentence about it, or ''."""
         return self._end_now() if self._state in (State.RECORDING, State.REVIEW) else ""
 
+    def rates(self, now_ros_ns: int) -> dict[str, float]:
+        """Present rate [Hz] of every topic that has an expected one."""
+        return self._rates.hz(now_ros_ns)
+
     def state(self) -> SessionState:
         """The state to publish."""
         counted = self._summary.messages if self._summary else self._spool.accepted if self._spool else 0
-        drops = self._spool.drops.total() if self._spool else self._drops
+        drops = (self._spool.drops if self._spool else self._missing.dropped).total()
         path = "" if self._path is None else str(self._path)
         success = self._labels.get("success", "unknown")
         return SessionState(self._state.value, self._index, path, counted, drops, success, self._note)
@@ -158,7 +186,8 @@ class Session:
         self._labels["success"] = SUCCESS_LABEL.get(command.verb, self._labels["success"])
         if self._spool is not None:
             self._finish()
-        report = self._report()
+        assert self._summary is not None
+        report = episode_report(self._summary, self._missing, self._tracks, self._config)
         if target is State.SAVED:
             self._path = keep(self._path, self._labels)
         elif target is State.DISCARDED:
@@ -172,16 +201,21 @@ class Session:
         if free < self._config.min_free_gb:
             needed = self._config.min_free_gb
             raise DiskSpaceError(f"start: {self._output}: {free:.1f} GB free, expected {needed:g} GB or more")
+        slow = self._rates.too_slow(now_ros_ns, self._config.min_rate) if self._config.preflight else []
+        if slow:
+            raise RateError(f"start: {'; '.join(slow)} (recorder.yaml: preflight: false starts all the same)")
         self._index = next_index(self._output)
         self._labels = {**self._standing_labels(), **command.labels}
         topics = {
             topic: BagTopic(self._definitions[entry.type], self._offered_qos(topic))
             for topic, entry in self._topics.items()
         }
+        self._tracks = {topic: Track(info.definition) for topic, info in topics.items()}
         bag = BagWriter(self._output, self._name(), topics, self._labels, self._config.compression)
         queue_bytes = int(self._config.queue_mb * 1e6)
         self._spool = Spool(bag, queue_bytes, self._config.flush_s, self._config.sync_s)
-        self._path, self._summary, self._drops = bag.folder, None, 0
+        self._path, self._summary, self._missing = bag.folder, None, Missing()
+        self._losses.lost.clear()
         for topic, data in self._latched.items():  # as `ros2 bag record --repeat-transient-local`
             self._spool.put(Item(topic, data, now_ros_ns, now_ros_ns))
         self._state = State.RECORDING
@@ -190,30 +224,19 @@ class Session:
     def _finish(self) -> None:
         """Completes the bag under its partial name; a failing disk leaves it readable to the cut."""
         spool = self._spool
+        self._missing = Missing(spool.drops.copy(), self._losses.lost.copy())
         try:
-            self._summary = spool.close(self._labels)
-            self._state = State.REVIEW
+            self._summary = spool.close({**self._labels, **self._missing.labels()})
         except BagError:
-            self._state, self._drops, self._spool = State.READY, spool.drops.total(), None
+            self._state, self._spool = State.READY, None
             raise
-        self._drops, self._spool = spool.drops.total(), None
+        self._state, self._spool = State.REVIEW, None
 
     def _end_now(self) -> str:
         try:
             return self.command(Verb.SAVE.value, 0)
         except BagError as error:
             return str(error)
-
-    def _report(self) -> str:
-        """Duration, counts and drops in one line; silent topics by name."""
-        summary = self._summary
-        assert summary is not None
-        counts = ", ".join(f"{topic} {count}" for topic, count in summary.counts.items() if count)
-        silent = ", ".join(topic for topic, count in summary.counts.items() if not count)
-        nothing = f"; nothing on {silent}" if silent else ""
-        size = f"{summary.size_bytes / 1e6:.1f} MB"
-        total = f"{summary.duration_s:.2f} s, {summary.messages} messages, {self._drops} dropped, {size}"
-        return f"{total}: {counts}{nothing}"
 
     def _standing_labels(self) -> dict[str, str]:
         config = self._config
@@ -224,6 +247,8 @@ class Session:
             "success": "unknown",
             "index": str(self._index),
             "versions": json.dumps(versions()),
+            "expected_hz": json.dumps(config.expected_hz()),
+            "calibration": self._calibration,
             **config.extra_labels,
         }
 

@@ -23,6 +23,7 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
 
 WAIT_S = 30.0
 WORKSPACE = Path(__file__).parents[3]
@@ -38,6 +39,7 @@ output: {output}
 task: toy
 flush_s: 0.01
 min_free_gb: 0.01
+preflight: {preflight}
 cameras: [wrist]
 topics:
   /franka/joint_states: {{type: sensor_msgs/msg/JointState, qos: reliable, depth: 500}}
@@ -138,6 +140,16 @@ class Rig:
         self.commands.publish(String(data=text))
         return self.wait_for(lambda s: s["state"] == state, state)
 
+    def call(self, verb):
+        """The answer of /f2o/episode/<verb>."""
+        client = self.node.create_client(Trigger, f"/f2o/episode/{verb}")
+        assert client.wait_for_service(WAIT_S)
+        future = client.call_async(Trigger.Request())
+        answered = threading.Event()
+        future.add_done_callback(lambda _: answered.set())
+        assert answered.wait(WAIT_S), "no answer"
+        return future.result()
+
     def send(self, count, first):
         """Publishes images and joints; returns their serialised bytes by topic."""
         sent = {"/wrist/color/image_raw": [], "/franka/joint_states": []}
@@ -180,8 +192,9 @@ def rig(monkeypatch):
 
 @pytest.fixture
 def recorder(tmp_path, rig):
-    def start():
-        node = Node("recorder_node", RECORDER.format(output=tmp_path / "bags"), tmp_path)
+    def start(preflight="false"):
+        config = RECORDER.format(output=tmp_path / "bags", preflight=preflight)
+        node = Node("recorder_node", config, tmp_path)
         started.append(node)
         rig.connected(rig.images, rig.joints, rig.mode, rig.commands)
         rig.wait_for(lambda s: s["state"] == "ready", "ready")
@@ -272,6 +285,16 @@ def test_impossible_commands_are_refused_in_words(rig, recorder):
     rig.commands.publish(String(data="stop"))
     state = rig.wait_for(lambda s: s["note"], "a note")
     assert (state["state"], state["note"]) == ("ready", "stop: not possible while ready; expected start")
+
+
+def test_services_do_what_the_topic_does_and_a_silent_camera_refuses_the_start(rig, recorder, tmp_path):
+    recorder(preflight="true")
+    done = rig.call("start")
+    assert not done.success
+    assert done.message.startswith("start: /wrist/color/image_raw is silent, expected 30 Hz; ")
+    assert not list((tmp_path / "bags").iterdir())
+    done = rig.call("stop")
+    assert (done.success, done.message) == (False, "stop: not possible while ready; expected start")
 
 
 def teleop_config(tmp_path):

@@ -7,13 +7,14 @@ import pytest
 from f2o_nodekit.config import ConfigError, load_config
 from f2o_teleop.bag import read_metadata
 from f2o_teleop.definitions import find_definition
-from f2o_teleop.errors import BagError, CommandError, DiskSpaceError
-from f2o_teleop.recorder_config import RecorderConfig, TopicConfig
+from f2o_teleop.errors import BagError, CommandError, DiskSpaceError, RateError
+from f2o_teleop.recorder_config import RecorderConfig, TopicConfig, read_calibration
 from f2o_teleop.session import Session, leftovers, next_index
 from rosbags.highlevel import AnyReader
 
 from f2o_teleop import session as module
 
+S = 10**9
 PART = b"\x00\x01\x00\x00" + bytes(8)
 TOPICS = {"/a": TopicConfig("toy/msg/Part"), "/mode": TopicConfig("toy/msg/Part", qos="latched")}
 
@@ -28,9 +29,9 @@ def make(tmp_path, prefix):
             "min_free_gb": 0.0,
             **changes,
         }
-        return Session(
-            RecorderConfig(**settings), {"toy/msg/Part": find_definition("toy/msg/Part", [prefix])}
-        )
+        kinds = ("toy/msg/Part", "toy/msg/Point")
+        definitions = {kind: find_definition(kind, [prefix]) for kind in kinds}
+        return Session(RecorderConfig(**settings), definitions)
 
     return build
 
@@ -55,9 +56,72 @@ def test_two_episodes_one_discarded(make, tmp_path):
     assert names(tmp_path) == ["episode_0000"]
     labels = read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]
     assert {k: v for k, v in labels.items() if k != "versions"} == {
-        "task": "toy", "operator": "ada", "seed": "3", "success": "true", "index": "0", "strategy": "left"
+        "task": "toy", "operator": "ada", "seed": "3", "success": "true", "index": "0", "strategy": "left",
+        "expected_hz": "{}", "calibration": "", "drops": "0", "lost": "0",
     }  # fmt: skip
     assert "python" in json.loads(labels["versions"])
+
+
+STAMPED = {"/a": TopicConfig("toy/msg/Point", hz=10.0), "/b": TopicConfig("toy/msg/Point", hz=100.0)}
+
+
+def feed(session, topic, hz, begin_s, end_s):
+    for k in range(round((end_s - begin_s) * hz)):
+        session.message(topic, b"\x00\x01\x00\x00" + bytes(40), round((begin_s + k / hz) * S))
+
+
+def test_a_silent_or_slow_topic_refuses_the_start_by_name_and_rate(make, tmp_path):
+    session = make(topics=STAMPED)
+    with pytest.raises(
+        RateError, match=r"^start: /a is silent, expected 10 Hz; /b is silent, expected 100 Hz \("
+    ):
+        session.command("start", S)
+    feed(session, "/a", 10.0, 1.0, 3.0)
+    feed(session, "/b", 40.0, 1.0, 3.0)
+    with pytest.raises(
+        RateError, match=r"^start: /b comes at 40.0 Hz, expected 100 Hz \(recorder.yaml: preflight"
+    ):
+        session.command("start", 3 * S)
+    assert (session.state().state, names(tmp_path)) == ("ready", [])
+    feed(session, "/b", 95.0, 3.0, 4.1)
+    feed(session, "/a", 9.5, 3.0, 4.1)
+    assert session.command("start", round(4.1 * S)) == "episode_0000 recording"
+    session.command("save", 5 * S)
+    with pytest.raises(RateError, match="/a is silent"):  # it has ceased meanwhile
+        session.command("start", 6 * S)
+
+
+def test_a_topic_that_has_just_come_back_is_judged_by_what_it_does_now(make):
+    session = make(topics={"/b": TopicConfig("toy/msg/Point", hz=100.0)})
+    feed(session, "/b", 100.0, 1.0, 1.5)
+    feed(session, "/b", 100.0, 9.0, 9.1)  # the bridge was disarmed in between
+    assert session.rates(round(9.1 * S))["/b"] == pytest.approx(100.0)
+    session.command("start", round(9.1 * S))
+
+
+def test_the_preflight_can_be_told_to_let_everything_through(make):
+    assert make(topics=STAMPED, preflight=False).command("start", S) == "episode_0000 recording"
+
+
+def test_the_report_names_gaps_losses_and_drops(make, tmp_path):
+    session = make(topics=STAMPED, preflight=False, queue_mb=1e-4, flush_s=5.0)
+    session.command("start", S)
+    for k in range(5):
+        t = S + round((k if k < 3 else k + 2) * 0.1 * S)
+        session.message("/a", b"\x00\x01\x00\x00" + bytes(40), t, 0, (b"me", 10 * k))
+    report = session.command("save", 2 * S)
+    assert "2 messages, 3 dropped (/a 3), 36 lost in transport (/a 36)" in report
+    custom = read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]
+    assert (custom["drops"], custom["lost"]) == ("3", "36")
+    again = make(topics=STAMPED, preflight=False)
+    again.command("start", S)
+    for k in range(5):
+        again.message(
+            "/a", b"\x00\x01\x00\x00" + bytes(40), S + (k + 2 * (k > 2)) * S // 10, 0, (b"me", 50 + k)
+        )
+    report = again.command("save", 2 * S)
+    assert "0 dropped, 0 lost in transport, " in report
+    assert "worst gap 600 ms (/b)" in report  # of which nothing came at all: 60 of its periods
 
 
 def test_stop_completes_the_bag_before_the_verdict(make, tmp_path):
@@ -207,19 +271,31 @@ def test_the_installed_configuration_is_legal_and_names_every_topic(pytestconfig
     assert len(topics) == 3 * 4 + 9
     assert topics["/wrist/color/image_raw"].type == "sensor_msgs/msg/Image"
     assert topics["/f2o/mode"].qos == "latched"
+    config = load_config(RecorderConfig, path)
+    assert len(config.expected_hz()) == 3 * 4 + 3
+    assert "wrist:" in read_calibration(config, str(path))
+
+
+def test_a_calibration_that_is_not_there_is_named():
+    config = RecorderConfig(topics=TOPICS, calibration="nowhere.yaml")
+    with pytest.raises(ConfigError, match=r"calibration: /etc/nowhere.yaml cannot be read \(No such file"):
+        read_calibration(config, "/etc/recorder.yaml")
 
 
 def test_every_wrong_key_is_reported(tmp_path):
     path = tmp_path / "recorder.yaml"
     path.write_text(
         "topics: {/a: {type: Part, qos: fast, depth: 0}}\ncompression: gzip\nqueue_mb: 0.0\nmin_free_gb: -1\n"
+        "camera_hz: -1\nmin_rate: 2\n"
     )
     with pytest.raises(ConfigError) as raised:
         load_config(RecorderConfig, path)
     assert raised.value.problems == [
         "compression: expected one of none, lz4, zstd, got 'gzip'",
         "queue_mb: expected more than 0, got 0.0",
+        "min_rate: expected above 0 and up to 1, got 2.0",
         "min_free_gb: expected 0 or more, got -1.0",
+        "camera_hz: expected 0 or more, got -1.0",
         "topics./a.type: expected package/msg/Type, got 'Part'",
         "topics./a.qos: expected one of sensor, reliable, latched, got 'fast'",
         "topics./a.depth: expected 1 or more, got 0",

@@ -23,7 +23,7 @@ from f2o_teleop.hand import NS_PER_S
 from f2o_teleop.quality import IMAGE, Gap, Skew, Track, longest_gap, span_of, worst_skew
 
 EXPECTED_HZ = "expected_hz"  # label: JSON of topic -> rate, as the recorder's configuration has it
-DROPS = "drops"  # label: messages that the recorder had to drop
+DROPS, LOST = "drops", "lost"  # labels: messages that the recorder had to drop, and that DDS did not bring
 JOINT_STATE = "sensor_msgs/msg/JointState"
 GRIPPER_STATES = "/franka_gripper/joint_states"
 _PIXELS_FROM = 12  # behind encapsulation and stamp; the rest of an Image is equal where the picture is
@@ -42,6 +42,7 @@ class Limits:
     unmatched: float = 0.05  # share of frames without a partner in another view
     idle_s: float = 1.0  # stillness before the first motion
     gripper_m: float = 0.005  # the least a used gripper moves
+    lost: float = 0.01  # share of all messages that DDS may lose
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _check(bag: Bag, limits: Limits) -> Verdict:
     problems = [
         *([] if bag.complete else ["its recording was cut off (f2o bag recover)"]),
         *_missing(facts),
-        *_dropped(bag),
+        *_dropped(facts, limits),
         *_late(facts, gaps, limits),
         *_clocks(facts, limits),
         *_frozen(facts, moving, limits),
@@ -161,9 +162,15 @@ def _missing(facts: _Facts) -> list[str]:
     return [f"nothing on {', '.join(silent)}"] if silent else []
 
 
-def _dropped(bag: Bag) -> list[str]:
-    drops = bag.labels.get(DROPS, "0")
-    return [f"{drops} messages dropped by the recorder"] if drops not in ("", "0") else []
+def _dropped(facts: _Facts, limits: Limits) -> list[str]:
+    drops, lost = (_number(facts.bag.labels.get(key, "0")) for key in (DROPS, LOST))
+    total = sum(len(track.log_ros_ns) for track in facts.tracks.values())
+    problems = [f"{drops} messages dropped by the recorder"] if drops else []
+    return problems + ([f"{lost} messages lost in transport"] if lost > limits.lost * (total + lost) else [])
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
 
 
 def _gaps(facts: _Facts) -> list[Gap]:

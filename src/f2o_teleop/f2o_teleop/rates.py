@@ -1,0 +1,75 @@
+"""How often a topic comes now, and what of it never arrived."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+
+from f2o_teleop.hand import NS_PER_S
+
+SILENCE_S = 0.3  # a topic that pauses so long begins anew: its rate is that since then
+SILENT_PERIODS = 5
+
+
+class Rate:
+    """Arrivals of one topic over the last second, or since its last silence."""
+
+    def __init__(self, expected_hz: float) -> None:
+        self._times: deque[int] = deque(maxlen=max(3, round(expected_hz)))
+        self._silence_ns = round(max(SILENCE_S, SILENT_PERIODS / expected_hz) * NS_PER_S)
+
+    def arrived(self, ros_ns: int) -> None:
+        """One message was received."""
+        if self._times and not 0 <= ros_ns - self._times[-1] <= self._silence_ns:
+            self._times.clear()
+        self._times.append(ros_ns)
+
+    def hz(self, now_ros_ns: int) -> float:
+        """Messages a second; 0 when the topic is silent."""
+        times = self._times
+        if len(times) < 2 or now_ros_ns - times[-1] > self._silence_ns or times[-1] == times[0]:
+            return 0.0
+        return (len(times) - 1) * NS_PER_S / (times[-1] - times[0])
+
+
+class Rates:
+    """The rates of all topics that have an expected one."""
+
+    def __init__(self, expected_hz: Mapping[str, float]) -> None:
+        self._expected = {topic: hz for topic, hz in expected_hz.items() if hz > 0}
+        self._rates = {topic: Rate(hz) for topic, hz in self._expected.items()}
+
+    def arrived(self, topic: str, ros_ns: int) -> None:
+        """One message of ``topic``."""
+        if topic in self._rates:
+            self._rates[topic].arrived(ros_ns)
+
+    def hz(self, now_ros_ns: int) -> dict[str, float]:
+        """What each topic has now."""
+        return {topic: rate.hz(now_ros_ns) for topic, rate in self._rates.items()}
+
+    def too_slow(self, now_ros_ns: int, share: float) -> list[str]:
+        """In words, each topic that comes less often than ``share`` of its expected rate."""
+        words = []
+        for topic, hz in self.hz(now_ros_ns).items():
+            expected = self._expected[topic]
+            if hz < share * expected:
+                words.append(
+                    f"{topic} {f'comes at {hz:.1f} Hz' if hz else 'is silent'}, expected {expected:g} Hz"
+                )
+        return words
+
+
+class Losses:
+    """Messages that a publisher numbered and DDS did not bring; nobody else sees that they are missing."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, bytes], int] = {}
+        self.lost: Counter[str] = Counter()
+
+    def arrived(self, topic: str, publisher: bytes, number: int) -> None:
+        """One message; ``number`` counts those of its publisher."""
+        last = self._last.get((topic, publisher))
+        if last is not None and number > last + 1:
+            self.lost[topic] += number - last - 1
+        self._last[topic, publisher] = number

@@ -1,0 +1,50 @@
+"""What the recorder says of an episode when it is over: one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from f2o_teleop.bag import BagSummary
+from f2o_teleop.quality import Track, worst_gap, worst_skew
+from f2o_teleop.recorder_config import RecorderConfig
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Messages that are not in the bag, by topic."""
+
+    dropped: Counter[str] = field(default_factory=Counter)  # received, but the queue to the disk was full
+    lost: Counter[str] = field(default_factory=Counter)  # sent, but DDS never brought them
+
+    def labels(self) -> dict[str, str]:
+        """As the bag keeps them."""
+        return {"drops": str(self.dropped.total()), "lost": str(self.lost.total())}
+
+    def __str__(self) -> str:
+        return f"{_counted(self.dropped, 'dropped')}, {_counted(self.lost, 'lost in transport')}"
+
+
+def episode_report(
+    summary: BagSummary, missing: Missing, tracks: Mapping[str, Track], config: RecorderConfig
+) -> str:
+    """Duration, what is missing, worst gap, skew and counts; silent topics by name."""
+    counts = ", ".join(f"{topic} {count}" for topic, count in summary.counts.items() if count)
+    silent = ", ".join(topic for topic, count in summary.counts.items() if not count)
+    parts = [
+        f"{summary.duration_s:.2f} s",
+        f"{summary.messages} messages",
+        str(missing),
+        f"{summary.size_bytes / 1e6:.1f} MB",
+    ]
+    if gap := worst_gap(tracks, config.expected_hz()):
+        parts.append(f"worst gap {gap.seconds * 1e3:.0f} ms ({gap.topic})")
+    if skew := worst_skew(tracks, {topic: entry.type for topic, entry in config.all_topics().items()}):
+        parts.append(f"skew {skew.worst_s * 1e3:.0f} ms")
+    return f"{', '.join(parts)}: {counts}{f'; nothing on {silent}' if silent else ''}"
+
+
+def _counted(counter: Counter[str], what: str) -> str:
+    topics = ", ".join(f"{topic} {count}" for topic, count in counter.items())
+    return f"{counter.total()} {what}{f' ({topics})' if topics else ''}"
