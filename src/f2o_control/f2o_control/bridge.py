@@ -40,6 +40,7 @@ class Sent:
     gripper_width: float  # m, the goal that stands
     gripper_goal: float | None  # m, when it is to be sent now
     source: str  # of the target that is followed; otherwise the mode
+    taken: Target | None = None  # the target that was taken up in this tick, if one was
 
 
 class Bridge:
@@ -73,6 +74,7 @@ class Bridge:
         self._sent_before = False
         self._follow_from_mono_ns = self._held_mono_ns = 0
         self._source = ""
+        self._taken: Target | None = None
 
     @property
     def mode(self) -> Mode:
@@ -184,7 +186,8 @@ class Bridge:
         """Newest inputs to where the tick wants them."""
         if (joints := self._joints.take()) is not None:
             self._joints_watch.feed(joints[1])
-        if (target := self._targets.take()) is not None:
+        self._taken = target = self._targets.take()
+        if target is not None:
             self._target_watch.feed(target.received_mono_ns)
             self._track.update(target)
             self._source = target.source
@@ -222,4 +225,4 @@ class Bridge:
     def _send(self, command: Command, following: bool, mono_ns: int) -> Sent:
         goal = self._gripper.due(mono_ns) if following and self._target_watch.seen else None
         source = self._source if following and self._target_watch.seen else self.machine.mode.value
-        return Sent(command, self._gripper.width, goal, source)
+        return Sent(command, self._gripper.width, goal, source, self._taken if following else None)

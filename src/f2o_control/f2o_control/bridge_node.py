@@ -20,6 +20,7 @@ from f2o_control.config import BridgeConfig
 from f2o_control.loop import Loop
 from f2o_control.report import diagnose
 from f2o_control.robot import load_robot
+from f2o_control.trace import Trace
 
 
 class BridgeNode(ConfiguredNode):
@@ -40,6 +41,7 @@ class BridgeNode(ConfiguredNode):
         self.create_service(Trigger, self._topics.disarm, self._answers(self._disarm))
         # Core
         self._bridge = Bridge(self._robot, config)
+        self._trace = Trace()
         self._adapter = make_adapter(config.adapter, self._robot.joint_names, config.stop_points)
         self._loop = Loop(
             self._bridge, config.rate_hz, config.fifo_priority, self.now_ns, self._publish, self._say_mode
@@ -59,6 +61,8 @@ class BridgeNode(ConfiguredNode):
         """Bring the arm to rest and end the loop."""
         self._loop.stop()
         self._adapter.close()
+        if self.config.trace:
+            self._trace.save(self.config.trace)
 
     def _on_target(self, msg: JointState) -> None:
         self._bridge.offer_target(convert.raw_target(msg), self.now_ns(), time.monotonic_ns())
@@ -97,6 +101,8 @@ class BridgeNode(ConfiguredNode):
         msg = convert.command_message(sent, self._robot.joint_names)
         msg.header.stamp = self.get_clock().now().to_msg()
         self._commands.publish(msg)
+        if self.config.trace and sent.taken is not None:
+            self._trace.add(sent.taken, time.monotonic_ns())
         if sent.gripper_goal is not None:
             self._widths.publish(convert.width_message(sent.gripper_goal))
 

@@ -73,6 +73,7 @@ class BridgeConfig:
     rate_hz: float = 125.0
     fifo_priority: int = 60  # SCHED_FIFO of the loop's thread where the system grants it; 0: do not ask
     stop_points: int = 4  # in each JointTrajectory, after its first point
+    trace: str = ""  # path of an .npz with the times of every target, written on exit (f2o latency-report)
     topics: Topics = field(default_factory=Topics)
     timeouts: Timeouts = field(default_factory=Timeouts)
     targets: TargetRules = field(default_factory=TargetRules)

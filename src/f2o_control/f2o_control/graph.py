@@ -81,9 +81,9 @@ CONTROLLER = NodeSpec(
 )
 
 
-def bridge(source: str) -> NodeSpec:
+def bridge(source: str, **more: From) -> NodeSpec:
     """The bridge, arming into the mode ``source``."""
-    parameters = {"source": source, "robot": From("robot"), "adapter": From("adapter")}
+    parameters = {"source": source, "robot": From("robot"), "adapter": From("adapter"), **more}
     return NodeSpec("f2o_control", "bridge_node", "bridge_node", parameters, env=ENV, config="bridge.yaml")
 
 
@@ -92,7 +92,8 @@ DEPLOY = Graph(
     (
         *COMMON,
         Argument("checkpoint", "", "the student; default: the one that policy.yaml names"),
-        Argument("trace", "", "path of an .npz with every tick's times, written on exit"),
+        Argument("trace", "", "path of an .npz with the times of every tick, written on exit"),
+        Argument("bridge_trace", "", "the same of the bridge; both are for f2o latency-report"),
     ),
     (
         SIM,
@@ -106,7 +107,7 @@ DEPLOY = Graph(
             env=ENV,
             config="policy.yaml",
         ),
-        bridge("policy"),
+        bridge("policy", trace=From("bridge_trace")),
     ),
     DRIVERS,
 )
