@@ -58,9 +58,14 @@ class StopPlan:
         return self._integrate(times_s[:, None])[:2]
 
     @cached_property
+    def end(self) -> Joints:
+        """Where every joint comes to rest."""
+        return self.at(np.inf).position
+
+    @cached_property
     def reach(self) -> tuple[Joints, Joints]:
         """The lowest and highest position of every joint on the way."""
-        start, end = self.start.position, self.at(np.inf).position
+        start, end = self.start.position, self.end
         turn = self._turning_point()
         return np.minimum(np.minimum(start, end), turn), np.maximum(np.maximum(start, end), turn)
 

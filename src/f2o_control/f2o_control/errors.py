@@ -11,6 +11,14 @@ class UnknownAdapterError(ControlError):
     """An adapter name that is not in the table."""
 
 
+class UnknownProfileError(ControlError):
+    """A profile that the robot file does not have."""
+
+
+class KinematicsError(ControlError):
+    """No model of the arm that its links' places could be computed from."""
+
+
 class GraphError(ControlError):
     """A node graph or one of its arguments that does not exist or does not fit."""
 

@@ -1,8 +1,6 @@
 """Joint targets in, commands that the arm can follow out.
 
-Ruckig (time-optimal, jerk-limited) proposes each step; a guard that shares nothing with it decides. The guard's
-invariant: from every command the closed-form stop of ``braking`` stays inside the position window. A step that would
-break it is replaced, joint by joint, by one tick of that stop, which by the invariant of the tick before is legal.
+Ruckig (time-optimal, jerk-limited) proposes each step; ``guard``, which shares nothing with it, decides.
 """
 
 from __future__ import annotations
@@ -13,14 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from ruckig import InputParameter, Ruckig, RuckigError, Synchronization, Trajectory
 
-from f2o_control.braking import JointState, StopPlan, plan_stop
+from f2o_control.braking import JointState, StopPlan
+from f2o_control.guard import Guard
+from f2o_control.limits import Joints, Limits
 from f2o_control.reference import Reference
-from f2o_control.robot import Joints, Limits
+from f2o_control.space import Space
 
-ROUNDING = 1e-9  # slack in comparisons of numbers that are equal but for rounding
 FOLLOWED = 1e-3  # rad: closer to the reference than this, the reference was followed
 MOVING_FRAME_SHARE = 0.98  # of the velocity limit; Ruckig needs some velocity left over in the target's frame
 APPROACH_SHARE = 0.9  # of the speed from which a joint can still stop before the end of its window
+AHEAD = 2  # periods that a velocity bound is looked up ahead: with bounded jerk braking begins late
+CRAWL = 0.02  # rad/s: Ruckig wants a velocity limit above 0 even where a joint may only move away
 
 
 class Verdict(enum.Flag):
@@ -35,6 +36,7 @@ class Verdict(enum.Flag):
     BRAKING = enum.auto()  # there was no reference
     NOT_FINITE = enum.auto()  # it was not a number
     NO_PLAN = enum.auto()  # Ruckig found no trajectory
+    SPACE = enum.auto()  # it, or the way to it, lay where the arm must not be
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,23 @@ class TargetLimiter:
     ``step`` never raises and always starts from its own last output. Planning is done in the frame that moves with the
     reference: there a legal moving target is at rest and is met exactly, whereas planning to a state that
     will have moved on (the usual way to stream into Ruckig) oscillates by tens of milliradians.
-    Joints are limited each for itself.
+    A limit slows all joints together along the path: the speed of the reference is scaled as a whole, and joints that
+    lag behind are synchronised. Only the guard limits each joint for itself.
+
+    Args:
+        limits: of every joint.
+        period_s: between two steps.
+        space: where the arm must not be; None: it may be anywhere.
     """
 
-    def __init__(self, limits: Limits, period_s: float) -> None:
-        self._limits = limits
-        self._period_s = period_s
+    def __init__(self, limits: Limits, period_s: float, space: Space | None = None) -> None:
+        self._limits, self._period_s = limits, period_s
+        self._guard = Guard(limits, period_s, space)
         joints = len(limits.lower)
         self._ruckig = Ruckig(joints)
         self._trajectory = Trajectory(joints)
         self._input = InputParameter(joints)
-        self._input.synchronization = Synchronization.No
+        self._input.synchronization = Synchronization.Phase
         self._input.max_acceleration = limits.acceleration.tolist()
         self._input.max_jerk = limits.jerk.tolist()
         self._input.target_position = [0.0] * joints
@@ -70,7 +78,8 @@ class TargetLimiter:
 
     def reset(self, position: Joints) -> None:
         """Start again, at rest at ``position``."""
-        self._adopt(JointState.at_rest(position))
+        self._stop = self._guard.stop(JointState.at_rest(position))
+        self._guard.reset(position)
 
     @property
     def state(self) -> JointState:
@@ -88,31 +97,28 @@ class TargetLimiter:
 
     def step(self, reference: Reference | None, measured: Joints) -> tuple[Command, Verdict]:
         """The next command towards ``reference`` (None: brake); ``measured`` [rad] bounds how far it may lead."""
-        brake = self._stop.at(self._period_s)
         if reference is None:
-            self._adopt(brake)
-            return self.command(), Verdict.BRAKING
+            return self._brake(Verdict.BRAKING)
         if not (np.isfinite(reference.position).all() and np.isfinite(reference.velocity).all()):
-            self._adopt(brake)
-            return self.command(), Verdict.BRAKING | Verdict.NOT_FINITE
+            return self._brake(Verdict.BRAKING | Verdict.NOT_FINITE)
         lower, upper = self._window(measured)
         goal, verdict = self._legal(reference, lower, upper)
+        if self._guard.forbids(goal.position):
+            return self._brake(verdict | Verdict.BRAKING | Verdict.SPACE)
         proposal = self._propose(goal)
         if proposal is None:
-            proposal, verdict = brake, verdict | Verdict.NO_PLAN
-        stop = plan_stop(proposal, self._limits.acceleration, self._limits.jerk)
-        unsafe = self._unsafe(stop, lower, upper)
-        if unsafe.any():
-            verdict |= Verdict.GUARDED
-            self._adopt(_choose(unsafe, brake, proposal))
-        else:
-            self._stop = stop
+            return self._brake(verdict | Verdict.BRAKING | Verdict.NO_PLAN)
+        judgement = self._guard.judge(self._stop, proposal, lower, upper)
+        self._stop = judgement.stop
+        verdict |= Verdict.GUARDED if judgement.joints else Verdict.NONE
+        verdict |= Verdict.SPACE if judgement.space else Verdict.NONE
         if np.abs(self.state.position - reference.position).max() > FOLLOWED:
             verdict |= Verdict.LAGGING
         return self.command(), verdict
 
-    def _adopt(self, state: JointState) -> None:
-        self._stop = plan_stop(state, self._limits.acceleration, self._limits.jerk)
+    def _brake(self, verdict: Verdict) -> tuple[Command, Verdict]:
+        self._stop = self._guard.stop(self._stop.at(self._period_s))
+        return self.command(), verdict
 
     def _window(self, measured: Joints) -> tuple[Joints, Joints]:
         """The position limits, narrowed to what lies near the measured position."""
@@ -122,31 +128,41 @@ class TargetLimiter:
         return np.maximum(lower, near - lead), np.minimum(upper, near + lead)
 
     def _legal(self, reference: Reference, lower: Joints, upper: Joints) -> tuple[Reference, Verdict]:
-        """The reference moved into the window, at a speed from which it can stop before the window's end."""
+        """The reference moved into the window, at a speed from which every joint can stop before the window's end."""
         position = np.clip(reference.position, lower, upper)
         outside = position != reference.position
-        up, down = (
-            APPROACH_SHARE * np.sqrt(2 * self._limits.acceleration * room)
-            for room in (upper - position, position - lower)
-        )
-        fastest = MOVING_FRAME_SHARE * self._limits.velocity
         wished = np.where(outside, 0.0, reference.velocity)
-        velocity = np.clip(wished, -np.minimum(fastest, down), np.minimum(fastest, up))
+        share = self._share(position, wished, lower, upper)
         beyond = (reference.position < self._limits.lower) | (reference.position > self._limits.upper)
         verdict = Verdict.POSITION if beyond.any() else Verdict.NONE
         verdict |= Verdict.LEAD if (outside & ~beyond).any() else Verdict.NONE
-        verdict |= Verdict.VELOCITY if (velocity != wished).any() else Verdict.NONE
-        return Reference(position, velocity), verdict
+        verdict |= Verdict.VELOCITY if share < 1 else Verdict.NONE
+        return Reference(position, share * wished), verdict
+
+    def _share(self, position: Joints, wished: Joints, lower: Joints, upper: Joints) -> float:
+        """The share of the velocity ``wished`` that all joints may have at ``position``."""
+        room = np.where(wished > 0, upper - position, position - lower)
+        stoppable = APPROACH_SHARE * np.sqrt(2 * self._limits.acceleration * room)
+        bounds = (*self._limits.fastest(position), *self._bounds())
+        down, up = np.minimum(bounds[0], bounds[2]), np.minimum(bounds[1], bounds[3])
+        fastest = np.minimum(MOVING_FRAME_SHARE * np.where(wished > 0, up, down), stoppable)
+        speed = np.abs(wished)
+        return float(np.divide(fastest, speed, out=np.ones_like(speed), where=speed > fastest).min())
+
+    def _bounds(self) -> tuple[Joints, Joints]:
+        """The velocity bounds, down and up, of where the arm will be in ``AHEAD`` periods."""
+        return self._limits.fastest(self.state.position + AHEAD * self._period_s * self.state.velocity)
 
     def _propose(self, goal: Reference) -> JointState | None:
         """One period along Ruckig's way to the goal, planned in the frame that moves with the goal."""
         now, dt, inp = self.state, self._period_s, self._input
         origin = goal.position - goal.velocity * dt  # where the moving frame is now
+        down, up = self._bounds()
         inp.current_position = (now.position - origin).tolist()
         inp.current_velocity = (now.velocity - goal.velocity).tolist()
         inp.current_acceleration = now.acceleration.tolist()
-        inp.max_velocity = (self._limits.velocity - goal.velocity).tolist()
-        inp.min_velocity = (-self._limits.velocity - goal.velocity).tolist()
+        inp.max_velocity = (np.maximum(up, CRAWL) - goal.velocity).tolist()
+        inp.min_velocity = (-np.maximum(down, CRAWL) - goal.velocity).tolist()
         try:
             if self._ruckig.calculate(inp, self._trajectory).value < 0:
                 return None
@@ -154,36 +170,3 @@ class TargetLimiter:
             return None
         q, v, a = (np.array(x) for x in self._trajectory.at_time(dt)[:3])
         return JointState(q + goal.position, v + goal.velocity, a)
-
-    def _unsafe(self, stop: StopPlan, lower: Joints, upper: Joints) -> np.ndarray:
-        """Which joints must not take the proposed step; ``stop`` is the stop from it."""
-        now, dt, limits, proposal = self.state, self._period_s, self._limits, stop.start
-        low, high = (
-            self._stop.reach
-        )  # where braking at once would get to: no step may go farther out than that
-        lowest, highest = stop.reach
-        leaves = (lowest < np.minimum(lower - ROUNDING, low)) | (highest > np.maximum(upper + ROUNDING, high))
-        a1 = proposal.acceleration
-        coasting = proposal.velocity + a1 * np.abs(a1) / (
-            2 * limits.jerk
-        )  # its speed once it stops accelerating
-        shares = np.stack(  # of what is allowed; NaN is not at most 1
-            [
-                np.abs(proposal.velocity) / limits.velocity,
-                np.abs(coasting) / limits.velocity,
-                np.abs(a1) / limits.acceleration,
-                np.abs(a1 - now.acceleration) / (limits.jerk * dt),
-                np.abs(proposal.velocity - now.velocity) / (limits.acceleration * dt),
-                np.abs(proposal.position - now.position - now.velocity * dt)
-                / (limits.acceleration * dt**2 / 2),
-            ]
-        )
-        return leaves | ~(shares <= 1 + ROUNDING).all(axis=0)
-
-
-def _choose(which: np.ndarray, yes: JointState, no: JointState) -> JointState:
-    return JointState(
-        np.where(which, yes.position, no.position),
-        np.where(which, yes.velocity, no.velocity),
-        np.where(which, yes.acceleration, no.acceleration),
-    )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from f2o_control.robot import Joints
+from f2o_control.limits import Joints, Limits
 from f2o_control.target import Target
 
 NS_PER_S = 1e9
 MIN_GAP_S, MAX_GAP_S = 0.02, 0.1  # between two targets whose difference is taken for a velocity
+KEEP_S = 0.5  # targets are kept that long: more than the arm may fall behind
+MOST_BEHIND_S = 0.3  # further behind the arm leaves the path rather than come later still
+CATCH_UP = 1.2  # times the pace of the targets at most, where limits allow it
+CATCH_UP_S = 0.2  # what is behind shrinks with this time constant: no jerk when it is gone
+PACE_SHARE = 0.97  # of the velocity bounds: a little is left to the limiter
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Reference:
 
 
 class ReferenceTrack:
-    """Carries the newest target along its velocity to the instant that is asked for.
+    """The path that the newest targets make, at any instant: between two of them, and on along the last one's velocity.
 
     Targets and ticks are not in step: without this, a target would be up to a tick old and the arm behind by as much.
     Where the sender gives no velocities, the newest target is compared with one that was due at least ``MIN_GAP_S``
@@ -33,7 +39,7 @@ class ReferenceTrack:
 
     def __init__(self, reach_s: float) -> None:
         self._reach_s = reach_s
-        self._targets: deque[Target] = deque()  # those of the last MAX_GAP_S
+        self._targets: deque[Target] = deque()  # those of the last KEEP_S
         self._velocity = np.zeros(0)
 
     def restart(self) -> None:
@@ -42,7 +48,7 @@ class ReferenceTrack:
 
     def update(self, target: Target) -> None:
         """Take a newer target."""
-        while self._targets and not 0 < _seconds(self._targets[0], target) <= MAX_GAP_S:
+        while self._targets and not 0 < _seconds(self._targets[0], target) <= KEEP_S:
             self._targets.popleft()
         self._velocity = self._velocity_of(target)
         self._targets.append(target)
@@ -52,18 +58,72 @@ class ReferenceTrack:
         if not self._targets:
             return None
         target = self._targets[-1]
+        if ros_ns < target.due_ros_ns and len(self._targets) > 1:
+            return self._between(ros_ns)
         ahead_s = (ros_ns - target.due_ros_ns) / NS_PER_S
         moved_s = min(max(ahead_s, -self._reach_s), self._reach_s)
         velocity = self._velocity if moved_s == ahead_s else np.zeros_like(self._velocity)
         return Reference(target.positions + self._velocity * moved_s, velocity)
 
+    def _between(self, ros_ns: int) -> Reference:
+        """On the straight line between two neighbours; at rest before the oldest."""
+        newest_first = reversed(self._targets)
+        for after, before in pairwise(newest_first):
+            if ros_ns >= before.due_ros_ns:
+                velocity = (after.positions - before.positions) / _seconds(before, after)
+                moved_s = (ros_ns - before.due_ros_ns) / NS_PER_S
+                return Reference(before.positions + velocity * moved_s, velocity)
+        oldest = self._targets[0].positions
+        return Reference(oldest, np.zeros_like(oldest))
+
     def _velocity_of(self, target: Target) -> Joints:
         if target.velocities is not None:
             return target.velocities
-        before = next((t for t in reversed(self._targets) if _seconds(t, target) >= MIN_GAP_S), None)
-        if before is None:
+        gaps = ((t, _seconds(t, target)) for t in reversed(self._targets))
+        before, gap_s = next(((t, gap) for t, gap in gaps if gap >= MIN_GAP_S), (None, 0.0))
+        if before is None or gap_s > MAX_GAP_S:
             return np.zeros_like(target.positions)
-        return (target.positions - before.positions) / _seconds(before, target)
+        return (target.positions - before.positions) / gap_s
+
+
+class PathClock:
+    """The pace at which the arm moves along the path of the targets.
+
+    Where the targets move faster than the velocity bounds allow, the clock runs slower: all joints together stay on
+    the path and fall behind in time (``behind_s``, at most ``MOST_BEHIND_S``) instead of each taking a way of its own.
+    It runs faster again, up to ``CATCH_UP``, until nothing is left to catch up. As long as nothing is, it does nothing.
+    """
+
+    def __init__(self, limits: Limits, period_s: float) -> None:
+        self._limits, self._period_s = limits, period_s
+        self.behind_s = 0.0
+
+    def restart(self) -> None:
+        """Be on time."""
+        self.behind_s = 0.0
+
+    def next(self, track: ReferenceTrack, ros_ns: int) -> Reference | None:
+        """The reference for the tick that ends at ROS time ``ros_ns``."""
+        reference = track.at(ros_ns - round(self.behind_s * NS_PER_S))
+        if reference is None:
+            return None
+        allowed = self._pace(reference)
+        if self.behind_s == 0.0 and allowed >= 1.0:
+            return reference
+        pace = min(allowed, CATCH_UP, 1.0 + self.behind_s / CATCH_UP_S)
+        self.behind_s = min(max(self.behind_s + (1 - pace) * self._period_s, 0.0), MOST_BEHIND_S)
+        reference = track.at(ros_ns - round(self.behind_s * NS_PER_S))
+        return Reference(reference.position, reference.velocity * min(pace, self._pace(reference)))
+
+    def _pace(self, reference: Reference) -> float:
+        """How many times the pace of the targets the velocity bounds allow."""
+        speed = np.abs(reference.velocity)
+        bounds = self._limits.fastest(reference.position)
+        fastest = PACE_SHARE * np.where(reference.velocity > 0, bounds[1], bounds[0])
+        shares = np.divide(
+            fastest, speed, out=np.full_like(speed, CATCH_UP), where=speed * CATCH_UP > fastest
+        )
+        return float(shares.min())
 
 
 def _seconds(earlier: Target, later: Target) -> float:

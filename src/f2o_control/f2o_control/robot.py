@@ -7,21 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from f2o_nodekit.config import load_config
-from jaxtyping import Float64
 
-Joints = Float64[np.ndarray, "joints"]
+from f2o_control.errors import UnknownProfileError
+from f2o_control.limits import Joints, Limits, VelocityCurve, brakable, restful
 
-
-@dataclass(frozen=True)
-class Limits:
-    """The box that commands stay in; arrays of shape (joints,), in rad and seconds."""
-
-    lower: Joints  # rad, margin included
-    upper: Joints  # rad, margin included
-    velocity: Joints  # rad/s
-    acceleration: Joints  # rad/s2
-    jerk: Joints  # rad/s3
-    max_lead: float  # rad, the farthest that a command may be from the measured position
+CYCLE_S = 1e-3  # of the arm's own control loop
+VELOCITY_EPS = 1e-3  # rad/s, libfranka's kLimitEps
 
 
 @dataclass(frozen=True)
@@ -36,6 +27,32 @@ class Scale:
         """Messages about values out of range."""
         values = vars(self).items()
         return [f"{key}: expected more than 0 and at most 1, got {v}" for key, v in values if not 0 < v <= 1]
+
+
+@dataclass(frozen=True)
+class CurveDescription:
+    """The constants of a position-dependent velocity bound, one number a joint; see limits.VelocityCurve."""
+
+    lower: tuple[float, ...]  # rad
+    upper: tuple[float, ...]  # rad
+    gain: tuple[float, ...]  # rad/s2
+    offset: tuple[float, ...]  # rad/s
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where tool and links may be, in the frame of the arm's base [m]."""
+
+    lower: tuple[float, float, float]  # of the tool centre point
+    upper: tuple[float, float, float]
+    table: float  # height of the plane that no link from the elbow on goes below
+    clearance: float  # kept between links, and between links and that plane
+
+    def check(self) -> list[str]:
+        """Messages about a box that is none."""
+        if all(low < high for low, high in zip(self.lower, self.upper, strict=True)) and self.clearance >= 0:
+            return []
+        return ["lower, upper, clearance: expected each lower below its upper, and a clearance of at least 0"]
 
 
 @dataclass(frozen=True)
@@ -64,10 +81,14 @@ class RobotDescription:
     velocity: tuple[float, ...]
     acceleration: tuple[float, ...]
     jerk: tuple[float, ...]
-    scale: Scale
+    lost_packets: int  # cycles of full acceleration that are kept free below every velocity limit
+    rest_within_s: float  # s, the longest stop
+    profiles: dict[str, Scale]
     max_lead: float
+    workspace: Workspace
     gripper: Gripper
     home: tuple[float, ...]
+    velocity_curve: CurveDescription | None = None
 
     def check(self) -> list[str]:
         """Messages about lengths, signs and a home outside the limits."""
@@ -82,7 +103,10 @@ class RobotDescription:
 
     def _per_joint(self) -> dict[str, tuple[float, ...]]:
         keys = ("position_min", "position_max", "velocity", "acceleration", "jerk", "home")
-        return {key: getattr(self, key) for key in keys}
+        curve = vars(self.velocity_curve) if self.velocity_curve else {}
+        return {key: getattr(self, key) for key in keys} | {
+            f"velocity_curve.{key}": value for key, value in curve.items()
+        }
 
     def _check_values(self) -> list[str]:
         problems = [
@@ -90,24 +114,70 @@ class RobotDescription:
             for key in ("velocity", "acceleration", "jerk")
             if min(getattr(self, key)) <= 0
         ]
-        if self.position_margin < 0 or self.max_lead <= 0:
-            problems.append("position_margin, max_lead: expected at least 0 and more than 0")
-        limits = self.limits()
-        if (limits.lower >= limits.upper).any():
+        if self.position_margin < 0 or self.max_lead <= 0 or self.lost_packets < 0:
+            problems.append(
+                "position_margin, max_lead, lost_packets: expected at least 0, more than 0, at least 0"
+            )
+        if not self.profiles:
+            problems.append("profiles: expected at least one")
+        return problems or self._check_limits()
+
+    def _check_limits(self) -> list[str]:
+        problems = [
+            f"rest_within_s: expected more than {self.rest_within_s:g}, too short for profile {name}"
+            for name in self.profiles
+            if (self.limits(name).velocity <= 0).any()
+        ]
+        lower, upper = self._window()
+        if (lower >= upper).any():
             problems.append("position_min: expected less than position_max by more than twice the margin")
-        elif ((limits.lower > self.home) | (limits.upper < self.home)).any():
+        elif ((lower > self.home) | (upper < self.home)).any():
             problems.append("home: expected a posture inside the position limits and their margin")
         return problems
 
-    def limits(self) -> Limits:
-        """The scaled limits, margin taken off."""
+    def _window(self) -> tuple[Joints, Joints]:
+        return (
+            np.array(self.position_min) + self.position_margin,
+            np.array(self.position_max) - self.position_margin,
+        )
+
+    def limits(self, profile: str = "normal") -> Limits:
+        """The limits of a profile, margins taken off.
+
+        Raises:
+            UnknownProfileError: the file has none of that name.
+        """
+        if profile not in self.profiles:
+            raise UnknownProfileError(
+                f"profile: expected {' or '.join(sorted(self.profiles))} (robot_{self.name}.yaml), got {profile!r}"
+            )
+        scale, (lower, upper) = self.profiles[profile], self._window()
+        acceleration = np.array(self.acceleration) * scale.acceleration
+        jerk = np.array(self.jerk) * scale.jerk
+        velocity = (np.array(self.velocity) - self._tolerance()) * scale.velocity
         return Limits(
-            lower=np.array(self.position_min) + self.position_margin,
-            upper=np.array(self.position_max) - self.position_margin,
-            velocity=np.array(self.velocity) * self.scale.velocity,
-            acceleration=np.array(self.acceleration) * self.scale.acceleration,
-            jerk=np.array(self.jerk) * self.scale.jerk,
+            lower=lower,
+            upper=upper,
+            velocity=restful(velocity, acceleration, jerk, self.rest_within_s),
+            acceleration=acceleration,
+            jerk=jerk,
             max_lead=self.max_lead,
+            curve=self._curve(scale.velocity, acceleration),
+        )
+
+    def _tolerance(self) -> Joints:
+        """What libfranka keeps free below a velocity limit, so that lost packets do not break it [rad/s]."""
+        return VELOCITY_EPS + self.lost_packets * CYCLE_S * np.array(self.acceleration)
+
+    def _curve(self, scale: float, acceleration: Joints) -> VelocityCurve | None:
+        if (given := self.velocity_curve) is None:
+            return None
+        return VelocityCurve(
+            lower=np.array(given.lower),
+            upper=np.array(given.upper),
+            gain=brakable(np.array(given.gain), acceleration, scale),
+            offset=np.array(given.offset) + self._tolerance(),
+            scale=scale,
         )
 
 
@@ -118,3 +188,6 @@ def load_robot(path: str | Path) -> RobotDescription:
         ConfigError: the file is wrong; the text names every wrong key.
     """
     return load_config(RobotDescription, path)
+
+
+__all__ = ["Joints", "Limits", "RobotDescription", "Scale", "Workspace", "load_robot"]

@@ -1,6 +1,7 @@
 """Counts violations of a robot file's limits in a sequence of positions. Shares no code with what it checks."""
 
 from itertools import pairwise
+from math import sqrt
 from pathlib import Path
 
 import yaml
@@ -9,12 +10,13 @@ CONFIG = Path(__file__).resolve().parents[3] / "config"
 PERIOD = 0.008
 
 
-def violations(positions, name="panda", start=None, moving=False):
+def violations(positions, name="panda", start=None, moving=False, profile="normal"):
     """Messages about every joint and limit; ``positions`` is a list of lists [rad], one a period.
 
     Before the first the arm is at rest, unless ``moving``.
     """
     limits = yaml.safe_load((CONFIG / f"robot_{name}.yaml").read_text())
+    scale = limits["profiles"][profile]
     rows = ([] if moving else [list(map(float, positions[0]))] * 3) + [
         list(map(float, row)) for row in positions
     ]
@@ -31,10 +33,23 @@ def violations(positions, name="panda", start=None, moving=False):
         if not all(low - 1e-6 <= x <= high + 1e-6 for x in q):
             found.append(f"joint {joint}: position {min(q)}..{max(q)} outside {low}..{high}")
         for key, values in series.items():
-            limit = limits[key][joint] * limits["scale"][key]
+            limit = limits[key][joint] * scale[key]
             if not all(abs(x) <= limit * (1 + 1e-6) + 1e-9 for x in values):
                 found.append(f"joint {joint}: {key} {max(map(abs, values))} above {limit}")
+        if (curve := limits.get("velocity_curve")) is not None:
+            found += _beyond_curve(joint, pairwise(q), curve, scale["velocity"])
     return found
+
+
+def _beyond_curve(joint, pairs, curve, scale):
+    """The mean velocity over a period against the bound at the end where it is wider."""
+    low, high, gain, offset = (curve[key][joint] for key in ("lower", "upper", "gain", "offset"))
+    for before, after in pairs:
+        room = high - before if after > before else before - low
+        bound = scale * max(0.0, sqrt(max(0.0, gain * room)) - offset)
+        if abs(after - before) / PERIOD > bound * (1 + 1e-6) + 1e-9:
+            return [f"joint {joint}: velocity {(after - before) / PERIOD} above {bound} at {before}"]
+    return []
 
 
 def _differences(values):

@@ -7,7 +7,17 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "f2o_control"
 CORE = [p for p in PACKAGE.rglob("*.py") if p.name not in ("bridge_node.py", "convert.py")]
-ALLOWED = {"f2o_control", "f2o_nodekit", "jaxtyping", "numpy", "ruckig", "launch", "launch_ros"}
+ALLOWED = {
+    "f2o_control",
+    "f2o_nodekit",
+    "jaxtyping",
+    "numpy",
+    "ruckig",
+    "pinocchio",
+    "coal",
+    "launch",
+    "launch_ros",
+}
 
 
 def imported(path):

@@ -5,7 +5,7 @@ import pytest
 from checker import violations
 from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
-from f2o_control.limiter import TargetLimiter
+from f2o_control.guard import Guard
 from f2o_control.state import Mode
 from f2o_control.target import GRIPPER, RawTarget, Refusal
 
@@ -269,7 +269,7 @@ def test_a_clock_set_back_holds_and_arming_recovers(armed):
 
 def test_a_tick_that_raises_ends_in_fault_and_brakes(armed, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(TargetLimiter, "_unsafe", lambda *_: 1 / 0)
+        patch.setattr(Guard, "judge", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             armed.tick()
     speed = armed.speed

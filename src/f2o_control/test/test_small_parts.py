@@ -123,7 +123,7 @@ def test_a_trajectory_starts_at_the_command_and_ends_in_a_stop_within_the_limits
         h, dq = plan.times_s[k + 1] - plan.times_s[k], plan.positions[k + 1] - plan.positions[k]
         v0, v1 = plan.velocities[k], plan.velocities[k + 1]
         ends = np.stack([6 * dq / h**2 - (4 * v0 + 2 * v1) / h, -6 * dq / h**2 + (2 * v0 + 4 * v1) / h])
-        assert (np.abs(ends) <= limits.acceleration / panda.scale.acceleration).all()
+        assert (np.abs(ends) <= limits.acceleration / panda.profiles["normal"].acceleration).all()
     assert ((plan.positions >= limits.lower) & (plan.positions <= limits.upper)).all()
 
 
@@ -162,7 +162,7 @@ def test_a_wrong_robot_file_names_every_key(tmp_path):
     (tmp_path / "robot.yaml").write_text(text)
     with pytest.raises(ConfigError) as error:
         load_robot(tmp_path / "robot.yaml")
-    assert "scale.velocity: expected more than 0 and at most 1, got 1.5" in str(error.value)
+    assert "profiles.normal.velocity: expected more than 0 and at most 1, got 1.5" in str(error.value)
     assert "home: expected a posture inside the position limits" in str(error.value)
     (tmp_path / "robot.yaml").write_text(text.replace("jerk: [7500.0, ", "jerk: ["))
     with pytest.raises(ConfigError, match=r"jerk: expected 7 numbers .*, got 6"):

@@ -1,0 +1,66 @@
+"""The limits that commands keep, and how fast a joint may move where it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+Joints = Float64[np.ndarray, "joints"]
+BRAKABLE = 0.9  # of the acceleration limit: what braking along a velocity curve may take, jerk left out
+
+
+@dataclass(frozen=True)
+class VelocityCurve:
+    """A velocity bound that falls towards the ends of a joint: scale * (sqrt(gain * room) - offset - tolerance).
+
+    Franka Research 3 enforces it (frankarobotics docs, "Limits for Franka Research 3"; libfranka rate_limiting.h).
+    ``room`` is the distance to the end the joint moves towards. Arrays of shape (joints,).
+    """
+
+    lower: Joints  # rad, where the curve for moving down is 0
+    upper: Joints  # rad, where the curve for moving up is 0
+    gain: Joints  # rad/s2
+    offset: Joints  # rad/s, tolerance included
+    scale: float
+
+    def at(self, room: np.ndarray) -> np.ndarray:
+        """The bound [rad/s], 0 or more, with ``room`` [rad] left; shape (..., joints)."""
+        return self.scale * np.maximum(np.sqrt(np.maximum(self.gain * room, 0.0)) - self.offset, 0.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The box that commands stay in; arrays of shape (joints,), in rad and seconds."""
+
+    lower: Joints  # rad, margin included
+    upper: Joints  # rad, margin included
+    velocity: Joints  # rad/s, anywhere
+    acceleration: Joints  # rad/s2
+    jerk: Joints  # rad/s3
+    max_lead: float  # rad, the farthest that a command may be from the measured position
+    curve: VelocityCurve | None = None  # what bounds the velocity besides, near the ends
+
+    def fastest(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How fast each joint may move down and up at ``position`` [rad], both >= 0 [rad/s]; shape (..., joints)."""
+        if self.curve is None:
+            return self.velocity, self.velocity
+        curve = self.curve
+        return (
+            np.minimum(self.velocity, curve.at(position - curve.lower)),
+            np.minimum(self.velocity, curve.at(curve.upper - position)),
+        )
+
+
+def restful(velocity: Joints, acceleration: Joints, jerk: Joints, rest_within_s: float) -> Joints:
+    """``velocity`` lowered to what the arm can always stop from within ``rest_within_s``.
+
+    The longest stop begins at full acceleration: acceleration / jerk to end that, and a stop with two ramps after it.
+    """
+    return np.minimum(velocity, acceleration * (rest_within_s - 2 * acceleration / jerk))
+
+
+def brakable(gain: Joints, acceleration: Joints, scale: float) -> Joints:
+    """``gain`` lowered so that a joint can brake along the curve: that takes scale**2 * gain / 2 at most."""
+    return np.minimum(gain, 2 * BRAKABLE * acceleration / scale**2)

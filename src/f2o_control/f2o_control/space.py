@@ -1,0 +1,151 @@
+"""Where the arm must not be: outside the tool's box, in the table, in itself.
+
+Forward kinematics by pinocchio, distances between capsules by coal, on the description of the example-robot-data
+wheel. It is the Panda's; a Research 3 has the same kinematic parameters (frankarobotics docs, control_parameters,
+Denavit-Hartenberg tables) and links of nearly the same shape, so it serves for both, joint by joint.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+
+import coal
+import numpy as np
+import pinocchio
+from jaxtyping import Float64
+
+from f2o_control.braking import StopPlan
+from f2o_control.errors import KinematicsError
+from f2o_control.limits import Joints
+from f2o_control.robot import Workspace
+
+FILES = "panda_description/urdf/panda_collision.urdf", "panda_description/srdf/panda.srdf"
+TOOL = "panda_hand_tcp"
+SHOULDER = ("panda_link0", "panda_link1", "panda_link2")  # cannot reach the table
+STEP_RAD = (
+    0.03  # sum over the joints between two postures that are looked at; about as many metres at the tool
+)
+REACH = 1.2  # m, more than any point of arm and hand is away from any axis
+MOST_POSTURES = 12  # looked at along one stop
+TOLERANCE = 1e-4  # m, of deeper
+
+
+class Space:
+    """How deep a posture lies in what is forbidden, and whether a stop goes deeper than the arm is.
+
+    Links are the capsules that the URDF describes as a cylinder between two spheres; the pairs looked at are those
+    that the SRDF does not call adjacent or never in collision. Fingers are left to the box of the tool.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._lower, self._upper = np.array(workspace.lower), np.array(workspace.upper)
+        self._clearance = workspace.clearance
+        urdf, srdf = _files()
+        self._model, links = _arm(urdf)
+        self._links = _capsules(links)
+        self._links.addAllCollisionPairs()
+        pinocchio.removeCollisionPairs(self._model, self._links, str(srdf))
+        self._add_table(workspace.table)
+        self._names = [self._pair_name(pair) for pair in self._links.collisionPairs]
+        self._data, self._found = self._model.createData(), self._links.createData()
+        self._tool = self._model.getFrameId(TOOL)
+
+    def depth(self, position: Joints) -> float:
+        """The deepest that anything of the arm is where it must not be [m]; negative: the room that is left."""
+        closest = self._look(position)
+        return max(self._outside_box(), self._clearance - self._distance(closest))
+
+    def tool(self, position: Joints) -> Float64[np.ndarray, " 3"]:
+        """Where the tool centre point is [m]."""
+        self._look(position)
+        return self._data.oMf[self._tool].translation.copy()
+
+    def deeper(self, position: Joints, now: float) -> bool:
+        """Is ``position`` deeper in what is forbidden than ``now`` [m], or in it at all where ``now`` is not?"""
+        return self.depth(position) > max(now, 0.0) + TOLERANCE
+
+    def enters(self, stop: StopPlan, now: float) -> bool:
+        """Does the arm get ``deeper`` than ``now`` [m] anywhere on its way along ``stop``?"""
+        way = float(np.abs(stop.end - stop.start.position).sum())
+        allowed, at_end = max(now, 0.0) + TOLERANCE, self.depth(stop.end)
+        if at_end > allowed or at_end + REACH * way <= allowed:  # nothing on the way can differ by more
+            return at_end > allowed
+        count = min(int(way / STEP_RAD), MOST_POSTURES)
+        postures, _ = stop.sample(stop.duration / (count + 1) * np.arange(1, count + 1))
+        return any(self.deeper(posture, now) for posture in postures)
+
+    def explain(self, position: Joints) -> str:
+        """One sentence about what is forbidden at ``position``; empty where nothing is."""
+        closest = self._look(position)
+        if self._outside_box() > TOLERANCE:
+            corners = (self._data.oMf[self._tool].translation, self._lower, self._upper)
+            tool, lower, upper = (" ".join(f"{x:.3f}" for x in corner) for corner in corners)
+            return f"the tool is at {tool} m, outside its box of {lower} to {upper} m"
+        if (apart := self._distance(closest)) < self._clearance - TOLERANCE:
+            return f"{self._names[closest]} are {apart:.3f} m apart, expected {self._clearance:g} m"
+        return ""
+
+    def _look(self, position: Joints) -> int:
+        """Compute everything at ``position``; the index of the closest pair."""
+        closest = pinocchio.computeDistances(self._model, self._data, self._links, self._found, position)
+        pinocchio.updateFramePlacement(self._model, self._data, self._tool)
+        return closest
+
+    def _outside_box(self) -> float:
+        tool = self._data.oMf[self._tool].translation
+        return float(np.maximum(self._lower - tool, tool - self._upper).max())
+
+    def _distance(self, pair: int) -> float:
+        return self._found.distanceResults[pair].min_distance
+
+    def _add_table(self, height: float) -> None:
+        below = coal.Halfspace(np.array([0.0, 0.0, 1.0]), height)
+        table = self._links.addGeometryObject(
+            pinocchio.GeometryObject("table", 0, 0, pinocchio.SE3.Identity(), below)
+        )
+        for index, link in enumerate(self._links.geometryObjects):
+            if index != table and not link.name.startswith(SHOULDER):
+                self._links.addCollisionPair(pinocchio.CollisionPair(index, table))
+
+    def _pair_name(self, pair: pinocchio.CollisionPair) -> str:
+        names = [self._links.geometryObjects[i].name for i in (pair.first, pair.second)]
+        return " and ".join(name.removeprefix("panda_").rsplit("_", 1)[0] for name in names)
+
+
+def _files() -> list[Path]:
+    try:
+        files = importlib.metadata.distribution("example-robot-data").files or []
+    except importlib.metadata.PackageNotFoundError:
+        raise KinematicsError(
+            "no model of the arm: the wheel example-robot-data is not installed; run `make setup`"
+        ) from None
+    found = [next((f for f in files if str(f).endswith(name)), None) for name in FILES]
+    if None in found:
+        raise KinematicsError(f"no model of the arm: example-robot-data holds no {' or no '.join(FILES)}")
+    return [Path(str(file.locate())).resolve() for file in found]
+
+
+def _arm(urdf: Path) -> tuple[pinocchio.Model, pinocchio.GeometryModel]:
+    """The arm with its fingers closed, and the shapes of its links."""
+    full = pinocchio.buildModelFromUrdf(str(urdf))
+    shapes = pinocchio.buildGeomFromUrdf(
+        full, str(urdf), pinocchio.GeometryType.COLLISION, package_dirs=[str(urdf.parents[4])]
+    )
+    fingers = [full.getJointId(name) for name in full.names[1:] if "finger" in name]
+    return pinocchio.buildReducedModel(full, shapes, fingers, pinocchio.neutral(full))
+
+
+def _capsules(shapes: pinocchio.GeometryModel) -> pinocchio.GeometryModel:
+    """A capsule for each cylinder: its spheres lie at the cylinder's ends and have its radius."""
+    out = pinocchio.GeometryModel()
+    for shape in shapes.geometryObjects:
+        solid = shape.geometry
+        if isinstance(solid, coal.Cylinder) and "finger" not in shape.name:
+            capsule = coal.Capsule(solid.radius, 2 * solid.halfLength)
+            out.addGeometryObject(
+                pinocchio.GeometryObject(
+                    shape.name, shape.parentJoint, shape.parentFrame, shape.placement, capsule
+                )
+            )
+    return out
