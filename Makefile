@@ -1,6 +1,8 @@
 # make demo    watch a simulated Franka choose a side and grasp, through the real nodes (EPISODES=3 for the impatient)
 # make test    every test of every package, through colcon
 # make bench   measure speed on this machine
+# make bench-loop    the whole live loop for ten minutes, every tick counted (nothing else should run)
+# make bench-dither  what commitment to a plan is worth
 # make bench-modes   which method keeps every mode, on toys whose modes are known
 # make setup   what the three stand on; skipped where nothing has changed
 
@@ -10,7 +12,7 @@ SEED ?= 1000
 OUT ?= out/demo
 RUN = set -eo pipefail; source ./env.sh;
 
-.PHONY: setup demo test bench bench-modes lint clean
+.PHONY: setup demo test bench bench-loop bench-dither bench-modes lint clean
 
 setup:
 	@./scripts/setup.sh
@@ -23,6 +25,12 @@ test: setup
 
 bench: setup
 	@$(RUN) exec python -m f2o_sim.bench --out out/bench
+
+bench-loop: setup
+	@$(RUN) exec python -m f2o_sim.bench.loop --out out/bench_loop
+
+bench-dither: setup
+	@$(RUN) exec python -m f2o_sim.dither --out out/dither
 
 bench-modes: setup
 	@$(RUN) exec python -m f2o_policy.study --out out/modes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from f2o_control.processes import Running, start
 from f2o_nodekit.errors import F2oError
-from f2o_policy.checkpoint import load_checkpoint
+from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.runtime.trace import summarise
 from tqdm import tqdm
 
@@ -61,7 +62,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     checkpoints = Checkpoints(arguments.checkpoints)
     student, teacher = load_checkpoint(checkpoints.student), load_checkpoint(checkpoints.teacher)
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
-    run = _live(seeds, checkpoints.student, arguments.out)
+    run = _live(seeds, _export(student, arguments.out / "policy"), arguments.out)
     report = _live_report(run, arguments)
     report |= _compare(student, teacher, checkpoints, run, seeds, arguments)
     write_report(arguments.out / "report.json", report)
@@ -71,7 +72,16 @@ def _demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _live(seeds: list[int], checkpoint: Path, out: Path) -> Run:
+def _export(student: Checkpoint, out: Path) -> Path:
+    """The student as the policy node is to run it: without torch, live within seconds."""
+    from f2o_policy.runtime.export import write_export
+
+    shutil.rmtree(out, ignore_errors=True)
+    write_export(student, out)
+    return out
+
+
+def _live(seeds: list[int], policy: Path, out: Path) -> Run:
     """Start the deploy graph and run one trial a seed through it."""
     from f2o_sim.demo.trials_node import run_trials
 
@@ -82,7 +92,7 @@ def _live(seeds: list[int], checkpoint: Path, out: Path) -> Run:
         "deploy",
         {
             "sim": "true",
-            "checkpoint": str(checkpoint.resolve()),
+            "checkpoint": str(policy.resolve()),
             "trace": str((out / "trace.npz").resolve()),
             "state_log": str((out / "states.npz").resolve()),
             "seed": str(seeds[0]),
@@ -120,8 +130,8 @@ def _live_report(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _compare(
-    student: Any,
-    teacher: Any,
+    student: Checkpoint,
+    teacher: Checkpoint,
     checkpoints: Checkpoints,
     run: Run,
     seeds: list[int],
@@ -138,7 +148,7 @@ def _compare(
     return result | {"checkpoint": {"data_sha256": student.data_sha256, "seed": student.seed}}
 
 
-def _pictures(run: Run, checkpoints: Checkpoints, student: Any, out: Path) -> None:
+def _pictures(run: Run, checkpoints: Checkpoints, student: Checkpoint, out: Path) -> None:
     from f2o_sim.demo.pictures import one_of_each_side, save_fans, save_rerun
     from f2o_sim.video import render_episodes
 

@@ -1,0 +1,208 @@
+"""``python -m f2o_sim.bench.loop``: the whole live loop for minutes, every tick counted.
+
+The graph of ``make demo`` plays episode after episode until the time is over; with ``--load`` a further process keeps a
+core busy. Written: loop.json (ticks, misses, every stage from exposure to command, memory and processor time of every
+process, how long the start took) and latency.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from f2o_control.processes import Running, start
+from f2o_control.robot import load_robot
+from f2o_nodekit.errors import F2oError
+from f2o_policy.checkpoint import load_checkpoint
+from f2o_policy.data.files import write_json
+from f2o_policy.runtime.export import write_export
+from f2o_policy.runtime.latency import report, table
+from tqdm import tqdm
+
+from f2o_sim.demo.trials import Run
+from f2o_sim.paths import config_file
+
+START_S = 60.0
+PERIOD_S = 0.008
+
+
+def main() -> int:
+    """Run; 2 with one sentence when something is missing."""
+    parser = argparse.ArgumentParser(prog="f2o_sim.bench.loop", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("out/bench_loop"))
+    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/reach_around/student.pt"))
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1000)
+    parser.add_argument("--load", action="store_true", help="keep one core busy beside it")
+    arguments = parser.parse_args()
+    try:
+        result = measure(
+            arguments.checkpoint, arguments.out, arguments.minutes, arguments.seed, arguments.load
+        )
+    except F2oError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nbench: stopped", file=sys.stderr)
+        return 130
+    write_json(arguments.out / "loop.json", result)
+    print(
+        json.dumps({key: result[key] for key in ("ticks", "tick_hz", "deadline_misses", "limit_violations")})
+    )
+    return 0
+
+
+def measure(checkpoint: Path, out: Path, minutes: float, seed: int, load: bool) -> dict[str, Any]:
+    """Play for ``minutes``, then read both traces."""
+    out.mkdir(parents=True, exist_ok=True)
+    policy = out / "policy"
+    if not policy.exists():
+        write_export(load_checkpoint(checkpoint), policy)
+    traces = {"trace": out / "policy.npz", "bridge_trace": out / "bridge.npz"}
+    for path in traces.values():
+        path.unlink(missing_ok=True)
+    named = {"sim": "true", "checkpoint": policy, "seed": seed, **traces}
+    os.environ.setdefault("ROS_DOMAIN_ID", "87")
+    with busy(load):
+        played = _play({k: str(v) for k, v in named.items()}, seed, minutes)
+    latency = report(*traces.values(), out)
+    print(table(latency))
+    run, trials = played.run, played.run.trials
+    return {
+        "minutes": minutes,
+        "seed": seed,
+        "a_core_kept_busy": load,
+        "cpus": len(os.sched_getaffinity(0)),
+        "start_to_live_s": round(played.start_s, 2),
+        "episodes": len(trials),
+        "successes": sum(t.success for t in trials),
+        "collisions": sum(t.collision for t in trials),
+        "camera_hz": round(run.median("sim_node: cameras/camera_hz"), 2),
+        "real_time_factor": round(run.median("sim_node: physics/real_time_factor"), 4),
+        "commands": len(played.commands),
+        "limit_violations": beyond(played.commands),
+        "processes": played.processes,
+        **latency.to_dict(),
+    }
+
+
+@dataclass(frozen=True)
+class Played:
+    """What happened: trials and diagnostics, every command of the bridge, what the processes took."""
+
+    run: Run
+    commands: list[Any]  # JointState
+    processes: dict[str, Any]
+    start_s: float
+
+
+def _play(arguments: dict[str, str], seed: int, minutes: float) -> Played:
+    import rclpy
+    from f2o_nodekit.ros import reliable
+    from rclpy.serialization import deserialize_message
+    from rclpy.signals import SignalHandlerOptions
+    from sensor_msgs.msg import JointState
+
+    from f2o_sim.demo.trials_node import TrialsNode
+
+    begin = time.monotonic()
+    running = start("deploy", arguments, write=lambda line: None)
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    node = TrialsNode(running.check)
+    try:
+        commands: list[bytes] = []
+        node.create_subscription(JointState, "/f2o/joint_command", commands.append, reliable(50), raw=True)
+        node.wait_until_live(START_S)
+        start_s, before = time.monotonic() - begin, usage(running)
+        until = time.monotonic() + 60 * minutes
+        with tqdm(total=round(60 * minutes), unit="s", desc="live") as bar:
+            for index in itertools.count():
+                begun = time.monotonic()
+                if begun >= until:
+                    break
+                node.trial(seed + index, timeout_s=20.0)
+                bar.update(round(time.monotonic() - begun))
+        changed = _change(before, usage(running), time.monotonic() - begin - start_s)
+        return Played(node.run, [deserialize_message(c, JointState) for c in commands], changed, start_s)
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+        running.stop()
+
+
+def usage(running: Running) -> dict[str, dict[str, float]]:
+    """Resident memory [MB] and processor time so far [s] of every process of a graph."""
+    page, clock = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+    found = {}
+    for name, process in running.processes.items():
+        root = Path("/proc") / str(process.popen.pid)
+        stat = (root / "stat").read_text().rpartition(")")[2].split()
+        cpu_s = (int(stat[11]) + int(stat[12])) / clock
+        found[name] = {"memory_mb": int((root / "statm").read_text().split()[1]) * page / 1e6, "cpu_s": cpu_s}
+    return found
+
+
+def beyond(commands: list[Any]) -> dict[str, int]:
+    """How many commands left the arm's limits of position, velocity or acceleration, a margin of 0.1 % allowed.
+
+    Acceleration is looked at between commands that followed one another within one and a half periods.
+    """
+    limits = load_robot(config_file("robot_panda.yaml")).limits()
+    q, v = (np.array([getattr(c, name)[:7] for c in commands]) for name in ("position", "velocity"))
+    stamps = np.array([c.header.stamp.sec * 10**9 + c.header.stamp.nanosec for c in commands])
+    follows = np.diff(stamps) < 1.5 * PERIOD_S * 1e9
+    acceleration = np.abs(np.diff(v, axis=0))[follows] / PERIOD_S
+    wrong = {
+        "position": (q < limits.lower - 1e-6) | (q > limits.upper + 1e-6),
+        "velocity": np.abs(v) > 1.001 * limits.velocity,
+        "acceleration": acceleration > 1.001 * limits.acceleration,
+    }
+    return {name: int(where.any(axis=1).sum()) for name, where in wrong.items()}
+
+
+def _change(before: dict[str, Any], after: dict[str, Any], seconds: float) -> dict[str, Any]:
+    return {
+        name: {
+            "memory_mb": [round(before[name]["memory_mb"], 1), round(after[name]["memory_mb"], 1)],
+            "cpu_share": round((after[name]["cpu_s"] - before[name]["cpu_s"]) / seconds, 3),
+        }
+        for name in before
+    }
+
+
+@contextmanager
+def busy(wanted: bool) -> Iterator[None]:
+    """Keep one core busy with matrix products, if ``wanted``."""
+    process = multiprocessing.get_context("spawn").Process(target=_burn, daemon=True) if wanted else None
+    if process is not None:
+        process.start()
+    try:
+        yield
+    finally:
+        if process is not None:
+            process.kill()
+            process.join()
+
+
+def _burn() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    matrix = np.random.default_rng(0).random((400, 400))
+    while True:
+        matrix = matrix @ matrix
+        matrix /= np.abs(matrix).max()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The checks of the ten-minute loop that need no loop."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+
+from f2o_sim.bench.loop import beyond, busy
+
+HOME = np.array([0.0, -0.7, 0.0, -2.8, 0.0, 2.2, 0.8])
+
+
+def commands(velocities, positions=None):
+    """Messages 8 ms apart whose first joint has ``velocities``."""
+    rows = []
+    for k, speed in enumerate(velocities):
+        q = HOME if positions is None else positions[k]
+        stamp = SimpleNamespace(sec=1, nanosec=k * 8_000_000)
+        v = [speed, 0, 0, 0, 0, 0, 0, 0]
+        rows.append(SimpleNamespace(header=SimpleNamespace(stamp=stamp), position=[*q, 0.08], velocity=v))
+    return rows
+
+
+def test_commands_within_the_limits_are_none_beyond_them():
+    assert beyond(commands(np.linspace(0, 0.5, 20))) == {"position": 0, "velocity": 0, "acceleration": 0}
+
+
+def test_each_limit_is_looked_at():
+    assert beyond(commands([3.0] * 5))["velocity"] == 5
+    assert beyond(commands([0.0, 1.0, 1.0]))["acceleration"] == 1
+    outside = [HOME, HOME + 4.0, HOME]
+    assert beyond(commands([0.0] * 3, outside))["position"] == 1
+
+
+def test_a_gap_between_commands_is_no_acceleration():
+    rows = commands([0.0, 1.0])
+    rows[1].header.stamp.sec = 2
+    assert beyond(rows)["acceleration"] == 0
+
+
+def test_a_core_is_kept_busy_only_while_asked():
+    import multiprocessing
+
+    with busy(False):
+        assert not multiprocessing.active_children()
+    with busy(True):
+        (burner,) = multiprocessing.active_children()
+        time.sleep(0.1)
+        assert burner.is_alive()
+    assert not burner.is_alive()
