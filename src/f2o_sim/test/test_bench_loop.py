@@ -4,7 +4,6 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
-
 from f2o_sim.bench.loop import beyond, busy
 
 HOME = np.array([0.0, -0.7, 0.0, -2.8, 0.0, 2.2, 0.8])
