@@ -21,7 +21,7 @@ from f2o_policy.errors import EngineError
 from f2o_policy.runtime.load import load_engine, resolve_backend
 from tqdm import tqdm
 
-from f2o_sim.bench import learning
+from f2o_sim.bench import heads, learning
 from f2o_sim.demo.timing import compare
 from f2o_sim.session import Session
 
@@ -52,12 +52,15 @@ def main() -> int:
 def _measure(checkpoints: Path, repeats: int) -> dict[str, Any]:
     student = load_checkpoint(checkpoints / "student.pt")
     observations, simulation = _simulate()
-    engines = _engines(student, observations[0], repeats)
+    backends = _backends()
+    engines = _engines(student, observations[0], backends, repeats)
     teacher = compare(load_checkpoint(checkpoints / "teacher.pt"), student, observations)
     threads = len(os.sched_getaffinity(0))
     return {
         "simulation": simulation,
         "engines": engines,
+        "equality": _equality(student, observations, backends),
+        "heads": heads.measure(student, backends, repeats),
         "teacher_50_against_student": teacher,
         "learning": learning.measure(checkpoints, threads),
     }
@@ -84,13 +87,35 @@ def _simulate(seconds: float = 4.0) -> tuple[list[Observation], dict[str, float]
     }
 
 
-def _engines(student: Checkpoint, observation: Observation, repeats: int) -> list[dict[str, Any]]:
+def _backends() -> list[tuple[str, str]]:
+    """What can be tried here; a precision that this processor lacks is refused later, and that is reported."""
+    found = {
+        "torch": [],
+        "openvino": [("openvino", "f32"), ("openvino", "bf16")],
+        "cuda": [("cuda", "f32"), ("cuda", "f16")],
+    }
+    return [("torch", "f32"), *found[resolve_backend("auto")]]
+
+
+def _equality(
+    student: Checkpoint, observations: list[Observation], backends: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """How far each backend is from eager torch over a thousand windows."""
+    rows = {}
+    for backend, precision in backends[1:]:
+        try:
+            rows[f"{backend} {precision}"] = heads.equality(student, observations, backend, precision)
+        except EngineError as error:
+            rows[f"{backend} {precision}"] = {"refused": str(error)}
+    return rows
+
+
+def _engines(
+    student: Checkpoint, observation: Observation, backends: list[tuple[str, str]], repeats: int
+) -> list[dict[str, Any]]:
     """Every backend and precision: embedding once, plans for each number of hypotheses."""
-    choices = [("torch", "f32")]
-    if resolve_backend("auto") == "openvino":
-        choices += [("openvino", "f32"), ("openvino", "bf16")]
     rows = []
-    for backend, precision in tqdm(choices, desc="backends", unit="backend"):
+    for backend, precision in tqdm(backends, desc="backends", unit="backend"):
         for many in HYPOTHESES:
             try:
                 rows.append(_engine_row(student, observation, backend, precision, many, repeats))
@@ -164,6 +189,12 @@ def _print(result: dict[str, Any]) -> None:
         print(f"  {name:<22} {times}   {ratio:4.1f} x eager")
     for backend, row in result["teacher_50_against_student"].items():
         print(f"  teacher 50 steps / student, {backend}: {row['ratio_head']}")
+    for name, row in result["equality"].items():
+        print(f"  {name} against eager torch: {row}")
+    print(f"heads, one thread, at most {result['heads']['matrix_gflops']} GFLOP/s:")
+    for row in result["heads"]["rows"]:
+        if "refused" not in row:
+            print("  " + "  ".join(f"{key} {value}" for key, value in row.items()))
     learned = result["learning"]
     print(f"learning, {learned['threads']} threads, {learned['matrix_gflops']} GFLOP/s in a matrix product:")
     for name in ("train", "sample", "distill"):

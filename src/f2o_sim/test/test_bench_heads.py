@@ -1,0 +1,25 @@
+"""The figures about heads mean what they say; how large they are is not tested."""
+
+import numpy as np
+import torch
+from f2o_policy.checkpoint import load_checkpoint
+from f2o_sim.bench import heads
+from f2o_sim.paths import SOURCE_CONFIG
+
+STUDENT = SOURCE_CONFIG.parent / "checkpoints" / "reach_around" / "student.pt"
+
+
+def test_a_row_says_what_was_timed(monkeypatch):
+    torch.set_num_threads(1)
+    student = load_checkpoint(STUDENT)
+    monkeypatch.setattr(heads, "_times", lambda *a: [2.0] * 98 + [9.0] * 2)
+    row = heads._row("small", student, "torch", "f32", 2, 5, gflops=1.0, gbytes=1e9)
+    assert (row["p50_ms"], row["holds_125_hz"]) == (2.0, False)
+    single = heads._row("small", student, "torch", "f32", 1, 5, gflops=1.0, gbytes=1e9)
+    np.testing.assert_allclose(row["gflop"] / single["gflop"], 2, rtol=0.05)
+    assert row["times_the_roofline"] == round(2.0 / (row["gflop"] * 1e3), 2)
+    assert 2.5 < row["million_weights"] < 3.5  # 11 MB of float32
+
+
+def test_the_machine_is_measured():
+    assert 0.5 < heads.memory_gbytes(16, 2) < 2000
