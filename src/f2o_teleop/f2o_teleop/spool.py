@@ -1,11 +1,12 @@
-"""Between the callbacks and the disk: a bounded queue and the one thread that writes.
+"""Between the callbacks and the disk: a bounded queue, one thread that writes and one that syncs.
 
 A callback only appends to a list. Every `flush_s` the thread takes the whole list, writes it and flushes, so a kill
 loses at most what arrived since; a stall of the disk fills the queue, and only a full queue drops, counted by topic.
+Syncing has a thread of its own because it takes long: 0.2 s for a second of three 640x480 views at 30 Hz, in which
+nothing would be written; synced four times as often beside the writer, it delays a write by 8 ms at most.
 """
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,13 +57,14 @@ class Spool:
         failure: what stopped the thread, '' while it is well.
     """
 
-    def __init__(self, bag: Sink, queue_bytes: int, flush_s: float = 0.02, sync_s: float = 1.0) -> None:
+    def __init__(self, bag: Sink, queue_bytes: int, flush_s: float = 0.008, sync_s: float = 0.25) -> None:
         self._bag = bag
         self._queue_bytes, self._flush_s, self._sync_s = queue_bytes, flush_s, sync_s
         self._lock = threading.Lock()
         self._waiting: list[Item] = []
         self._waiting_bytes = 0
-        self._end = threading.Event()
+        self._end, self._synced = threading.Event(), threading.Event()
+        self._sync_error: Exception | None = None
         self.drops: Counter[str] = Counter()
         self.accepted = 0
         self.failure = ""
@@ -100,18 +102,27 @@ class Spool:
         return self._summary
 
     def _run(self) -> None:
-        synced = time.monotonic()
+        syncing = threading.Thread(target=self._sync, name="bag-sync", daemon=True)
+        syncing.start()
         try:
             while not self._end.wait(self._flush_s):
                 self._write(self._take())
-                if time.monotonic() - synced >= self._sync_s:
-                    self._bag.sync()
-                    synced = time.monotonic()
             self._write(self._take())
+            self._synced.set()
+            syncing.join()
             self._summary = self._bag.close(self._custom)
         except Exception as error:  # a thread has nobody to raise to; most likely the disk is full or gone
+            self._synced.set()
+            syncing.join()
             self.failure = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             self._bag.abandon()
+
+    def _sync(self) -> None:
+        try:
+            while not self._synced.wait(self._sync_s):
+                self._bag.sync()
+        except Exception as error:  # as in _run, which reports it
+            self._sync_error = error
 
     def _take(self) -> list[Item]:
         with self._lock:
@@ -119,6 +130,8 @@ class Spool:
         return batch
 
     def _write(self, batch: list[Item]) -> None:
+        if self._sync_error is not None:
+            raise self._sync_error
         for item in batch:
             self._bag.write(item.topic, item.data, item.log_ros_ns, item.publish_ros_ns)
         self._bag.flush()

@@ -18,8 +18,10 @@ class FakeBag:
     def __init__(self):
         self.written, self.flushes, self.syncs = [], 0, 0
         self.gate, self.reached, self.synced = threading.Event(), threading.Event(), threading.Event()
+        self.hold = threading.Event()
         self.gate.set()
-        self.failure = None
+        self.hold.set()
+        self.failure = self.sync_failure = None
         self.abandoned = self.closed_with = None
 
     def write(self, topic, data, log_ros_ns, publish_ros_ns):
@@ -35,6 +37,10 @@ class FakeBag:
     def sync(self):
         self.syncs += 1
         self.synced.set()
+        if self.sync_failure:
+            raise self.sync_failure
+        self.hold.wait(WAIT_S)
+        assert self.closed_with is None  # never after the file is closed
 
     def close(self, custom):
         self.closed_with = custom
@@ -79,6 +85,25 @@ def test_the_bag_is_synced_while_recording():
     spool = Spool(bag, 10**6, flush_s=0.001, sync_s=0.001)
     assert bag.synced.wait(WAIT_S)
     spool.close({})
+
+
+def test_a_slow_sync_holds_up_neither_the_writing_nor_is_it_cut_off_by_the_end():
+    bag = FakeBag()
+    bag.hold.clear()
+    spool = Spool(bag, 10**6, flush_s=0.001, sync_s=0.001)
+    assert bag.synced.wait(WAIT_S)
+    spool.put(item(0))
+    assert bag.reached.wait(WAIT_S)  # written while the sync hangs
+    threading.Timer(0.05, bag.hold.set).start()
+    assert spool.close({}).messages == 1
+
+
+def test_a_sync_that_fails_is_the_disk_failing():
+    bag = FakeBag()
+    bag.sync_failure = OSError(errno.EIO, "Input/output error")
+    spool = Spool(bag, 10**6, flush_s=0.001, sync_s=0.001)
+    spool._thread.join(WAIT_S)
+    assert (spool.failure, bag.abandoned, bag.closed_with) == ("Input/output error", True, None)
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), ValueError("odd")])
