@@ -57,6 +57,15 @@ def parser() -> argparse.ArgumentParser:
     )
     convert.add_argument("--processes", type=_positive, default=1, help="bags read at the same time")
 
+    shown = commands.add_parser(
+        "data-report", help="what a data set demonstrates and whether it is sound, a page"
+    )
+    shown.set_defaults(run=run_data_report)
+    shown.add_argument("data", type=Path, help="data set folder (f2o convert)")
+    shown.add_argument(
+        "--out", type=Path, required=True, help="folder for report.html, report.json and pictures"
+    )
+
     export = commands.add_parser("to-lerobot", help="a data set as a LeRobotDataset v3.0")
     export.set_defaults(run=run_to_lerobot)
     export.add_argument("data", type=Path, help="data set folder (f2o convert)")
@@ -222,6 +231,16 @@ def run_convert(arguments: argparse.Namespace) -> int:
         f"{arguments.out}: {report.converted} bags converted, {report.present} there before, "
         f"{len(report.skipped)} skipped"
     )
+    return 0
+
+
+def run_data_report(arguments: argparse.Namespace) -> int:
+    """``f2o data-report``."""
+    from f2o_policy.data.report import write_data_report
+
+    for name, value in write_data_report(arguments.data, arguments.out).items():
+        print(f"{name:<24} {value}")
+    print(f"{arguments.out}/report.html")
     return 0
 
 

@@ -6,15 +6,10 @@ demonstrators did in the situations most alike, and sixteen trajectories of teac
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from f2o_perception.errors import PerceptionError
-from f2o_perception.kinematics import ForwardKinematics
 from jaxtyping import Float
 
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
@@ -31,9 +26,10 @@ from f2o_policy.evaluation.modes import (
 )
 from f2o_policy.methods.base import component_weights
 from f2o_policy.methods.chamfer import spread
+from f2o_policy.page import page, tool_positions
 
 SHOWN = 16  # trajectories of each
-TCP = "panda_hand_tcp"
+NOTE = "What each number means: f2o_policy.evaluation.modes."
 
 
 def write_report(
@@ -63,7 +59,9 @@ def write_report(
     write_json(out / "modes.json", {**about, "numbers": numbers})
     widest = int(spread(sets.teacher, weights).argmax())
     draw_modes(out / "modes.png", checkpoint, windows_of(load_checkpoint(teacher), dataset), sets, widest)
-    write_text(out / "report.html", page(about, numbers, out / "modes.png", student))
+    pictures = [out / "modes.png", *(p for p in [Path(student) / "curve.png"] if p.exists())]
+    rows = [["measure", "value"], *([name, f"{value:.3f}"] for name, value in numbers.items())]
+    write_text(out / "report.html", page(str(student), pictures, rows, about, NOTE))
     return numbers
 
 
@@ -85,7 +83,7 @@ def draw_modes(path: Path, checkpoint: Checkpoint, windows: Windows, sets: Sets,
     for axis, view in zip(axes[:, 0], (0, len(windows.dataset.view_names) - 1), strict=True):
         axis.imshow(windows.dataset["rgb"][row, view])
         axis.set(title=windows.dataset.view_names[view], xticks=[], yticks=[])
-    paths = {name: _paths(chunks, checkpoint) for name, chunks in groups.items()}
+    paths = {name: tool_positions(chunks, checkpoint.action_names[:-1]) for name, chunks in groups.items()}
     low, high = (f([f(p.reshape(-1, 3), axis=0) for p in paths.values()], axis=0) for f in (np.min, np.max))
     room = 0.05 * (high - low) + 0.01
     for column, (name, chunks) in zip(axes.T[1:], groups.items(), strict=True):
@@ -95,15 +93,6 @@ def draw_modes(path: Path, checkpoint: Checkpoint, windows: Windows, sets: Sets,
         column[1].set(xlabel="time [s]", ylabel="gripper width [mm]", ylim=(-5, 85))
     figure.suptitle(f"observation {row}: {SHOWN} trajectories each")
     figure.savefig(path, dpi=110)
-
-
-def _paths(chunks: Float[np.ndarray, "k h d"], checkpoint: Checkpoint) -> Float[np.ndarray, "k h 3"]:
-    """Tool positions [m]; of a robot that is not the known one, its first three joints [rad]."""
-    try:
-        kinematics = ForwardKinematics(joint_names=checkpoint.action_names[:-1])
-        return np.array([[kinematics.pose(TCP, q[:-1])[:3, 3] for q in chunk] for chunk in chunks])
-    except PerceptionError:
-        return chunks[..., :3]
 
 
 def _draw_paths(axis: Any, paths: np.ndarray, name: str, low: np.ndarray, high: np.ndarray) -> None:
@@ -130,21 +119,3 @@ def alike(windows: Windows, row: int) -> Float[np.ndarray, "k h d"]:
     seen = np.abs(pictures - data["rgb"][row].astype(np.float32)).mean((1, 2, 3, 4)) / 25.0
     best = np.argsort(apart[nearest] + seen)[:SHOWN]
     return np.stack([windows.window(nearest[i]).actions for i in best])
-
-
-def page(about: dict[str, Any], numbers: dict[str, float], picture: Path, run: Path) -> str:
-    """The page, pictures inside."""
-    pictures = [picture, *(p for p in [Path(run) / "curve.png"] if p.exists())]
-    rows = "".join(f"<tr><td>{html.escape(k)}</td><td>{v:.3f}</td></tr>" for k, v in numbers.items())
-    images = "".join(
-        f'<p><img alt="{p.name}" src="data:image/png;base64,{base64.b64encode(p.read_bytes()).decode()}"></p>'
-        for p in pictures
-    )
-    facts = html.escape(json.dumps(about, indent=1))
-    return (
-        "<!doctype html><meta charset=utf-8><title>f2o report</title>"
-        "<style>body{font-family:sans-serif;max-width:75em;margin:2em auto}img{max-width:100%}"
-        "td{padding:0 1em 0 0}</style>"
-        f"<h1>{html.escape(about['student'])}</h1>{images}<h2>Numbers</h2><table>{rows}</table>"
-        f"<h2>Made from</h2><pre>{facts}</pre><p>What each number means: f2o_policy.evaluation.modes.</p>\n"
-    )

@@ -1,0 +1,196 @@
+"""A page about a data set: ``f2o data-report``. What was demonstrated, and whether the recordings are sound.
+
+``paths.png``: every tool path, by strategy. ``signals.png``: gripper, rates, gaps and skew. ``looks.png``: what
+the cameras saw in one episode of each strategy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from f2o_policy.data.files import write_json, write_text
+from f2o_policy.data.store import Dataset, Episode
+from f2o_policy.page import page, tool_positions
+
+MOVED_M = 0.01  # of the commanded width: an opening or closing of the gripper
+PATH_POINTS = 80  # of a tool path: enough to draw
+MOMENTS = 6
+
+
+@dataclass(frozen=True)
+class EpisodeFacts:
+    """One episode in numbers."""
+
+    index: int
+    source: str
+    strategy: str
+    success: str
+    duration_s: float
+    observation_hz: float
+    worst_gap_ms: float  # between two observations
+    worst_skew_ms: float  # between the views of one observation
+    command_hz: float
+    gripper_moves: int
+    path_m: float  # way of the tool
+
+
+def write_data_report(data: Path, out: Path) -> dict[str, Any]:
+    """Write report.html, report.json and three pictures below ``out``; returns the summary.
+
+    Raises:
+        DatasetError: ``data`` is no data set.
+    """
+    dataset = Dataset(data)
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [tool_path(dataset, e) for e in tqdm(dataset.episodes, desc="tool paths", unit="episode")]
+    facts = [episode_facts(dataset, e, path) for e, path in zip(dataset.episodes, paths, strict=True)]
+    summary = summarise(facts)
+    draw_paths(out / "paths.png", paths, facts)
+    draw_signals(out / "signals.png", dataset, facts)
+    draw_looks(out / "looks.png", dataset, facts)
+    about = {"data": str(data), "data_sha256": dataset.sha256, "views": dataset.view_names, **summary}
+    write_json(out / "report.json", {**about, "episodes": [asdict(f) for f in facts]})
+    pictures = [out / f"{name}.png" for name in ("paths", "signals", "looks")]
+    rows = [list(asdict(facts[0])), *([_cell(v) for v in asdict(f).values()] for f in facts)]
+    write_text(out / "report.html", page(str(data), pictures, rows, about))
+    return summary
+
+
+def tool_path(dataset: Dataset, episode: Episode) -> np.ndarray:
+    """Where the tool was commanded to be, (n,3) [m], at some ``PATH_POINTS`` moments."""
+    commands = dataset["commands"][slice(*episode.commands)]
+    rows = np.unique(np.linspace(0, len(commands) - 1, PATH_POINTS).round().astype(int))
+    return tool_positions(np.array(commands[rows]), dataset.joint_names)
+
+
+def episode_facts(dataset: Dataset, episode: Episode, path: np.ndarray) -> EpisodeFacts:
+    """The numbers of one episode."""
+    seen, sent = slice(*episode.observations), slice(*episode.commands)
+    stamps, views = dataset["stamps"][seen], dataset["view_stamps"][seen]
+    gaps = np.diff(stamps)
+    return EpisodeFacts(
+        episode.index,
+        str(episode.meta.get("source", "")),
+        str(episode.meta.get("strategy", "")) or "unnamed",
+        str(episode.meta.get("success", "unknown")),
+        float(stamps[-1] - stamps[0]) / 1e9,
+        _rate(stamps),
+        float(gaps.max()) / 1e6 if len(gaps) else 0.0,
+        float(np.ptp(views, axis=1).max()) / 1e6,
+        _rate(dataset["command_stamps"][sent]),
+        gripper_moves(dataset["commands"][sent, -1]),
+        float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum()),
+    )
+
+
+def gripper_moves(width: np.ndarray) -> int:
+    """How often the commanded width [m] went elsewhere and stayed, by more than ``MOVED_M``."""
+    moves, at = 0, width[0]
+    for value in width:
+        if abs(value - at) > MOVED_M:
+            moves, at = moves + 1, value
+    return moves
+
+
+def summarise(facts: list[EpisodeFacts]) -> dict[str, Any]:
+    """Counts, and the worst and median of what a sound recording has."""
+    return {
+        "episodes": len(facts),
+        "hours": round(sum(f.duration_s for f in facts) / 3600, 3),
+        "strategies": dict(Counter(f.strategy for f in facts)),
+        "success": dict(Counter(f.success for f in facts)),
+        "observation_hz_median": round(float(np.median([f.observation_hz for f in facts])), 2),
+        "command_hz_median": round(float(np.median([f.command_hz for f in facts])), 2),
+        "worst_gap_ms": round(max(f.worst_gap_ms for f in facts), 1),
+        "worst_skew_ms": round(max(f.worst_skew_ms for f in facts), 1),
+        "without_gripper_moves": [f.index for f in facts if not f.gripper_moves],
+    }
+
+
+def draw_paths(path: Path, paths: list[np.ndarray], facts: list[EpisodeFacts]) -> None:
+    """From above (x up, y to the left, as seen from behind the robot) and from its right side."""
+    figure, (above, side) = _figure((13.0, 6.0), (1, 2))
+    colours = _colours(facts)
+    for way, fact in zip(paths, facts, strict=True):
+        drawn = {"color": colours[fact.strategy], "alpha": 0.35, "linewidth": 0.9}
+        above.plot(way[:, 1], way[:, 0], **drawn)
+        side.plot(way[:, 0], way[:, 2], **drawn)
+        above.plot(way[-1, 1], way[-1, 0], ".", color=colours[fact.strategy], markersize=4)
+    counted = Counter(f.strategy for f in facts)
+    for name, colour in colours.items():
+        above.plot([], [], color=colour, label=f"{name}: {counted[name]}")
+    above.legend()
+    above.invert_xaxis()
+    above.set(xlabel="y [m]", ylabel="x [m]", title="tool paths from above", aspect="equal")
+    side.set(xlabel="x [m]", ylabel="z [m]", title="from the side", aspect="equal")
+    figure.savefig(path, dpi=110)
+
+
+def draw_signals(path: Path, dataset: Dataset, facts: list[EpisodeFacts]) -> None:
+    """The commanded gripper of every episode, and rates, gaps, skews and durations by episode."""
+    figure, axes = _figure((13.0, 7.0), (2, 3))
+    colours = _colours(facts)
+    for episode, fact in zip(dataset.episodes, facts, strict=True):
+        sent = slice(*episode.commands)
+        times = (dataset["command_stamps"][sent] - dataset["command_stamps"][sent.start]) / 1e9
+        axes[0].plot(times, dataset["commands"][sent, -1] * 1e3, color=colours[fact.strategy], alpha=0.25)
+    axes[0].set(title="commanded gripper width", xlabel="time [s]", ylabel="[mm]")
+    shown = {
+        "duration [s]": [f.duration_s for f in facts],
+        "observations a second": [f.observation_hz for f in facts],
+        "commands a second": [f.command_hz for f in facts],
+        "longest gap between observations [ms]": [f.worst_gap_ms for f in facts],
+        "largest skew between views [ms]": [f.worst_skew_ms for f in facts],
+    }
+    for axis, (title, values) in zip(axes[1:], shown.items(), strict=True):
+        axis.scatter(range(len(values)), values, s=9, c=[colours[f.strategy] for f in facts])
+        axis.set(title=title, xlabel="episode", ylim=(0, None))
+    figure.savefig(path, dpi=110)
+
+
+def draw_looks(path: Path, dataset: Dataset, facts: list[EpisodeFacts]) -> None:
+    """One episode of each strategy: every view at ``MOMENTS`` moments from start to end."""
+    chosen = {f.strategy: f.index for f in reversed(facts)}
+    views = dataset.view_names
+    figure, axes = _figure(
+        (2.0 * MOMENTS, 2.1 * len(views) * len(chosen)), (len(views) * len(chosen), MOMENTS)
+    )
+    grid = iter(axes)
+    for strategy, index in chosen.items():
+        first, last = dataset.episodes[index].observations
+        rows = np.linspace(first, last - 1, MOMENTS).round().astype(int)
+        for view, name in enumerate(views):
+            for k, row in enumerate(rows):
+                axis = next(grid)
+                axis.imshow(dataset["rgb"][row, view])
+                axis.set(xticks=[], yticks=[])
+                if k == 0:
+                    axis.set_ylabel(f"{strategy}, episode {index}\n{name}", fontsize=7)
+    figure.savefig(path, dpi=110)
+
+
+def _figure(size: tuple[float, float], grid: tuple[int, int]) -> tuple[Any, list[Any]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(np.atleast_1d(figure.subplots(*grid, squeeze=False)).flat)
+
+
+def _colours(facts: list[EpisodeFacts]) -> dict[str, str]:
+    return {name: f"C{i % 10}" for i, name in enumerate(sorted({f.strategy for f in facts}))}
+
+
+def _rate(stamps_ns: np.ndarray) -> float:
+    return (len(stamps_ns) - 1) * 1e9 / float(stamps_ns[-1] - stamps_ns[0]) if len(stamps_ns) > 1 else 0.0
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,77 @@
+"""The page about a data set: its numbers from data whose faults are known, its pictures and its table."""
+
+import json
+
+import numpy as np
+import pytest
+from f2o_policy.data.report import episode_facts, gripper_moves, summarise, tool_path, write_data_report
+from f2o_policy.data.store import Dataset, DatasetWriter
+from f2o_policy.errors import DatasetError
+from toys import HZ_NS, episode, write_dataset
+
+from f2o_policy import cli
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    """Three episodes; the second misses three observations and has a camera that lags by 20 ms."""
+    rng = np.random.default_rng(0)
+    with DatasetWriter(tmp_path / "data") as writer:
+        for index, strategy in enumerate(("left", "right", "left")):
+            seen, stamps, commands = episode(rng, start_ns=10**18 + index * 10**11)
+            commands[:, -1] = np.where(np.arange(len(commands)) < 20, 0.08, 0.0)
+            if index == 1:
+                del seen[4:7]
+                seen[5].view_stamps_ros_ns = np.array([0, 20_000_000]) + seen[5].stamp_ros_ns
+                commands[:, -1] = 0.08
+            meta = {"source": f"toy{index}", "strategy": strategy, "success": "true"}
+            writer.add_episode(seen, stamps, commands, meta)
+    return Dataset(tmp_path / "data")
+
+
+def test_faults_are_seen(faulty):
+    facts = [episode_facts(faulty, e, tool_path(faulty, e)) for e in faulty.episodes]
+    assert [f.worst_gap_ms for f in facts] == pytest.approx([33.0, 132.0, 33.0])
+    assert [f.worst_skew_ms for f in facts] == pytest.approx([0.0, 20.0, 0.0])
+    assert [f.gripper_moves for f in facts] == [1, 0, 1]
+    assert facts[0].observation_hz == pytest.approx(1e9 / HZ_NS)
+    assert facts[0].command_hz == pytest.approx(125.0)
+    summary = summarise(facts)
+    assert summary["strategies"] == {"left": 2, "right": 1}
+    assert summary["without_gripper_moves"] == [1]
+    assert (summary["worst_gap_ms"], summary["worst_skew_ms"]) == (132.0, 20.0)
+
+
+def test_the_path_is_the_tools(faulty):
+    way = tool_path(faulty, faulty.episodes[0])
+    assert way.shape[1] == 3
+    assert (
+        0.2 < np.linalg.norm(way, axis=1).min() < np.linalg.norm(way, axis=1).max() < 1.3
+    )  # within a Panda's reach
+
+
+def test_only_moves_that_lead_somewhere_else_count():
+    assert gripper_moves(np.full(5, 0.08)) == 0
+    assert gripper_moves(np.array([0.08, 0.079, 0.081])) == 0
+    assert gripper_moves(np.array([0.08, 0.02, 0.02, 0.08])) == 2
+
+
+def test_the_page_stands_alone(faulty, tmp_path, capsys):
+    with pytest.raises(SystemExit) as done:
+        cli.main(["data-report", str(faulty.path), "--out", str(tmp_path / "out")])
+    assert done.value.code == 0
+    assert "strategies" in capsys.readouterr().out
+    text = (tmp_path / "out/report.html").read_text()
+    assert text.count("data:image/png;base64,") == 3
+    assert text.count("<tr>") == 4
+    assert len(json.loads((tmp_path / "out/report.json").read_text())["episodes"]) == 3
+
+
+def test_episodes_without_labels_are_drawn_too(tmp_path):
+    write_dataset(tmp_path / "data")
+    assert write_data_report(tmp_path / "data", tmp_path / "out")["strategies"] == {"unnamed": 4}
+
+
+def test_what_is_no_data_set_is_said(tmp_path):
+    with pytest.raises(DatasetError, match="none"):
+        write_data_report(tmp_path / "none", tmp_path / "out")
