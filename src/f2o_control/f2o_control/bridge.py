@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,8 +52,13 @@ class Bridge:
     nobody knows what happened meanwhile, so a person has to arm again.
     """
 
-    def __init__(self, robot: RobotDescription, config: BridgeConfig) -> None:
-        self._robot, self._config = robot, config
+    def __init__(
+        self,
+        robot: RobotDescription,
+        config: BridgeConfig,
+        far_end: Callable[[int], str] = lambda mono_ns: "",
+    ) -> None:
+        self._robot, self._config, self._far_end = robot, config, far_end
         times, rules, period_s = config.timeouts, config.targets, 1.0 / config.rate_hz
         self.machine = Machine()
         self.check = TargetCheck(robot.joint_names, config.source, rules.stale_s, rules.ahead_s)
@@ -73,7 +79,7 @@ class Bridge:
         self._active = Mode(config.source)
         self._sent_before = False
         self._follow_from_mono_ns = self._held_mono_ns = 0
-        self._source = ""
+        self._source = self._far_problem = ""
         self._taken: Target | None = None
 
     @property
@@ -135,6 +141,7 @@ class Bridge:
     def tick(self, out_ros_ns: int, mono_ns: int) -> Sent | None:
         """One period; the command is for ROS time ``out_ros_ns``. None: there is nothing to say."""
         with self._lock:
+            self._far_problem = self._far_end(mono_ns)
             self._take(mono_ns)
             self._watch(mono_ns)
             following = self.machine.mode in FOLLOWING
@@ -162,6 +169,8 @@ class Bridge:
             return f"in fault ({self.machine.reason}); disarm first, then arm again"
         if not self._limiter.at_rest:
             return "still braking; try again in a second"
+        if self._far_problem:
+            return self._far_problem
         if joints is None:
             return f"no joint states with {', '.join(self._robot.joint_names)} on {topics.joint_states} yet"
         age_s, limit_s = (mono_ns - joints[1]) / NS_PER_S, self._config.timeouts.joint_states_s
@@ -199,6 +208,8 @@ class Bridge:
         mode, targets, joints = self.machine.mode, self._target_watch, self._joints_watch
         if mode in (*FOLLOWING, Mode.HOLD) and joints.expired(mono_ns):
             self.machine.fire(Event.FAILURE, f"no joint states for {joints.age_s(mono_ns):.3f} s")
+        elif mode in (*FOLLOWING, Mode.HOLD) and self._far_problem:
+            self.machine.fire(Event.FAILURE, self._far_problem)
         elif mode in FOLLOWING and targets.expired(mono_ns):
             what = "target" if targets.seen else "first target after arming"
             self.machine.fire(Event.TARGETS_LATE, f"no {what} for {targets.age_s(mono_ns):.3f} s")

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray, String
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory
 
 from f2o_control import convert
 from f2o_control.adapters import make_adapter
@@ -40,16 +39,14 @@ class BridgeNode(ConfiguredNode):
         self.create_service(Trigger, self._topics.arm, self._answers(self._arm))
         self.create_service(Trigger, self._topics.disarm, self._answers(self._disarm))
         # Core
-        self._bridge = Bridge(self._robot, config)
+        self._adapter = make_adapter(self._robot, config)
+        self._port = convert.AdapterPort(self, self._adapter, self._topics)
+        self._bridge = Bridge(self._robot, config, self._far_end)
         self._trace = Trace()
-        self._adapter = make_adapter(config.adapter, self._robot.joint_names, config.stop_points)
-        self._loop = Loop(
-            self._bridge, config.rate_hz, config.fifo_priority, self.now_ns, self._publish, self._say_mode
-        )
+        pace = (config.rate_hz, config.fifo_priority)
+        self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._say_mode)
         # Outputs
         self._commands = self.create_publisher(JointState, self._topics.command, command)
-        self._trajectories = self.create_publisher(JointTrajectory, self._topics.trajectory, command)
-        self._widths = self.create_publisher(Float64MultiArray, self._topics.gripper_command, command)
         self._modes = self.create_publisher(String, self._topics.mode, self.latched())
         # Diagnostics
         self.add_diagnostics("bridge", self._diagnose)
@@ -75,6 +72,13 @@ class BridgeNode(ConfiguredNode):
     def _on_gripper_states(self, msg: JointState) -> None:
         self._bridge.offer_gripper(sum(msg.position))  # each finger says half the width
 
+    def _far_end(self, mono_ns: int) -> str:
+        """What is wrong on the other side of the adapter; what is measured there counts as joint states."""
+        far = self._port.look(mono_ns)
+        if far.joints is not None:
+            self._bridge.offer_joints(far.joints.positions, mono_ns)
+        return far.problem
+
     def _arm(self) -> Answer:
         return self._bridge.arm(self.count_publishers(self._topics.target), time.monotonic_ns())
 
@@ -96,15 +100,12 @@ class BridgeNode(ConfiguredNode):
 
     def _publish(self, sent: Sent) -> None:
         """Send one tick's command, then say what was sent."""
-        if (plan := self._adapter.send(sent.command)) is not None:
-            self._trajectories.publish(convert.trajectory_message(plan))
+        self._port.send(sent)
         msg = convert.command_message(sent, self._robot.joint_names)
         msg.header.stamp = self.get_clock().now().to_msg()
         self._commands.publish(msg)
         if self.config.trace and sent.taken is not None:
             self._trace.add(sent.taken, time.monotonic_ns())
-        if sent.gripper_goal is not None:
-            self._widths.publish(convert.width_message(sent.gripper_goal))
 
     def _say_mode(self, mode: str) -> None:
         self._modes.publish(String(data=mode))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
-from f2o_control.adapters import ADAPTERS
+from f2o_control.adapters import ADAPTERS, UdpRules
 from f2o_control.state import FOLLOWING
 
 
@@ -26,7 +26,9 @@ class Topics:
     joint_states: str = "/franka/joint_states"
     gripper_states: str = "/franka_gripper/joint_states"
     gripper_command: str = "/gripper_position_controller/commands"
-    trajectory: str = "/joint_trajectory_controller/joint_trajectory"
+    trajectory: str = "/joint_trajectory_controller/joint_trajectory"  # adapter jtc
+    crisp: str = "/target_joint"  # adapter crisp
+    multipanda: str = "/joint_impedance/joints_desired"  # adapter multipanda
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class BridgeConfig:
     timeouts: Timeouts = field(default_factory=Timeouts)
     targets: TargetRules = field(default_factory=TargetRules)
     gripper: GripperRules = field(default_factory=GripperRules)
+    udp: UdpRules = field(default_factory=UdpRules)
 
     def check(self) -> list[str]:
         """Messages about values that do not fit."""

@@ -6,13 +6,17 @@ from array import array
 
 import numpy as np
 from builtin_interfaces.msg import Duration
+from f2o_nodekit.ros import reliable
 from f2o_nodekit.stamps import from_ns, to_ns
+from rclpy.node import Node
+from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from f2o_control.adapters import TrajectoryPlan
+from f2o_control.adapters import Adapter, FarEnd, NamedJoints, Numbers, TrajectoryPlan
 from f2o_control.bridge import Sent
+from f2o_control.config import Topics
 from f2o_control.robot import Joints
 from f2o_control.target import GRIPPER, RawTarget
 
@@ -66,6 +70,66 @@ def trajectory_message(plan: TrajectoryPlan) -> JointTrajectory:
     )
 
 
+def joints_message(joints: NamedJoints) -> JointState:
+    """Joints as they are; the stamp is left to the caller."""
+    return JointState(
+        name=list(joints.joint_names),
+        position=array("d", joints.positions),
+        velocity=array("d", joints.velocities),
+    )
+
+
+def numbers_message(numbers: Numbers) -> Float64MultiArray:
+    """Numbers without a layout."""
+    return Float64MultiArray(data=array("d", numbers.values))
+
+
 def width_message(width: float) -> Float64MultiArray:
     """A gripper goal [m]."""
     return Float64MultiArray(data=array("d", [width]))
+
+
+MESSAGES = {
+    TrajectoryPlan: (JointTrajectory, trajectory_message),
+    NamedJoints: (JointState, joints_message),
+    Numbers: (Float64MultiArray, numbers_message),
+}
+
+
+class AdapterPort:
+    """The ROS side of an adapter: publishes what it sends, and what its far end has measured."""
+
+    def __init__(self, node: Node, adapter: Adapter, topics: Topics) -> None:
+        self._node, self._adapter, self._topics = node, adapter, topics
+        self._out = self._encode = None
+        if adapter.outlet is not None:
+            message, self._encode = MESSAGES[adapter.outlet.kind]
+            self._out = node.create_publisher(message, getattr(topics, adapter.outlet.topic), reliable(1))
+        self._widths = node.create_publisher(Float64MultiArray, topics.gripper_command, reliable(1))
+        self._measured: dict[str, Publisher] = {}  # by topic; only an adapter that measures gets one
+
+    def send(self, sent: Sent) -> None:
+        """Send a tick's command, and the gripper's goal where there is a new one."""
+        outgoing = self._adapter.send(sent.command, sent.gripper_width)
+        if outgoing is not None:
+            self._out.publish(self._encode(outgoing))
+        if sent.gripper_goal is not None and not self._adapter.grips:
+            self._widths.publish(width_message(sent.gripper_goal))
+
+    def look(self, mono_ns: int) -> FarEnd:
+        """How the far end is; its measurements become joint states for everybody."""
+        far = self._adapter.look(mono_ns)
+        if far.joints is not None:
+            self._say(self._topics.joint_states, far.joints)
+        if far.gripper_width is not None:
+            fingers = tuple(far.joints.joint_names[0].replace("joint1", f"finger_joint{i}") for i in (1, 2))
+            halves = np.full(2, far.gripper_width / 2)
+            self._say(self._topics.gripper_states, NamedJoints(fingers, halves, np.zeros(2)))
+        return far
+
+    def _say(self, topic: str, joints: NamedJoints) -> None:
+        if topic not in self._measured:
+            self._measured[topic] = self._node.create_publisher(JointState, topic, reliable(1))
+        message = joints_message(joints)
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._measured[topic].publish(message)

@@ -26,7 +26,7 @@ COMMON = (
     Argument("state_log", "", "path of an .npz with the simulator's states, written on exit"),
     Argument("config", "", "folder with the nodes' YAML files; default: those installed with f2o_control"),
     Argument("robot", "panda", "robot_<name>.yaml of the bridge"),
-    Argument("adapter", "jtc", "how commands reach the arm", ("jtc", "null")),
+    Argument("adapter", "jtc", "how commands reach the arm", ("jtc", "crisp", "multipanda", "udp", "null")),
     Argument("drivers", "true", "without sim: start the drivers of robot and cameras", BOOLEAN, bool),
     Argument("robot_type", "fr3", "without sim: franka_bringup's robot_type"),
     Argument("robot_ip", "172.16.0.3", "without sim: address of the arm's control unit"),

@@ -17,6 +17,8 @@ ALLOWED = {
     "coal",
     "launch",
     "launch_ros",
+    "yaml",
+    "pylibfranka",
 }
 
 

@@ -1,14 +1,10 @@
-"""State machine, watchdog, gripper, adapters, robot files, configuration."""
+"""State machine, watchdog, gripper, robot files, configuration."""
 
 import numpy as np
 import pytest
 from conftest import CONFIG
-from f2o_control.adapters import make_adapter
 from f2o_control.config import BridgeConfig
-from f2o_control.errors import UnknownAdapterError
 from f2o_control.gripper import GripperGoal
-from f2o_control.limiter import TargetLimiter
-from f2o_control.reference import Reference
 from f2o_control.robot import RobotDescription, load_robot
 from f2o_control.state import TABLE, Event, Machine, Mode
 from f2o_control.watchdog import Watchdog
@@ -100,46 +96,6 @@ def test_until_the_first_wish_the_width_is_the_measured_one():
     assert goal.width == 0.05
 
 
-def moving_limiter(panda):
-    limiter = TargetLimiter(panda.limits(), 0.008)
-    limiter.reset(np.array(panda.home))
-    for _ in range(30):
-        limiter.step(Reference(limiter.state.position + 0.1, np.zeros(7)), limiter.state.position)
-    return limiter
-
-
-def test_a_trajectory_starts_at_the_command_and_ends_in_a_stop_within_the_limits(panda):
-    limiter, limits = moving_limiter(panda), panda.limits()
-    command = limiter.command()
-    plan = make_adapter("jtc", panda.joint_names, 4).send(command)
-    assert plan.joint_names == panda.joint_names
-    assert plan.times_s[0] == 0.008 and (np.diff(plan.times_s) > 0).all()
-    assert np.array_equal(plan.positions[0], limiter.state.position)
-    assert np.array_equal(plan.velocities[0], limiter.state.velocity) and plan.velocities[0].any()
-    assert not plan.velocities[-1].any()
-    assert np.allclose(plan.positions[-1], command.stop.at(np.inf).position)
-    # what a cubic through the points does between them
-    for k in range(len(plan.times_s) - 1):
-        h, dq = plan.times_s[k + 1] - plan.times_s[k], plan.positions[k + 1] - plan.positions[k]
-        v0, v1 = plan.velocities[k], plan.velocities[k + 1]
-        ends = np.stack([6 * dq / h**2 - (4 * v0 + 2 * v1) / h, -6 * dq / h**2 + (2 * v0 + 4 * v1) / h])
-        assert (np.abs(ends) <= limits.acceleration / panda.profiles["normal"].acceleration).all()
-    assert ((plan.positions >= limits.lower) & (plan.positions <= limits.upper)).all()
-
-
-def test_an_arm_at_rest_needs_one_point(panda):
-    limiter = TargetLimiter(panda.limits(), 0.008)
-    plan = make_adapter("jtc", panda.joint_names, 4).send(limiter.command(0.2))
-    assert plan.times_s.tolist() == [0.2]
-    assert plan.velocities.tolist() == [[0.0] * 7]
-
-
-def test_adapters_have_names(panda):
-    assert make_adapter("null", panda.joint_names, 4).send(moving_limiter(panda).command()) is None
-    with pytest.raises(UnknownAdapterError, match="adapter: expected one of jtc, null, got 'udp'"):
-        make_adapter("udp", panda.joint_names, 4)
-
-
 def test_the_robot_files_are_right(robot):
     limits = robot.limits()
     assert (limits.lower < np.array(robot.home)).all() and (np.array(robot.home) < limits.upper).all()
@@ -176,7 +132,7 @@ def test_bridge_yaml_is_the_defaults_and_wrong_values_are_named():
         build_config(BridgeConfig, wrong, "bridge.yaml")
     for text in (
         "source: expected teleop or policy, got 'hold'",
-        "adapter: expected jtc or null, got 'ros1'",
+        "adapter: expected crisp or jtc or multipanda or null or udp, got 'ros1'",
         "rate_hz: expected 50 to 1000, got 5.0",
         "timeouts.target_s: expected a number above 0, got 0.0",
     ):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from f2o_control.adapters.base import Adapter
 from f2o_control.limiter import Command
 
 
-class NullAdapter:
+class NullAdapter(Adapter):
     """Sends nothing. /f2o/joint_command still says what would have been sent."""
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Command, gripper_width: float) -> None:
         """Drop ``command``."""
-
-    def close(self) -> None:
-        """Nothing to free."""

@@ -1,0 +1,25 @@
+"""multipanda_ros2's joint impedance controller (Panda/FER): a Float64MultiArray a tick."""
+
+from __future__ import annotations
+
+from f2o_control.adapters.base import Adapter, Numbers, Outlet
+from f2o_control.limiter import Command
+
+NOT_ZERO = 1e-9  # rad
+
+
+class MultipandaAdapter(Adapter):
+    """The next positions, in the robot's order.
+
+    The controller (franka_controllers, joint_impedance_controller.cpp) has neither interpolation nor watchdog: when the
+    bridge dies, the arm stops where it was last sent. It drops messages whose first number is exactly 0, which
+    the first joint of the ready pose is: such a 0 is sent as a nanoradian.
+    """
+
+    outlet = Outlet(Numbers, "multipanda")
+
+    def send(self, command: Command, gripper_width: float) -> Numbers:
+        """The positions to be at after the tick."""
+        values = command.state.position.copy()
+        values[0] = values[0] or NOT_ZERO
+        return Numbers(values)

@@ -1,0 +1,186 @@
+"""The receiver without socket and arm: datagrams in, a joint position each cycle out. Time comes from the caller."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from f2o_control.braking import JointState
+from f2o_control.limits import Joints
+from f2o_control.receiver.clock import CycleClock, Offset
+from f2o_control.receiver.config import ReceiverConfig, receiver_limits
+from f2o_control.receiver.messages import Flag, Refusal, State, Target, robot_id
+from f2o_control.receiver.plan import Planner, carry, expect
+from f2o_control.receiver.wire import DatagramError, unpack_target
+from f2o_control.robot import RobotDescription
+
+CYCLE_NS = 1_000_000
+NS_PER_S = 1e9
+
+
+class Receiver:
+    """Follows one bridge, and brakes by itself when its targets stop.
+
+    The first target must be at rest and near the arm, and so must the first after braking has come to its end:
+    who lost the arm for that long has to begin again. A fault is left only when a person asks for it.
+
+    Args:
+        robot: the arm.
+        config: the configuration.
+        session: a number (1 to 65535) that differs from start to start, so that a restart is noticed.
+        position: where the arm stands [rad].
+    """
+
+    def __init__(
+        self, robot: RobotDescription, config: ReceiverConfig, session: int, position: Joints
+    ) -> None:
+        self._config, self._timing = config, config.timing
+        self.robot, self.session = robot_id(robot.name, robot.joint_names), session
+        self._planner = Planner(receiver_limits(robot, config.scale))
+        self._clock, self._offset = CycleClock(CYCLE_NS), Offset()
+        self.peer = self.sequence = self.echo_ns = 0  # the bridge that is listened to, its newest target
+        self._heard_ns = self._target_ns = -(10**18)  # when it was last heard, and its newest target
+        self._new: Target | None = None  # waits for the next cycle
+        self._recent: tuple[JointState, int, int] | None = None  # the target followed: state, due, brake
+        self.refused: Counter[Refusal] = Counter()
+        self.last_refusal = Refusal.NONE
+        self.state, self.fault = State.WAITING, ""
+        self.gripper_width: float | None = None
+        self.recovery_wanted = False
+        self.reset(position)
+
+    def reset(self, position: Joints) -> None:
+        """The arm stands at ``position``; follow nobody until asked to again."""
+        self._last = JointState.at_rest(position)
+        self._plan = self._planner.stop(self._last, 0)
+        self._new = self._recent = None
+        self.state, self.fault, self.recovery_wanted = State.WAITING, "", False
+
+    def fail(self, fault: str) -> None:
+        """The arm stopped by itself, or cannot be reached."""
+        self._new = self._recent = None
+        self.state, self.fault = State.FAULT, fault
+
+    def brake(self) -> None:
+        """Come to rest as fast as the limits allow, and follow nobody."""
+        if self._clock.ns is not None:
+            self._plan = self._planner.stop(self._last, self._clock.ns)
+        self._new = self._recent = None
+        self.peer = -1
+
+    def target_age_s(self, mono_ns: int) -> float:
+        """Seconds since the newest target that counted came."""
+        return (mono_ns - self._target_ns) / NS_PER_S
+
+    @property
+    def position(self) -> Joints:
+        """The last output [rad]."""
+        return self._last.position
+
+    @property
+    def at_rest(self) -> bool:
+        """True when the last output did not move."""
+        return not (self._last.velocity.any() or self._last.acceleration.any())
+
+    def hear(self, data: bytes, mono_ns: int) -> Refusal:
+        """Take a datagram that came at ``mono_ns``; why it did not count, or NONE."""
+        refusal = self._hear(data, mono_ns)
+        if refusal is not Refusal.NONE:
+            self._refuse(refusal)
+        return refusal
+
+    def tick(self, mono_ns: int, missed: int = 0) -> Joints:
+        """Where the arm shall be in this cycle [rad]; ``missed`` cycles passed before it without a set-point."""
+        before_ns = self._clock.ns
+        now_ns = self._clock.step(mono_ns, missed)
+        if self.state is State.FAULT:
+            return self._last.position
+        if missed:  # the arm has carried the last set-point on by itself: go on from there
+            before_ns += missed * CYCLE_NS
+            self._last = carry(self._last, missed * CYCLE_NS / NS_PER_S)
+            self._plan = self._planner.stop(self._last, before_ns)
+            if self._new is None:
+                self._replan(self._recent, before_ns)
+        if self._new is not None:
+            self._adopt(self._new, now_ns if before_ns is None else before_ns)
+            self._new = None
+        self._last = self._plan.at(now_ns)
+        if self.state is not State.WAITING and self._plan.brakes(now_ns):
+            self._brake(now_ns)
+        return self._last.position
+
+    def _hear(self, data: bytes, mono_ns: int) -> Refusal:
+        try:
+            target = unpack_target(data)
+        except DatagramError:
+            return Refusal.DAMAGED
+        if target.robot != self.robot:
+            return Refusal.ROBOT
+        if target.session != self.peer and not self._listen_to(target, mono_ns):
+            return Refusal.SENDER
+        self._heard_ns = mono_ns
+        if Flag.RECOVER in target.flags and self.state is State.FAULT:
+            self.recovery_wanted = True
+        late_ns = self._offset.add(target.sent_ns, mono_ns)
+        if Flag.TARGET not in target.flags or self.state is State.FAULT:
+            return Refusal.NONE
+        return self._take(target, late_ns, mono_ns)
+
+    def _listen_to(self, target: Target, mono_ns: int) -> bool:
+        """May another bridge take over? Not while this one is heard, nor while the arm moves."""
+        if not self.at_rest or mono_ns - self._heard_ns < self._timing.sender_s * NS_PER_S:
+            return False
+        self.peer, self.sequence, self.echo_ns = target.session, -1, -1
+        self._offset, self._new, self._recent = Offset(), None, None
+        if self.state is State.FOLLOWING:
+            self.state = State.WAITING
+        return True
+
+    def _take(self, target: Target, late_ns: int, mono_ns: int) -> Refusal:
+        """Keep a target for the next cycle, if it is one."""
+        if target.peer != self.session:
+            return Refusal.RESTARTED
+        if target.sequence <= self.sequence or target.sent_ns <= self.echo_ns:
+            return Refusal.ORDER
+        if late_ns > self._timing.stale_s * NS_PER_S:
+            return Refusal.OLD
+        state = target.state
+        if not all(np.isfinite(x).all() for x in (state.position, state.velocity, state.acceleration)):
+            return Refusal.NUMBERS
+        self.sequence, self.echo_ns, self._target_ns = target.sequence, target.sent_ns, mono_ns
+        self._new = target
+        return Refusal.NONE
+
+    def _adopt(self, target: Target, from_ns: int) -> None:
+        """Follow the newest target, from where the last output was."""
+        due_ns = target.sent_ns + self._offset.ns + round(target.lead_s * NS_PER_S)
+        brake_ns = self._target_ns + round((self._timing.target_s + self._timing.patience_s) * NS_PER_S)
+        gap = np.abs(expect(target.state, (from_ns - due_ns) / NS_PER_S).position - self._last.position).max()
+        moving = target.state.velocity.any() or target.state.acceleration.any()
+        if self.state is State.WAITING and (moving or gap > self._config.start_rad):
+            self._refuse(Refusal.START)
+        elif gap > self._config.start_rad or not self._replan((target.state, due_ns, brake_ns), from_ns):
+            self._refuse(Refusal.FAR)
+        else:
+            self.gripper_width = target.gripper_width
+            self.state = State.FOLLOWING
+
+    def _replan(self, wanted: tuple[JointState, int, int] | None, from_ns: int) -> bool:
+        """A new plan from the last output to what is wanted; without one the old plan stands."""
+        plan = self._planner.follow(self._last, from_ns, *wanted) if wanted else None
+        if plan is not None:
+            self._plan, self._recent = plan, wanted
+        return plan is not None
+
+    def _brake(self, now_ns: int) -> None:
+        """Targets are missing: the plan brakes, and when it has ended what follows is a new beginning."""
+        if self._plan.stop.duration == 0.0:
+            return  # silence while at rest is nothing: a bridge that is disarmed says nothing
+        self.state, self._recent = State.BRAKING, None
+        if self._plan.rests(now_ns):
+            self.state = State.WAITING
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.refused[refusal] += 1
+        self.last_refusal = refusal

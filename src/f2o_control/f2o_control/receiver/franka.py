@@ -1,0 +1,105 @@
+"""The real arm through pylibfranka (an FR3; a Panda's libfranka 0.9 has no such binding). Not run here: no arm.
+
+pylibfranka holds Python's lock while it waits for the arm, so this process has nothing else to do between two cycles:
+no thread may want the lock, and the gripper, whose calls last a second, is a process of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from f2o_control.limits import Joints
+from f2o_control.receiver.arm import Cycle
+from f2o_control.receiver.fci import CYCLE_S, ArmError
+from f2o_control.receiver.hand import Hand
+from f2o_control.receiver.messages import FAULTS
+
+
+def import_pylibfranka() -> ModuleType:
+    """The module.
+
+    Raises:
+        ArmError: it is not installed.
+    """
+    try:
+        import pylibfranka
+    except ImportError as error:
+        text = "arm: pylibfranka is not installed; pip install pylibfranka (FR3), or choose arm: mock"
+        raise ArmError("unreachable", text) from error
+    return pylibfranka
+
+
+class FrankaArm:
+    """Joint positions in libfranka's joint impedance mode, one set-point for each state the arm sends."""
+
+    def __init__(self, ip: str) -> None:
+        self._franka, self._ip = import_pylibfranka(), ip
+        self._hand = Hand([sys.executable, "-m", "f2o_control.receiver.hand", ip])
+        self._robot = self._control = None
+
+    def open(self) -> Joints:
+        """Connect, begin a motion, and say where: a motion must begin at the position last commanded (q_d)."""
+        self._robot = self._ask(lambda: self._franka.Robot(self._ip))
+        self._hand.open()
+        return self._begin()
+
+    def cycle(self) -> Cycle:
+        """Wait for the arm's next state; after a fault, for one that nothing follows."""
+        if self._control is None:
+            state = self._ask(self._robot.read_once)
+            return self._said(state, 0)
+        state, duration = self._ask(self._control.readOnce)
+        return self._said(state, max(round(duration.to_sec() / CYCLE_S) - 1, 0))
+
+    def command(self, positions: Joints) -> None:
+        """Answer the state with a set-point."""
+        if self._control is not None:
+            self._ask(lambda: self._control.writeOnce(self._franka.JointPositions(positions.tolist())))
+
+    def grip(self, width: float) -> None:
+        """Hand the goal to the gripper's process."""
+        self._hand.grip(width)
+
+    def recover(self) -> Joints:
+        """The automatic error recovery of libfranka, then a new motion."""
+        self._ask(self._robot.automatic_error_recovery)
+        return self._begin()
+
+    def close(self) -> None:
+        """Finish the motion where it is; the caller has brought it to rest."""
+        self._hand.close()
+        if self._control is not None:
+            last = self._franka.JointPositions(list(self._control.readOnce()[0].q_d))
+            last.motion_finished = True
+            self._control.writeOnce(last)
+        self._control = self._robot = None
+
+    def _begin(self) -> Joints:
+        mode = self._franka.ControllerMode.JointImpedance
+        start = np.array(self._ask(self._robot.read_once).q_d)
+        self._control = self._ask(lambda: self._robot.start_joint_position_control(mode))
+        return start
+
+    def _said(self, state: Any, missed: int) -> Cycle:
+        self._hand.listen()
+        return Cycle(time.monotonic_ns(), 0, missed, np.array(state.q), np.array(state.dq), self._hand.width)
+
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        """``call()``; what libfranka raises becomes one sentence, and ends the motion.
+
+        Raises:
+            ArmError: named after the flag that libfranka's message holds.
+        """
+        try:
+            return call()
+        except self._franka.FrankaException as error:
+            self._control = None
+            flag = next((f for f in FAULTS[2:] if f in str(error)), "other")
+            unreachable = isinstance(error, self._franka.NetworkException)
+            raise ArmError("unreachable" if unreachable else flag, f"{self._ip}: {error}") from error

@@ -1,0 +1,121 @@
+"""The receiver's only loop: wait for the arm's cycle, read the socket, answer with a set-point."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+
+from f2o_control.receiver.arm import Arm, ArmError, Cycle
+from f2o_control.receiver.config import ReceiverConfig
+from f2o_control.receiver.core import Receiver
+from f2o_control.receiver.messages import Refusal, State, Status
+from f2o_control.receiver.trace import Trace
+from f2o_control.receiver.wire import SIZE, pack_status
+
+STATUS_CYCLES = 8  # between two statuses
+MAX_DATAGRAMS = 16  # read in one cycle: a flood must not cost the arm its set-point
+ANSWERED = (Refusal.ROBOT, Refusal.SENDER)  # a bridge that is not listened to is told so
+REST_WITHIN_CYCLES = 600  # of braking at the end
+
+
+class Loop:
+    """Ties an arm, a socket and a receiver together. One thread: pylibfranka holds Python's lock while it waits."""
+
+    def __init__(self, config: ReceiverConfig, receiver: Receiver, arm: Arm, sock: socket.socket) -> None:
+        self._receiver, self._arm, self._socket = receiver, arm, sock
+        self._bridge: tuple[str, int] | None = None  # where statuses go
+        self.trace = Trace(len(receiver.position), round(config.trace_s * 1000) if config.trace else 0)
+        self.cycles = self.missed = self.heard = 0
+        self.worst_work_ns = self.worst_late_ns = 0  # since a status line last set them back
+        self.fault = ""  # the arm's last sentence
+        self._last: Cycle | None = None
+
+    def turn(self) -> None:
+        """One cycle. What goes wrong with the arm is a fault that the bridge is told."""
+        try:
+            cycle = self._arm.cycle()
+            self._hear()
+            self._recover_if_asked()
+            position = self._receiver.tick(cycle.mono_ns, cycle.missed)
+            self._arm.command(position)
+            if self._receiver.gripper_width is not None and self._receiver.state is State.FOLLOWING:
+                self._arm.grip(self._receiver.gripper_width)
+        except ArmError as error:
+            self.fault = str(error)
+            self._receiver.fail(error.flag)
+            return
+        self._count(cycle)
+        if self.cycles % STATUS_CYCLES == 0 and self._bridge is not None:
+            self._send(self._status(cycle), self._bridge)
+
+    def finish(self) -> None:
+        """Brake, and end the arm's motion at rest."""
+        self._receiver.brake()
+        for _ in range(REST_WITHIN_CYCLES):
+            if self._receiver.at_rest:
+                break
+            self.turn()
+        with contextlib.suppress(ArmError):
+            self._arm.close()
+
+    def _hear(self) -> None:
+        for _ in range(MAX_DATAGRAMS):
+            try:
+                data, sender = self._socket.recvfrom(SIZE + 1)
+            except OSError:  # nothing more, or the network says that the bridge is gone
+                return
+            self.heard += 1
+            refusal = self._receiver.hear(data, time.monotonic_ns())
+            if refusal is Refusal.NONE:
+                self._bridge = sender
+            elif refusal in ANSWERED and self._last is not None:
+                self._send(self._status(self._last), sender)
+
+    def _recover_if_asked(self) -> None:
+        if self._receiver.recovery_wanted:
+            self._receiver.reset(self._arm.recover())
+
+    def _status(self, cycle: Cycle) -> bytes:
+        receiver, now_ns = self._receiver, time.monotonic_ns()
+        return pack_status(
+            Status(
+                receiver.robot,
+                receiver.session,
+                receiver.peer,
+                receiver.state,
+                max(receiver.sequence, 0),
+                max(receiver.echo_ns, 0),
+                cycle.positions,
+                cycle.velocities,
+                (now_ns - cycle.mono_ns) / 1e9,
+                cycle.gripper_width,
+                receiver.target_age_s(now_ns),
+                self.missed,
+                sum(receiver.refused.values()),
+                receiver.last_refusal,
+                receiver.fault,
+            )
+        )
+
+    def _send(self, data: bytes, address: tuple[str, int]) -> None:
+        with contextlib.suppress(OSError):  # a cut link is the bridge's to notice
+            self._socket.sendto(data, address)
+
+    def _count(self, cycle: Cycle) -> None:
+        self._last = cycle
+        work_ns = time.monotonic_ns() - cycle.mono_ns
+        self.cycles, self.missed = self.cycles + 1, self.missed + cycle.missed
+        self.worst_work_ns = max(self.worst_work_ns, work_ns)
+        self.worst_late_ns = max(self.worst_late_ns, cycle.late_ns)
+        self.trace.add(
+            self._receiver.position,
+            cycle.positions,
+            mono_ns=cycle.mono_ns,
+            late_ns=cycle.late_ns,
+            work_ns=work_ns,
+            missed=cycle.missed,
+            state=self._receiver.state,
+            sequence=self._receiver.sequence,
+            sent_ns=self._receiver.echo_ns,
+        )

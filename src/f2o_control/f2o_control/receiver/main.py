@@ -1,0 +1,139 @@
+"""``f2o_rt_receiver``: the program on the real-time PC."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import yaml
+from f2o_nodekit.config import load_config
+from f2o_nodekit.errors import F2oError
+from f2o_nodekit.pace import request_fifo
+
+from f2o_control.errors import ControlError
+from f2o_control.receiver.arm import make_arm
+from f2o_control.receiver.config import ReceiverConfig
+from f2o_control.receiver.core import Receiver
+from f2o_control.receiver.loop import Loop
+from f2o_control.robot import load_robot
+
+LOCK_NOW_AND_LATER = 3  # mlockall's MCL_CURRENT | MCL_FUTURE
+INSTALLED = Path(sys.prefix) / "share" / "f2o_control" / "config" / "receiver.yaml"
+SAY_S = 1.0  # between two status lines
+
+
+class ReceiverError(ControlError):
+    """The receiver cannot start."""
+
+
+def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
+    """The configuration's path and what it says, with the command line's changes.
+
+    Raises:
+        ConfigError: the file or a value is wrong.
+        ReceiverError: a change that is not ``key=value``.
+    """
+    parser = argparse.ArgumentParser(
+        "f2o_rt_receiver", description="The real-time PC's end of f2o's udp path."
+    )
+    parser.add_argument("--config", default=INSTALLED, type=Path, help="robot_<name>.yaml lies beside it")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. arm=pylibfranka"
+    )
+    given = parser.parse_args(words)
+    if wrong := [word for word in given.set if "=" not in word]:
+        raise ReceiverError(f"--set {wrong[0]}: expected key=value")
+    changes = {key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in given.set)}
+    return given.config, load_config(ReceiverConfig, given.config, changes)
+
+
+def listen(config: ReceiverConfig) -> socket.socket:
+    """The socket that the bridge sends to.
+
+    Raises:
+        ReceiverError: the address is not this machine's, or taken.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.bind((config.listen, config.port))
+    except OSError as error:
+        text = (
+            f"listen: {config.listen}:{config.port}: {error.strerror}; expected a free port of this machine"
+        )
+        raise ReceiverError(text) from error
+    sock.setblocking(False)
+    return sock
+
+
+def prepare(config: ReceiverConfig) -> str:
+    """Ask for what keeps the time, and say what was granted."""
+    if config.cpu >= 0:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {config.cpu})
+    locked = ctypes.CDLL(None).mlockall(LOCK_NOW_AND_LATER) == 0
+    fifo = config.fifo_priority > 0 and request_fifo(config.fifo_priority)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    return f"SCHED_FIFO {config.fifo_priority if fifo else 'not granted'}, memory {'' if locked else 'not '}locked"
+
+
+def status_line(loop: Loop, receiver: Receiver) -> str:
+    """A second in a line; sets back the loop's worst values."""
+    late_ms, work_ms = loop.worst_late_ns / 1e6, loop.worst_work_ns / 1e6
+    loop.worst_late_ns = loop.worst_work_ns = 0
+    why = f": {loop.fault}" if receiver.fault else ""
+    refused = f", refused {sum(receiver.refused.values())} (last: {receiver.last_refusal.name.lower()})"
+    return (
+        f"{receiver.state.name.lower()}{why}; cycles {loop.cycles}, missed {loop.missed}, heard {loop.heard}"
+        f"{refused if receiver.refused else ''}; worst wake-up {late_ms:.2f} ms, worst work {work_ms:.2f} ms"
+    )
+
+
+def _say(stopping: threading.Event, loop: Loop, receiver: Receiver) -> None:
+    while not stopping.wait(SAY_S):
+        print(status_line(loop, receiver), flush=True)
+
+
+def run(words: list[str]) -> None:
+    """Run until SIGINT or SIGTERM; then brake, end the arm's motion and write the trace."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    path, config = parse(words)
+    robot = load_robot(path.with_name(f"robot_{config.robot}.yaml"))
+    sock, arm = listen(config), make_arm(robot, config)
+    receiver = Receiver(robot, config, secrets.randbelow(0xFFFF) + 1, arm.open())
+    loop = Loop(config, receiver, arm, sock)
+    saying = threading.Thread(target=_say, args=(stopping, loop, receiver), daemon=True)
+    saying.start()  # before FIFO is asked for: it must not inherit it
+    print(f"{robot.name} by {config.arm}, on {config.listen}:{config.port}; {prepare(config)}", flush=True)
+    while not stopping.is_set():
+        loop.turn()
+    loop.finish()
+    sock.close()
+    print(status_line(loop, receiver), flush=True)
+    if config.trace:
+        loop.trace.write(config.trace)
+
+
+def main() -> None:
+    """Entry point."""
+    try:
+        run(sys.argv[1:])
+    except F2oError as error:
+        print(f"f2o_rt_receiver: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
