@@ -48,7 +48,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=arguments.out) as folder:
         if arguments.what == "load":
             return load.run(arguments.seconds, Path(folder), arguments.camera_hz, width, height)
-        return crash.run(arguments.kills, Path(folder), arguments.camera_hz, width, height, arguments.seed)
+        journal = arguments.out / "crash.jsonl"
+        return crash.run(
+            arguments.kills, Path(folder), arguments.camera_hz, width, height, arguments.seed, journal
+        )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ missing before that is one that never arrived, and is counted apart.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -134,8 +135,18 @@ def _recovers(partial: Path, content: list[tuple[str, int, int]]) -> bool:
     return sorted(again) == sorted(content)
 
 
-def run(kills: int, folder: Path, camera_hz: float, width: int, height: int, seed: int = 0) -> dict[str, Any]:
-    """Kill ``kills`` recorders; the numbers of each and of all.
+def run(
+    kills: int,
+    folder: Path,
+    camera_hz: float,
+    width: int,
+    height: int,
+    seed: int = 0,
+    journal: Path | None = None,
+) -> dict[str, Any]:
+    """Kill ``kills`` recorders; the numbers of each and of all. With a ``journal`` the same call goes on where it was.
+
+    ``settings`` are the recorder's.
 
     Raises:
         TeleopError: a recorder did not start.
@@ -143,29 +154,44 @@ def run(kills: int, folder: Path, camera_hz: float, width: int, height: int, see
     from f2o_teleop.bench.load_node import Load
 
     folder.mkdir(parents=True, exist_ok=True)
-    moments = random.Random(seed)
+    before = (
+        [Kill(**json.loads(line)) for line in journal.read_text().splitlines()] if _there(journal) else []
+    )
     load = Load(VIEWS, width, height, camera_hz)
-    config = recorder_config(folder, load.camera_hz)
+    config = recorder_config(folder, load.camera_hz, **settings)
     done: list[Kill] = []
     try:
-        for _ in tqdm(range(kills), desc="kills", unit="kill"):
-            done.append(kill_once(load, config, moments.uniform(0.2, 2.0)))
+        for number in tqdm(range(len(before), kills), desc="kills", unit="kill"):
+            done.append(kill_once(load, config, random.Random(f"{seed} {number}").uniform(0.1, 1.5)))
             shutil.rmtree(Path(load.state["path"]))
             (
                 folder / "bags" / f"episode_{done[-1].index:04d}{PARTIAL}"
             ).mkdir()  # numbering goes on behind it
+            if journal is not None:
+                with journal.open("a") as lines:
+                    lines.write(json.dumps(asdict(done[-1])) + "\n")
     finally:
         load.close()
         shutil.rmtree(folder / "bags", ignore_errors=True)
-    lost = np.array([kill.lost_ms for kill in done])
     mb_s = len(VIEWS) * load.camera_hz * width * height * 5 / 1e6
+    told = f"{len(VIEWS)} RGB-D views {width}x{height} at {load.camera_hz:.1f} Hz and joints, {mb_s:.0f} MB/s"
+    numbered = [kill.index for kill in done] == list(range(len(done)))
+    return {"load": told, "numbering_goes_on": numbered, **summary([*before, *done])}
+
+
+def summary(done: list[Kill]) -> dict[str, Any]:
+    """What all kills together say."""
+    lost = np.array([kill.lost_ms for kill in done])
     return {
-        "kills": kills,
-        "load": f"{len(VIEWS)} RGB-D views {width}x{height} at {load.camera_hz:.1f} Hz and joints, {mb_s:.0f} MB/s",
+        "kills": len(done),
         "readable": sum(kill.readable for kill in done),
         "recovered": sum(kill.recovered for kill in done),
-        "numbering_goes_on": [kill.index for kill in done] == list(range(kills)),
         "missing_before_the_cut": sum(kill.missing for kill in done),
         "lost_ms": {f"p{p}": round(float(np.percentile(lost, p)), 2) for p in (50, 90, 100)},
+        "over_33_ms": int((lost > 33.0).sum()),
         "each": [asdict(kill) for kill in done],
     }
+
+
+def _there(journal: Path | None) -> bool:
+    return journal is not None and journal.is_file()
