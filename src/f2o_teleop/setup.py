@@ -23,7 +23,10 @@ setup(
             "teleop_node = f2o_teleop.start:teleop_node",
             "recorder_node = f2o_teleop.start:recorder_node",
         ],
-        "f2o.commands": ["bag = f2o_teleop.bags.commands:add"],
+        "f2o.commands": [
+            "bag = f2o_teleop.bags.commands:add",
+            "spacemouse = f2o_teleop.device_command:add",
+        ],
     },
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},

@@ -37,3 +37,7 @@ class ScriptError(TeleopError):
 
 class PlayError(TeleopError):
     """A bag that cannot be played into the graph that is there."""
+
+
+class FrameError(TeleopError):
+    """A frame for the hand that is not known."""

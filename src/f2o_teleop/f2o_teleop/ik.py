@@ -18,6 +18,7 @@ from pink.tasks import FrameTask, PostureTask
 from f2o_teleop.errors import RobotModelError
 
 Joints = Float64[np.ndarray, "7"]  # rad, base to tip
+Point = Float64[np.ndarray, "3"]  # m, in the base frame
 ARM_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
 TCP_FRAME = "panda_hand_tcp"
 HOME = (0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785)
@@ -105,6 +106,7 @@ class DifferentialIk:
         joints: tuple[str, ...] = ARM_JOINTS,
         tcp_frame: str = TCP_FRAME,
         velocity_scale: float = 1.0,
+        workspace: Float64[np.ndarray, "2 3"] | None = None,
     ) -> None:
         """Builds the model once.
 
@@ -115,6 +117,7 @@ class DifferentialIk:
             joints: names of the arm's joints, base to tip; all others are locked.
             tcp_frame: frame that follows the pose or twist.
             velocity_scale: share of the URDF's joint velocity limits that may be used.
+            workspace: lowest and highest corner of the box [m] that a twist cannot push the TCP out of.
 
         Raises:
             RobotModelError: no such file, joint or frame.
@@ -142,6 +145,7 @@ class DifferentialIk:
             self._model, self._model.createData(), np.asarray(home, dtype=np.float64)
         )
         self._query = self._model.createData()
+        self._workspace = workspace
         self.reset(np.asarray(home, dtype=np.float64))
 
     def reset(self, q: Joints) -> None:
@@ -162,6 +166,17 @@ class DifferentialIk:
         """Pose of the TCP in the base frame at joints q; does not touch the target."""
         pin.framesForwardKinematics(self._model, self._query, q)
         return self._query.oMf[self._frame_id].homogeneous
+
+    def frame_rotation(self, frame: str, q: Joints) -> Float64[np.ndarray, "3 3"]:
+        """Rotation base <- frame of the robot description at joints q.
+
+        Raises:
+            RobotModelError: no such frame.
+        """
+        if not self._model.existFrame(frame):
+            raise RobotModelError(f"no frame {frame} in the robot description")
+        pin.framesForwardKinematics(self._model, self._query, q)
+        return self._query.oMf[self._model.getFrameId(frame)].rotation.copy()
 
     def jacobian(self, q: Joints) -> Float64[np.ndarray, "6 7"]:
         """Jacobian of the TCP, linear over angular, in base axes, at joints q."""
@@ -185,10 +200,16 @@ class DifferentialIk:
         if not np.isfinite(v).all():
             return self._hold(IkStatus.BAD_INPUT)
         self._goal = self._near(LEASH_M, LEASH_RAD)
-        self._goal = pin.SE3(
-            pin.exp3(v[3:] * self.dt) @ self._goal.rotation, self._goal.translation + v[:3] * self.dt
-        )
+        place = self._within(self._goal.translation, self._goal.translation + v[:3] * self.dt)
+        self._goal = pin.SE3(pin.exp3(v[3:] * self.dt) @ self._goal.rotation, place)
         return self._step(self._goal)
+
+    def _within(self, before: Point, after: Point) -> Point:
+        """`after`, stopped at the walls of the workspace; from outside, every wall lets one in again."""
+        if self._workspace is None:
+            return after
+        low, high = self._workspace
+        return np.clip(after, np.minimum(low, before), np.maximum(high, before))
 
     def _near(self, metres: float, radians: float) -> pin.SE3:
         """The goal, drawn along the screw towards the arm until it is within reach of both bounds."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from f2o_teleop.frames import HandFrame, base_frame
 from f2o_teleop.hand import Axes
 from f2o_teleop.ik import DifferentialIk, IkStatus, Joints
 from f2o_teleop.mapping import TwistMapping
@@ -36,8 +37,10 @@ class Jog:
         open_width: float = 0.08,
         closed_width: float = 0.0,
         max_lag_rad: float = 0.25,
+        frame: HandFrame = base_frame,
     ) -> None:
         """`max_lag_rad`: the target waits while the arm is further behind than this, in any joint."""
+        self._frame = frame
         self._ik, self._mapping = ik, mapping
         self._open, self._closed, self._max_lag = open_width, closed_width, max_lag_rad
         self._width: float | None = None
@@ -60,8 +63,14 @@ class Jog:
         before = self._ik.q
         self.lag_rad = float(np.abs(before - measured.positions).max())
         waits = self.lag_rad > self._max_lag
-        after = self._ik.step_twist(np.zeros(6) if waits else self._mapping(axes))
+        after = self._ik.step_twist(np.zeros(6) if waits else self._twist(axes, before))
         return JogTarget(after, (after - before) / self._ik.dt, self._width)
+
+    def _twist(self, axes: Axes, q: Joints) -> Axes:
+        """The hand's twist in base axes."""
+        linear, angular = self._mapping(axes).reshape(2, 3)
+        rotation = self._frame(q)
+        return np.concatenate([rotation @ linear, rotation @ angular])
 
     def _anchor(self, measured: Measured) -> JogTarget:
         """Starts anew where the arm is; a later start is without a jump."""

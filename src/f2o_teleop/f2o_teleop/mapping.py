@@ -18,8 +18,11 @@ class MappingConfig:
     exponent: float = 1.6  # above 1: finer near rest
     linear_m_s: float = 0.25  # speed at full deflection, and the most in any direction
     angular_rad_s: float = 0.6
-    # Which axis of the hand drives each axis of the arm (base frame), with its sign.
+    # Which axis of the hand drives each axis of the frame, with its sign.
     axes: tuple[str, ...] = ("+x", "+y", "+z", "+roll", "+pitch", "+yaw")
+    frame: str = "base"  # whose axes: base, tool, or camera: as things look in the picture of `camera`
+    camera: str = "external_1"
+    calibration: str = "cameras.yaml"  # where `camera` is; relative to the configuration file
 
     def check(self) -> list[str]:
         """Messages about values out of range."""
@@ -29,6 +32,8 @@ class MappingConfig:
         for key in ("exponent", "linear_m_s", "angular_rad_s"):
             if not getattr(self, key) > 0.0:
                 problems.append(f"{key}: expected above 0, got {getattr(self, key)}")
+        if self.frame not in ("base", "tool", "camera"):
+            problems.append(f"frame: expected base, tool or camera, got {self.frame!r}")
         legal = [sign + axis for axis in AXES for sign in "+-"]
         if len(self.axes) != 6 or not set(self.axes) <= set(legal):
             problems.append(f"axes: expected six of {', '.join(legal)}, got {', '.join(self.axes)}")
@@ -36,7 +41,7 @@ class MappingConfig:
 
 
 class TwistMapping:
-    """Deflection to twist: axis map, dead zone with rescale, curve, speed caps."""
+    """Deflection to twist: dead zone with rescale, curve, axis map, speed caps."""
 
     def __init__(self, config: MappingConfig) -> None:
         self._config = config
@@ -45,7 +50,7 @@ class TwistMapping:
             self._map[row, AXES.index(name[1:])] = 1.0 if name[0] == "+" else -1.0
 
     def __call__(self, axes: Axes) -> Float64[np.ndarray, "6"]:
-        """The twist in base axes: linear [m/s] over angular [rad/s]."""
+        """The twist in the axes of the hand's frame: linear [m/s] over angular [rad/s]."""
         config = self._config
         size = np.clip((np.abs(axes) - config.dead_zone) / (1.0 - config.dead_zone), 0.0, 1.0)
         shaped = self._map @ (np.sign(axes) * size**config.exponent)

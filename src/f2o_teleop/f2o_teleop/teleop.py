@@ -4,12 +4,17 @@ Inputs (`offer_*`, `mode`, `recording`) and `tick` may be different threads: eac
 """
 
 import queue
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from f2o_teleop.drift import Zero
+from f2o_teleop.frames import hand_frame
 from f2o_teleop.hand import NS_PER_S, Hand, ScriptedHand, SpacenavHand, load_script
+from f2o_teleop.hidfile import PipedDevice, ReplayedDevice, load_reports
 from f2o_teleop.ik import DifferentialIk, Joints
 from f2o_teleop.jog import Jog, JogTarget, Measured
+from f2o_teleop.keyboard import KeyboardHand
 from f2o_teleop.mapping import Buttons, TwistMapping
 from f2o_teleop.spacemouse import SpaceMouse
 from f2o_teleop.teleop_config import GRIPPER_KEY, TeleopConfig
@@ -34,18 +39,22 @@ class Teleop:
         hand_status: '' while the device is well, else a sentence.
     """
 
-    def __init__(self, config: TeleopConfig, hand: Hand) -> None:
-        """Builds the IK.
+    def __init__(self, config: TeleopConfig, hand: Hand, folder: Path = Path()) -> None:
+        """Builds the IK; files that the configuration names are relative to ``folder``.
 
         Raises:
             RobotModelError: the arm's description is missing or does not fit the joint names.
+            FrameError: the frame of the hand is not known.
         """
-        dt, urdf = 1.0 / config.rate_hz, config.urdf or None
+        dt, urdf, box = 1.0 / config.rate_hz, config.urdf or None, config.workspace.corners()
         ik = DifferentialIk(
-            urdf, dt, config.home, config.joint_names, config.tcp_frame, config.velocity_scale
+            urdf, dt, config.home, config.joint_names, config.tcp_frame, config.velocity_scale, box
         )
-        mapping = TwistMapping(config.mapping)
-        self.jog = Jog(ik, mapping, config.open_width, config.closed_width, config.max_lag_rad)
+        mapping = config.mapping
+        frame = hand_frame(mapping.frame, ik, folder / mapping.calibration, mapping.camera)
+        widths = (config.open_width, config.closed_width)
+        self.jog = Jog(ik, TwistMapping(mapping), *widths, config.max_lag_rad, frame)
+        self._zero = Zero(config.drift)
         self._hand, self._buttons, self._keys = hand, Buttons(config.buttons), config.keys
         self._typed: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._joints: tuple[Joints, int] | None = None
@@ -63,20 +72,22 @@ class Teleop:
 
     def offer_key(self, key: str) -> None:
         """A character typed."""
-        self._typed.put(key)
+        if not (isinstance(self._hand, KeyboardHand) and self._hand.offer_key(key, time.monotonic_ns())):
+            self._typed.put(key)
 
     def tick(self, mono_ns: int) -> TeleopTick:
         """One period at monotonic time `mono_ns`."""
         following, joints = self.mode == FOLLOWING, self._joints
         reading = self._hand.read(mono_ns, following)
         self.hand_status = reading.status
+        axes = self._zero(reading.axes, mono_ns)
         wishes = self._buttons.update(reading.buttons, self.recording, mono_ns)
         typed = self._typed_actions()
         commands = (*wishes.commands, *(action for action in typed if action != GRIPPER_KEY))
         if joints is None or mono_ns - joints[1] > self._joints_ns:
             return TeleopTick(None, commands)
         toggle = wishes.toggle_gripper or GRIPPER_KEY in typed
-        target = self.jog.step(reading.axes, toggle, Measured(joints[0], self._width), following)
+        target = self.jog.step(axes, toggle, Measured(joints[0], self._width), following)
         return TeleopTick(target, commands)
 
     def _typed_actions(self) -> list[str]:
@@ -88,8 +99,16 @@ def make_hand(config: TeleopConfig) -> Hand:
     """The source that the configuration names.
 
     Raises:
-        ScriptError: the script cannot be used.
+        ScriptError: the script, or the file of HID reports, cannot be used.
     """
     if config.source == "scripted":
         return ScriptedHand(load_script(Path(config.script)))
+    if config.source == "hidfile":
+        path = Path(config.script)
+        if path.is_fifo():
+            return SpaceMouse(lambda: PipedDevice(path))
+        reports = load_reports(path)
+        return SpaceMouse(lambda: ReplayedDevice(reports, config.repeat))
+    if config.source == "keyboard":
+        return KeyboardHand()
     return SpacenavHand() if config.source == "spacenav" else SpaceMouse()

@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from jaxtyping import Float64
+
+from f2o_teleop.drift import DriftConfig
 from f2o_teleop.episode import Verb
 from f2o_teleop.ik import ARM_JOINTS, HOME, TCP_FRAME
+from f2o_teleop.keyboard import AXIS_OF_KEY, STOP
 from f2o_teleop.mapping import ButtonConfig, MappingConfig
 
-SOURCES = ("spacemouse", "spacenav", "scripted")
+SOURCES = ("spacemouse", "spacenav", "keyboard", "scripted", "hidfile")
+FILED = {"scripted": "a YAML file", "hidfile": "a file of HID reports"}
 GRIPPER_KEY = "gripper"
 
 
@@ -25,11 +31,33 @@ class TeleopTopics:
 
 
 @dataclass(frozen=True)
+class Workspace:
+    """The box that the hand cannot leave, in the base frame [m]: lowest and highest of each axis."""
+
+    x: tuple[float, float] = (0.2, 0.8)
+    y: tuple[float, float] = (-0.5, 0.5)
+    z: tuple[float, float] = (0.0, 0.8)
+
+    def check(self) -> list[str]:
+        """Messages about values out of range."""
+        return [
+            f"{axis}: expected the lower before the higher, got {list(getattr(self, axis))}"
+            for axis in "xyz"
+            if not getattr(self, axis)[0] < getattr(self, axis)[1]
+        ]
+
+    def corners(self) -> Float64[np.ndarray, "2 3"]:
+        """Lowest and highest corner."""
+        return np.array([self.x, self.y, self.z], dtype=np.float64).T.copy()
+
+
+@dataclass(frozen=True)
 class TeleopConfig:
     """The configuration of teleop_node; every default stands here and nowhere else."""
 
     source: str = "spacemouse"
-    script: str = ""  # YAML file of the scripted source
+    script: str = ""  # file of the sources scripted (YAML) and hidfile (HID reports)
+    repeat: bool = False  # begin the HID reports again at their end
     rate_hz: float = 125.0
     urdf: str = ""  # of the arm; default: panda.urdf of the example-robot-data wheel
     joint_names: tuple[str, ...] = ARM_JOINTS
@@ -39,8 +67,10 @@ class TeleopConfig:
     max_lag_rad: float = 0.25  # the target waits while the arm is further behind
     open_width: float = 0.08  # m
     closed_width: float = 0.0  # m
+    workspace: Workspace = field(default_factory=Workspace)
     joint_states_s: float = 0.2  # no targets when the joint states are older
     topics: TeleopTopics = field(default_factory=TeleopTopics)
+    drift: DriftConfig = field(default_factory=DriftConfig)
     mapping: MappingConfig = field(default_factory=MappingConfig)
     buttons: ButtonConfig = field(default_factory=ButtonConfig)
     keys: dict[str, str] = field(default_factory=dict)  # character -> episode command or "gripper"
@@ -50,8 +80,12 @@ class TeleopConfig:
         problems = []
         if self.source not in SOURCES:
             problems.append(f"source: expected one of {', '.join(SOURCES)}, got {self.source!r}")
-        if self.source == "scripted" and not self.script:
-            problems.append("script: expected the path of a YAML file, got nothing")
+        if self.source in FILED and not self.script:
+            problems.append(f"script: expected the path of {FILED[self.source]}, got nothing")
+        if self.source == "keyboard" and (taken := sorted(set(self.keys) & {*AXIS_OF_KEY, STOP})):
+            problems.append(
+                f"keys: {', '.join(taken)} move the arm when the source is the keyboard; expected others"
+            )
         if not 10.0 <= self.rate_hz <= 1000.0:
             problems.append(f"rate_hz: expected 10 to 1000, got {self.rate_hz}")
         if len(self.joint_names) != 7 or len(self.home) != 7:

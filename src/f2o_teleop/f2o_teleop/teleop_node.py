@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from pathlib import Path
 
 from f2o_nodekit.pace import Pace
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
@@ -28,7 +29,7 @@ class TeleopNode(ConfiguredNode):
         self._names = [*self.config.joint_names, convert.GRIPPER]
         # Core
         self._hand = make_hand(self.config)
-        self._teleop = Teleop(self.config, self._hand)
+        self._teleop = Teleop(self.config, self._hand, Path(self.config_path).parent)
         # Inputs
         self.create_subscription(JointState, topics.joint_states, self._on_joints, self.best_effort(1))
         self.create_subscription(JointState, topics.gripper_states, self._on_gripper, self.best_effort(1))

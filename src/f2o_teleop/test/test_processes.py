@@ -346,7 +346,7 @@ def test_the_scripted_hand_moves_the_target_its_way(rig, tmp_path):
         (
             "teleop_node",
             "source: mouse\n",
-            "source: expected one of spacemouse, spacenav, scripted, got 'mouse'",
+            "source: expected one of spacemouse, spacenav, keyboard, scripted, hidfile, got 'mouse'",
         ),
     ],
 )

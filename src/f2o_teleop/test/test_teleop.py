@@ -10,11 +10,12 @@ from f2o_nodekit.config import ConfigError, load_config
 from f2o_teleop.hand import HandReading, ScriptedHand, SpacenavHand
 from f2o_teleop.ik import HOME, DifferentialIk
 from f2o_teleop.jog import Jog, Measured
+from f2o_teleop.keyboard import KeyboardHand
 from f2o_teleop.keys import Keys
 from f2o_teleop.mapping import MappingConfig, TwistMapping
 from f2o_teleop.spacemouse import SpaceMouse
 from f2o_teleop.teleop import Teleop, make_hand
-from f2o_teleop.teleop_config import TeleopConfig
+from f2o_teleop.teleop_config import TeleopConfig, Workspace
 
 from f2o_teleop import convert
 
@@ -126,7 +127,9 @@ def test_the_status_of_the_hand_is_passed_on():
 def test_each_source_has_its_hand(tmp_path):
     script = tmp_path / "s.yaml"
     script.write_text("- {duration_s: 1}")
-    kinds = {"scripted": ScriptedHand, "spacenav": SpacenavHand, "spacemouse": SpaceMouse}
+    kinds = {
+        "scripted": ScriptedHand, "spacenav": SpacenavHand, "spacemouse": SpaceMouse, "keyboard": KeyboardHand
+    }  # fmt: skip
     for source, kind in kinds.items():
         hand = make_hand(TeleopConfig(source=source, script=str(script)))
         assert type(hand) is kind
@@ -146,7 +149,7 @@ def test_every_wrong_key_is_reported(tmp_path):
     with pytest.raises(ConfigError) as raised:
         load_config(TeleopConfig, path)
     assert raised.value.problems == [
-        "source: expected one of spacemouse, spacenav, scripted, got 'mouse'",
+        "source: expected one of spacemouse, spacenav, keyboard, scripted, hidfile, got 'mouse'",
         "rate_hz: expected 10 to 1000, got 5.0",
         "velocity_scale: expected above 0 and up to 1, got 0.0",
         "closed_width: expected 0 or more and below open_width, got 0.1",
@@ -155,6 +158,13 @@ def test_every_wrong_key_is_reported(tmp_path):
     assert TeleopConfig(source="scripted").check() == [
         "script: expected the path of a YAML file, got nothing"
     ]
+    assert TeleopConfig(source="hidfile").check() == [
+        "script: expected the path of a file of HID reports, got nothing"
+    ]
+    assert TeleopConfig(source="keyboard", keys={"i": "start"}).check() == [
+        "keys: i move the arm when the source is the keyboard; expected others"
+    ]
+    assert Workspace(x=(0.5, 0.1)).check() == ["x: expected the lower before the higher, got [0.5, 0.1]"]
     assert TeleopConfig(joint_names=("a",)).check() == [
         "joint_names: expected seven, and seven numbers in home"
     ]

@@ -1,0 +1,61 @@
+"""The zero of a hand: some devices come to rest a little beside it, and an arm must not creep after that.
+
+A dead zone hides small offsets at the price of feeling; this measures them. A hand that holds a cap trembles; a
+device that nobody touches says the same number again and again. So numbers that stay equal for a while and small are
+the zero (UMI#35, spacenavd#45, SpaceNavigator#87 are about arms that crept).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from f2o_teleop.hand import NS_PER_S, Axes
+
+
+@dataclass(frozen=True)
+class DriftConfig:
+    """When a deflection is taken for the zero."""
+
+    most: float = 0.12  # in every axis; 0: never
+    spread: float = 0.006  # numbers that differ by no more are equal: two counts of 350
+    after_s: float = 1.5
+
+    def check(self) -> list[str]:
+        """Messages about values out of range."""
+        problems = [] if 0 <= self.most < 1 else [f"most: expected 0 or more and below 1, got {self.most}"]
+        for key in ("spread", "after_s"):
+            if not getattr(self, key) > 0:
+                problems.append(f"{key}: expected above 0, got {getattr(self, key)}")
+        return problems
+
+
+class Zero:
+    """Subtracts the deflection that a device at rest has.
+
+    Attributes:
+        offset: what is subtracted.
+    """
+
+    def __init__(self, config: DriftConfig) -> None:
+        self._config = config
+        self.offset: Axes = np.zeros(6)
+        self._low = self._high = np.zeros(6)
+        self._since_mono_ns: int | None = None
+
+    def __call__(self, axes: Axes, mono_ns: int) -> Axes:
+        """The axes without the offset, which this reading may change."""
+        self._watch(axes, mono_ns)
+        return np.clip(axes - self.offset, -1.0, 1.0) if self.offset.any() else axes
+
+    def _watch(self, axes: Axes, mono_ns: int) -> None:
+        config = self._config
+        low, high = np.minimum(self._low, axes), np.maximum(self._high, axes)
+        still = self._since_mono_ns is not None and (high - low).max() <= config.spread
+        if not still or np.abs(axes).max() > config.most:
+            self._low, self._high, self._since_mono_ns = axes, axes, mono_ns
+            return
+        self._low, self._high = low, high
+        if mono_ns - self._since_mono_ns >= config.after_s * NS_PER_S:
+            self.offset = (low + high) / 2
