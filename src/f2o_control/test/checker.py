@@ -10,13 +10,15 @@ CONFIG = Path(__file__).resolve().parents[3] / "config"
 PERIOD = 0.008
 
 
-def violations(positions, name="panda", start=None, moving=False, profile="normal"):
-    """Messages about every joint and limit; ``positions`` is a list of lists [rad], one a period.
+def violations(
+    positions, name="panda", start=None, moving=False, profile="normal", period=PERIOD, scale=None
+):
+    """Messages about every joint and limit; ``positions`` is a list of lists [rad], one a ``period`` [s].
 
-    Before the first the arm is at rest, unless ``moving``.
+    Before the first the arm is at rest, unless ``moving``. ``scale`` replaces that of the profile.
     """
     limits = yaml.safe_load((CONFIG / f"robot_{name}.yaml").read_text())
-    scale = limits["profiles"][profile]
+    scale = scale or limits["profiles"][profile]
     rows = ([] if moving else [list(map(float, positions[0]))] * 3) + [
         list(map(float, row)) for row in positions
     ]
@@ -27,9 +29,9 @@ def violations(positions, name="panda", start=None, moving=False, profile="norma
         high = limits["position_max"][joint] - limits["position_margin"]
         if start is not None:  # begun outside: no farther out than that
             low, high = min(low, start[joint]), max(high, start[joint])
-        series = {"velocity": _differences(q)}
-        series["acceleration"] = _differences(series["velocity"])
-        series["jerk"] = _differences(series["acceleration"])
+        series = {"velocity": _differences(q, period)}
+        series["acceleration"] = _differences(series["velocity"], period)
+        series["jerk"] = _differences(series["acceleration"], period)
         if not all(low - 1e-6 <= x <= high + 1e-6 for x in q):
             found.append(f"joint {joint}: position {min(q)}..{max(q)} outside {low}..{high}")
         for key, values in series.items():
@@ -37,20 +39,20 @@ def violations(positions, name="panda", start=None, moving=False, profile="norma
             if not all(abs(x) <= limit * (1 + 1e-6) + 1e-9 for x in values):
                 found.append(f"joint {joint}: {key} {max(map(abs, values))} above {limit}")
         if (curve := limits.get("velocity_curve")) is not None:
-            found += _beyond_curve(joint, pairwise(q), curve, scale["velocity"])
+            found += _beyond_curve(joint, pairwise(q), curve, scale["velocity"], period)
     return found
 
 
-def _beyond_curve(joint, pairs, curve, scale):
+def _beyond_curve(joint, pairs, curve, scale, period):
     """The mean velocity over a period against the bound at the end where it is wider."""
     low, high, gain, offset = (curve[key][joint] for key in ("lower", "upper", "gain", "offset"))
     for before, after in pairs:
         room = high - before if after > before else before - low
         bound = scale * max(0.0, sqrt(max(0.0, gain * room)) - offset)
-        if abs(after - before) / PERIOD > bound * (1 + 1e-6) + 1e-9:
-            return [f"joint {joint}: velocity {(after - before) / PERIOD} above {bound} at {before}"]
+        if abs(after - before) / period > bound * (1 + 1e-6) + 1e-9:
+            return [f"joint {joint}: velocity {(after - before) / period} above {bound} at {before}"]
     return []
 
 
-def _differences(values):
-    return [(after - before) / PERIOD for before, after in pairwise(values)]
+def _differences(values, period):
+    return [(after - before) / period for before, after in pairwise(values)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from f2o_nodekit.pace import Pace, Tick
 
+from f2o_control.braking import JointState
 from f2o_control.limits import Joints
 from f2o_control.receiver.config import ReceiverConfig
 from f2o_control.receiver.fci import CYCLE_S, ArmError, FciRules
@@ -28,8 +29,10 @@ class Cycle:
     positions: Joints  # rad, measured
     velocities: Joints  # rad/s, measured
     gripper_width: float | None  # m, measured
+    carried: JointState  # where the arm takes the motion to be: after missing set-points it has carried it on
 
 
+@runtime_checkable
 class Arm(Protocol):
     """An arm that takes a position every millisecond.
 
@@ -96,9 +99,8 @@ class MockArm:
             self._rules = None
             raise
         self._move()
-        return Cycle(
-            mono_ns, tick.late_ns, tick.skipped, self._measured.copy(), self._velocity.copy(), self._width
-        )
+        measured = (self._measured.copy(), self._velocity.copy(), self._width)
+        return Cycle(mono_ns, tick.late_ns, tick.skipped, *measured, self._carried())
 
     def command(self, positions: Joints) -> None:
         """Judge the set-point; one that breaks a rule ends the motion.
@@ -126,11 +128,21 @@ class MockArm:
         """Nothing to free."""
         self._rules = None
 
+    def _carried(self) -> JointState:
+        if self._rules is None:
+            return JointState.at_rest(self._measured)
+        return instant(self._rules.position, self._rules.velocity, self._rules.acceleration)
+
     def _move(self) -> None:
         goal = self._measured if self._rules is None else self._rules.position
         step = (goal - self._measured) * (CYCLE_S / LAG_S)
         self._measured, self._velocity = self._measured + step, step / CYCLE_S
         self._width += float(np.clip(self._goal - self._width, -SPEED * CYCLE_S, SPEED * CYCLE_S))
+
+
+def instant(position: Joints, velocity: Joints, acceleration: Joints) -> JointState:
+    """A state at an instant from one whose velocity is the last cycle's mean, as differences of positions give it."""
+    return JointState(position, velocity + acceleration * (CYCLE_S / 2), acceleration)
 
 
 def make_arm(robot: RobotDescription, config: ReceiverConfig) -> Arm:

@@ -28,16 +28,18 @@ class Offset:
 
 
 class CycleClock:
-    """Time as the arm sees it: one period a cycle, drawn towards the monotonic clock by at most ``SLEW`` of it.
+    """Time as the arm sees it: one period a cycle, drawn gently towards the monotonic clock.
 
-    Waking late by 0.1 ms must not make a set-point that is 0.1 ms farther on: the arm reads it in its own next cycle.
+    Waking late by 0.1 ms must not make a set-point that is 0.1 ms farther on: the arm reads it in its own next cycle,
+    and would see 0.1 ms of jitter as 10 % of velocity, gained and lost within a millisecond.
     """
 
-    SLEW = 0.005  # the speed of a plan played so much faster stays inside the margin that plans keep
-    GAIN = 0.01
+    GAIN = 0.002  # of the error, a cycle: half a second to half of it
+    SLEW = 0.005  # of a period, at most: a plan played so much faster stays inside the margin that plans keep
+    EASE = 1e-5  # by which that may change in a cycle: 20 rad/s3 at 2 rad/s
 
     def __init__(self, period_ns: int) -> None:
-        self._period_ns = period_ns
+        self._period_ns, self._slew = period_ns, 0.0
         self.ns: int | None = None
 
     def step(self, mono_ns: int, missed: int) -> int:
@@ -45,7 +47,12 @@ class CycleClock:
         if self.ns is None:
             self.ns = mono_ns
             return self.ns
-        ahead = self.ns + (missed + 1) * self._period_ns
-        limit = self.SLEW * self._period_ns
-        self.ns = ahead + round(min(max(self.GAIN * (mono_ns - ahead), -limit), limit))
+        ahead_ns = self.ns + (missed + 1) * self._period_ns
+        wanted = _clip(self.GAIN * (mono_ns - ahead_ns) / self._period_ns, self.SLEW)
+        self._slew += _clip(wanted - self._slew, self.EASE)
+        self.ns = ahead_ns + round(self._slew * self._period_ns)
         return self.ns
+
+
+def _clip(value: float, limit: float) -> float:
+    return min(max(value, -limit), limit)

@@ -67,7 +67,7 @@ class Receiver:
         if self._clock.ns is not None:
             self._plan = self._planner.stop(self._last, self._clock.ns)
         self._new = self._recent = None
-        self.peer = -1
+        self.peer = 0
 
     def target_age_s(self, mono_ns: int) -> float:
         """Seconds since the newest target that counted came."""
@@ -90,15 +90,18 @@ class Receiver:
             self._refuse(refusal)
         return refusal
 
-    def tick(self, mono_ns: int, missed: int = 0) -> Joints:
-        """Where the arm shall be in this cycle [rad]; ``missed`` cycles passed before it without a set-point."""
+    def tick(self, mono_ns: int, missed: int = 0, carried: JointState | None = None) -> Joints:
+        """Where the arm shall be in this cycle [rad].
+
+        ``missed`` cycles passed before it without a set-point; in them the arm went on by itself, to ``carried``.
+        """
         before_ns = self._clock.ns
         now_ns = self._clock.step(mono_ns, missed)
         if self.state is State.FAULT:
             return self._last.position
-        if missed:  # the arm has carried the last set-point on by itself: go on from there
+        if missed and before_ns is not None:  # go on from where the arm has got to by itself
             before_ns += missed * CYCLE_NS
-            self._last = carry(self._last, missed * CYCLE_NS / NS_PER_S)
+            self._last = carried or carry(self._last, missed * CYCLE_NS / NS_PER_S)
             self._plan = self._planner.stop(self._last, before_ns)
             if self._new is None:
                 self._replan(self._recent, before_ns)

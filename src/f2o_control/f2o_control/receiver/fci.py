@@ -61,8 +61,8 @@ class FciRules:
         self._lost += 1
         if self._lost > MAX_LOST:
             raise ArmError("communication_constraints_violation", f"{self._lost} set-points missing in a row")
-        self.position = self.position + CYCLE_S * self.velocity + CYCLE_S**2 / 2 * self.acceleration
         self.velocity = self.velocity + CYCLE_S * self.acceleration
+        self.position = self.position + CYCLE_S * self.velocity
 
     def take(self, position: Joints) -> None:
         """The set-point of a cycle.

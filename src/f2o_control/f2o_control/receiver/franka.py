@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from f2o_control.limits import Joints
-from f2o_control.receiver.arm import Cycle
+from f2o_control.receiver.arm import Cycle, instant
 from f2o_control.receiver.fci import CYCLE_S, ArmError
 from f2o_control.receiver.hand import Hand
 from f2o_control.receiver.messages import FAULTS
@@ -88,7 +88,9 @@ class FrankaArm:
 
     def _said(self, state: Any, missed: int) -> Cycle:
         self._hand.listen()
-        return Cycle(time.monotonic_ns(), 0, missed, np.array(state.q), np.array(state.dq), self._hand.width)
+        carried = instant(np.array(state.q_d), np.array(state.dq_d), np.array(state.ddq_d))
+        measured = (np.array(state.q), np.array(state.dq), self._hand.width)
+        return Cycle(time.monotonic_ns(), 0, missed, *measured, carried)
 
     def _ask(self, call: Callable[[], Any]) -> Any:
         """``call()``; what libfranka raises becomes one sentence, and ends the motion.

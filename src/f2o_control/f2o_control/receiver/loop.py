@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 from f2o_control.receiver.arm import Arm, ArmError, Cycle
 from f2o_control.receiver.config import ReceiverConfig
@@ -19,11 +20,31 @@ ANSWERED = (Refusal.ROBOT, Refusal.SENDER)  # a bridge that is not listened to i
 REST_WITHIN_CYCLES = 600  # of braking at the end
 
 
+@runtime_checkable
+class Datagrams(Protocol):
+    """What the loop needs of a socket that does not block."""
+
+    def recvfrom(self, size: int) -> tuple[bytes, Any]:
+        """The next datagram and its sender; OSError where there is none."""
+        ...
+
+    def sendto(self, data: bytes, address: Any) -> object:
+        """Send a datagram."""
+        ...
+
+
 class Loop:
     """Ties an arm, a socket and a receiver together. One thread: pylibfranka holds Python's lock while it waits."""
 
-    def __init__(self, config: ReceiverConfig, receiver: Receiver, arm: Arm, sock: socket.socket) -> None:
-        self._receiver, self._arm, self._socket = receiver, arm, sock
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        receiver: Receiver,
+        arm: Arm,
+        sock: Datagrams,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._receiver, self._arm, self._socket, self._clock = receiver, arm, sock, clock
         self._bridge: tuple[str, int] | None = None  # where statuses go
         self.trace = Trace(len(receiver.position), round(config.trace_s * 1000) if config.trace else 0)
         self.cycles = self.missed = self.heard = 0
@@ -37,7 +58,7 @@ class Loop:
             cycle = self._arm.cycle()
             self._hear()
             self._recover_if_asked()
-            position = self._receiver.tick(cycle.mono_ns, cycle.missed)
+            position = self._receiver.tick(cycle.mono_ns, cycle.missed, cycle.carried)
             self._arm.command(position)
             if self._receiver.gripper_width is not None and self._receiver.state is State.FOLLOWING:
                 self._arm.grip(self._receiver.gripper_width)
@@ -66,18 +87,18 @@ class Loop:
             except OSError:  # nothing more, or the network says that the bridge is gone
                 return
             self.heard += 1
-            refusal = self._receiver.hear(data, time.monotonic_ns())
-            if refusal is Refusal.NONE:
-                self._bridge = sender
-            elif refusal in ANSWERED and self._last is not None:
+            refusal = self._receiver.hear(data, self._clock())
+            if refusal in ANSWERED and self._last is not None:
                 self._send(self._status(self._last), sender)
+            elif refusal is not Refusal.DAMAGED:
+                self._bridge = sender
 
     def _recover_if_asked(self) -> None:
         if self._receiver.recovery_wanted:
             self._receiver.reset(self._arm.recover())
 
     def _status(self, cycle: Cycle) -> bytes:
-        receiver, now_ns = self._receiver, time.monotonic_ns()
+        receiver, now_ns = self._receiver, self._clock()
         return pack_status(
             Status(
                 receiver.robot,
@@ -104,7 +125,7 @@ class Loop:
 
     def _count(self, cycle: Cycle) -> None:
         self._last = cycle
-        work_ns = time.monotonic_ns() - cycle.mono_ns
+        work_ns = self._clock() - cycle.mono_ns
         self.cycles, self.missed = self.cycles + 1, self.missed + cycle.missed
         self.worst_work_ns = max(self.worst_work_ns, work_ns)
         self.worst_late_ns = max(self.worst_late_ns, cycle.late_ns)
