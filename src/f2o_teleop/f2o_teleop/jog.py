@@ -75,6 +75,6 @@ class Jog:
     def _anchor(self, measured: Measured) -> JogTarget:
         """Starts anew where the arm is; a later start is without a jump."""
         self._ik.reset(measured.positions)
-        self._width = None
+        self._width = measured.gripper_width
         self.lag_rad = 0.0
         return JogTarget(self._ik.q, np.zeros(7), measured.gripper_width)

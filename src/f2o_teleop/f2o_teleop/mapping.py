@@ -58,6 +58,11 @@ class TwistMapping:
         return np.concatenate([config.linear_m_s * linear, config.angular_rad_s * angular])
 
 
+def within_dead_zone(axes: Axes, dead_zone: float) -> Axes:
+    """The axes, with those that mean nothing at zero."""
+    return np.where(np.abs(axes) <= dead_zone, 0.0, axes)
+
+
 def _within_unit(vector: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3"]:
     """The vector, shortened to length 1 if it is longer."""
     return vector / max(1.0, float(np.linalg.norm(vector)))

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from f2o_teleop.drift import Zero
 from f2o_teleop.frames import hand_frame
 from f2o_teleop.hand import NS_PER_S, Hand, ScriptedHand, SpacenavHand, load_script
@@ -15,8 +17,9 @@ from f2o_teleop.hidfile import PipedDevice, ReplayedDevice, load_reports
 from f2o_teleop.ik import DifferentialIk, Joints
 from f2o_teleop.jog import Jog, JogTarget, Measured
 from f2o_teleop.keyboard import KeyboardHand
-from f2o_teleop.mapping import Buttons, TwistMapping
+from f2o_teleop.mapping import Buttons, TwistMapping, within_dead_zone
 from f2o_teleop.spacemouse import SpaceMouse
+from f2o_teleop.takeover import Takeover
 from f2o_teleop.teleop_config import GRIPPER_KEY, TeleopConfig
 
 FOLLOWING = "teleop"  # the bridge's mode in which targets move the arm
@@ -28,6 +31,7 @@ class TeleopTick:
 
     target: JogTarget | None  # None while the arm cannot be seen
     commands: tuple[str, ...]  # for /f2o/episode/command
+    take_over: bool | None = None  # ask the bridge for the arm, or give it back
 
 
 class Teleop:
@@ -54,10 +58,12 @@ class Teleop:
         frame = hand_frame(mapping.frame, ik, folder / mapping.calibration, mapping.camera)
         widths = (config.open_width, config.closed_width)
         self.jog = Jog(ik, TwistMapping(mapping), *widths, config.max_lag_rad, frame)
-        self._zero = Zero(config.drift)
+        self._zero, self._takeover = Zero(config.drift), Takeover(config.takeover)
         self._hand, self._buttons, self._keys = hand, Buttons(config.buttons), config.keys
+        self._dead_zone = mapping.dead_zone
         self._typed: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._joints: tuple[Joints, int] | None = None
+        self._sent: tuple[Measured, int] | None = None
         self._joints_ns = round(config.joint_states_s * NS_PER_S)
         self._width = config.open_width
         self.mode, self.recording, self.hand_status = "", False, ""
@@ -65,6 +71,10 @@ class Teleop:
     def offer_joints(self, positions: Joints, mono_ns: int) -> None:
         """The measured joints [rad]."""
         self._joints = (positions, mono_ns)
+
+    def offer_command(self, positions: Joints, width_m: float, mono_ns: int) -> None:
+        """What the bridge sent last: where a takeover begins, so that neither arm nor gripper lets go a little."""
+        self._sent = (Measured(positions, width_m), mono_ns)
 
     def offer_width(self, width_m: float) -> None:
         """The measured gripper width [m]."""
@@ -87,8 +97,24 @@ class Teleop:
         if joints is None or mono_ns - joints[1] > self._joints_ns:
             return TeleopTick(None, commands)
         toggle = wishes.toggle_gripper or GRIPPER_KEY in typed
-        target = self.jog.step(axes, toggle, Measured(joints[0], self._width), following)
-        return TeleopTick(target, commands)
+        take_over = self._takeover.tick(within_dead_zone(axes, self._dead_zone), toggle, self.mode, mono_ns)
+        start = Measured(joints[0], self._width) if following else self._start(joints[0], mono_ns)
+        return TeleopTick(self.jog.step(axes, toggle, start, following), commands, take_over)
+
+    def values(self) -> dict[str, float | str]:
+        """Numbers for the diagnostics."""
+        return {
+            "lag_rad": self.jog.lag_rad,
+            "ik": self.jog.status.value,
+            "mode": self.mode or "unknown",
+            "zero_offset": float(np.abs(self._zero.offset).max()),
+        }
+
+    def _start(self, measured: Joints, mono_ns: int) -> Measured:
+        """Where motion would begin now: at the bridge's last command, or where the arm is if there is none."""
+        if self._sent is not None and mono_ns - self._sent[1] <= self._joints_ns:
+            return self._sent[0]
+        return Measured(measured, self._width)
 
     def _typed_actions(self) -> list[str]:
         typed = [self._typed.get_nowait() for _ in range(self._typed.qsize())]

@@ -10,6 +10,7 @@ from f2o_teleop.episode import Verb
 from f2o_teleop.ik import ARM_JOINTS, HOME, TCP_FRAME
 from f2o_teleop.keyboard import AXIS_OF_KEY, STOP
 from f2o_teleop.mapping import ButtonConfig, MappingConfig
+from f2o_teleop.takeover import TakeoverConfig
 
 SOURCES = ("spacemouse", "spacenav", "keyboard", "scripted", "hidfile")
 FILED = {"scripted": "a YAML file", "hidfile": "a file of HID reports"}
@@ -23,7 +24,9 @@ class TeleopTopics:
     joint_states: str = "/franka/joint_states"
     gripper_states: str = "/franka_gripper/joint_states"
     target: str = "/f2o/joint_target"
+    command: str = "/f2o/joint_command"
     mode: str = "/f2o/mode"
+    takeover: str = "/f2o/takeover"
     episode_command: str = "/f2o/episode/command"
     episode_state: str = "/f2o/episode/state"
     spacenav_twist: str = "/spacenav/twist"
@@ -73,6 +76,7 @@ class TeleopConfig:
     drift: DriftConfig = field(default_factory=DriftConfig)
     mapping: MappingConfig = field(default_factory=MappingConfig)
     buttons: ButtonConfig = field(default_factory=ButtonConfig)
+    takeover: TakeoverConfig = field(default_factory=TakeoverConfig)
     keys: dict[str, str] = field(default_factory=dict)  # character -> episode command or "gripper"
 
     def check(self) -> list[str]:

@@ -11,6 +11,7 @@ from f2o_nodekit.stats import RateMeter
 from geometry_msgs.msg import Twist
 from sensor_msgs.msg import JointState, Joy
 from std_msgs.msg import String
+from std_srvs.srv import SetBool
 
 from f2o_teleop import convert
 from f2o_teleop.hand import SpacenavHand
@@ -23,25 +24,22 @@ class TeleopNode(ConfiguredNode):
     """Publishes joint targets at `rate_hz` on a thread of its own; they count only in the bridge's mode teleop."""
 
     def __init__(self) -> None:
-        # Parameters
         super().__init__("teleop_node", TeleopConfig)
         topics = self.config.topics
         self._names = [*self.config.joint_names, convert.GRIPPER]
-        # Core
         self._hand = make_hand(self.config)
         self._teleop = Teleop(self.config, self._hand, Path(self.config_path).parent)
-        # Inputs
         self.create_subscription(JointState, topics.joint_states, self._on_joints, self.best_effort(1))
         self.create_subscription(JointState, topics.gripper_states, self._on_gripper, self.best_effort(1))
+        self.create_subscription(JointState, topics.command, self._on_command, self.best_effort(1))
         self.create_subscription(String, topics.mode, self._on_mode, self.latched())
         self.create_subscription(String, topics.episode_state, self._on_episode, self.latched())
         if isinstance(self._hand, SpacenavHand):
             self.create_subscription(Twist, topics.spacenav_twist, self._on_twist, self.best_effort(1))
             self.create_subscription(Joy, topics.spacenav_joy, self._on_joy, self.best_effort(10))
-        # Outputs
         self._targets = self.create_publisher(JointState, topics.target, self.reliable(1))
         self._commands = self.create_publisher(String, topics.episode_command, self.reliable(10))
-        # Diagnostics
+        self._bridge = self.create_client(SetBool, topics.takeover)
         self._rate = RateMeter(250)
         self.add_diagnostics("teleop", self._diagnose)
         self._keys = Keys(self._teleop.offer_key)
@@ -63,6 +61,11 @@ class TeleopNode(ConfiguredNode):
 
     def _on_gripper(self, msg: JointState) -> None:
         self._teleop.offer_width(float(sum(msg.position)))  # each finger says half the width
+
+    def _on_command(self, msg: JointState) -> None:
+        sent = convert.joint_positions(msg, tuple(self._names))
+        if sent is not None:
+            self._teleop.offer_command(sent[:-1], float(sent[-1]), time.monotonic_ns())
 
     def _on_mode(self, msg: String) -> None:
         self._teleop.mode = msg.data
@@ -86,22 +89,23 @@ class TeleopNode(ConfiguredNode):
         tick = self._teleop.tick(mono_ns)
         for command in tick.commands:
             self._commands.publish(String(data=command))
+        if tick.take_over is not None:
+            self._ask_bridge(tick.take_over)
         if tick.target is not None:
-            stamp = self.get_clock().now().to_msg()
-            self._targets.publish(convert.target_message(JointState(), self._names, tick.target, stamp))
+            now = self.get_clock().now().to_msg()
+            self._targets.publish(convert.target_message(JointState(), self._names, tick.target, now))
             self._rate.tick(mono_ns)
+
+    def _ask_bridge(self, take_over: bool) -> None:
+        asked = self._bridge.call_async(SetBool.Request(data=take_over))
+        asked.add_done_callback(lambda future: self.get_logger().info(future.result().message))
 
     def _diagnose(self) -> Diagnosis:
         teleop = self._teleop
-        values = {
-            "target_hz": self._rate.hz(time.monotonic_ns()),
-            "lag_rad": teleop.jog.lag_rad,
-            "ik": teleop.jog.status.value,
-            "mode": teleop.mode or "unknown",
-        }
+        values = {"target_hz": self._rate.hz(time.monotonic_ns()), **teleop.values()}
         if not self._thread.is_alive():
             return 2, "the loop has ended", values
-        return (1, teleop.hand_status, values) if teleop.hand_status else (0, "ok", values)
+        return int(bool(teleop.hand_status)), teleop.hand_status or "ok", values
 
 
 def main() -> None:

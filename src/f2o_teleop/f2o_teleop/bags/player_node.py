@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
 
 import rclpy
 from rclpy.duration import Duration
@@ -19,6 +16,7 @@ from rosgraph_msgs.msg import Clock
 from f2o_teleop.bag import BagTopic
 from f2o_teleop.bags.play import Played, Player, PlayOptions, chosen
 from f2o_teleop.bags.read import Bag
+from f2o_teleop.bags.signals import ended_by_signals
 from f2o_teleop.convert import message_class
 from f2o_teleop.errors import PlayError
 
@@ -104,21 +102,16 @@ def play(
     Raises:
         BagError, PlayError, DefinitionError: what cannot be played, and why.
     """
-    ended = threading.Event()
-    before: Mapping[int, Any] = {
-        number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = PlayerNode(bag, options)
-        listening = node.wait_for_listeners(wait_s, ended)
-        played = None
-        if not ended.is_set():
-            played = Player(bag, options, node, ended.wait).play(progress)
-            node.finish()
-        node.destroy_node()
-        return played, listening, ended.is_set()
-    finally:
-        rclpy.try_shutdown()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with ended_by_signals() as ended:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            node = PlayerNode(bag, options)
+            listening = node.wait_for_listeners(wait_s, ended)
+            played = None
+            if not ended.is_set():
+                played = Player(bag, options, node, ended.wait).play(progress)
+                node.finish()
+            node.destroy_node()
+            return played, listening, ended.is_set()
+        finally:
+            rclpy.try_shutdown()

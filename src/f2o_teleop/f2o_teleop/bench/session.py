@@ -1,0 +1,123 @@
+"""Many episodes in a row through the whole recording graph in the simulator, and every bag looked at afterwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from f2o_control.processes import Running, start
+from f2o_control.specs import find_config
+from mcap.reader import make_reader
+from rosbags.rosbag2 import Reader
+
+from f2o_teleop.bags.check import check
+from f2o_teleop.bench import hands
+from f2o_teleop.bench.load import Meter
+
+SOURCES = ("hid", "expert")
+
+
+def configure(folder: Path, output: Path, camera_hz: float, width: int, height: int) -> Path:
+    """A configuration folder for the graph: as installed, but for the cameras, and a hand made of HID reports."""
+    installed = Path(find_config("recorder.yaml")).parent
+    config = folder / "config"
+    shutil.copytree(installed, config)
+    (folder / "session.hid").write_text(hands.as_text(hands.session()))
+    _change(config / "sim.yaml", {"width": width, "height": height, "camera_hz": camera_hz})
+    _change(config / "recorder.yaml", {"camera_hz": camera_hz, "output": str(output), "min_free_gb": 0.5})
+    _change(
+        config / "teleop.yaml", {"source": "hidfile", "script": str(folder / "session.hid"), "repeat": True}
+    )
+    return config
+
+
+def _change(path: Path, values: dict[str, Any]) -> None:
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **values}))
+
+
+def run(
+    episodes: int,
+    source: str,
+    folder: Path,
+    output: Path,
+    camera_hz: float,
+    width: int,
+    height: int,
+    wait_for: Callable[[Running, int], None] | None = None,
+) -> dict[str, Any]:
+    """Record ``episodes`` below ``output`` with one of ``SOURCES``; what was recorded, and what the recorder used.
+
+    ``wait_for`` waits until so many are saved (default: bench.session_node).
+    """
+    if wait_for is None:
+        from f2o_teleop.bench.session_node import wait_for
+    output.mkdir(parents=True, exist_ok=True)
+    config = configure(folder, output.resolve(), camera_hz, width, height)
+    arguments = {"sim": "true", "config": str(config), "output": str(output.resolve()), "operator": "bench"}
+    arguments |= {"source": "scripted", "episodes": str(episodes)} if source == "expert" else {}
+    begin = time.monotonic()
+    with (
+        (folder / "graph.log").open("w") as log,
+        start("record", arguments, lambda line: _log(log, line)) as running,
+    ):
+        meter = Meter(running.processes["recorder_node"].popen.pid)
+        wait_for(running, episodes if source == "hid" else 0)
+        used = meter.stop()
+    wall_s = time.monotonic() - begin
+    bags = sorted(path for path in output.glob("episode_*") if not path.name.endswith(".partial"))
+    looked_at = [look(path) for path in bags]
+    return {"source": source, "camera_hz": camera_hz, "size": f"{width}x{height}", "wall_s": round(wall_s, 1),
+            **used, **total(looked_at), "each": looked_at}  # fmt: skip
+
+
+def _log(log: Any, line: str) -> None:
+    log.write(line + "\n")
+    log.flush()
+
+
+def look(path: Path) -> dict[str, Any]:
+    """One bag through rosbags, through the mcap reader, and through `f2o bag check`."""
+    with Reader(path) as reader:
+        by_rosbags = sum(1 for _ in reader.messages())
+        labels, counts = reader.storage.metadata.custom, {c.topic: c.msgcount for c in reader.connections}
+        seconds = reader.duration / 1e9
+    version = yaml.safe_load((path / "metadata.yaml").read_text())["rosbag2_bagfile_information"]["version"]
+    with next(path.glob("*.mcap")).open("rb") as stream:
+        by_mcap = sum(1 for _ in make_reader(stream).iter_messages())
+    verdict = check(path)
+    images = [
+        count / seconds for topic, count in counts.items() if topic.endswith("color/image_raw") and count
+    ]
+    return {
+        "bag": path.name,
+        "seconds": round(seconds, 2),
+        "mb": round(sum(f.stat().st_size for f in path.iterdir()) / 1e6, 1),
+        "messages": by_rosbags,
+        "agree": by_rosbags == by_mcap == sum(counts.values()),
+        "metadata_version": version,
+        "drops": int(labels["drops"]),
+        "lost": int(labels["lost"]),
+        "camera_hz": round(min(images, default=0.0), 2),
+        "problems": list(verdict.problems),
+        "expected_hz": json.loads(labels["expected_hz"]).get("/wrist/color/image_raw"),
+    }
+
+
+def total(looked_at: list[dict[str, Any]]) -> dict[str, Any]:
+    """All bags together."""
+    rates = [one["camera_hz"] for one in looked_at]
+    return {
+        "episodes": len(looked_at),
+        "readable_alike": sum(one["agree"] for one in looked_at),
+        "good": sum(not one["problems"] for one in looked_at),
+        "drops": sum(one["drops"] for one in looked_at),
+        "lost": sum(one["lost"] for one in looked_at),
+        "messages": sum(one["messages"] for one in looked_at),
+        "gb": round(sum(one["mb"] for one in looked_at) / 1e3, 2),
+        "slowest_camera_hz": min(rates, default=0.0),
+    }

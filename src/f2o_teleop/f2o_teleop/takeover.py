@@ -1,0 +1,65 @@
+"""When a person takes the arm from the policy, and when they give it back. No clock, no ROS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from f2o_teleop.hand import NS_PER_S, Axes
+
+FROM = ("policy", "hold")  # modes of the bridge in which a hand may take over; hold: the policy has died
+OURS = "teleop"
+
+
+@dataclass(frozen=True)
+class TakeoverConfig:
+    """How much of a push means it, and how long a rest gives back."""
+
+    enabled: bool = False  # only beside a policy: the bridge offers it when its source is policy
+    deflection: float = 0.2  # of any axis; more than a hand that only touches the cap
+    moved_s: float = 0.05  # for so long
+    release_s: float = 0.5  # at rest: the policy goes on
+    retry_s: float = 0.5  # between two requests that the bridge refused
+
+    def check(self) -> list[str]:
+        """Messages about values out of range."""
+        problems = []
+        if not 0.0 < self.deflection < 1.0:
+            problems.append(f"deflection: expected above 0 and below 1, got {self.deflection}")
+        for key in ("moved_s", "release_s", "retry_s"):
+            if not getattr(self, key) > 0.0:
+                problems.append(f"{key}: expected above 0, got {getattr(self, key)}")
+        return problems
+
+
+class Takeover:
+    """Says what to ask of the bridge: True to take over, False to give back, None for nothing."""
+
+    def __init__(self, config: TakeoverConfig) -> None:
+        self._config = config
+        self._taken = False  # the mode is teleop because we asked, not because the bridge was armed so
+        self._asked_mono_ns: int | None = None
+        self._since_mono_ns: int | None = None  # pushed (not ours) or at rest (ours) since then
+
+    def tick(self, axes: Axes, pressed: bool, mode: str, mono_ns: int) -> bool | None:
+        """One period; ``pressed``: a button for the gripper, which counts as a push."""
+        if not self._config.enabled:
+            return None
+        self._taken = self._taken and mode in (OURS, *FROM)
+        ours = self._taken and mode == OURS
+        pushed = pressed or float(np.abs(axes).max()) > self._config.deflection
+        at_rest = not pressed and not axes.any()
+        if not ((ours and at_rest) or (mode in FROM and pushed)):
+            self._since_mono_ns = None
+            return None
+        self._since_mono_ns = self._since_mono_ns or mono_ns
+        needed_s = self._config.release_s if ours else 0.0 if pressed else self._config.moved_s
+        if mono_ns - self._since_mono_ns < needed_s * NS_PER_S or not self._may_ask(mono_ns):
+            return None
+        self._asked_mono_ns, self._taken = mono_ns, True
+        return not ours
+
+    def _may_ask(self, mono_ns: int) -> bool:
+        asked = self._asked_mono_ns
+        return asked is None or mono_ns - asked >= self._config.retry_s * NS_PER_S
