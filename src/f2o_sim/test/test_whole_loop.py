@@ -20,6 +20,7 @@ from f2o_control.specs import Graph, NodeSpec  # noqa: E402
 from f2o_perception.config import load_perception_config  # noqa: E402
 from f2o_perception.convert import observation_from_msg  # noqa: E402
 from f2o_policy.data.bags import COMMAND_TOPIC, _messages, _Replay  # noqa: E402
+from f2o_policy.runtime.latency import report  # noqa: E402
 from f2o_policy.runtime.trace import summarise  # noqa: E402
 from f2o_sim.demo.trials_node import TrialsNode  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
@@ -27,6 +28,7 @@ from std_msgs.msg import String  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
 from f2o_msgs.msg import Observation as ObservationMsg  # noqa: E402
+from f2o_msgs.msg import PolicyTick  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = ROOT / "config"
@@ -50,10 +52,12 @@ def spin(node, condition, timeout_s, what):
 
 def test_an_episode_through_the_live_graph(ros, tmp_path):
     """Three trials: at least one grasp, sane rates, and every message what DESIGN says it is."""
-    arguments = {"sim": "true", "checkpoint": str(STUDENT), "trace": str(tmp_path / "trace.npz"), "seed": "7"}
+    traces = {"trace": str(tmp_path / "trace.npz"), "bridge_trace": str(tmp_path / "bridge.npz")}
+    arguments = {"sim": "true", "checkpoint": str(STUDENT), "seed": "7", **traces}
     with start("deploy", arguments, write=lambda line: None) as running:
         node = TrialsNode(alive=running.check)
-        heard = {"chunk": [], "target": [], "command": []}
+        heard = {"chunk": [], "target": [], "command": [], "tick": []}
+        node.create_subscription(PolicyTick, "/f2o/policy_tick", heard["tick"].append, 10)
         node.create_subscription(JointTrajectory, "/f2o/action_chunk", heard["chunk"].append, 10)
         node.create_subscription(JointState, "/f2o/joint_target", heard["target"].append, 10)
         node.create_subscription(JointState, "/f2o/joint_command", heard["command"].append, 10)
@@ -64,6 +68,7 @@ def test_an_episode_through_the_live_graph(ros, tmp_path):
     assert [trial.seed for trial in trials] == [7, 8, 9]
     assert any(trial.success and trial.side in ("left", "right") for trial in trials), trials
     check_rates(tmp_path / "trace.npz")
+    check_stages(tmp_path, heard["tick"])
     check_chunks(heard["chunk"])
     check_targets(heard["target"], heard["command"])
     check_observations(observations)
@@ -76,6 +81,21 @@ def check_rates(trace):
     assert report["ticks"] > 500
     assert report["tick_hz"] > 80
     assert report["observation_age_ms"]["p50"] < 250
+
+
+def check_stages(folder, ticks):
+    """Traces of two processes meet, and what is published with a target is what was traced."""
+    latency = report(folder / "trace.npz", folder / "bridge.npz", folder / "latency")
+    assert len(latency.total) > 400
+    for name, ms in latency.stages.items():
+        assert np.median(ms) >= 0, name
+    assert 10 < np.median(latency.total) < 300
+    with np.load(folder / "trace.npz") as file:
+        ages = dict(zip(file["now_ros_ns"].tolist(), file["age_s"].tolist(), strict=True))
+    assert len(ticks) > 400
+    for tick in ticks[::50]:
+        stamp = tick.header.stamp.sec * 10**9 + tick.header.stamp.nanosec
+        assert tick.observation_age == pytest.approx(ages[stamp])
 
 
 def check_chunks(chunks):
