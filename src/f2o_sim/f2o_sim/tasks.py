@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,12 +13,30 @@ from f2o_sim.errors import UnknownTaskError
 
 
 @dataclass(frozen=True)
+class Swing:
+    """A belt that carries an object to and fro along y, until the fingers hold it."""
+
+    amplitude: float  # [m]
+    rate: float  # [rad/s]
+    phase: float  # [rad]
+
+    def offset(self, elapsed_s: float) -> float:
+        """How far from its middle the belt has carried what lies on it [m]."""
+        return self.amplitude * float(np.sin(self.rate * elapsed_s + self.phase))
+
+    def velocity(self, elapsed_s: float) -> float:
+        """Of the belt [m/s]."""
+        return self.amplitude * self.rate * float(np.cos(self.rate * elapsed_s + self.phase))
+
+
+@dataclass(frozen=True)
 class Placement:
     """The start of an episode."""
 
     arm: Float64[np.ndarray, " 7"]  # [rad]
     gripper_width: float  # [m]
     objects: Mapping[str, Float64[np.ndarray, " 7"]]  # body name -> x y z [m] and quaternion wxyz, base frame
+    belts: Mapping[str, Swing] = field(default_factory=dict)  # body name -> what carries it
 
 
 @dataclass(frozen=True)
@@ -76,8 +94,9 @@ def make_task(name: str) -> Task:
         UnknownTaskError: there is none.
     """
     from f2o_sim.reach_around import ReachAround  # here, because every task module needs the classes above
+    from f2o_sim.reach_moving import ReachMoving
 
-    known = {task.name: task for task in (ReachAround,)}
+    known = {task.name: task for task in (ReachAround, ReachMoving)}
     if name not in known:
         raise UnknownTaskError(name, list(known))
     return known[name]()

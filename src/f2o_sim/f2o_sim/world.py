@@ -19,6 +19,7 @@ from f2o_sim.tasks import Snapshot, Task, Verdict, make_task
 STEP_NS = round(TIMESTEP_S * 1e9)
 START_NS = 1_000_000_000  # not 0: a stamp of 0 means "unknown" in half of ROS
 JUDGE_EVERY = 8  # steps between two looks of the judge
+CATCH_UP_S, CATCH_UP_M_S = 0.02, 0.03  # how soon and how fast a belt's object goes back to its place on the belt
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class World:
         """Run the physics up to ``time_ns`` (rounded down to a whole step) and return the judgement."""
         while self.time_ns + STEP_NS <= time_ns:
             self._drive()
+            if self.placement.belts:
+                self._carry()
             mujoco.mj_step(self.model, self.data)
             self._steps += 1
             self._collision = self._collision or self._roles.collision(self.data)
@@ -119,6 +122,20 @@ class World:
         q, dq = self.arm.desired(self.time_ns + STEP_NS)
         self.data.ctrl[:7] = np.minimum(np.maximum(q, self._limits[0]), self._limits[1]) + self._lead * dq
         self.data.ctrl[7] = self.gripper.desired(self.time_ns + STEP_NS) / 2
+
+    def _carry(self) -> None:
+        """Belts move what lies on them; what both fingers hold is theirs.
+
+        The table's friction would brake the object in every step, so its velocity also makes up for where it lags.
+        """
+        held = self._roles.held(self.data)
+        for name, belt in self.placement.belts.items():
+            if name not in held:
+                middle = self.placement.objects[name][1] - belt.offset(0.0)
+                lag = middle + belt.offset(self.elapsed_s) - self.object_pose(name)[1]
+                catch_up = min(max(lag / CATCH_UP_S, -CATCH_UP_M_S), CATCH_UP_M_S)
+                start = self.model.jnt_dofadr[self.model.body(name).jntadr[0]]
+                self.data.qvel[start : start + 2] = 0.0, belt.velocity(self.elapsed_s) + catch_up
 
     def joint_positions(self) -> Float64[np.ndarray, " 7"]:
         """Measured arm joints [rad]."""
