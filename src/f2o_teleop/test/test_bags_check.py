@@ -86,6 +86,13 @@ def test_views_that_drift_apart_are_named(verdict):
     assert found.skew.worst_s == pytest.approx(0.1, abs=0.01)
 
 
+def test_faults_of_many_topics_are_told_once(verdict):
+    content = [m for m in e.messages() if not e.T0 + S < m[2] < e.T0 + 1.5 * S]
+    found = verdict(content)
+    assert len(found.problems) == 1, found.problems
+    assert found.problems[0].startswith("gap of 0.5") and found.problems[0].endswith("(and 4 more topics)")
+
+
 def test_drops_and_cuts_are_problems(tmp_path):
     assert "12 messages dropped by the recorder" in check(e.write(tmp_path, drops="12")).problems
     cut = check(e.write(tmp_path, "episode_0001", finish=False))

@@ -37,7 +37,8 @@ class Limits:
     gap_s: float = 0.1  # ... and never less than this
     rate: float = 0.8  # share of the expected rate
     frozen_s: float = 0.3  # a camera that shows the same picture so long while the arm moves
-    jump_s: float = 0.2  # a stamp that runs away from the time of reception from one message to the next
+    jump_s: float = 0.5  # a stamp that runs away from the time of reception from one message to the next
+    back_s: float = 0.05  # a stamp that goes back; a little less is messages that overtook each other
     late_s: float = 0.5  # median of reception after the stamp
     unmatched: float = 0.05  # share of frames without a partner in another view
     idle_s: float = 1.0  # stillness before the first motion
@@ -157,6 +158,15 @@ def _usual_hz(log_ros_ns: Int64[np.ndarray, " t"]) -> float:
     return NS_PER_S / max(float(np.median(np.diff(log_ros_ns))), 1.0) if len(log_ros_ns) > 2 else 0.0
 
 
+def _grouped(found: list[tuple[float, str, str]]) -> list[str]:
+    """The worst of findings of one kind (how bad, topic, sentence), and how many more topics have the like."""
+    if not found:
+        return []
+    worst = max(found)
+    more = len({topic for _, topic, _ in found} - {worst[1]})
+    return [f"{worst[2]}{f' (and {more} more topics)' if more else ''}"]
+
+
 def _missing(facts: _Facts) -> list[str]:
     silent = [t for t in facts.hz if t not in facts.tracks or not len(facts.tracks[t].log_ros_ns)]
     return [f"nothing on {', '.join(silent)}"] if silent else []
@@ -184,35 +194,34 @@ def _gaps(facts: _Facts) -> list[Gap]:
 
 
 def _late(facts: _Facts, gaps: list[Gap], limits: Limits) -> list[str]:
-    problems = []
+    silent, slow = [], []
     for gap in gaps:
         hz = facts.hz[gap.topic]
         count = len(facts.tracks[gap.topic].log_ros_ns)
         got = count / max((facts.span[1] - facts.span[0]) / NS_PER_S, 1 / hz)
         if gap.seconds > max(limits.gap_periods / hz, limits.gap_s):
-            problems.append(f"gap of {gap.seconds:.2f} s at {gap.at_s:.1f} s on {gap.topic}")
+            told = f"gap of {gap.seconds:.2f} s at {gap.at_s:.1f} s on {gap.topic}"
+            silent.append((gap.seconds, gap.topic, told))
         elif got < limits.rate * hz:
-            problems.append(f"{got:.1f} Hz on {gap.topic}, expected {hz:.4g}")
-    return problems
+            slow.append((1 - got / hz, gap.topic, f"{got:.1f} Hz on {gap.topic}, expected {hz:.4g}"))
+    return _grouped(silent) + _grouped(slow)
 
 
 def _clocks(facts: _Facts, limits: Limits) -> list[str]:
-    problems = []
+    jumps, late = [], []
     for topic, track in facts.tracks.items():
         stamps, log = track.stamps_ros_ns, track.log_ros_ns
         if len(stamps) < 2 or len(stamps) != len(log) or topic not in facts.hz:
             continue
-        steps, waits = np.diff(stamps), np.diff(log)
-        runaway = np.abs(steps - waits) > limits.jump_s * NS_PER_S
-        if (steps < 0).any() or runaway.any():
-            at = int(np.flatnonzero((steps < 0) | runaway)[0])
-            when = (log[at + 1] - facts.span[0]) / NS_PER_S
-            problems.append(
-                f"clock of {topic} jumps by {(steps[at] - waits[at]) / NS_PER_S:+.2f} s at {when:.1f} s"
-            )
-        elif abs(late := float(np.median(log - stamps)) / NS_PER_S) > limits.late_s:
-            problems.append(f"stamps of {topic} are {late:+.2f} s from their reception")
-    return problems
+        steps, waits = np.diff(stamps) / NS_PER_S, np.diff(log) / NS_PER_S
+        bad = np.flatnonzero((np.abs(steps - waits) > limits.jump_s) | (steps < -limits.back_s))
+        behind = float(np.median(log - stamps)) / NS_PER_S
+        if len(bad):
+            by, when = steps[bad[0]] - waits[bad[0]], (log[bad[0] + 1] - facts.span[0]) / NS_PER_S
+            jumps.append((abs(by), topic, f"clock of {topic} jumps by {by:+.2f} s at {when:.1f} s"))
+        elif abs(behind) > limits.late_s:
+            late.append((abs(behind), topic, f"stamps of {topic} are {behind:+.2f} s from their reception"))
+    return _grouped(jumps) + _grouped(late)
 
 
 def _frozen(facts: _Facts, moving: tuple[int, int] | None, limits: Limits) -> list[str]:

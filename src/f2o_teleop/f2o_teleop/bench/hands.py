@@ -17,12 +17,13 @@ MOVES = (
     (0.9, (-0.7, 0.0, 0.4, 0.0, 0.0, 0.0)),
 )
 GRIPPER, RECORD = 1, 2  # bits of buttons 0 and 1
+STARTED_S = 1.3  # by then the recorder has heard of the first press
 
 
 def session() -> list[Report]:
     """Start, go out, close the gripper, come back, open it, save: one episode and the pause after it."""
     reports: list[Report] = [(0.0, _axes((0.0,) * 6))]
-    clock = _press(reports, 0.5, RECORD) + 0.5
+    clock = _press(reports, 0.5, RECORD) + 0.7
     for number, (seconds, axes) in enumerate(MOVES):
         clock = _push(reports, clock, seconds, axes)
         if number in (1, 3):
@@ -30,11 +31,6 @@ def session() -> list[Report]:
     clock = _press(reports, clock, RECORD)
     reports.append((clock + 1.2, _axes((0.0,) * 6)))
     return reports
-
-
-def as_text(reports: list[Report]) -> str:
-    """The reports as a file of ``hidfile``."""
-    return "".join(f"{seconds:.4f} {content.hex()}\n" for seconds, content in reports)
 
 
 def _push(reports: list[Report], begin_s: float, seconds: float, axes: tuple[float, ...]) -> float:

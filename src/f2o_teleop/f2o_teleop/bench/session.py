@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
-from f2o_control.processes import Running, start
+from f2o_control.processes import start
 from f2o_control.specs import find_config
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
 from f2o_teleop.bags.check import check
-from f2o_teleop.bench import hands
 from f2o_teleop.bench.load import Meter
 
 SOURCES = ("hid", "expert")
 
 
 def configure(folder: Path, output: Path, camera_hz: float, width: int, height: int) -> Path:
-    """A configuration folder for the graph: as installed, but for the cameras, and a hand made of HID reports."""
+    """A configuration folder for the graph: as installed, but for the cameras, and a hand that a pipe speaks for."""
     installed = Path(find_config("recorder.yaml")).parent
     config = folder / "config"
     shutil.copytree(installed, config)
-    (folder / "session.hid").write_text(hands.as_text(hands.session()))
+    os.mkfifo(folder / "hand")
     _change(config / "sim.yaml", {"width": width, "height": height, "camera_hz": camera_hz})
     _change(config / "recorder.yaml", {"camera_hz": camera_hz, "output": str(output), "min_free_gb": 0.5})
-    _change(
-        config / "teleop.yaml", {"source": "hidfile", "script": str(folder / "session.hid"), "repeat": True}
-    )
+    _change(config / "teleop.yaml", {"source": "hidfile", "script": str(folder / "hand")})
     return config
 
 
@@ -48,14 +45,14 @@ def run(
     camera_hz: float,
     width: int,
     height: int,
-    wait_for: Callable[[Running, int], None] | None = None,
 ) -> dict[str, Any]:
     """Record ``episodes`` below ``output`` with one of ``SOURCES``; what was recorded, and what the recorder used.
 
-    ``wait_for`` waits until so many are saved (default: bench.session_node).
+    Raises:
+        TeleopError: no episode comes. EndedError: a node has ended.
     """
-    if wait_for is None:
-        from f2o_teleop.bench.session_node import wait_for
+    from f2o_teleop.bench.session_node import demonstrate
+
     output.mkdir(parents=True, exist_ok=True)
     config = configure(folder, output.resolve(), camera_hz, width, height)
     arguments = {"sim": "true", "config": str(config), "output": str(output.resolve()), "operator": "bench"}
@@ -66,7 +63,10 @@ def run(
         start("record", arguments, lambda line: _log(log, line)) as running,
     ):
         meter = Meter(running.processes["recorder_node"].popen.pid)
-        wait_for(running, episodes if source == "hid" else 0)
+        if source == "hid":
+            demonstrate(running, folder / "hand", episodes)
+        else:
+            running.wait()
         used = meter.stop()
     wall_s = time.monotonic() - begin
     bags = sorted(path for path in output.glob("episode_*") if not path.name.endswith(".partial"))

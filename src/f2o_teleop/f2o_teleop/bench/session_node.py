@@ -1,9 +1,12 @@
-"""The person beside a recording session: arms the bridge once, and waits (ROS)."""
+"""The person of a recording session: arms the bridge, and moves a SpaceMouse that is a pipe (ROS)."""
 
 from __future__ import annotations
 
 import json
+import os
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import rclpy
 from f2o_control.processes import Running
@@ -13,63 +16,99 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from tqdm import tqdm
 
+from f2o_teleop.bench import hands
 from f2o_teleop.errors import TeleopError
 
-PATIENCE_S = 120.0  # for the graph to come up, and from one saved episode to the next
+PATIENCE_S = 60.0
 
 
-class Beside(Node):
-    """Hears the recorder and the bridge."""
+class Person(Node):
+    """Hears the recorder and the bridge; speaks as the device."""
 
-    def __init__(self) -> None:
-        super().__init__("beside")
-        self.saved: set[str] = set()
-        self.state, self.mode = "", ""
+    def __init__(self, running: Running, pipe: Path) -> None:
+        super().__init__("person")
+        self._running, self._pipe = (
+            running,
+            os.open(pipe, os.O_RDWR),
+        )  # as a reader too: teleop_node may come later
+        self.recorder, self.note, self.mode, self.saved = "", "", "", 0
         self._arm = self.create_client(Trigger, "/f2o/arm")
         self.create_subscription(String, "/f2o/episode/state", self._on_state, latched())
         self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
 
     def _on_state(self, message: String) -> None:
         told = json.loads(message.data)
-        self.state = told["state"]
-        if self.state == "saved":
-            self.saved.add(told["path"])
+        now, self.note = told["state"], told["note"]
+        self.saved += now == "saved" != self.recorder
+        self.recorder = now
 
     def _on_mode(self, message: String) -> None:
         self.mode = message.data
 
-    def arm_if_needed(self) -> None:
-        """Ask the bridge, as long as it does not follow."""
-        if self.mode in ("", "disarmed", "hold") and self._arm.service_is_ready():
-            future = self._arm.call_async(Trigger.Request())
-            rclpy.spin_until_future_complete(self, future, timeout_sec=2.0)
+    def arm(self) -> None:
+        """Ask the bridge until it follows."""
+        self.until(lambda: self.recorder == "ready" and self._arm.service_is_ready(), "recorder and bridge")
+        deadline = time.monotonic() + PATIENCE_S
+        while self.mode != "teleop" and time.monotonic() < deadline:
+            rclpy.spin_until_future_complete(self, self._arm.call_async(Trigger.Request()), timeout_sec=2.0)
+            self.spin(0.5)
+        self.until(lambda: self.mode == "teleop", "the bridge to follow")
+        self.spin(1.0)
+
+    def episode(self) -> None:
+        """One demonstration, report by report at its time.
+
+        Raises:
+            TeleopError: the recorder does not start, or does not save.
+        """
+        saved, started, begin = self.saved, False, time.monotonic()
+        for seconds, content in hands.session():
+            self.spin(begin + seconds - time.monotonic())
+            if not started and seconds > hands.STARTED_S and self.recorder != "recording":
+                raise TeleopError(f"the recorder did not start: {self.note}")
+            started = seconds > hands.STARTED_S
+            os.write(self._pipe, f"{seconds:.4f} {content.hex()}\n".encode())
+        self.until(lambda: self.saved > saved, f"the episode to be saved (mode {self.mode})")
+
+    def spin(self, seconds: float) -> None:
+        """Listen for so long."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            rclpy.spin_once(self, timeout_sec=left)
+
+    def until(self, met: Callable[[], bool], what: str) -> None:
+        """Listen until something is so.
+
+        Raises:
+            TeleopError: it does not come to be. EndedError: a node has ended.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while not met():
+            self._running.check()
+            if time.monotonic() > deadline:
+                raise TeleopError(
+                    f"waited {PATIENCE_S:g} s for {what}; the recorder is {self.recorder or 'silent'}"
+                )
+            rclpy.spin_once(self, timeout_sec=0.2)
+
+    def close(self) -> None:
+        """Let go of the device."""
+        os.close(self._pipe)
+        self.destroy_node()
 
 
-def wait_for(running: Running, episodes: int) -> None:
-    """Until so many episodes are saved; 0: until the graph ends by itself.
+def demonstrate(running: Running, pipe: Path, episodes: int) -> None:
+    """Record so many episodes.
 
     Raises:
-        TeleopError: nothing is saved for two minutes. EndedError: a node has ended.
+        TeleopError: one is not saved. EndedError: a node has ended.
     """
-    if not episodes:
-        running.wait()
-        return
     rclpy.init()
-    node = Beside()
-    deadline = time.monotonic() + PATIENCE_S
+    person = Person(running, pipe)
     try:
-        with tqdm(total=episodes, unit="episode") as bar:
-            while len(node.saved) < episodes:
-                running.check()
-                rclpy.spin_once(node, timeout_sec=0.2)
-                node.arm_if_needed()
-                if len(node.saved) > bar.n:
-                    bar.update(len(node.saved) - bar.n)
-                    deadline = time.monotonic() + PATIENCE_S
-                if time.monotonic() > deadline:
-                    raise TeleopError(
-                        f"no episode saved for {PATIENCE_S:g} s; recorder {node.state}, mode {node.mode}"
-                    )
+        person.arm()
+        for _ in tqdm(range(episodes), unit="episode"):
+            person.episode()
     finally:
-        node.destroy_node()
+        person.close()
         rclpy.try_shutdown()
