@@ -128,6 +128,15 @@ def parser() -> argparse.ArgumentParser:
         help="the same for teachers, whose 50 passes take longer (default 25)",
     )
     evaluate.add_argument(
+        "--latency",
+        choices=("none", "measured"),
+        default="none",
+        help="measured: a plan arrives as late as this machine needs for it, and the next begins then",
+    )
+    evaluate.add_argument(
+        "--backend", default="auto", help="auto, torch, openvino or cuda; of all policies (default auto)"
+    )
+    evaluate.add_argument(
         "--hypotheses", type=_positive, default=2, help="chunks drawn for each plan (default 2)"
     )
     evaluate.add_argument("--processes", type=_positive, default=1)
@@ -276,15 +285,22 @@ def _installed(name: str) -> Path:
 
 def run_eval(arguments: argparse.Namespace) -> int:
     """``f2o eval``."""
+    from dataclasses import replace
+
     from f2o_policy.data.files import write_json
-    from f2o_policy.evaluation.rollout import Contender, evaluate, table
+    from f2o_policy.evaluation.rollout import Contender, evaluate, plan_latency, table
     from f2o_policy.runtime.load import read_spec
 
     contenders = []
     for path in dict.fromkeys(arguments.policy):
         teacher = read_spec(path).kind == "teacher"
         steps, replan = (arguments.steps, arguments.teacher_replan) if teacher else (0, arguments.replan)
-        contenders.append(Contender(str(path), path, steps, replan, arguments.hypotheses))
+        contender = Contender(str(path), path, steps, replan, arguments.hypotheses, arguments.backend)
+        if arguments.latency == "measured":
+            late_s = plan_latency(contender)
+            print(f"{path}: {late_s * 1e3:.1f} ms from a look to its plan")
+            contender = replace(contender, latency_s=late_s, replan_ticks=1)
+        contenders.append(contender)
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     journal = arguments.out.with_suffix(".jsonl") if arguments.out else None
     report = evaluate(

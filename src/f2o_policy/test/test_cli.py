@@ -87,7 +87,7 @@ def test_teacher_sets_and_student_from_the_shell(place, capsys):
         (
             ("distill", "--teacher", "t", "--sets", "s", "--out", "x", "--method", "gan"),
             "f2o distill: unknown student method 'gan', expected one of: "
-            "coverage, fidelity, hungarian, imle, mse, paired",
+            "coverage, fidelity, hungarian, imle, mse, paired, prefix",
         ),
         (
             ("convert", "nowhere", "--out", "x", "--perception", "p.yaml"),

@@ -10,7 +10,7 @@ from f2o_policy.errors import CheckpointError, UnknownNameError
 from f2o_policy.evaluation import environment as environments
 from f2o_policy.evaluation import rollout
 from f2o_policy.evaluation.motion import Motion
-from f2o_policy.evaluation.rollout import Contender, evaluate, run_episode, table
+from f2o_policy.evaluation.rollout import Contender, evaluate, plan_latency, run_episode, table
 from f2o_policy.evaluation.statistics import mcnemar, wilson
 from test_checkpoint import checkpoint_of
 
@@ -106,6 +106,13 @@ def test_a_plan_arrives_its_latency_after_the_look_and_none_begins_before():
     targets = np.array([t[0] for t in world.targets[4:]])
     assert (targets[:8] == 0).all()  # seen, but nothing planned yet
     assert targets[12] > 0
+
+
+def test_latency_is_measured_where_it_is_to_be_judged(tmp_path):
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, checkpoint_of("teacher"))
+    one, fifty = (plan_latency(Contender("a", path, steps, backend="torch"), 3) for steps in (1, 50))
+    assert 0 < one < fifty
 
 
 def test_the_motion_of_an_arm_is_measured():

@@ -200,7 +200,7 @@ class _Bridge:
         if not self._moving:
             return
         command, _ = self._limiter.step(self._track.at(due_ns), world.joint_positions())
-        plan = self._adapter.send(command)
+        plan = self._adapter.send(command, self._gripper.width)
         times_ns = np.round(plan.times_s * NS_PER_S).astype(np.int64)
         world.command(Trajectory(0, times_ns, plan.positions, plan.velocities))
         if (goal := self._gripper.due(world.time_ns)) is not None:

@@ -8,6 +8,7 @@ every tick.
 from __future__ import annotations
 
 import multiprocessing.util
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -214,6 +215,7 @@ def _row(contender: Contender, records: list[Record], reference: list[bool]) -> 
         "checkpoint": str(contender.checkpoint),
         "steps": contender.steps,
         "replan_ticks": contender.replan_ticks,
+        "latency_s": contender.latency_s,
         "episodes_run": len(records),
         "success_rate": sum(wins) / max(1, len(wins)),
         "interval": list(wilson(sum(wins), len(wins))),
@@ -277,6 +279,24 @@ def _close_at_exit() -> None:
 def _close() -> None:
     while _open:
         _open.popitem()[1].close()
+
+
+def plan_latency(contender: Contender, repeats: int = 15) -> float:
+    """What a look and a plan take on this machine, now: the median time of embedding and head together [s]."""
+    c = contender
+    engine = open_engine(c.checkpoint, c.hypotheses, c.backend, c.precision, c.steps)
+    spec, rng, times = engine.spec, np.random.default_rng(0), []
+    views, size = len(spec.views), spec.image_size
+    rgb = rng.integers(0, 256, (1, views, size, size, 3)).astype(np.uint8)
+    depth = rng.uniform(300, 1500, (1, views, size, size)).astype(np.float32)
+    points = rng.uniform(-0.5, 0.8, (1, spec.points, 3)).astype(np.float32)
+    joints = spec.normaliser.proprio.decode(np.zeros(spec.action_size))
+    noise = rng.standard_normal((c.hypotheses, spec.horizon, spec.action_size), dtype=np.float32)
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        engine.plan(engine.embed_arrays(rgb, depth, points), joints, noise)
+        times.append(time.perf_counter() - begin)
+    return float(np.median(times))
 
 
 @cache
