@@ -16,6 +16,8 @@ from f2o_control.receiver.wire import DatagramError, unpack_target
 from f2o_control.robot import RobotDescription
 
 CYCLE_NS = 1_000_000
+SLACK = 1e-3  # of what is rounded on the way
+TURN = 2 * np.pi  # rad; no joint gets there
 NS_PER_S = 1e9
 
 
@@ -37,7 +39,8 @@ class Receiver:
     ) -> None:
         self._config, self._timing = config, config.timing
         self.robot, self.session = robot_id(robot.name, robot.joint_names), session
-        self._planner = Planner(receiver_limits(robot, config.scale))
+        self._limits = receiver_limits(robot, config.scale)
+        self._planner = Planner(self._limits)
         self._clock, self._offset = CycleClock(CYCLE_NS), Offset()
         self.peer = self.sequence = self.echo_ns = 0  # the bridge that is listened to, its newest target
         self._heard_ns = self._target_ns = -(10**18)  # when it was last heard, and its newest target
@@ -148,12 +151,17 @@ class Receiver:
             return Refusal.ORDER
         if late_ns > self._timing.stale_s * NS_PER_S:
             return Refusal.OLD
-        state = target.state
-        if not all(np.isfinite(x).all() for x in (state.position, state.velocity, state.acceleration)):
+        if not self._possible(target.state):
             return Refusal.NUMBERS
         self.sequence, self.echo_ns, self._target_ns = target.sequence, target.sent_ns, mono_ns
         self._new = target
         return Refusal.NONE
+
+    def _possible(self, state: JointState) -> bool:
+        """Could the arm be in this state? NaN could not."""
+        fast, strong = self._limits.velocity * (1 + SLACK), self._limits.acceleration * (1 + SLACK)
+        shares = np.stack([np.abs(state.velocity) / fast, np.abs(state.acceleration) / strong])
+        return bool((shares <= 1).all() and (np.abs(state.position) < TURN).all())
 
     def _adopt(self, target: Target, from_ns: int) -> None:
         """Follow the newest target, from where the last output was."""

@@ -95,7 +95,7 @@ class Quintic:
 def slow(position: np.ndarray, velocity: np.ndarray, limits: Limits) -> bool:
     """Are these velocities allowed at these positions? Shapes (..., joints)."""
     down, up = limits.fastest(position)
-    return bool((velocity <= MARGIN * up + ROUNDING).all() and (velocity >= -MARGIN * down - ROUNDING).all())
+    return bool((velocity <= up + ROUNDING).all() and (velocity >= -down - ROUNDING).all())
 
 
 @dataclass(frozen=True)
