@@ -22,6 +22,7 @@ setup(
         "console_scripts": [
             "teleop_node = f2o_teleop.start:teleop_node",
             "recorder_node = f2o_teleop.start:recorder_node",
+            "view_node = f2o_teleop.start:view_node",
         ],
         "f2o.commands": [
             "bag = f2o_teleop.bags.commands:add",

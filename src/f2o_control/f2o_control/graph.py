@@ -6,8 +6,10 @@ for what is to run with the arguments given.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from f2o_control.errors import GraphError
-from f2o_control.specs import Argument, From, Graph, IncludeSpec, Installed, NodeSpec
+from f2o_control.specs import Argument, From, Graph, IncludeSpec, Installed, NodeSpec, Value
 
 BOOLEAN = ("true", "false")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -87,10 +89,53 @@ def bridge(source: str, **more: From) -> NodeSpec:
     return NodeSpec("f2o_control", "bridge_node", "bridge_node", parameters, env=ENV, config="bridge.yaml")
 
 
+def recorder(when: Mapping[str, Value], **parameters: Value | From) -> NodeSpec:
+    """The recorder: one bag an episode, as the episode topic says."""
+    common = {name: From(name) for name in ("task", "operator", "output", "seed")}
+    return NodeSpec(
+        "f2o_teleop",
+        "recorder_node",
+        "recorder_node",
+        {**common, **parameters},
+        when=when,
+        env=ENV,
+        config="recorder.yaml",
+    )
+
+
+def teleop(when: Mapping[str, Value], required: bool = True, **parameters: Value | From) -> NodeSpec:
+    """A person's hand on the arm."""
+    return NodeSpec(
+        "f2o_teleop",
+        "teleop_node",
+        "teleop_node",
+        parameters,
+        when=when,
+        required=required,
+        env=ENV,
+        config="teleop.yaml",
+    )
+
+
+SESSION = (
+    Argument("operator", "", "name of the person, kept in every episode"),
+    Argument("output", "bags", "folder that gets one folder an episode"),
+    Argument(
+        "device", "", "of the hand: spacemouse, spacenav, keyboard, hidfile; default: what teleop.yaml says"
+    ),
+    Argument("view", "false", "show cameras, cloud, joints and episode in rerun", BOOLEAN, bool),
+)
+VIEW = NodeSpec(
+    "f2o_teleop", "view_node", "view_node", when={"view": True}, required=False, env=ENV, config="view.yaml"
+)
+
 DEPLOY = Graph(
     "deploy",
     (
         *COMMON,
+        *SESSION,
+        Argument("takeover", "false", "a hand that pushes takes the arm from the policy", BOOLEAN, bool),
+        Argument("record", "false", "start the recorder, too", BOOLEAN, bool),
         Argument("checkpoint", "", "the student; default: the one that policy.yaml names"),
         Argument("trace", "", "path of an .npz with the times of every tick, written on exit"),
         Argument("bridge_trace", "", "the same of the bridge; both are for f2o latency-report"),
@@ -108,6 +153,13 @@ DEPLOY = Graph(
             config="policy.yaml",
         ),
         bridge("policy", trace=From("bridge_trace")),
+        teleop(
+            {"takeover": True},
+            required=False,  # without it the policy goes on, as it would without a person
+            **{"takeover.enabled": True, "topics.target": "/f2o/takeover_target", "source": From("device")},
+        ),
+        recorder({"record": True}),
+        VIEW,
     ),
     DRIVERS,
 )
@@ -117,22 +169,14 @@ RECORD = Graph(
     (
         *COMMON,
         Argument("source", "spacemouse", "who moves the arm", ("spacemouse", "scripted")),
-        Argument("operator", "", "name of the person, kept in every episode"),
-        Argument("output", "bags", "folder that gets one folder an episode"),
+        *SESSION,
         Argument("episodes", "0", "end after this many; 0: when told to", kind=int),
     ),
     (
         SIM,
         CONTROLLER,
         bridge("teleop"),
-        NodeSpec(
-            "f2o_teleop",
-            "teleop_node",
-            "teleop_node",
-            when={"source": "spacemouse"},
-            env=ENV,
-            config="teleop.yaml",
-        ),
+        teleop({"source": "spacemouse"}, source=From("device")),
         NodeSpec(
             "f2o_sim",
             "expert_node",
@@ -142,19 +186,9 @@ RECORD = Graph(
             env=ENV,
             config="expert.yaml",
         ),
-        NodeSpec(
-            "f2o_teleop",
-            "recorder_node",
-            "recorder_node",
-            {
-                "task": From("task"),
-                "operator": From("operator"),
-                "output": From("output"),
-                "seed": From("seed"),
-            },
-            env=ENV,
-            config="recorder.yaml",
-        ),
+        recorder({"source": "spacemouse"}, episodes=From("episodes")),
+        recorder({"source": "scripted"}),  # the expert counts them itself
+        VIEW,
     ),
     DRIVERS,
 )

@@ -32,6 +32,19 @@ def test_record_with_either_source():
     ]
 
 
+def test_what_a_person_adds_to_either_graph():
+    whole = names("deploy", sim="true", takeover="true", record="true", view="true")
+    assert whole[-3:] == ["teleop_node", "recorder_node", "view_node"]
+    hand = node("deploy", "teleop_node", sim="true", takeover="true", device="spacenav")
+    assert hand.parameters == {
+        "takeover.enabled": True, "topics.target": "/f2o/takeover_target", "source": "spacenav"
+    }  # fmt: skip
+    assert not hand.required
+    assert node("record", "recorder_node", sim="true", episodes="50").parameters["episodes"] == 50
+    assert "episodes" not in node("record", "recorder_node", sim="true", source="scripted").parameters
+    assert names("record", sim="true", view="true")[-1] == "view_node"
+
+
 def test_the_bridge_arms_into_the_mode_of_its_graph():
     assert node("deploy", "bridge_node", sim="true").parameters["source"] == "policy"
     assert node("record", "bridge_node", sim="true").parameters["source"] == "teleop"

@@ -48,6 +48,7 @@ class RecorderConfig:
     task: str = ""
     operator: str = ""
     seed: int = 0
+    episodes: int = 0  # saved ones, then it ends; 0: until told to
     cameras: tuple[str, ...] = ()  # realsense2_camera's four topics of each are recorded
     camera_depth: int = 10
     camera_hz: float = 30.0  # expected of each of them
@@ -72,7 +73,7 @@ class RecorderConfig:
                 problems.append(f"{key}: expected more than 0, got {getattr(self, key)}")
         if not 0 < self.min_rate <= 1:
             problems.append(f"min_rate: expected above 0 and up to 1, got {self.min_rate}")
-        for key in ("min_free_gb", "camera_hz"):
+        for key in ("min_free_gb", "camera_hz", "episodes"):
             if getattr(self, key) < 0:
                 problems.append(f"{key}: expected 0 or more, got {getattr(self, key)}")
         if not self.topics and not self.cameras:

@@ -74,6 +74,8 @@ class RecorderNode(ConfiguredNode):
     def _tick(self) -> None:
         self._say(self.session.tick())
         self._publish_state()
+        if 0 < self.config.episodes <= self.session.saved:
+            raise SystemExit(0)
 
     def _offered_qos(self, topic: str) -> tuple[dict[str, Any], ...]:
         return tuple(qos_to_metadata(end.qos_profile) for end in self.get_publishers_info_by_topic(topic))

@@ -65,7 +65,11 @@ def versions() -> dict[str, str]:
 
 
 class Session:
-    """Turns commands into bags. Called from one thread; the writing happens in the spool's."""
+    """Turns commands into bags. Called from one thread; the writing happens in the spool's.
+
+    Attributes:
+        saved: episodes kept so far.
+    """
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class Session:
         self._topics, self._calibration = config.all_topics(), calibration
         self._rates = Rates(config.expected_hz())
         self._losses = Losses()
+        self.saved = 0
         self._tracks: dict[str, Track] = {}
         self._latched: dict[str, bytes] = {}
         self._state = State.READY
@@ -190,6 +195,7 @@ class Session:
         report = episode_report(self._summary, self._missing, self._tracks, self._config)
         if target is State.SAVED:
             self._path = keep(self._path, self._labels)
+            self.saved += 1
         elif target is State.DISCARDED:
             throw_away(self._path)
             self._path = None

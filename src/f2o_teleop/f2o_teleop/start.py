@@ -4,3 +4,4 @@ from f2o_nodekit.entry import starter
 
 teleop_node = starter("f2o_teleop.teleop_node")
 recorder_node = starter("f2o_teleop.recorder_node")
+view_node = starter("f2o_teleop.view_node")

@@ -1,0 +1,133 @@
+"""What a person looks at while recording or deploying: everything into rerun. No ROS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64, UInt8
+
+from f2o_teleop.errors import TeleopError
+from f2o_teleop.hand import NS_PER_S
+from f2o_teleop.ik import ARM_JOINTS
+
+VIEWERS = ("spawn", "serve", "save")
+
+
+class ViewError(TeleopError):
+    """A view that cannot be opened."""
+
+
+@dataclass(frozen=True)
+class ViewTopics:
+    """Names of topics."""
+
+    color: str = "/{view}/color/image_raw"
+    cloud: str = "/f2o/observation/cloud"
+    joint_states: str = "/franka/joint_states"
+    gripper_states: str = "/franka_gripper/joint_states"
+    command: str = "/f2o/joint_command"
+    mode: str = "/f2o/mode"
+    episode_state: str = "/f2o/episode/state"
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """The configuration of view_node."""
+
+    viewer: str = "spawn"  # a window on this machine; serve: to a viewer elsewhere; save: to a file
+    path: str = "view.rrd"
+    port: int = 9876
+    views: tuple[str, ...] = ("wrist", "external_1", "external_2")
+    image_hz: float = 5.0  # of each view
+    stride: int = 2  # of pixels
+    niceness: int = 10
+    joint_names: tuple[str, ...] = ARM_JOINTS
+    topics: ViewTopics = field(default_factory=ViewTopics)
+
+    def check(self) -> list[str]:
+        """Messages about values out of range."""
+        problems = []
+        if self.viewer not in VIEWERS:
+            problems.append(f"viewer: expected one of {', '.join(VIEWERS)}, got {self.viewer!r}")
+        if not self.image_hz > 0:
+            problems.append(f"image_hz: expected above 0, got {self.image_hz}")
+        for key, low, high in (("stride", 1, 16), ("niceness", 0, 19), ("port", 1, 65535)):
+            if not low <= getattr(self, key) <= high:
+                problems.append(f"{key}: expected {low} to {high}, got {getattr(self, key)}")
+        return problems
+
+
+class Throttle:
+    """Lets things through so many times a second, each name by itself."""
+
+    def __init__(self, hz: float) -> None:
+        self._period_ns = round(NS_PER_S / hz)
+        self._last: dict[str, int] = {}
+
+    def __call__(self, name: str, mono_ns: int) -> bool:
+        """Whether this one is due."""
+        if mono_ns - self._last.get(name, -self._period_ns) < self._period_ns:
+            return False
+        self._last[name] = mono_ns
+        return True
+
+
+class View:
+    """One rerun recording."""
+
+    def __init__(self, config: ViewConfig) -> None:
+        """Opens the viewer.
+
+        Raises:
+            ViewError: rerun is missing, or it cannot open what was asked for.
+        """
+        try:
+            import rerun
+        except ImportError as error:
+            raise ViewError(f"view: needs rerun-sdk ({error}); pip install rerun-sdk") from None
+        self._rerun, self._stride = rerun, config.stride
+        self._out = rerun.RecordingStream("f2o")
+        try:
+            self._open(config)
+        except Exception as error:  # around rerun alone: no window system, no binary, a taken port, no folder
+            raise ViewError(
+                f"view: viewer {config.viewer}: {error}; expected another of {', '.join(VIEWERS)}"
+            ) from error
+
+    def _open(self, config: ViewConfig) -> None:
+        if config.viewer == "spawn":
+            self._out.spawn(port=config.port)
+        elif config.viewer == "serve":
+            self._out.serve_grpc(grpc_port=config.port)
+        else:
+            Path(config.path).parent.mkdir(parents=True, exist_ok=True)
+            self._out.save(config.path)
+
+    def at(self, ros_ns: int) -> None:
+        """The time of what is said next [ROS ns]."""
+        self._out.set_time("ros", timestamp=np.datetime64(ros_ns, "ns"))
+
+    def image(self, view: str, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+        """A picture of a camera."""
+        small = np.ascontiguousarray(rgb[:: self._stride, :: self._stride])
+        self._out.log(f"cameras/{view}", self._rerun.Image(small).compress(jpeg_quality=75))
+
+    def cloud(self, points: Float32[np.ndarray, "n 3"]) -> None:
+        """Points in the base frame [m]."""
+        self._out.log("scene/cloud", self._rerun.Points3D(points, radii=0.003))
+
+    def joints(self, what: str, names: tuple[str, ...], positions: Float64[np.ndarray, " n"]) -> None:
+        """Positions, a curve each: measured or commanded."""
+        for name, position in zip(names, positions, strict=True):
+            self._out.log(f"joints/{name}/{what}", self._rerun.Scalars(float(position)))
+
+    def text(self, what: str, words: str) -> None:
+        """Mode and episode."""
+        self._out.log(what, self._rerun.TextLog(words))
+
+    def close(self) -> None:
+        """Hand over everything."""
+        self._out.flush()
+        self._out.disconnect()

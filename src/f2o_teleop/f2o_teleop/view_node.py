@@ -1,0 +1,95 @@
+"""The live view as a ROS node of its own: topics in, rerun out; nobody waits for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from functools import partial
+
+import numpy as np
+from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
+from f2o_perception.convert import rgb_from_msg
+from f2o_perception.errors import PerceptionError
+from sensor_msgs.msg import Image, JointState, PointCloud2
+from std_msgs.msg import String
+
+from f2o_teleop.convert import joint_positions
+from f2o_teleop.view import Throttle, View, ViewConfig
+
+
+class ViewNode(ConfiguredNode):
+    """Shows cameras, cloud, joints and episode; each at most as often as a person can see."""
+
+    def __init__(self) -> None:
+        super().__init__("view_node", ViewConfig)
+        config, topics = self.config, self.config.topics
+        os.nice(config.niceness)
+        self._view, self._due, self._shown = View(config), Throttle(config.image_hz), 0
+        newest = self.best_effort(1)
+        for view in config.views:
+            name = topics.color.replace("{view}", view)
+            self.create_subscription(Image, name, partial(self._on_image, view), newest)
+        self.create_subscription(PointCloud2, topics.cloud, self._on_cloud, newest)
+        for what, topic in (("measured", topics.joint_states), ("commanded", topics.command)):
+            self.create_subscription(JointState, topic, partial(self._on_joints, what), newest)
+        self.create_subscription(JointState, topics.gripper_states, self._on_gripper, newest)
+        self.create_subscription(String, topics.mode, partial(self._on_text, "mode"), self.latched())
+        self.create_subscription(String, topics.episode_state, self._on_episode, self.latched())
+        self._episode = ""
+        self.add_diagnostics("view", self._diagnose)
+
+    def close(self) -> None:
+        """Hand over the rest."""
+        self._view.close()
+
+    def _is_due(self, what: str) -> bool:
+        if not self._due(what, time.monotonic_ns()):
+            return False
+        self._view.at(self.now_ns())
+        self._shown += 1
+        return True
+
+    def _on_image(self, view: str, msg: Image) -> None:
+        if self._is_due(view):
+            try:
+                self._view.image(view, rgb_from_msg(msg))
+            except PerceptionError as error:
+                self._view.text(f"cameras/{view}", str(error))
+
+    def _on_cloud(self, msg: PointCloud2) -> None:
+        if self._is_due("cloud"):
+            self._view.cloud(np.frombuffer(msg.data, np.float32).reshape(-1, msg.point_step // 4)[:, :3])
+
+    def _on_joints(self, what: str, msg: JointState) -> None:
+        positions = joint_positions(msg, self.config.joint_names)
+        if positions is not None and self._is_due(what):
+            self._view.joints(what, self.config.joint_names, positions)
+
+    def _on_gripper(self, msg: JointState) -> None:
+        if self._is_due("gripper"):
+            self._view.joints("measured", ("gripper_width",), np.array([sum(msg.position)], np.float64))
+
+    def _on_text(self, what: str, msg: String) -> None:
+        self._view.at(self.now_ns())
+        self._view.text(what, msg.data)
+
+    def _on_episode(self, msg: String) -> None:
+        told = json.loads(msg.data)
+        words = f"{told['index']} {told['state']}: {told['note']}"
+        if words != self._episode:  # the recorder says it twice a second
+            self._episode = words
+            self._on_text("episode", String(data=words))
+
+    def _diagnose(self) -> Diagnosis:
+        return 0, "ok", {"shown": self._shown}
+
+
+def main() -> None:
+    """Entry point of `ros2 run f2o_teleop view_node`."""
+    sys.exit(run(ViewNode))
+
+
+if __name__ == "__main__":
+    main()
