@@ -105,7 +105,7 @@ class BridgeNode(ConfiguredNode):
         msg.header.stamp = self.get_clock().now().to_msg()
         self._commands.publish(msg)
         if self.config.trace and sent.taken is not None:
-            self._trace.add(sent.taken, time.monotonic_ns())
+            self._trace.target(sent.taken, time.monotonic_ns())
 
     def _say_mode(self, mode: str) -> None:
         self._modes.publish(String(data=mode))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+from f2o_nodekit.rows import check_trace
+
 from f2o_control.adapters import ADAPTERS, UdpRules
 from f2o_control.state import FOLLOWING
 
@@ -96,4 +98,4 @@ class BridgeConfig:
             problems.append(f"fifo_priority: expected 0 to 99, got {self.fifo_priority}")
         if not 1 <= self.stop_points <= 20:
             problems.append(f"stop_points: expected 1 to 20, got {self.stop_points}")
-        return problems
+        return problems + check_trace(self.trace)

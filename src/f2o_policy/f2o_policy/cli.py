@@ -56,6 +56,12 @@ def parser() -> argparse.ArgumentParser:
         help="shorten longer pauses to this (default: keep)",
     )
     convert.add_argument("--processes", type=_positive, default=1, help="bags read at the same time")
+    convert.add_argument(
+        "--only",
+        choices=("teleop", "policy"),
+        default="",
+        help="only the spans in which a person (teleop) or the policy was in control, each as an episode",
+    )
 
     shown = commands.add_parser(
         "data-report", help="what a data set demonstrates and whether it is sound, a page"
@@ -235,6 +241,7 @@ def run_convert(arguments: argparse.Namespace) -> int:
         perception,
         arguments.processes,
         longest_pause_s=arguments.longest_pause,
+        only=arguments.only,
     )
     print(
         f"{arguments.out}: {report.converted} bags converted, {report.present} there before, "

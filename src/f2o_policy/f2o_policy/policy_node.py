@@ -81,8 +81,10 @@ class PolicyNode(ConfiguredNode):
             self._ticks.publish(convert.tick_message(tick, result, due_ros_ns, switches))
 
     def _diagnose(self) -> Diagnosis:
-        status = self._loop.status
-        return (0 if status is TickStatus.OK else 1), status.value, self._loop.values()
+        status, values = self._loop.status, self._loop.values()
+        if status is TickStatus.FAILED:
+            return 2, f"{status.value}: {self._loop.fault}", values
+        return (0 if status is TickStatus.OK else 1), status.value, values
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Recorded bags become episodes, through the perception of the robot; bad bags are skipped and named."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -8,7 +9,7 @@ import yaml
 from f2o_perception.config import PerceptionConfig, Workspace
 from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
 from f2o_perception.pipeline import ObservationPipeline
-from f2o_policy.data.bags import convert, find_bags, motion, read_bag
+from f2o_policy.data.bags import convert, find_bags, motion, read_bag, read_spans, spans
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import BagError
 from rosbags.highlevel import AnyReader
@@ -92,7 +93,8 @@ def messages(rng):
                 yield f"/{view}/color/camera_info", t_ns, camera_info(t_ns)
 
 
-def write_bag(path, seed=0, leave_out=(), **labels):
+def write_bag(path, seed=0, leave_out=(), control=None, **labels):
+    """`control`: time [s] -> who is in control, as the bridge says in every command."""
     with Writer(path, version=9) as writer:
         for key, value in labels.items():
             writer.set_custom_data(key, value)
@@ -100,6 +102,9 @@ def write_bag(path, seed=0, leave_out=(), **labels):
         for topic, t_ns, message in messages(np.random.default_rng(seed)):
             if topic in leave_out:
                 continue
+            if control is not None and topic == "/f2o/joint_command":
+                header = dataclasses.replace(message.header, frame_id=control(t_ns / 1e9))
+                message = dataclasses.replace(message, header=header)
             kind = message.__msgtype__
             if topic not in connections:
                 connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
@@ -124,6 +129,35 @@ def test_a_bag_becomes_a_demonstration(bag, perception):
     assert first.points.shape == (64, 3)
     assert first.gripper_width == pytest.approx(0.08)
     assert np.abs(first.points[:, 2] - 0.2).max() < 0.01  # a camera 1 m up that measures 0.8 m
+
+
+def in_control(t_s):
+    """A knock at the beginning, and a correction of 0.55 s."""
+    return "teleop" if t_s < 0.05 or 0.4 <= t_s < 0.95 else "policy"
+
+
+def test_only_the_spans_of_a_person_become_episodes(tmp_path, perception):
+    bags = tmp_path / "bags"
+    taken = write_bag(bags / "taken", control=in_control)
+    write_bag(bags / "alone", control=lambda t: "policy")
+    (span,) = read_spans(taken, perception, "teleop")
+    stamps = span.command_stamps_ros_ns - START_NS
+    assert (stamps[0], stamps[-1]) == (400_000_000, 944_000_000)
+    assert all(0.4e9 <= o.stamp_ros_ns - START_NS <= 0.944e9 for o in span.observations)
+    assert (span.meta["control"], span.meta["source"]) == ("teleop", f"taken@{START_NS}#50")
+    for _ in range(2):
+        report = convert(bags, tmp_path / "data", perception, progress=False, only="teleop")
+        assert "alone: 'teleop' was never in control for 0.5 s; policy was" in report.skipped[0]
+    assert (report.converted, report.present) == (0, 1)  # nothing twice
+    (episode,) = Dataset(tmp_path / "data").episodes
+    assert episode.meta["control"] == "teleop"
+
+
+def test_spans_are_runs_that_are_long_enough():
+    stamps = np.arange(10) * 100_000_000
+    assert spans(stamps, list("aaaaaabbba"), "a") == [(0, 6)]
+    assert spans(stamps, list("baaaaaaaaa"), "a") == [(1, 10)]
+    assert spans(stamps, list("ababababab"), "a") == []
 
 
 def test_standing_still_before_the_motion_is_cut(bag, perception):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from f2o_nodekit.pace import Tick
 from f2o_policy.runtime.latency import BRIDGE, STAGES, TraceError, measure, read_trace, report, table
 from f2o_policy.runtime.policy import Embedded, TickResult, TickStatus
 from f2o_policy.runtime.trace import Trace
@@ -17,13 +18,13 @@ TICKS = 200
 
 def policy_trace(armed=True):
     """Ticks every 8 ms, 0.5 ms late, done after 3.5; each acts on images 50 ms old, of which 20 ms were perception."""
-    trace = Trace(rows=16)
+    trace = Trace()
     for k in range(TICKS):
         ideal = 10**9 + 8 * k * MS
         start = ideal + MS // 2
         seen = Embedded(ROS + start - 50 * MS, np.zeros(1), start - 30 * MS, start - 18 * MS)
         result = TickResult(TickStatus.OK, seen, 0.05, 0.002)
-        trace.add(ideal, MS // 2, 0, armed, result, 7 * MS // 2, 0, ROS + start)
+        trace.tick(Tick(k, ideal, MS // 2, 0), result, 7 * MS // 2, ROS + start, armed, 0)
     return trace
 
 
@@ -69,6 +70,11 @@ def test_what_is_no_trace_is_said(tmp_path):
     (tmp_path / "text.npz").write_text("text")
     with pytest.raises(TraceError, match=r"text\.npz: cannot be read"):
         read_trace(tmp_path / "text.npz", BRIDGE)
+    (tmp_path / "empty.npz").write_bytes(b"")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    for name in ("empty.npz", "array.npy"):
+        with pytest.raises(TraceError, match=f"{name}: cannot be read"):
+            read_trace(tmp_path / name, BRIDGE)
     np.savez(tmp_path / "other.npz", target_ros_ns=np.zeros(1))
     with pytest.raises(
         TraceError, match="has no received_mono_ns, sent_mono_ns; expected one written by this"

@@ -19,7 +19,7 @@ class FakePolicy:
     mode_switches = 1
 
     def __init__(self):
-        self.calls, self.ticks = [], 0
+        self.calls, self.ticks, self.broken = [], 0, False
 
     def begin(self):
         self.calls.append("begin")
@@ -29,10 +29,14 @@ class FakePolicy:
 
     def embed_newest(self, timeout_s):
         time.sleep(0.005)
+        if self.broken:
+            raise RuntimeError("no such kernel")
         return 0.002
 
     def tick(self, now_ros_ns):
         self.ticks += 1
+        if self.broken:
+            raise RuntimeError("out of memory")
         if self.ticks % 3 == 0:
             return TickResult(TickStatus.STALE_JOINTS)
         return TickResult(TickStatus.OK, SEEN, 0.05, 0.001, TARGET, TARGET)
@@ -44,7 +48,7 @@ def loop():
     policy = FakePolicy()
     made = Loop(
         policy,
-        PolicyConfig(checkpoint="x", fifo_priority=0),
+        PolicyConfig(checkpoint="x", fifo_priority=0, trace="t.npz"),
         time.time_ns,
         lambda tick, result, due: sent.append(due),
     )
@@ -52,16 +56,35 @@ def loop():
     made.stop()
 
 
+def run_to(loop, ticks):
+    deadline = time.monotonic() + 10
+    while loop.policy.ticks < ticks and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert loop.policy.ticks >= ticks
+
+
+def test_a_turn_that_fails_sends_nothing_says_why_and_the_next_one_comes(loop):
+    loop.policy.broken = True
+    loop.loop.start()
+    run_to(loop, 20)
+    assert loop.loop.status is TickStatus.FAILED
+    assert loop.loop.fault in ("RuntimeError: out of memory", "RuntimeError: no such kernel")
+    assert loop.loop.values()["faults"] >= 20
+    assert not loop.sent
+    loop.policy.broken = False
+    run_to(loop, loop.policy.ticks + 10)
+    assert loop.sent
+
+
 def test_it_sends_what_has_a_target_and_traces_every_tick(loop):
     loop.loop.start()
-    deadline = time.monotonic() + 10
-    while loop.policy.ticks < 30 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    run_to(loop, 30)
     loop.loop.stop()
-    ok = loop.loop.trace.column("ok")
+    rows = loop.loop.trace.columns()
+    ok = rows["ok"]
     assert len(ok) == loop.policy.ticks >= 30
     assert ok.sum() == len(loop.sent)
-    np.testing.assert_array_equal(loop.loop.trace.column("now_ros_ns")[ok], loop.sent)
+    np.testing.assert_array_equal(rows["now_ros_ns"][ok], loop.sent)
     values = loop.loop.values()
     assert values["embed_ms.p50"] == pytest.approx(2.0)
     assert values["inference_ms.p50"] == pytest.approx(1.0)

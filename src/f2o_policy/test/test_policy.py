@@ -76,6 +76,16 @@ def test_stale_inputs_stop_the_targets(policy):
     assert policy.tick(501 * MS).status is TickStatus.STALE_JOINTS
 
 
+def test_stamps_of_the_future_are_stale_too(policy):
+    policy.observe(observation(10_000 * MS))
+    policy.embed_newest(0.0)
+    assert policy.tick(0).status is TickStatus.STALE_OBSERVATION
+    policy.observe(observation())
+    policy.embed_newest(0.0)
+    policy.feel(Joints(10_000 * MS, np.zeros(8)))
+    assert policy.tick(0).status is TickStatus.STALE_JOINTS
+
+
 def test_output_that_is_not_finite_gives_no_target(policy):
     policy._engine.broken = True
     result = policy.tick(0)
@@ -118,7 +128,14 @@ def test_before_an_episode_targets_stay_at_the_measured_joints(policy):
     ("change", "sentence"),
     [
         ({"view_names": ("front",)}, r"expects views \('wrist',\), got \('front',\)"),
-        ({"rgb": np.zeros((1, 8, 8, 3), np.uint8)}, "expects image size 4, got 8"),
+        (
+            {"rgb": np.zeros((1, 4, 9, 3), np.uint8)},
+            r"expects images of shape \(1, 4, 4, 3\), got \(1, 4, 9, 3\)",
+        ),
+        (
+            {"depth_mm": np.zeros((1, 8, 4), np.uint16)},
+            r"expects depth of shape \(1, 4, 4\), got \(1, 8, 4\)",
+        ),
         ({"joint_names": tuple(f"fr3_joint{i}" for i in range(1, 8))}, "expects joint names"),
         ({"points": np.zeros((8, 3), np.float32)}, "expects 16 points or more, got 8"),
     ],

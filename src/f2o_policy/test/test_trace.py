@@ -1,5 +1,5 @@
-import numpy as np
 import pytest
+from f2o_nodekit.pace import Tick
 from f2o_policy.runtime.policy import TickResult, TickStatus
 from f2o_policy.runtime.trace import Trace, summarise
 
@@ -9,7 +9,7 @@ MS = 1_000_000
 def fill(trace, ticks, armed=True, late_ns=0, skipped=0, done_ns=3 * MS, start=0):
     result = TickResult(TickStatus.OK, observation_age_s=0.05, inference_s=0.002)
     for i in range(start, start + ticks):
-        trace.add(i * 8 * MS, late_ns, skipped, armed, result, done_ns, 0)
+        trace.tick(Tick(i, i * 8 * MS, late_ns, skipped), result, done_ns, 0, armed, 0)
 
 
 def columns(trace):
@@ -17,7 +17,7 @@ def columns(trace):
 
 
 def test_only_ticks_in_charge_count_and_pauses_are_no_periods():
-    trace = Trace(rows=16)
+    trace = Trace()
     fill(trace, 100)
     fill(trace, 500, armed=False, start=100)
     fill(trace, 100, start=600)
@@ -39,15 +39,6 @@ def test_a_skipped_tick_and_a_late_target_are_both_misses():
     report = summarise(columns(trace))
     assert report["deadline_misses"] == 3
     assert report["tick_hz"] < 125.0
-
-
-def test_the_trace_grows_and_is_saved_whole(tmp_path):
-    trace = Trace(rows=4)
-    fill(trace, 11)
-    trace.save(tmp_path / "trace.npz", seed=3)
-    with np.load(tmp_path / "trace.npz") as saved:
-        assert len(saved["late_ns"]) == 11
-        assert str(saved["extra"]) == '{"seed": 3}'
 
 
 def test_an_empty_trace_summarises_to_nothing():

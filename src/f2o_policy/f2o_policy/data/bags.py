@@ -34,6 +34,7 @@ from f2o_policy.errors import BagError
 COMMAND_TOPIC = "/f2o/joint_command"
 GRIPPER = "gripper_width"
 LEAD_IN_NS, LEAD_OUT_NS = 100_000_000, 500_000_000  # kept of the stillness before and after the motion
+SHORTEST_SPAN_NS = 500_000_000  # of control by one source: less is a knock, and less than a chunk
 KEPT_LABELS = ("success", "seed", "side", "strategy", "task", "operator")
 
 
@@ -63,10 +64,12 @@ def convert(
     processes: int = 1,
     progress: bool = True,
     longest_pause_s: float = 0.0,
+    only: str = "",
 ) -> Report:
     """Append every bag below ``bags`` that ``out`` does not hold yet; a bad one is skipped and named.
 
-    ``longest_pause_s`` > 0 shortens the pauses within an episode to that (data/idle.py).
+    ``longest_pause_s`` > 0 shortens the pauses within an episode to that (data/idle.py). ``only`` (teleop, policy):
+    keep the spans in which that source was in control, each as an episode, as DAgger wants a person's corrections.
 
     Raises:
         BagError: no bag there, or no good one. DatasetError: ``out`` holds data of another layout.
@@ -76,17 +79,19 @@ def convert(
         raise BagError(bags, "no recorded episode here (a folder with metadata.yaml)")
     report = Report()
     with DatasetWriter(out) as writer:
-        todo = [bag for bag in found if source_of(bag) not in writer.sources]
+        present = {source.partition("#")[0] for source in writer.sources}
+        todo = [bag for bag in found if source_of(bag) not in present]
         report.present = len(found) - len(todo)
         with tqdm(total=len(todo), disable=not progress, unit="bag") as bar:
-            for result in _read_all(todo, perception, processes, longest_pause_s):
+            for result in _read_all(todo, perception, processes, longest_pause_s, only):
                 if isinstance(result, str):
                     report.skipped.append(result)
                     bar.write(f"skipped: {result}")
                 else:
-                    writer.add_episode(
-                        result.observations, result.command_stamps_ros_ns, result.commands, result.meta
-                    )
+                    for one in result:
+                        writer.add_episode(
+                            one.observations, one.command_stamps_ros_ns, one.commands, one.meta
+                        )
                     report.converted += 1
                 bar.update()
                 bar.set_postfix(converted=report.converted, skipped=len(report.skipped))
@@ -110,6 +115,51 @@ def read_bag(path: Path, perception: PerceptionConfig, longest_pause_s: float = 
     Raises:
         BagError: it cannot be read, is labelled a failure, or lacks what training needs.
     """
+    replay, meta = _replayed(path, perception)
+    stamps, commands, _ = replay.sent(path)
+    return _demonstration(path, replay, stamps, commands, meta | {"source": source_of(path)}, longest_pause_s)
+
+
+def read_spans(
+    path: Path, perception: PerceptionConfig, only: str, longest_pause_s: float = 0.0
+) -> list[Demonstration]:
+    """The spans of a bag in which ``only`` was in control, each as a demonstration.
+
+    Who was in control says every command (its frame_id), as the bridge sent it.
+
+    Raises:
+        BagError: as ``read_bag``, or there is no such span.
+    """
+    replay, meta = _replayed(path, perception)
+    stamps, commands, sources = replay.sent(path)
+    found = spans(stamps, sources, only)
+    if not found:
+        legal = ", ".join(sorted(set(sources)))
+        raise BagError(path, f"{only!r} was never in control for {SHORTEST_SPAN_NS / 1e9:g} s; {legal} was")
+    return [
+        _demonstration(
+            path,
+            replay,
+            stamps[begin:end],
+            commands[begin:end],
+            meta | {"source": f"{source_of(path)}#{begin}", "control": only},
+            longest_pause_s,
+            (int(stamps[begin]), int(stamps[end - 1])),
+        )
+        for begin, end in found
+    ]
+
+
+def spans(stamps: Int64[np.ndarray, " t"], sources: list[str], only: str) -> list[tuple[int, int]]:
+    """(first, behind the last) index of every run of commands of ``only`` that is long enough."""
+    mine = np.array([False, *(source == only for source in sources), False])
+    begins, ends = np.flatnonzero(mine[1:] & ~mine[:-1]), np.flatnonzero(mine[:-1] & ~mine[1:])
+    runs = zip(begins.tolist(), ends.tolist(), strict=True)
+    return [(b, e) for b, e in runs if stamps[e - 1] - stamps[b] >= SHORTEST_SPAN_NS]
+
+
+def _replayed(path: Path, perception: PerceptionConfig) -> tuple[_Replay, dict[str, Any]]:
+    """A bag that went through perception, and its labels."""
     meta = _labels(path)
     if str(meta.get("success", "")).lower() == "false":
         raise BagError(path, "is labelled a failure")
@@ -118,15 +168,29 @@ def read_bag(path: Path, perception: PerceptionConfig, longest_pause_s: float = 
         replay.push(topic, message)
     if not replay.stamps:
         raise BagError(path, f"no message on {COMMAND_TOPIC}; record through the bridge")
-    stamps, commands = replay.sent(path)
+    return replay, meta
+
+
+def _demonstration(
+    path: Path,
+    replay: _Replay,
+    stamps: Int64[np.ndarray, " t"],
+    commands: Float64[np.ndarray, "t 8"],
+    meta: dict[str, Any],
+    longest_pause_s: float,
+    within: tuple[int, int] | None = None,
+) -> Demonstration:
+    """The commands and what was seen meanwhile, without the stillness at both ends; ``within`` a span of control."""
     first, last = motion(stamps, commands)
-    kept = [o for o in replay.observations if first - LEAD_IN_NS <= o.stamp_ros_ns <= last + LEAD_OUT_NS]
+    first, last = first - LEAD_IN_NS, last + LEAD_OUT_NS
+    if within is not None:
+        first, last = max(first, within[0]), min(last, within[1])
+    kept = [o for o in replay.observations if first <= o.stamp_ros_ns <= last]
     if len(kept) < 2:
         problems = "; ".join(replay.pipeline.status().problems) or "no motion that the cameras saw"
         raise BagError(
             path, f"{len(replay.observations)} observations, {len(kept)} while commands changed ({problems})"
         )
-    meta |= {"source": source_of(path)}
     if longest_pause_s > 0:
         kept, stamps, commands, lost = cut(kept, stamps, commands, round(longest_pause_s * 1e9))
         meta |= {"longest_pause_s": longest_pause_s, "cut_s": round(lost / 1e9, 3)}
@@ -148,6 +212,7 @@ class _Replay:
         self.config, self.pipeline = config, ObservationPipeline(config)
         self.observations: list[Observation] = []
         self.stamps: list[int] = []
+        self._sources: list[str] = []
         self._commands: list[tuple[tuple[str, ...], np.ndarray]] = []
         topics = config.topics
         self.topics = {
@@ -164,8 +229,8 @@ class _Replay:
     def push(self, topic: str, message: Any) -> None:
         self.topics[topic](message)
 
-    def sent(self, path: Path) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, "t 8"]]:
-        """Commands in the order of the policy's actions; stamps that do not increase are dropped."""
+    def sent(self, path: Path) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, "t 8"], list[str]]:
+        """Commands in the order of the policy's actions, and whose they were; stamps must increase, others go."""
         wanted = (*self.config.joint_names, GRIPPER)
         rows = []
         for names, values in self._commands:
@@ -176,7 +241,8 @@ class _Replay:
             rows.append(values[[names.index(name) for name in wanted]])
         stamps = np.array(self.stamps, np.int64)
         newer = np.concatenate([[True], stamps[1:] > np.maximum.accumulate(stamps)[:-1]])
-        return stamps[newer], np.array(rows, np.float64)[newer]
+        sources = [source for source, kept in zip(self._sources, newer, strict=True) if kept]
+        return stamps[newer], np.array(rows, np.float64)[newer], sources
 
     def _keep(self, observation: Observation | None) -> None:
         if observation is not None:
@@ -193,6 +259,7 @@ class _Replay:
 
     def _command(self, message: Any) -> None:
         self.stamps.append(to_ns(message.header.stamp))
+        self._sources.append(str(message.header.frame_id))
         self._commands.append((tuple(message.name), np.array(message.position, np.float64)))
 
 
@@ -237,10 +304,14 @@ def _information(path: Path) -> dict[str, Any]:
         raise BagError(path, "metadata.yaml cannot be read") from error
 
 
-def _try(path: Path, perception: PerceptionConfig, longest_pause_s: float) -> Demonstration | str:
-    """The demonstration, or the sentence why there is none."""
+def _try(
+    path: Path, perception: PerceptionConfig, longest_pause_s: float, only: str
+) -> list[Demonstration] | str:
+    """The demonstrations, or the sentence why there are none."""
     try:
-        return read_bag(path, perception, longest_pause_s)
+        if only:
+            return read_spans(path, perception, only, longest_pause_s)
+        return [read_bag(path, perception, longest_pause_s)]
     except BagError as error:
         return str(error)
     except F2oError as error:
@@ -248,10 +319,10 @@ def _try(path: Path, perception: PerceptionConfig, longest_pause_s: float) -> De
 
 
 def _read_all(
-    bags: list[Path], perception: PerceptionConfig, processes: int, longest_pause_s: float
-) -> Iterator[Demonstration | str]:
+    bags: list[Path], perception: PerceptionConfig, processes: int, longest_pause_s: float, only: str
+) -> Iterator[list[Demonstration] | str]:
     """Results in the order of ``bags``, whatever the number of processes."""
-    read = partial(_try, perception=perception, longest_pause_s=longest_pause_s)
+    read = partial(_try, perception=perception, longest_pause_s=longest_pause_s, only=only)
     if processes == 1:
         yield from map(read, bags)
         return

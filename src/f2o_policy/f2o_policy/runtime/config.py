@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from f2o_nodekit.rows import check_trace
+
 from f2o_policy.runtime.executor import ExecutorConfig
 
 NOISES = ("held", "fresh")
+BACKENDS = ("auto", "torch", "openvino", "cuda")
 PRECISIONS = ("f32", "bf16", "f16")
 
 
@@ -67,4 +70,10 @@ class PolicyConfig:
             wrong.append(f"noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
         if self.precision not in PRECISIONS:
             wrong.append(f"precision: expected f32, bf16 or f16, got {self.precision!r}")
-        return wrong
+        if self.backend not in BACKENDS:
+            wrong.append(f"backend: expected one of {', '.join(BACKENDS)}, got {self.backend!r}")
+        if not 0 <= self.fifo_priority <= 99:
+            wrong.append(f"fifo_priority: expected 0 to 99, got {self.fifo_priority}")
+        if self.seed < 0:
+            wrong.append(f"seed: expected 0 or more, got {self.seed}")
+        return wrong + check_trace(self.trace)

@@ -6,7 +6,6 @@ out:  a table, a JSON and a figure of every stage, so that a user finds the slow
 
 from __future__ import annotations
 
-import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from f2o_policy.data.files import write_json
 from f2o_policy.errors import PolicyError
 from f2o_policy.runtime.trace import ROW, percentiles, summarise
 
@@ -64,7 +64,7 @@ def read_trace(path: Path, columns: tuple[str, ...]) -> dict[str, np.ndarray]:
             missing = [name for name in columns if name not in file]
             if not missing:
                 return {name: file[name] for name in columns}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise TraceError(f"trace {path}: cannot be read ({error})") from error
     raise TraceError(f"trace {path}: has no {', '.join(missing)}; expected one written by this version")
 
@@ -103,7 +103,7 @@ def report(policy: Path, bridge: Path | None, out: Path) -> Latency:
     theirs = None if bridge is None else read_trace(bridge, BRIDGE)
     latency = measure(read_trace(policy, ROW.names or ()), theirs)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "latency.json").write_text(json.dumps(latency.to_dict(), indent=2) + "\n")
+    write_json(out / "latency.json", latency.to_dict())
     draw(latency, out / "latency.png")
     return latency
 

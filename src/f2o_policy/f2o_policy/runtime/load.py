@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from f2o_policy.errors import EngineError
+from f2o_policy.runtime.config import BACKENDS, PRECISIONS
 from f2o_policy.runtime.engine import Call, NetworkEngine
 from f2o_policy.runtime.equality import TOLERANCE_RAD, check_equal, record
 from f2o_policy.runtime.spec import PolicySpec
 
-BACKENDS = ("auto", "torch", "openvino", "cuda")
 POLICY, SCHEMA = "policy.json", "f2o_export/1"  # what makes a folder an export (export.py)
 
 
@@ -21,15 +21,19 @@ def open_engine(
 ) -> NetworkEngine:
     """The engine of a checkpoint, a run folder, or an export (which needs no torch).
 
+    Where torch is needed it is set to one thread in this process: a second would spin against the loop's others.
+
     Raises:
         CheckpointError, EngineError: it cannot be read, or not run as asked.
     """
+    if precision not in PRECISIONS:
+        raise EngineError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     if not (path / POLICY).is_file():
         import torch
 
         from f2o_policy.checkpoint import load_checkpoint
 
-        torch.set_num_threads(1)  # a second one would spin against the loop's other processes (perf.md b)
+        torch.set_num_threads(1)  # perf.md b
         return load_engine(load_checkpoint(path), hypotheses, backend, precision, steps)
     if backend not in ("auto", "openvino") or steps:
         raise EngineError(

@@ -20,6 +20,7 @@ from f2o_policy.runtime.trace import Trace, summarise
 FOLLOWED = "policy"  # the bridge's mode in which targets move the arm
 SWITCH_S = 5e-4  # within which the tick's thread gets the interpreter from the others
 RECENT = 1000  # ticks that the diagnostics look at
+FAILED = TickResult(TickStatus.FAILED)
 
 
 class Loop:
@@ -43,7 +44,8 @@ class Loop:
         self._ros_clock, self._publish = ros_clock, publish
         self._stopping = threading.Event()
         self._embed_ms, self._embed_rate = Samples(300), RateMeter()
-        self.trace, self.status = Trace(), TickStatus.NO_OBSERVATION
+        self.trace, self.status = Trace(keep=bool(config.trace)), TickStatus.NO_OBSERVATION
+        self.faults, self.fault = 0, ""  # turns that raised, and what the last of them said
         self.mode, self.real_time = "", False
         self._threads = [
             threading.Thread(target=f, name=name, daemon=True)
@@ -83,7 +85,7 @@ class Loop:
         recent = self.trace.recent(RECENT)
         recent["armed"] = np.ones_like(recent["armed"])
         found = {"mode": self.mode, "embed_hz": self._embed_rate.hz(time.monotonic_ns())}
-        found |= {"fifo": str(self.real_time)}
+        found |= {"fifo": str(self.real_time), "faults": self.faults, "fault": self.fault or "none"}
         found |= {f"embed_ms.{k}": v for k, v in self._embed_ms.summary().items()}
         for key, value in summarise(recent).items():
             found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
@@ -91,10 +93,17 @@ class Loop:
 
     def _embed(self) -> None:
         while not self._stopping.is_set():
-            seconds = self._policy.embed_newest(timeout_s=0.2)
+            try:
+                seconds = self._policy.embed_newest(timeout_s=0.2)
+            except Exception as error:  # this observation is lost; the age of the last one is watched
+                self._note(error)
+                continue
             if seconds is not None:
                 self._embed_ms.add(seconds * 1e3)
                 self._embed_rate.tick(time.monotonic_ns())
+
+    def _note(self, error: Exception) -> None:
+        self.faults, self.fault = self.faults + 1, f"{type(error).__name__}: {error}"
 
     def _tick(self) -> None:
         priority = self._config.fifo_priority
@@ -107,12 +116,16 @@ class Loop:
         gc.unfreeze()
 
     def _turn(self, tick: Tick) -> None:
-        now_ros_ns = self._ros_clock()
-        result = self._policy.tick(now_ros_ns)
+        """One turn. No exception crosses it: then no target is sent, which the bridge answers by braking."""
+        now_ros_ns, result = self._ros_clock(), FAILED
+        try:
+            result = self._policy.tick(now_ros_ns)
+            if result.target is not None:
+                self._publish(tick, result, now_ros_ns)
+        except Exception as error:
+            self._note(error)
+            result = FAILED
         self.status = result.status
-        if result.target is not None:
-            self._publish(tick, result, now_ros_ns)
         done_ns = time.monotonic_ns() - tick.ideal_mono_ns
-        when = tick.ideal_mono_ns, tick.late_ns, tick.skipped
-        switches = self._policy.mode_switches
-        self.trace.add(*when, self.mode == FOLLOWED, result, done_ns, switches, now_ros_ns)
+        armed, switches = self.mode == FOLLOWED, self._policy.mode_switches
+        self.trace.tick(tick, result, done_ns, now_ros_ns, armed, switches)

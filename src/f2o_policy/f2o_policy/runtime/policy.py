@@ -35,6 +35,7 @@ class TickStatus(Enum):
     STALE_OBSERVATION = "the newest observation is too old"
     STALE_JOINTS = "the newest joint state is too old"
     NOT_FINITE = "the network's output is not finite"
+    FAILED = "the policy failed"
 
 
 @dataclass(frozen=True)
@@ -137,15 +138,15 @@ class Policy:
     def begin(self) -> None:
         """Start an episode: forget the plan, draw new noise, commit from the next tick on."""
         self._noise = self._draw()
+        self._restart = True  # before the next: a tick between them must not commit to the plan of before
         self._committed = True
-        self._restart = True
 
     def end(self) -> None:
         """Stop committing: until ``begin`` every tick starts from the measured joints."""
         self._committed = False
 
     def tick(self, now_ros_ns: int) -> TickResult:
-        """Plan from the newest inputs and read the target that is due now. Never raises."""
+        """Plan from the newest inputs and read the target that is due now; raises what the engine raises."""
         embedded, joints = self._embedded.get(), self._joints.get()
         status = self._ready(embedded, joints, now_ros_ns)
         if status is not TickStatus.OK or embedded is None or joints is None:
@@ -172,9 +173,10 @@ class Policy:
             return TickStatus.NO_OBSERVATION
         if joints is None:
             return TickStatus.NO_JOINTS
-        if now_ros_ns - embedded.stamp_ros_ns > self._config.max_observation_age_s * NS_PER_S:
+        # A stamp from the future is no better: after a step of the clock it would count as fresh for ever.
+        if abs(now_ros_ns - embedded.stamp_ros_ns) > self._config.max_observation_age_s * NS_PER_S:
             return TickStatus.STALE_OBSERVATION
-        if now_ros_ns - joints.stamp_ros_ns > self._config.max_joints_age_s * NS_PER_S:
+        if abs(now_ros_ns - joints.stamp_ros_ns) > self._config.max_joints_age_s * NS_PER_S:
             return TickStatus.STALE_JOINTS
         return TickStatus.OK
 
@@ -189,10 +191,11 @@ def check_observation(observation: Observation, spec: PolicySpec) -> None:
     Raises:
         MismatchError: views, image size, joint names or number of points differ.
     """
-    size = observation.rgb.shape[1]
+    size, views = spec.image_size, len(spec.views)
     pairs = (
         ("views", tuple(spec.views), tuple(observation.view_names)),
-        ("image size", spec.image_size, size),
+        ("images of shape", (views, size, size, 3), observation.rgb.shape),
+        ("depth of shape", (views, size, size), observation.depth_mm.shape),
         ("joint names", tuple(spec.action_names[:-1]), tuple(observation.joint_names)),
     )
     for what, expected, got in pairs:

@@ -1,12 +1,12 @@
-"""Times of every tick, kept in memory and written once on exit."""
+"""Times of every tick, kept in memory and written on exit."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_nodekit.pace import Tick
+from f2o_nodekit.rows import Rows
 
 from f2o_policy.runtime.policy import TickResult, TickStatus
 
@@ -29,48 +29,22 @@ ROW = np.dtype(
 )
 
 
-class Trace:
-    """A growing table with one row a tick (see ``ROW``); a row costs microseconds."""
+class Trace(Rows):
+    """One row a tick, see ``ROW``; without ``keep`` only those that the diagnostics look at."""
 
-    def __init__(self, rows: int = 1 << 16) -> None:
-        self._rows = np.zeros(rows, ROW)
-        self.count = 0
+    def __init__(self, keep: bool = True) -> None:
+        super().__init__(ROW, keep)
 
-    def add(
-        self,
-        ideal_mono_ns: int,
-        late_ns: int,
-        skipped: int,
-        armed: bool,
-        result: TickResult,
-        done_ns: int,
-        switches: int,
-        now_ros_ns: int = 0,
+    def tick(
+        self, tick: Tick, result: TickResult, done_ns: int, now_ros_ns: int, armed: bool, switches: int
     ) -> None:
-        """Append one tick."""
-        if self.count == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+        """Append one tick; ``done_ns`` counts from its ideal time."""
         seen = result.embedded
         stamps = (seen.stamp_ros_ns, seen.observed_mono_ns, seen.embedded_mono_ns) if seen else (0, 0, 0)
+        when = tick.ideal_mono_ns, tick.late_ns, done_ns, tick.skipped
         ok = result.status is TickStatus.OK
         ages = result.observation_age_s, result.inference_s
-        when = ideal_mono_ns, late_ns, done_ns, skipped
-        self._rows[self.count] = (*when, armed, ok, switches, now_ros_ns, *stamps, *ages)
-        self.count += 1
-
-    def column(self, name: str) -> np.ndarray:
-        """One column of all ticks, (count,)."""
-        return self._rows[name][: self.count]
-
-    def recent(self, ticks: int) -> dict[str, np.ndarray]:
-        """Every column of the last ``ticks`` ticks."""
-        rows = self._rows[max(self.count - ticks, 0) : self.count]
-        return {name: rows[name] for name in ROW.names or ()}
-
-    def save(self, path: str | Path, **extra: Any) -> None:
-        """Write every column and ``extra`` (as JSON) to an .npz."""
-        columns = {name: self.column(name) for name in ROW.names or ()}
-        np.savez_compressed(path, **columns, extra=json.dumps(extra))
+        self.add((*when, armed, ok, switches, now_ros_ns, *stamps, *ages))
 
 
 def summarise(columns: dict[str, np.ndarray]) -> dict[str, Any]:
