@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ def add(commands: Any) -> None:
     _add_looking(verbs)
     _add_writing(verbs)
     _add_play(verbs)
+    _add_replay(verbs)
 
 
 def _add_looking(verbs: Any) -> None:
@@ -94,6 +96,24 @@ def _add_play(verbs: Any) -> None:
     play.add_argument(
         "--wait", type=float, default=10.0, metavar="S", help="for the first subscriber (default 10)"
     )
+
+
+def _add_replay(verbs: Any) -> None:
+    replay = verbs.add_parser(
+        "replay", help="move the arm as in an episode, through the bridge (f2o-launch replay)"
+    )
+    replay.set_defaults(run=run_replay)
+    replay.add_argument("bag", type=Path)
+    replay.add_argument(
+        "--topic", default="/f2o/joint_command", help="JointState to follow (default what was sent)"
+    )
+    replay.add_argument("--speed", type=_above_zero, default=1.0, help="times true speed (default 1)")
+    replay.add_argument("--from", type=float, default=0.0, dest="begin", metavar="S")
+    replay.add_argument("--to", type=float, dest="end", metavar="S")
+    replay.add_argument(
+        "--arm", action="store_true", help="arm the bridge; otherwise wait until somebody does"
+    )
+    replay.add_argument("--wait", type=float, default=30.0, metavar="S", help="for the bridge (default 30)")
 
 
 def _speed(text: str) -> float:
@@ -218,7 +238,7 @@ def run_play(arguments: argparse.Namespace) -> int:
     )
     bag = open_complete(arguments.bag)
     chosen(bag, options)  # mistakes first: ROS takes a second to import
-    player = _ros("play")
+    player = _ros("player_node")
     played, listening, stopped = player.play(bag, options, arguments.wait, sys.stderr.isatty())
     if played is not None:
         late = ", ".join(f"{name} {value:g} ms" for name, value in played.late_ms.items())
@@ -230,14 +250,29 @@ def run_play(arguments: argparse.Namespace) -> int:
     return STOPPED if stopped else 0
 
 
-def _ros(verb: str) -> Any:
+def run_replay(arguments: argparse.Namespace) -> int:
+    """``f2o bag replay``."""
+    from f2o_teleop.bags.read import open_complete
+    from f2o_teleop.bags.replay import load_track
+
+    track = load_track(open_complete(arguments.bag), arguments.topic, arguments.begin, arguments.end)
+    node = _ros("replay_node")
+    done = node.replay(track, arguments.speed, arguments.arm, arguments.wait, sys.stderr.isatty())
+    if done is None or not done.complete:
+        return STOPPED
+    print(
+        f"{done.seconds:.1f} s replayed; the arm was never more than {done.worst_rad:.3f} rad from its target"
+    )
+    return 0
+
+
+def _ros(module: str) -> Any:
     from f2o_teleop.errors import PlayError
 
     try:
-        from f2o_teleop.bags import player_node
+        return importlib.import_module(f"f2o_teleop.bags.{module}")
     except ImportError as error:
-        raise PlayError(f"{verb}: needs ROS 2, which cannot be imported ({error}); run make setup") from None
-    return player_node
+        raise PlayError(f"needs ROS 2, which cannot be imported ({error}); run make setup") from None
 
 
 def _say(done: Any, note: str = "") -> None:

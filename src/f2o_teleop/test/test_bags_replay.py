@@ -1,0 +1,70 @@
+"""An episode as targets again."""
+
+import episodes as e
+import numpy as np
+import pytest
+from f2o_teleop.bags.read import open_complete
+from f2o_teleop.bags.replay import RAMP_RAD_S, Ramp, Replay, Track, load_track
+from f2o_teleop.errors import BagError
+
+HOME = np.array([0.1] * 7 + [0.08])
+
+
+@pytest.fixture
+def track(tmp_path):
+    return load_track(open_complete(e.write(tmp_path)))
+
+
+def test_the_track_is_what_was_commanded(track):
+    assert track.duration_s == pytest.approx(3.992)
+    for seconds in (0.0, 1.0, 2.504, 3.9):
+        angle = np.clip(seconds - 0.2, 0.0, 3.3) * 0.3
+        np.testing.assert_allclose(track.at(seconds).positions[:7], angle, atol=1e-6)
+    middle = track.at(1.0, speed=2.0)
+    np.testing.assert_allclose(middle.velocities[:7], 0.6, atol=1e-6)  # twice as fast
+    assert track.at(3.0).positions[7] == 0.03 and track.at(1.0).positions[7] == 0.08
+    for outside in (-1.0, 99.0):
+        assert not track.at(outside).velocities.any()
+
+
+def test_a_part_and_another_topic_can_be_taken(tmp_path):
+    bag = open_complete(e.write(tmp_path))
+    part = load_track(bag, begin_s=1.0, end_s=2.0)
+    assert part.duration_s == pytest.approx(1.0)
+    np.testing.assert_allclose(part.first[:7], 0.24)
+    with pytest.raises(BagError, match=r"no topic /nope; it has /f2o/joint_command, "):
+        load_track(bag, "/nope")
+    with pytest.raises(
+        BagError, match=r"joint_states: expected finite positions of 7 joints and gripper_width, got panda"
+    ):
+        load_track(bag, e.ARM)  # says nothing about the gripper
+    with pytest.raises(BagError, match="fewer than two targets to replay"):
+        load_track(bag, begin_s=50.0)
+
+
+def test_the_way_to_the_start_is_smooth_slow_and_arrives():
+    goal = HOME + np.array([0.0, 1.2, 0, 0, 0, 0, 0, -0.05])
+    ramp = Ramp(HOME, goal)
+    times = np.linspace(0, ramp.duration_s, 2000)
+    positions = np.array([ramp.at(t).positions for t in times])
+    velocities = np.array([ramp.at(t).velocities for t in times])
+    np.testing.assert_allclose(positions[[0, -1]], [HOME, goal], atol=1e-12)
+    assert np.abs(velocities[:, :7]).max() == pytest.approx(RAMP_RAD_S, rel=1e-3)
+    assert np.abs(velocities[[0, -1]]).max() < 1e-12
+    np.testing.assert_allclose(np.gradient(positions, times, axis=0)[5:-5], velocities[5:-5], atol=1e-3)
+    assert Ramp(HOME, HOME).duration_s == 1.0  # also where there is no way
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
+def test_ramp_and_track_join_without_a_step(track, speed):
+    replay = Replay(HOME, track, speed)
+    times = np.arange(0, replay.duration_s + 1.0, 0.008)
+    positions = np.array([replay.at(t).positions for t in times])[:, :7]
+    assert np.abs(np.diff(positions, axis=0)).max() / 0.008 < 0.3 * speed + RAMP_RAD_S
+    np.testing.assert_allclose(positions[-1], 3.3 * 0.3, atol=1e-6)
+    assert not replay.at(replay.duration_s + 0.1).velocities.any()
+
+
+def test_a_track_of_two_points_is_one():
+    track = Track(np.array([0.0, 1.0]), np.array([HOME, HOME + 1.0]))
+    np.testing.assert_allclose(track.at(0.25).positions, HOME + 0.25)
