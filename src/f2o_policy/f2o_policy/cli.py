@@ -1,4 +1,4 @@
-"""``f2o convert | train | sample | distill | eval | modes | export``: the whole pipeline from a shell.
+"""``f2o``: the whole pipeline from a shell, bags to deployment; other packages add commands of their own.
 
 Every mistake of the user is one sentence on stderr and exit status 2; a run says where its result is.
 """
@@ -72,12 +72,12 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, help="folder for report.html, report.json and pictures"
     )
 
-    export = commands.add_parser("to-lerobot", help="a data set as a LeRobotDataset v3.0")
-    export.set_defaults(run=run_to_lerobot)
-    export.add_argument("data", type=Path, help="data set folder (f2o convert)")
-    export.add_argument("--out", type=Path, required=True, help="new folder")
-    export.add_argument("--fps", type=float, default=30.0, help="of its uniform clock (default 30)")
-    export.add_argument("--task", default="manipulation", help="sentence for episodes whose bag names none")
+    lerobot = commands.add_parser("to-lerobot", help="a data set as a LeRobotDataset v3.0")
+    lerobot.set_defaults(run=run_to_lerobot)
+    lerobot.add_argument("data", type=Path, help="data set folder (f2o convert)")
+    lerobot.add_argument("--out", type=Path, required=True, help="new folder")
+    lerobot.add_argument("--fps", type=float, default=30.0, help="of its uniform clock (default 30)")
+    lerobot.add_argument("--task", default="manipulation", help="sentence for episodes whose bag names none")
 
     load = commands.add_parser(
         "from-lerobot", help="a LeRobotDataset v3.0 with depth and points as a data set"
@@ -150,10 +150,10 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, help="write the report here as JSON; stopped, the same command goes on"
     )
 
-    engine = commands.add_parser("export", help="a student as a folder that runs without torch")
-    engine.set_defaults(run=run_export)
-    engine.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint of a student")
-    engine.add_argument("--out", type=Path, required=True, help="new folder; what checkpoint:= may name")
+    export = commands.add_parser("export", help="a student as a folder that runs without torch")
+    export.set_defaults(run=run_export)
+    export.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint of a student")
+    export.add_argument("--out", type=Path, required=True, help="new folder; what checkpoint:= may name")
 
     latency = commands.add_parser("latency-report", help="where the time goes from exposure to command")
     latency.set_defaults(run=run_latency)
@@ -298,16 +298,24 @@ def run_eval(arguments: argparse.Namespace) -> int:
     from f2o_policy.evaluation.rollout import Contender, evaluate, plan_latency, table
     from f2o_policy.runtime.load import read_spec
 
+    # A stopped evaluation goes on with the latencies that it began with: measured again, they would be others.
+    kept = arguments.out.with_suffix(".latencies.json") if arguments.out else None
+    known = json.loads(kept.read_text()) if kept and kept.exists() else {}
     contenders = []
     for path in dict.fromkeys(arguments.policy):
         teacher = read_spec(path).kind == "teacher"
         steps, replan = (arguments.steps, arguments.teacher_replan) if teacher else (0, arguments.replan)
         contender = Contender(str(path), path, steps, replan, arguments.hypotheses, arguments.backend)
         if arguments.latency == "measured":
-            late_s = plan_latency(contender)
+            if str(path) not in known:
+                known[str(path)] = plan_latency(contender)
+            late_s = known[str(path)]
             print(f"{path}: {late_s * 1e3:.1f} ms from a look to its plan")
             contender = replace(contender, latency_s=late_s, replan_ticks=1)
         contenders.append(contender)
+    if kept and known:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, known)
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     journal = arguments.out.with_suffix(".jsonl") if arguments.out else None
     report = evaluate(

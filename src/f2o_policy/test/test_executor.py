@@ -165,6 +165,25 @@ def test_only_a_plan_that_follows_every_newest_chunk_changes_its_mind(selection,
     assert executor.switches == switches
 
 
+@pytest.mark.parametrize("selection", ["agree", "nearest", "newest"])
+def test_every_rule_reaches_what_all_chunks_say(selection):
+    executor = ChunkExecutor(ExecutorConfig(selection=selection))
+    executor.reset(HOME, 0)
+    there = np.full((2, 32, 8), 0.3)
+    targets = drive(executor, lambda now: there, 300)
+    np.testing.assert_allclose(targets[-1], 0.3, atol=1e-3)
+
+
+@pytest.mark.parametrize("selection", ["agree", "nearest", "newest"])
+def test_chunks_of_one_mode_are_no_switches(selection):
+    executor = ChunkExecutor(ExecutorConfig(selection=selection))
+    executor.reset(HOME, 0)
+    drive(
+        executor, lambda now: two_sides(now) * 0.2, 50
+    )  # at most 0.1 rad/s apart: 0.05 rad over the chunk, RMS
+    assert executor.switches == 0
+
+
 def test_the_plan_ahead_is_told_only_where_it_reaches():
     executor = ChunkExecutor(ExecutorConfig())
     assert executor.ahead(4, 0, DT) is None

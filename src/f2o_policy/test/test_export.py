@@ -77,12 +77,17 @@ def test_a_damaged_export_is_refused(place, tmp_path):
         arrays = dict(kept)
     arrays["plans"] += 0.001
     np.savez(changed / "reference.npz", **arrays)
-    with pytest.raises(EngineError, match=r"openvino-f32 disagrees with eager float32 torch by 1\.00 mrad"):
+    with pytest.raises(
+        EngineError, match=r"openvino-f32 disagrees with eager float32 torch by 1\.00 mrad and 1\.00 mm"
+    ):
         open_engine(changed, 2)
     cut = copy("cut")
     (cut / "embed.xml").write_text("<net")
     with pytest.raises(EngineError, match="cut: incomplete or damaged"):
         open_engine(cut, 2)
+    (copy("empty") / "reference.npz").write_bytes(b"")
+    with pytest.raises(EngineError, match="empty: incomplete or damaged"):
+        open_engine(tmp_path / "empty", 2)
     (copy("gone") / "reference.npz").unlink()
     with pytest.raises(EngineError, match="gone: incomplete or damaged"):
         open_engine(tmp_path / "gone", 2)
@@ -93,6 +98,11 @@ def test_a_damaged_export_is_refused(place, tmp_path):
     (old / "policy.json").write_text('{"schema": "f2o_export/1", "policy": {"kind": 3}}')
     with pytest.raises(EngineError, match=r"policy\.json is not one of an export"):
         open_engine(old, 2)
+
+
+def test_only_known_precisions_are_tried(place):
+    with pytest.raises(EngineError, match="precision 'fp8': expected one of f32, bf16, f16"):
+        open_engine(place / "exported", 2, precision="fp8")
 
 
 def test_what_cannot_be_exported_or_run_is_said(place):

@@ -5,7 +5,8 @@ import itertools
 import pytest
 import torch
 from f2o_nodekit.config import ConfigError
-from f2o_policy.errors import UnknownNameError
+from f2o_policy.data.share import Share
+from f2o_policy.errors import ShapeError, UnknownNameError
 from f2o_policy.methods import METHODS, create
 from f2o_policy.methods.base import Batch
 from f2o_policy.methods.cfm import Cfm, CfmOptions
@@ -333,5 +334,32 @@ def test_who_goes_on_as_told_is_right_and_who_does_not_is_far():
 
 
 def test_a_student_never_told_anything_learns_as_imle_does():
-    _, noise = prefixed(free=1.0)
-    assert not (noise.abs() == 1).any()
+    targets = torch.randn(4, 8, 6, 3)
+    batch = Batch(torch.zeros(4, 4), torch.zeros(4, 3), targets)
+    losses = []
+    for method in (Prefix(PrefixOptions(hypotheses=8, prefix=2, free=1.0)), Imle(ImleOptions(hypotheses=8))):
+        torch.manual_seed(5)
+        losses.append(method.loss(lambda x, e, p, t=None: 0.5 * x, batch).total.item())
+    assert losses[0] == losses[1]
+
+
+def test_two_processes_told_together_what_one_would_be():
+    torch.manual_seed(2)
+    whole = fork(b=4) + 0.1 * torch.randn(4, 8, 6, 3)
+    method = Prefix(PrefixOptions(hypotheses=8, prefix=2))
+
+    def total(targets, share):
+        torch.manual_seed(7)
+        batch = Batch(torch.zeros(len(targets), 4), torch.zeros(len(targets), 3), targets, share=share)
+        return method.loss(lambda x, e, p, t=None: 0.5 * x, batch).total.item()
+
+    parts = [total(whole[2 * rank : 2 * rank + 2], Share(rank, 2)) for rank in range(2)]
+    assert sum(parts) / 2 == pytest.approx(total(whole, Share()), rel=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{"prefix": 6}, {"hypotheses": 7}])
+def test_a_prefix_that_leaves_nothing_to_draw_or_a_trajectory_untold_is_refused(changes):
+    options = PrefixOptions(**({"hypotheses": 8, "prefix": 2} | changes))
+    batch = Batch(torch.zeros(6, 4), torch.zeros(6, 3), fork())
+    with pytest.raises(ShapeError, match=r"prefix < 6 \(horizon\) and hypotheses >= 8"):
+        Prefix(options).loss(Told(), batch)

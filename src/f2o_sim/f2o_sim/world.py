@@ -19,7 +19,10 @@ from f2o_sim.tasks import Snapshot, Task, Verdict, make_task
 STEP_NS = round(TIMESTEP_S * 1e9)
 START_NS = 1_000_000_000  # not 0: a stamp of 0 means "unknown" in half of ROS
 JUDGE_EVERY = 8  # steps between two looks of the judge
-CATCH_UP_S, CATCH_UP_M_S = 0.02, 0.03  # how soon and how fast a belt's object goes back to its place on the belt
+CATCH_UP_S, CATCH_UP_M_S = (
+    0.02,
+    0.03,
+)  # how soon and how fast a belt's object goes back to its place on the belt
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from f2o_policy.evaluation.journal import Journal
 from f2o_policy.evaluation.motion import Motion
 from f2o_policy.evaluation.statistics import mcnemar, wilson
 from f2o_policy.runtime.engine import Engine, NetworkEngine
+from f2o_policy.runtime.equality import random_case
 from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig, with_prefix
 from f2o_policy.runtime.history import Ring
 from f2o_policy.runtime.load import open_engine, read_spec
@@ -38,10 +39,14 @@ class Contender:
     """One row of the table.
 
     Attributes:
+        name: in the table; different for every contender.
+        checkpoint: file, run folder or export.
         steps: 0 for a one-step student, else the Euler steps of a teacher.
-        replan_ticks: between two plans.
+        replan_ticks: between two plans; a plan under way is waited for.
+        hypotheses, backend, precision: as of the policy node.
         latency_s: simulated time from the look to the chunk: what planning takes on the machine to be judged [s].
         noise: ``fresh`` for every plan, or ``held``: the same for all plans of an episode.
+        executor: how plans become targets.
     """
 
     name: str
@@ -169,10 +174,10 @@ class Pilot:
             self._seen.push(step.observation.stamp_ros_ns, self._engine.embed(step.observation))
             self._embedding = self._seen.nearest()
         self._felt.push(step.time_ns, _joints(step))
+        self._submit(step.time_ns, motion)
         due = self._ticks % self._contender.replan_ticks == 0
         if self._embedding is not None and due and self._coming is None:
             self._plan(step.time_ns, self._embedding)
-        if self._coming is not None and step.time_ns >= self._coming[0]:
             self._submit(step.time_ns, motion)
         self._ticks += 1
         return None if self._embedding is None else self.executor.target(step.time_ns)
@@ -184,7 +189,9 @@ class Pilot:
         self._coming = now_ns + round(self._contender.latency_s * NS_PER_S), now_ns, chunks
 
     def _submit(self, now_ns: int, motion: Motion) -> None:
-        assert self._coming is not None
+        """Take in the plan under way, if its time has come."""
+        if self._coming is None or now_ns < self._coming[0]:
+            return
         (_, t0_ns, chunks), self._coming = self._coming, None
         next_ns = now_ns + round(TICK_S * NS_PER_S)
         before = self.executor.target(next_ns)
@@ -231,8 +238,10 @@ def _row(contender: Contender, records: list[Record], reference: list[bool]) -> 
     }
 
 
-def _mean(values: list[float]) -> float:
-    return float(np.mean(values)) if values else 0.0
+def _mean(values: list[float]) -> float | None:
+    """Of the numbers among them; None where there is none (JSON knows no NaN)."""
+    numbers = [value for value in values if not np.isnan(value)]
+    return float(np.mean(numbers)) if numbers else None
 
 
 def _joints(step: Any) -> np.ndarray:
@@ -282,19 +291,17 @@ def _close() -> None:
 
 
 def plan_latency(contender: Contender, repeats: int = 15) -> float:
-    """What a look and a plan take on this machine, now: the median time of embedding and head together [s]."""
+    """What a look and a plan take on this machine, now: the median time of embedding and head together [s].
+
+    For a student that is too much: the runtime embeds beside its ticks, at the cameras' rate.
+    """
     c = contender
     engine = open_engine(c.checkpoint, c.hypotheses, c.backend, c.precision, c.steps)
-    spec, rng, times = engine.spec, np.random.default_rng(0), []
-    views, size = len(spec.views), spec.image_size
-    rgb = rng.integers(0, 256, (1, views, size, size, 3)).astype(np.uint8)
-    depth = rng.uniform(300, 1500, (1, views, size, size)).astype(np.float32)
-    points = rng.uniform(-0.5, 0.8, (1, spec.points, 3)).astype(np.float32)
-    joints = spec.normaliser.proprio.decode(np.zeros(spec.action_size))
-    noise = rng.standard_normal((c.hypotheses, spec.horizon, spec.action_size), dtype=np.float32)
+    *images, joints, noise = random_case(np.random.default_rng(0), engine.spec, c.hypotheses)
+    times = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        engine.plan(engine.embed_arrays(rgb, depth, points), joints, noise)
+        engine.plan(engine.embed_arrays(*(image[None] for image in images)), joints, noise)
         times.append(time.perf_counter() - begin)
     return float(np.median(times))
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import torch
 
+from f2o_policy.errors import ShapeError
 from f2o_policy.methods.base import Batch, Head, Loss, hypotheses
-from f2o_policy.methods.chamfer import distances
 from f2o_policy.methods.imle import Imle, ImleOptions
 
 
@@ -47,28 +47,34 @@ class Prefix(Imle):
     options: PrefixOptions
 
     def loss(self, head: Head, batch: Batch) -> Loss:
-        """Chamfer distance of pairs (prefix, trajectory) per condition; without a prefix that of ``imle``."""
+        """Chamfer distance of pairs (prefix, trajectory) per condition; without a prefix that of ``imle``.
+
+        The terms logged are those of the trajectories alone, as of ``imle``; ``prefix_error`` is how far the first
+        steps of what was drawn are from what was told.
+
+        Raises:
+            ShapeError: the prefix is no shorter than the horizon, or there are fewer hypotheses than trajectories:
+                some would be nobody's prefix.
+        """
         o, targets = self.options, batch.targets
-        b, m, k = len(targets), o.hypotheses, targets.shape[1]
+        (b, k, h), m = targets.shape[:3], o.hypotheses
+        if o.prefix >= h or m < k:
+            expected = f"prefix < {h} (horizon) and hypotheses >= {k} (trajectories)"
+            raise ShapeError("method prefix", expected, f"prefix {o.prefix}, hypotheses {m}")
         noise = batch.normal(b, m, *targets.shape[2:])
         told = (
             batch.uniform(b) >= o.free
         )  # the whole condition or none of it: else those that are told cover alone
-        which = (
-            batch.uniform(b, m).argsort(1) % k
-        )  # every trajectory of the set is somebody's prefix, if m >= k
+        which = batch.uniform(b, m).argsort(1) % k  # every trajectory of the set is somebody's prefix
         rows = torch.arange(b, device=targets.device)[:, None]
         begun = targets[rows, which, : o.prefix]  # (B,M,p,D)
         begun = begun + o.jitter * batch.normal(b, *begun.shape[1:])
         noise[:, :, : o.prefix] = torch.where(told[:, None, None, None], begun, noise[:, :, : o.prefix])
         drawn = hypotheses(head, noise, batch, o.rows_at_once)
-        apart = distances(targets[:, :, : o.prefix], begun, self.weights(drawn))  # (B,K,M)
-        dist = self.distances(targets, drawn) + o.pull * told[:, None, None] * apart
-        loss = self.of_distances(dist, drawn, targets)
-        kept = distances(
-            begun.flatten(0, 1)[:, None], drawn[:, :, : o.prefix].flatten(0, 1)[:, None], self.weights(drawn)
-        )
-        away = kept.detach().view(b, m)[told]
-        return Loss(
-            loss.total, loss.terms | {"prefix_error": float(away.mean()) if len(away) else float("nan")}
-        )
+        apart = self.distances(targets[:, :, : o.prefix], begun)  # (B,K,M)
+        dist = self.distances(targets, drawn)
+        total = self.of_distances(dist + o.pull * told[:, None, None] * apart, drawn, targets).total
+        away = self.distances(begun.flatten(0, 1)[:, None], drawn[:, :, : o.prefix].flatten(0, 1)[:, None])
+        away = away.detach().view(b, m)[told]
+        terms = self.of_distances(dist.detach(), drawn.detach(), targets).terms
+        return Loss(total, terms | {"prefix_error": float(away.mean()) if len(away) else float("nan")})

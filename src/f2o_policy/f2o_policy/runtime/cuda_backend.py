@@ -92,6 +92,8 @@ class CudaGraph:
         """Run once; the array returned is the caller's."""
         with torch.cuda.stream(self._stream):
             for host, device, array in zip(self._host, self._device, arrays, strict=True):
+                if host.shape != array.shape:  # the assignment would broadcast
+                    raise EngineError(f"captured for shape {tuple(host.shape)}, got {array.shape}")
                 host.numpy()[...] = array
                 device.copy_(host, non_blocking=True)
             self._graph.replay()

@@ -51,11 +51,14 @@ class NetworkEngine:
         head: ``(x, embedding, proprio[, t]) -> (M, H, D)`` normalised.
         name: of the backend, for reports.
         steps: Euler steps of a teacher; 0 for a one-step student.
+
+    Attributes:
+        difference_rad: of its joints from eager float32 torch, as found when it was loaded [rad].
     """
 
     def __init__(self, spec: PolicySpec, embed: Call, head: Call, name: str, steps: int = 0) -> None:
         self._embed, self._head, self._steps = embed, head, steps
-        self.spec, self.name = spec, name
+        self.spec, self.name, self.difference_rad = spec, name, 0.0
         self._proprio_size = spec.history * spec.action_size
 
     def embed(self, observation: Observation) -> Float32[np.ndarray, " F"]:

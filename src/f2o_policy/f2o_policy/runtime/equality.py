@@ -8,10 +8,11 @@ import numpy as np
 
 from f2o_policy.errors import EngineError
 from f2o_policy.runtime.engine import NetworkEngine
+from f2o_policy.runtime.spec import PolicySpec
 
 CASES, NOISES = 3, 4
-TOLERANCE_RAD = {"f32": 2e-4, "bf16": 2e-2, "f16": 2e-2}
-"""Of the untrained inputs below, which stress a network more than observations do; by precision."""
+TOLERANCE = {"f32": (2e-4, 2e-5), "bf16": (2e-2, 2e-3), "f16": (2e-2, 2e-3)}
+"""Of joints [rad] and gripper [m] by precision, for random inputs, which stress a network more than observations do."""
 
 
 @dataclass(frozen=True)
@@ -29,37 +30,49 @@ class Reference:
     plans: np.ndarray
 
 
-def record(truth: NetworkEngine, seed: int = 0) -> Reference:
-    """The reference that ``truth`` gives: random pictures, clouds, joints within the data's range, noise."""
-    spec, rng = truth.spec, np.random.default_rng(seed)
+def random_case(rng: np.random.Generator, spec: PolicySpec, noises: int) -> tuple[np.ndarray, ...]:
+    """Pictures, depth [mm], cloud [m], joints within the data's range, and noise: one random input of a policy.
+
+    Where the policy sees a history, the joints are those of all its instants.
+    """
     views, size = len(spec.views), spec.image_size
-    rgb = rng.integers(0, 256, (CASES, views, size, size, 3)).astype(np.uint8)
-    depth = rng.uniform(300, 1500, (CASES, views, size, size)).astype(np.float32)
-    points = rng.uniform(-0.5, 0.8, (CASES, spec.points, 3)).astype(np.float32)
-    joints = spec.normaliser.proprio.decode(rng.uniform(-1, 1, (CASES, spec.action_size)))
-    noise = rng.standard_normal((CASES, NOISES, spec.horizon, spec.action_size), dtype=np.float32)
-    inputs = rgb, depth, points, joints, noise
-    return Reference(
-        *inputs, plans=np.stack([_plan(truth, NOISES, *case) for case in zip(*inputs, strict=True)])
+    joints = spec.normaliser.proprio.decode(rng.uniform(-1, 1, (spec.history, spec.action_size)))
+    return (
+        rng.integers(0, 256, (views, size, size, 3)).astype(np.uint8),
+        rng.uniform(300, 1500, (views, size, size)).astype(np.float32),
+        rng.uniform(-0.5, 0.8, (spec.points, 3)).astype(np.float32),
+        joints.flatten(),
+        rng.standard_normal((noises, spec.horizon, spec.action_size), dtype=np.float32),
     )
 
 
-def check_equal(engine: NetworkEngine, reference: Reference, hypotheses: int, tolerance_rad: float) -> float:
-    """Largest difference from the reference's plans [rad or m]; ``hypotheses`` is what a call must bring.
+def record(truth: NetworkEngine, seed: int = 0) -> Reference:
+    """The reference that ``truth`` gives of random inputs."""
+    rng = np.random.default_rng(seed)
+    cases = [random_case(rng, truth.spec, NOISES) for _ in range(CASES)]
+    plans = np.stack([_plan(truth, NOISES, *case) for case in cases])
+    return Reference(*(np.stack(column) for column in zip(*cases, strict=True)), plans=plans)
+
+
+def check_equal(
+    engine: NetworkEngine, reference: Reference, hypotheses: int, tolerance: tuple[float, float]
+) -> float:
+    """Largest difference of the joints from the reference's plans [rad]; ``hypotheses`` is what a call must bring.
 
     Raises:
-        EngineError: it exceeds ``tolerance_rad``, or is not a number.
+        EngineError: joints or gripper differ by more than ``tolerance`` (rad, m), or are not numbers.
     """
     r = reference
     cases = zip(r.rgb, r.depth_mm, r.points, r.joints, r.noise, strict=True)
     plans = np.stack([_plan(engine, hypotheses, *case) for case in cases])
-    worst = float(np.abs(plans - r.plans).max())
-    if not worst <= tolerance_rad:
+    joints, gripper = (float(np.abs(d).max()) for d in np.split(plans - r.plans, [-1], axis=-1))
+    if not (joints <= tolerance[0] and gripper <= tolerance[1]):
         raise EngineError(
-            f"backend {engine.name} disagrees with eager float32 torch by {worst * 1e3:.2f} mrad, "
-            f"expected {tolerance_rad * 1e3:.2f} or less; use backend torch or precision f32"
+            f"backend {engine.name} disagrees with eager float32 torch by {joints * 1e3:.2f} mrad and "
+            f"{gripper * 1e3:.2f} mm, expected {tolerance[0] * 1e3:.2f} and {tolerance[1] * 1e3:.2f} or less; "
+            "use backend torch or precision f32"
         )
-    return worst
+    return joints
 
 
 def _plan(

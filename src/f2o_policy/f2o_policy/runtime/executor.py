@@ -13,6 +13,9 @@ from f2o_policy.runtime.spec import PolicySpec
 
 NS_PER_S = 1e9
 SELECTIONS = ("agree", "nearest", "newest")
+SAME_MODE_RAD = (
+    0.075  # RMS joint distance of two plans beyond which they are of different modes; see agree_rad
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class ExecutorConfig:
     Attributes:
         selection: ``agree``: hypotheses of the plan's mode correct it, see ``ChunkExecutor``. Two simpler rules that it
             is measured against: ``nearest`` follows the hypothesis nearest to the plan, ``newest`` the first of every
-            batch, as receding-horizon control without commitment does; both splice over ``splice_s``.
+            batch, as receding-horizon control without commitment does; both jump to it.
         blend_s: time constant with which the plan under way follows the newest agreeing hypothesis [s]. Longer than
             the pauses of the demonstrations: what every chunk puts off by a tenth of a second (lifting, once the
             fingers are still) would else be put off for ever.
@@ -98,6 +101,13 @@ class ChunkExecutor:
 
     def submit(self, chunks: Float64[np.ndarray, "M H D"], t0_ns: int, dt_ns: int, now_ns: int) -> int:
         """Take in M hypotheses that begin at ``t0_ns``; returns the index of the one followed."""
+        before = self._plan
+        chosen = self._follow(chunks, t0_ns, dt_ns, now_ns)
+        if before is not None and now_ns < before.end_ns:
+            self.switches += bool(self._apart(before, now_ns) > SAME_MODE_RAD)
+        return chosen
+
+    def _follow(self, chunks: Float64[np.ndarray, "M H D"], t0_ns: int, dt_ns: int, now_ns: int) -> int:
         hypotheses = [Chunk(t0_ns, dt_ns, points) for points in chunks]
         elapsed_s = max(now_ns - self._submitted_ns, 0) / NS_PER_S
         self._submitted_ns = now_ns
@@ -107,8 +117,7 @@ class ChunkExecutor:
         distances = self._distances(chunks, hypotheses[0], now_ns)
         chosen = 0 if self._config.selection == "newest" else int(np.argmin(distances))
         if self._config.selection != "agree":
-            self.switches += bool(distances[chosen] > self._config.agree_rad)
-            self._replace(hypotheses[chosen], now_ns)
+            self._plan = _on_grid(hypotheses[chosen], now_ns)
             return chosen
         share = 1 - math.exp(-elapsed_s / self._config.blend_s)
         agreeing = distances <= self._config.agree_rad
@@ -121,7 +130,6 @@ class ChunkExecutor:
             self._blend(hypotheses[chosen], now_ns, share)
         else:
             self._replace(hypotheses[chosen], now_ns)
-            self.switches += 1
         return chosen
 
     def ahead(self, steps: int, t0_ns: int, dt_ns: int) -> Float64[np.ndarray, "steps D"] | None:
@@ -173,14 +181,29 @@ class ChunkExecutor:
         self, chunks: Float64[np.ndarray, "M H D"], first: Chunk, now_ns: int
     ) -> Float64[np.ndarray, " M"]:
         """RMS joint distance of each hypothesis to the plan over the next ``agree_s`` [rad]; gripper left out."""
-        assert self._plan is not None
         times = first.t0_ns + np.arange(chunks.shape[1]) * first.dt_ns
-        last = min(now_ns + self._config.agree_s * NS_PER_S, self._plan.end_ns)
-        shared = (times >= now_ns) & (times <= last)
+        shared = self._shared(times, now_ns)
         if not shared.any():
             return np.zeros(len(chunks))
+        assert self._plan is not None
         difference = (chunks[:, shared] - self._plan.at(times[shared]))[..., :-1]
         return np.sqrt((difference**2).mean(axis=(1, 2)))
+
+    def _shared(self, times_ns: np.ndarray, now_ns: int) -> np.ndarray:
+        """Which of ``times_ns`` lie within the next ``agree_s`` of the plan."""
+        assert self._plan is not None
+        last = min(now_ns + self._config.agree_s * NS_PER_S, self._plan.end_ns)
+        return (times_ns >= now_ns) & (times_ns <= last)
+
+    def _apart(self, before: Chunk, now_ns: int) -> float:
+        """RMS joint distance between the plan and what it was before [rad], as ``_distances``."""
+        times = before.t0_ns + np.arange(len(before.points)) * before.dt_ns
+        shared = self._shared(times, now_ns)
+        if not shared.any():
+            return 0.0
+        assert self._plan is not None
+        difference = (before.points[shared] - self._plan.at(times[shared]))[:, :-1]
+        return float(np.sqrt((difference**2).mean()))
 
 
 def with_prefix(

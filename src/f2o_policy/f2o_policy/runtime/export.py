@@ -22,7 +22,7 @@ import openvino as ov
 from f2o_policy.data.files import write_file, write_json
 from f2o_policy.errors import EngineError
 from f2o_policy.runtime.engine import NetworkEngine
-from f2o_policy.runtime.equality import TOLERANCE_RAD, Reference, check_equal, record
+from f2o_policy.runtime.equality import TOLERANCE, Reference, check_equal, record
 from f2o_policy.runtime.load import POLICY, SCHEMA, read_spec
 from f2o_policy.runtime.openvino_backend import openvino_callables
 
@@ -70,9 +70,9 @@ def write_export(checkpoint: Any, out: Path) -> float:
     write_file(part / REFERENCE, lambda path: _save_arrays(path, dataclasses.asdict(reference)))
     versions = {name: importlib.metadata.version(name) for name in ("torch", "openvino", "numpy")}
     write_json(part / POLICY, {"schema": SCHEMA, "versions": versions, "policy": checkpoint.spec.to_dict()})
-    worst = check_equal(open_export(part, 1, "f32"), reference, 1, TOLERANCE_RAD["f32"])
+    engine = open_export(part, 1, "f32")
     part.rename(out)
-    return worst
+    return engine.difference_rad
 
 
 def open_export(folder: Path, hypotheses: int, precision: str) -> NetworkEngine:
@@ -86,11 +86,11 @@ def open_export(folder: Path, hypotheses: int, precision: str) -> NetworkEngine:
         models = [ov.Core().read_model(folder / f"{name}.xml") for name in ("embed", "head")]
         with np.load(folder / REFERENCE) as arrays:
             reference = Reference(**arrays)
-    except (RuntimeError, OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (RuntimeError, OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise EngineError(f"export {folder}: incomplete or damaged; export again") from error
     calls = openvino_callables(*models, (hypotheses, spec.horizon, spec.action_size), precision)
     engine = NetworkEngine(spec, *calls, name=f"openvino-{precision}")
-    check_equal(engine, reference, hypotheses, TOLERANCE_RAD[precision])
+    engine.difference_rad = check_equal(engine, reference, hypotheses, TOLERANCE[precision])
     return engine
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from f2o_policy.errors import EngineError
 from f2o_policy.runtime.config import BACKENDS, PRECISIONS
 from f2o_policy.runtime.engine import Call, NetworkEngine
-from f2o_policy.runtime.equality import TOLERANCE_RAD, check_equal, record
+from f2o_policy.runtime.equality import TOLERANCE, check_equal, record
 from f2o_policy.runtime.spec import PolicySpec
 
 POLICY, SCHEMA = "policy.json", "f2o_export/1"  # what makes a folder an export (export.py)
@@ -96,7 +96,7 @@ def load_engine(
         return eager
     calls = (_cuda if backend == "cuda" else _openvino)(checkpoint, hypotheses, precision)
     engine = NetworkEngine(spec, *calls, name=f"{backend}-{precision}", steps=steps)
-    check_equal(engine, record(eager), hypotheses, TOLERANCE_RAD[precision])
+    engine.difference_rad = check_equal(engine, record(eager), hypotheses, TOLERANCE[precision])
     return engine
 
 

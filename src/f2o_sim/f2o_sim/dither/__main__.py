@@ -23,8 +23,7 @@ from f2o_policy.runtime.load import read_spec
 
 matplotlib.use("Agg")
 PERIODS = (1, 2, 4, 8, 16)  # ticks between plans; n_exec of the literature, in ticks
-UNSPLICED_S = 1e-3
-NEWEST = ExecutorConfig(selection="newest", splice_s=UNSPLICED_S)
+NEWEST = ExecutorConfig(selection="newest")
 MEASURES = {
     "mode_switches": "mode switches an episode",
     "jump_mrad": "jump at a new plan [mrad]",
@@ -112,6 +111,8 @@ def main() -> int:
     parser.add_argument("--camera-hz", type=float, default=15.0)
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
+    if min(arguments.episodes, arguments.processes, *arguments.periods) < 1:
+        parser.error("--episodes, --processes and --periods: expected 1 or more")
     arguments.out.mkdir(parents=True, exist_ok=True)
     seeds = [int(seed) for seed in np.arange(arguments.episodes) + arguments.seed]
     try:
