@@ -1,11 +1,14 @@
 """An episode as targets again."""
 
+import threading
+
 import episodes as e
 import numpy as np
 import pytest
 from f2o_teleop.bags.read import open_complete
 from f2o_teleop.bags.replay import RAMP_RAD_S, Ramp, Replay, Track, load_track
-from f2o_teleop.errors import BagError
+from f2o_teleop.bags.replaying import run, wait
+from f2o_teleop.errors import BagError, PlayError
 
 HOME = np.array([0.1] * 7 + [0.08])
 
@@ -34,9 +37,7 @@ def test_a_part_and_another_topic_can_be_taken(tmp_path):
     np.testing.assert_allclose(part.first[:7], 0.24)
     with pytest.raises(BagError, match=r"no topic /nope; it has /f2o/joint_command, "):
         load_track(bag, "/nope")
-    with pytest.raises(
-        BagError, match=r"joint_states: expected finite positions of 7 joints and gripper_width, got panda"
-    ):
+    with pytest.raises(BagError, match=r"expected finite positions of 7 joints and gripper_width, got panda"):
         load_track(bag, e.ARM)  # says nothing about the gripper
     with pytest.raises(BagError, match="fewer than two targets to replay"):
         load_track(bag, begin_s=50.0)
@@ -63,6 +64,68 @@ def test_ramp_and_track_join_without_a_step(track, speed):
     assert np.abs(np.diff(positions, axis=0)).max() / 0.008 < 0.3 * speed + RAMP_RAD_S
     np.testing.assert_allclose(positions[-1], 3.3 * 0.3, atol=1e-6)
     assert not replay.at(replay.duration_s + 0.1).velocities.any()
+
+
+class FakeArm:
+    """Follows at once; the bridge arms when asked, and can be made to refuse or to fall into hold."""
+
+    def __init__(self, refuses="", hold_after=10**9, blind=False):
+        self.mode, self.sent, self.refuses, self.hold_after = "disarmed", [], refuses, hold_after
+        self.at = None if blind else HOME.copy()
+
+    def hear(self):
+        if len(self.sent) > self.hold_after:
+            self.mode = "hold"
+
+    def measured(self):
+        return self.at
+
+    def ask(self, verb):
+        if verb == "arm" and not self.refuses:
+            self.mode = "replay"
+        return self.refuses
+
+    def send(self, target):
+        self.sent.append(target)
+        self.at = target.positions
+
+
+def short(track_end=0.1):
+    return Track(np.array([0.0, track_end]), np.array([HOME, HOME + 0.01]))
+
+
+def test_it_waits_where_the_arm_is_then_ramps_follows_and_rests():
+    arm, ended = FakeArm(), threading.Event()
+    assert wait(arm, True, 5.0, ended)
+    np.testing.assert_allclose([t.positions for t in arm.sent], [HOME] * len(arm.sent))
+    done = run(arm, Replay(HOME, short()), ended)
+    assert done.complete and done.seconds == pytest.approx(1.6, abs=0.2) and done.worst_rad < 0.01
+    np.testing.assert_allclose(arm.sent[-1].positions, HOME + 0.01)
+    assert not arm.sent[-1].velocities.any()
+
+
+def test_it_ends_when_the_bridge_leaves_the_mode_or_a_person_ends_it():
+    arm, ended = FakeArm(hold_after=20), threading.Event()
+    wait(arm, True, 5.0, ended)
+    with pytest.raises(PlayError, match=r"^replay: ended after 0.\d of 1.6 s: the bridge went to hold$"):
+        run(arm, Replay(HOME, short()), ended)
+    ended.set()
+    arm = FakeArm()
+    assert not wait(arm, True, 5.0, ended)
+    assert not run(arm, Replay(HOME, short()), ended).complete
+
+
+@pytest.mark.parametrize(
+    ("arm", "asks", "sentence"),
+    [
+        (FakeArm(), False, r"the bridge is disarmed, expected replay \(f2o-launch replay, then arm\)$"),
+        (FakeArm(refuses="not armed: in fault"), True, "arming was refused: not armed: in fault$"),
+        (FakeArm(blind=True), True, "no joint states on /franka/joint_states"),
+    ],
+)
+def test_why_it_cannot_begin_is_said(arm, asks, sentence):
+    with pytest.raises(PlayError, match=sentence):
+        wait(arm, asks, 0.1, threading.Event())
 
 
 def test_a_track_of_two_points_is_one():

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from array import array
-from dataclasses import dataclass
 
 import numpy as np
 import rclpy
-from f2o_nodekit.pace import Pace
 from f2o_nodekit.ros import best_effort, latched, reliable
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
-from tqdm import tqdm
 
 from f2o_teleop.bags.replay import Replay, ReplayTarget, Track
+from f2o_teleop.bags.replaying import MODE, Replayed, run, wait
 from f2o_teleop.bags.signals import ended_by_signals
 from f2o_teleop.convert import GRIPPER, joint_positions
-from f2o_teleop.errors import PlayError
 
-MODE = SOURCE = "replay"
-RATE_HZ = 125.0
-AT_REST_S = 0.5  # of the last target, so that the arm comes to rest there
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """How a replay went."""
-
-    seconds: float
-    worst_rad: float  # between commanded and measured joints, at any moment
-    complete: bool
+SOURCE = "replay"
 
 
 class ReplayNode(Node):
@@ -59,6 +43,11 @@ class ReplayNode(Node):
 
     def _on_mode(self, msg: String) -> None:
         self.mode = msg.data
+
+    def hear(self) -> None:
+        """Take what has come in; not all of it if it is much, for the next target is due."""
+        for _ in range(4):
+            rclpy.spin_once(self, timeout_sec=0.0)
 
     def measured(self) -> np.ndarray | None:
         """Joints [rad] and gripper [m]; None before the first."""
@@ -91,59 +80,11 @@ def replay(track: Track, speed: float, arm: bool, wait_s: float, progress: bool 
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = ReplayNode(track.names)
         try:
-            if not _wait(node, arm, wait_s, ended):
+            if not wait(node, arm, wait_s, ended):
                 return None
-            return _run(node, Replay(node.measured(), track, speed), ended, progress)
+            return run(node, Replay(node.measured(), track, speed), ended, progress)
         finally:
             if arm and node.mode == MODE:
                 node.ask("disarm")
             node.destroy_node()
             rclpy.try_shutdown()
-
-
-def _wait(node: ReplayNode, arm: bool, wait_s: float, ended: threading.Event) -> bool:
-    """Stay where the arm is until the bridge follows; False when a signal came first."""
-    pace, deadline, refused, asked = Pace(1 / RATE_HZ), time.monotonic() + wait_s, "", 0.0
-    while not ended.is_set() and node.mode != MODE:
-        pace.wait()
-        rclpy.spin_once(node, timeout_sec=0.0)
-        here, now = node.measured(), time.monotonic()
-        if here is not None:
-            node.send(ReplayTarget(here, np.zeros(8)))
-            if arm and now - asked > 1.0:
-                refused, asked = node.ask("arm"), now
-        if now > deadline:
-            raise PlayError(_why(node, refused))
-    return not ended.is_set()
-
-
-def _why(node: ReplayNode, refused: str) -> str:
-    if node.measured() is None:
-        return (
-            "replay: no joint states on /franka/joint_states: is the arm's driver or the simulator running?"
-        )
-    told = f"; arming was refused: {refused}" if refused else ""
-    return (
-        f"replay: the bridge is {node.mode or 'silent'}, expected replay (f2o-launch replay, then arm){told}"
-    )
-
-
-def _run(node: ReplayNode, path: Replay, ended: threading.Event, progress: bool) -> Replayed:
-    pace, begin, worst = Pace(1 / RATE_HZ), time.monotonic(), 0.0
-    total = round(path.duration_s + AT_REST_S, 2)
-    with tqdm(
-        total=total, unit="s", disable=not progress, bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} s"
-    ) as bar:
-        while not ended.is_set() and (now := time.monotonic() - begin) < total:
-            pace.wait()
-            for _ in range(4):  # what has come in, but the next target is due
-                rclpy.spin_once(node, timeout_sec=0.0)
-            if node.mode != MODE:
-                raise PlayError(
-                    f"replay: ended after {now:.1f} of {total:.1f} s: the bridge went to {node.mode}"
-                )
-            target = path.at(now)
-            node.send(target)
-            worst = max(worst, float(np.abs(target.positions[:7] - node.measured()[:7]).max()))
-            bar.update(round(now, 2) - bar.n)
-    return Replayed(time.monotonic() - begin, worst, not ended.is_set())
