@@ -229,6 +229,7 @@ def test_whatever_comes_the_output_keeps_every_limit(name, events):
         now += MS
         carried = instant(rules.position, rules.velocity, rules.acceleration)
         out.append(receiver.tick(now, missed, carried).copy())
+        receiver.think()
         rules.take(out[-1])
 
     for event in events:

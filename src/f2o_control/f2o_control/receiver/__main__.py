@@ -1,5 +1,5 @@
 """``python -m f2o_control.receiver`` is ``f2o_rt_receiver``."""
 
-from f2o_control.receiver.main import main
+from f2o_control.receiver.start import main
 
 main()

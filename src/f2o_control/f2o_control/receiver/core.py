@@ -11,11 +11,11 @@ from f2o_control.limits import Joints
 from f2o_control.receiver.clock import CycleClock, Offset
 from f2o_control.receiver.config import ReceiverConfig, receiver_limits
 from f2o_control.receiver.messages import Flag, Refusal, State, Target, robot_id
-from f2o_control.receiver.plan import Planner, carry, expect
+from f2o_control.receiver.plan import Planner, expect
 from f2o_control.receiver.wire import DatagramError, unpack_target
 from f2o_control.robot import RobotDescription
 
-CYCLE_NS = 1_000_000
+CYCLE_NS, CYCLE_S = 1_000_000, 1e-3
 SLACK = 1e-3  # of what is rounded on the way
 TURN = 2 * np.pi  # rad; no joint gets there
 NS_PER_S = 1e9
@@ -44,13 +44,14 @@ class Receiver:
         self._clock, self._offset = CycleClock(CYCLE_NS), Offset()
         self.peer = self.sequence = self.echo_ns = 0  # the bridge that is listened to, its newest target
         self._heard_ns = self._target_ns = -(10**18)  # when it was last heard, and its newest target
-        self._new: Target | None = None  # waits for the next cycle
+        self._new: Target | None = None  # waits for ``think``
         self._recent: tuple[JointState, int, int] | None = None  # the target followed: state, due, brake
         self.refused: Counter[Refusal] = Counter()
         self.last_refusal = Refusal.NONE
         self.state, self.fault = State.WAITING, ""
         self.gripper_width: float | None = None
         self.recovery_wanted = False
+        self._again = False  # the last target needs a new plan
         self.reset(position)
 
     def reset(self, position: Joints) -> None:
@@ -93,7 +94,7 @@ class Receiver:
             self._refuse(refusal)
         return refusal
 
-    def tick(self, mono_ns: int, missed: int = 0, carried: JointState | None = None) -> Joints:
+    def tick(self, mono_ns: int, missed: int, carried: JointState) -> Joints:
         """Where the arm shall be in this cycle [rad].
 
         ``missed`` cycles passed before it without a set-point; in them the arm went on by itself, to ``carried``.
@@ -102,19 +103,37 @@ class Receiver:
         now_ns = self._clock.step(mono_ns, missed)
         if self.state is State.FAULT:
             return self._last.position
-        if missed and before_ns is not None:  # go on from where the arm has got to by itself
-            before_ns += missed * CYCLE_NS
-            self._last = carried or carry(self._last, missed * CYCLE_NS / NS_PER_S)
-            self._plan = self._planner.stop(self._last, before_ns)
-            if self._new is None:
-                self._replan(self._recent, before_ns)
-        if self._new is not None:
-            self._adopt(self._new, now_ns if before_ns is None else before_ns)
-            self._new = None
+        if missed and before_ns is not None and not self._goes_on(now_ns, carried):
+            self._last = carried
+            self._plan = self._planner.stop(carried, now_ns - CYCLE_NS)
+            self._again = True
         self._last = self._plan.at(now_ns)
         if self.state is not State.WAITING and self._plan.brakes(now_ns):
             self._brake(now_ns)
         return self._last.position
+
+    def _goes_on(self, now_ns: int, carried: JointState) -> bool:
+        """Does the plan still lead on from where the arm has got to by itself, as differences of set-points see it?"""
+        ahead = [
+            self._plan.at(now_ns + k * CYCLE_NS).position for k in range(3)
+        ]  # after that it is the plan alone
+        velocities = np.diff([carried.position, *ahead], axis=0) / CYCLE_S
+        last_velocity = carried.velocity - carried.acceleration * CYCLE_S / 2
+        accelerations = np.diff([last_velocity, *velocities], axis=0) / CYCLE_S
+        jerks = np.diff([carried.acceleration, *accelerations], axis=0) / CYCLE_S
+        return bool(
+            (np.abs(accelerations) <= self._limits.acceleration).all()
+            and (np.abs(jerks) <= self._limits.jerk).all()
+        )
+
+    def think(self) -> None:
+        """Make a plan of the newest target, from the last output on: when this cycle's set-point is under way."""
+        if self._clock.ns is not None:
+            if self._again:
+                self._replan(self._recent, self._clock.ns)
+            if self._new is not None:
+                self._adopt(self._new, self._clock.ns)
+        self._new, self._again = None, False
 
     def _hear(self, data: bytes, mono_ns: int) -> Refusal:
         try:
@@ -144,7 +163,7 @@ class Receiver:
         return True
 
     def _take(self, target: Target, late_ns: int, mono_ns: int) -> Refusal:
-        """Keep a target for the next cycle, if it is one."""
+        """Keep a target, if it is one."""
         if target.peer != self.session:
             return Refusal.RESTARTED
         if target.sequence <= self.sequence or target.sent_ns <= self.echo_ns:

@@ -53,20 +53,21 @@ class Loop:
         self._last: Cycle | None = None
 
     def turn(self) -> None:
-        """One cycle. What goes wrong with the arm is a fault that the bridge is told."""
+        """One cycle: first the set-point, then what may take longer. What the arm refuses, the bridge is told."""
         try:
             cycle = self._arm.cycle()
+            self._arm.command(self._receiver.tick(cycle.mono_ns, cycle.missed, cycle.carried))
+            answered_ns = self._clock()
             self._hear()
             self._recover_if_asked()
-            position = self._receiver.tick(cycle.mono_ns, cycle.missed, cycle.carried)
-            self._arm.command(position)
+            self._receiver.think()
             if self._receiver.gripper_width is not None and self._receiver.state is State.FOLLOWING:
                 self._arm.grip(self._receiver.gripper_width)
         except ArmError as error:
             self.fault = str(error)
             self._receiver.fail(error.flag)
             return
-        self._count(cycle)
+        self._count(cycle, answered_ns)
         if self.cycles % STATUS_CYCLES == 0 and self._bridge is not None:
             self._send(self._status(cycle), self._bridge)
 
@@ -123,7 +124,7 @@ class Loop:
         with contextlib.suppress(OSError):  # a cut link is the bridge's to notice
             self._socket.sendto(data, address)
 
-    def _count(self, cycle: Cycle) -> None:
+    def _count(self, cycle: Cycle, answered_ns: int) -> None:
         self._last = cycle
         work_ns = self._clock() - cycle.mono_ns
         self.cycles, self.missed = self.cycles + 1, self.missed + cycle.missed
@@ -134,6 +135,7 @@ class Loop:
             cycle.positions,
             mono_ns=cycle.mono_ns,
             late_ns=cycle.late_ns,
+            answer_ns=answered_ns - cycle.mono_ns,
             work_ns=work_ns,
             missed=cycle.missed,
             state=self._receiver.state,

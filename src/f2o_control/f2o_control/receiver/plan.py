@@ -17,25 +17,20 @@ from f2o_control.limits import Joints, Limits
 
 LENGTHS_S = np.array([4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]) / 1e3  # tried in turn: short is steep
 CARRIED_S = 0.03  # beyond its due time a target keeps its acceleration; after that only its velocity
-SAMPLES = (
-    33  # of a part, where it is checked; between them a quintic exceeds the largest by less than 1 - MARGIN
-)
-MARGIN = 0.99
+SAMPLES = 33  # where a part is checked
+MARGIN = 0.99  # between two samples a quintic exceeds the largest by less
 SOFT_STOPS = ((0.25, 0.06), (0.15, 0.03))
 """How long a stop takes, and how long it takes to end the acceleration it begins with [s]: tried before the fastest.
 The softer a stop, the less a short loss of targets costs: after 20 ms of it nothing much has happened yet."""
 STOP_WITHIN_S = 0.35
-STOP_SHARE = (
-    0.97  # of acceleration and jerk that a stop uses, so that a quintic may begin in the middle of one
-)
+STOP_SHARE = 0.97  # of acceleration and jerk, so that a quintic may begin in the middle of a stop
 ROUNDING = 1e-6  # rad and rad/s
 
 _S = np.linspace(0.0, 1.0, SAMPLES)[:, None]
-_POWERS = [
-    _S ** np.arange(6)
-]  # of s at the samples, and their derivatives: each is k times the one before, shifted
+_ORDERS = [_S ** np.arange(6)]  # of s at the samples; and derivatives, each k times the one before, shifted
 for _ in range(3):
-    _POWERS.append(np.arange(6) * np.hstack([np.zeros((SAMPLES, 1)), _POWERS[-1][:, :-1]]))
+    _ORDERS.append(np.arange(6) * np.hstack([np.zeros((SAMPLES, 1)), _ORDERS[-1][:, :-1]]))
+_POWERS = np.concatenate(_ORDERS)
 
 
 def carry(state: JointState, time_s: float) -> JointState:
@@ -80,13 +75,12 @@ class Quintic:
 
     def legal(self, limits: Limits, lower: Joints, upper: Joints) -> bool:
         """Do position, velocity, acceleration and jerk keep the limits all the way? NaN does not."""
-        q, v, a, j = (
-            powers @ self.coefficients / self.length_s**order for order, powers in enumerate(_POWERS)
-        )
+        h = self.length_s
+        q, v, a, j = (_POWERS @ self.coefficients).reshape(4, SAMPLES, -1)
         return bool(
-            (np.abs(j) <= MARGIN * limits.jerk).all()
-            and (np.abs(a) <= MARGIN * limits.acceleration).all()
-            and slow(q, v, limits)
+            (np.abs(j) <= MARGIN * h**3 * limits.jerk).all()
+            and (np.abs(a) <= MARGIN * h**2 * limits.acceleration).all()
+            and slow(q, v / h, limits)
             and (q >= lower).all()
             and (q <= upper).all()
         )
@@ -183,11 +177,20 @@ class Planner:
 
     def _legal_stop(self, stop: StopPlan, lower: Joints, upper: Joints) -> bool:
         """Does a stop take its time, its room and its velocities from what is allowed?"""
-        if (
-            stop.duration > STOP_WITHIN_S
-            or (np.abs(stop.start.acceleration) > self._limits.acceleration).any()
-        ):
+        limits, start, duration = self._limits, stop.start, stop.duration
+        if duration > STOP_WITHIN_S or (np.abs(start.acceleration) > limits.acceleration).any():
             return False
-        position, velocity = stop.sample(_S[:, 0] * stop.duration)
+        coasting = start.velocity + start.acceleration * np.abs(start.acceleration) / (2 * stop.jerk)
+        fastest = np.maximum(np.abs(start.velocity), np.abs(coasting))
+        low, high = start.position - fastest * duration, start.position + fastest * duration
+        if (low >= lower).all() and (high <= upper).all() and (fastest <= self._slowest(low, high)).all():
+            return True  # wherever on the way
+        position, velocity = stop.sample(_S[:, 0] * duration)
         inside = (position >= lower).all() and (position <= upper).all()
-        return bool(inside) and slow(position, velocity, self._limits)
+        return bool(inside) and slow(position, velocity, limits)
+
+    def _slowest(self, low: Joints, high: Joints) -> Joints:
+        """The speed that is allowed anywhere between two positions, either way."""
+        if self._limits.curve is None:
+            return self._limits.velocity
+        return np.minimum(self._limits.fastest(low)[0], self._limits.fastest(high)[1])

@@ -17,7 +17,8 @@ class Trace:
         self._columns = {
             "mono_ns": np.zeros(length, np.int64),
             "late_ns": np.zeros(length, np.int64),  # how much later than its time the cycle began
-            "work_ns": np.zeros(length, np.int64),  # from the cycle's begin to its set-point
+            "answer_ns": np.zeros(length, np.int64),  # from the cycle's begin to its set-point
+            "work_ns": np.zeros(length, np.int64),  # to the end of all that is done in a cycle
             "missed": np.zeros(length, np.int32),  # cycles before this one without a set-point
             "state": np.zeros(length, np.int8),  # wire.State
             "sequence": np.zeros(length, np.int64),  # of the newest target that counted

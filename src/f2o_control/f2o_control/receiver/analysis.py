@@ -1,0 +1,63 @@
+"""What a receiver's trace and a sender's record say together. Both clocks must be one machine's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from f2o_control.receiver.messages import State
+from f2o_control.robot import RobotDescription
+
+CYCLE_S = 1e-3
+LEAD_S = 0.008
+Record = Mapping[str, np.ndarray]
+
+
+def every_cycle(trace: Record) -> np.ndarray:
+    """Set-points of all cycles, shape (cycles, joints): missed ones as the arm fills them, by constant acceleration."""
+    rows: list[np.ndarray] = []
+    for missed, point in zip(trace["missed"], trace["set_point"], strict=True):
+        for _ in range(int(missed) if len(rows) > 2 else 0):
+            rows.append(3 * rows[-1] - 3 * rows[-2] + rows[-3])
+        rows.append(point)
+    return np.array(rows)
+
+
+def shares(trace: Record, robot: RobotDescription) -> dict[str, float]:
+    """The largest velocity, acceleration and jerk, by differences of set-points, as shares of the arm's own limits."""
+    found, values = {}, every_cycle(trace)
+    for key in ("velocity", "acceleration", "jerk"):
+        values = np.diff(values, axis=0) / CYCLE_S
+        found[key] = float((np.abs(values).max(axis=0) / np.array(getattr(robot, key))).max())
+    return found
+
+
+def ages_ms(trace: Record) -> np.ndarray:
+    """How long before each cycle that follows its newest target had been sent [ms]."""
+    following = trace["state"] == State.FOLLOWING
+    return (trace["mono_ns"] - trace["sent_ns"])[following] / 1e6
+
+
+def tracking_error(trace: Record, sent: Record) -> float:
+    """The largest distance to what was sent [rad], behind by one fixed time: the one that fits best."""
+    from scipy.interpolate import CubicSpline
+
+    path = CubicSpline(sent["mono_ns"] / 1e9, sent["position"])
+    inside = (trace["mono_ns"] > sent["mono_ns"][5] + 1e8) & (trace["mono_ns"] < sent["mono_ns"][-1])
+    times, points = trace["mono_ns"][inside] / 1e9, trace["set_point"][inside]
+    delays = LEAD_S + np.arange(-0.001, 0.03, 0.0002)
+    return float(min(np.abs(points - path(times - delay)).max() for delay in delays))
+
+
+def braking_ms(trace: Record) -> tuple[float, float] | None:
+    """From the first missing target to the start of the last braking that came to rest, and from there to rest [ms]."""
+    state, times = trace["state"], trace["mono_ns"] / 1e6
+    rests = np.flatnonzero((state[1:] == State.WAITING) & (state[:-1] == State.BRAKING)) + 1
+    if not len(rests):
+        return None
+    begun = int(np.flatnonzero(state[: rests[-1]] != State.BRAKING)[-1]) + 1
+    last = (
+        int(np.flatnonzero(np.diff(trace["sequence"][:begun]))[-1]) + 1
+    )  # when the newest target was taken up
+    return float(times[begun] - times[last] - 1e3 * LEAD_S), float(times[rests[-1]] - times[begun])
