@@ -174,10 +174,36 @@ def test_a_recorded_bag_gives_the_same_observations_as_the_live_node(ros, tmp_pa
         observation = observation_from_msg(message)
         live[observation.stamp_ros_ns] = observation
     offline = {o.stamp_ros_ns: o for o in replayed(bag)}
-    common = sorted(live.keys() & offline.keys())
-    assert len(common) > 20, (len(live), len(offline))
-    for stamp in common:
-        assert_same(live[stamp], offline[stamp])
+    played = observed_while_playing(bag)
+    for seen in (live, played):
+        common = sorted(seen.keys() & offline.keys())
+        assert len(common) > 20, (len(seen), len(offline))
+        for stamp in common:
+            assert_same(seen[stamp], offline[stamp])
+
+
+def observed_while_playing(bag):
+    """What a perception node publishes while `f2o bag play` plays the bag's cameras and joints to it."""
+    perception = NodeSpec(
+        "f2o_perception", "perception_node", "perception_node", env=ENV, config="perception.yaml"
+    )
+    topics = sorted(set(_Replay(load_perception_config(CONFIG / "perception.yaml")).topics) - {COMMAND_TOPIC})
+    with start(Graph("perception", COMMON, (perception,), ()), {}, write=lambda line: None):
+        node, seen = rclpy.create_node("playing_test"), {}
+        node.create_subscription(ObservationMsg, "/f2o/observation", lambda msg: keep(seen, msg), 100)
+        command = ["f2o", "bag", "play", str(bag), "--wait", "60", "--topics", *topics]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as player:
+            spin(node, lambda: player.poll() is not None, 120, "the bag was not played")
+            assert player.returncode == 0, player.stderr.read()
+        node.destroy_node()
+    return seen
+
+
+def keep(seen, msg):
+    observation = observation_from_msg(msg)
+    seen[observation.stamp_ros_ns] = observation
 
 
 def replayed(bag):

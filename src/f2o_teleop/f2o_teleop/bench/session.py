@@ -63,8 +63,9 @@ def run(
         start("record", arguments, lambda line: _log(log, line)) as running,
     ):
         meter = Meter(running.processes["recorder_node"].popen.pid)
+        refused = 0
         if source == "hid":
-            demonstrate(running, folder / "hand", episodes)
+            refused = demonstrate(running, folder / "hand", episodes)
         else:
             running.wait()
         used = meter.stop()
@@ -72,7 +73,7 @@ def run(
     bags = sorted(path for path in output.glob("episode_*") if not path.name.endswith(".partial"))
     looked_at = [look(path) for path in bags]
     return {"source": source, "camera_hz": camera_hz, "size": f"{width}x{height}", "wall_s": round(wall_s, 1),
-            **used, **total(looked_at), "each": looked_at}  # fmt: skip
+            "refused_starts": refused, **used, **total(looked_at), "each": looked_at}  # fmt: skip
 
 
 def _log(log: Any, line: str) -> None:

@@ -20,6 +20,7 @@ from f2o_teleop.bench import hands
 from f2o_teleop.errors import TeleopError
 
 PATIENCE_S = 60.0
+REFUSALS = 10
 
 
 class Person(Node):
@@ -55,20 +56,21 @@ class Person(Node):
         self.until(lambda: self.mode == "teleop", "the bridge to follow")
         self.spin(1.0)
 
-    def episode(self) -> None:
-        """One demonstration, report by report at its time.
+    def episode(self) -> bool:
+        """One demonstration, report by report at its time; False when the recorder refused to start.
 
         Raises:
-            TeleopError: the recorder does not start, or does not save.
+            TeleopError: the recorder does not save.
         """
         saved, started, begin = self.saved, False, time.monotonic()
         for seconds, content in hands.session():
             self.spin(begin + seconds - time.monotonic())
             if not started and seconds > hands.STARTED_S and self.recorder != "recording":
-                raise TeleopError(f"the recorder did not start: {self.note}")
+                return False
             started = seconds > hands.STARTED_S
             os.write(self._pipe, f"{seconds:.4f} {content.hex()}\n".encode())
         self.until(lambda: self.saved > saved, f"the episode to be saved (mode {self.mode})")
+        return True
 
     def spin(self, seconds: float) -> None:
         """Listen for so long."""
@@ -97,18 +99,23 @@ class Person(Node):
         self.destroy_node()
 
 
-def demonstrate(running: Running, pipe: Path, episodes: int) -> None:
-    """Record so many episodes.
+def demonstrate(running: Running, pipe: Path, episodes: int) -> int:
+    """Record so many episodes; returns how often the recorder refused to start, because a topic was slow.
 
     Raises:
-        TeleopError: one is not saved. EndedError: a node has ended.
+        TeleopError: one is not saved, or it refuses ten times. EndedError: a node has ended.
     """
     rclpy.init()
     person = Person(running, pipe)
     try:
         person.arm()
+        refused = 0
         for _ in tqdm(range(episodes), unit="episode"):
-            person.episode()
+            while not person.episode():
+                refused += 1
+                if refused == REFUSALS:
+                    raise TeleopError(f"the recorder does not start: {person.note}")
+        return refused
     finally:
         person.close()
         rclpy.try_shutdown()

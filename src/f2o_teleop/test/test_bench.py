@@ -1,0 +1,74 @@
+"""The instruments themselves."""
+
+from array import array
+
+import episodes as e
+import numpy as np
+import pytest
+from f2o_teleop.bench import hands, messages
+from f2o_teleop.bench.crash import Kill, examine, summary
+from f2o_teleop.bench.figure import draw_crash, draw_latency
+from f2o_teleop.bench.session import look, total
+from f2o_teleop.spacemouse import ReportDecoder
+from f2o_teleop.stamps import stamp_of, with_stamp
+
+
+def test_a_kill_costs_what_was_sent_after_the_last_thing_kept(tmp_path):
+    content = [m for m in e.messages() if m[0] == e.ARM][:100]
+    sent = {e.ARM: array("q", [stamp_of(data) for _, data, _ in content])}
+    partial = e.write(
+        tmp_path, content=[m for k, m in enumerate(content) if k < 80 and k != 40], finish=False
+    )
+    killed = sent[e.ARM][99] + 1
+    kill = examine(partial, sent, killed, 0.5)
+    # flushed every 20 messages: 79 were written, the file holds the first 60 and the rest of a buffer at best
+    assert kill.readable and kill.recovered and kill.missing == 1
+    assert kill.messages in (60, 79)
+    assert kill.lost_ms == pytest.approx((killed - sent[e.ARM][kill.messages + 1]) / 1e6)
+    assert [p.name for p in tmp_path.iterdir()] == [
+        "episode_0000.partial"
+    ]  # the recovered copy is gone again
+
+
+def test_the_summary_counts(tmp_path):
+    kills = [Kill(1.0, True, 9, lost, 0, True, k) for k, lost in enumerate((1.0, 2.0, 40.0))]
+    report = summary(kills)
+    assert (report["kills"], report["readable"], report["over_33_ms"]) == (3, 3, 1)
+    assert report["lost_ms"]["p50"] == 2.0
+    draw_crash({**report, "load": "none"}, tmp_path / "crash.png")
+    draw_latency({"each_ms": [1.0, 2.0], "latency_ms": {"p50": 1.5, "p99": 2.0}}, tmp_path / "latency.png")
+    assert (tmp_path / "crash.png").stat().st_size > 5000 < (tmp_path / "latency.png").stat().st_size
+
+
+def test_a_session_of_reports_pushes_there_and_back_and_presses_each_button_twice():
+    decoder, pushed, presses, before = ReportDecoder(), np.zeros(6), [0, 0], (False, False)
+    reports = hands.session()
+    times = [seconds for seconds, _ in reports]
+    assert times == sorted(times)
+    for _, content in reports:
+        assert decoder.feed(content)
+        reading = decoder.reading()
+        pushed += reading.axes
+        now = (*reading.buttons, False, False)[:2]
+        presses = [count + (down and not was) for count, down, was in zip(presses, now, before, strict=True)]
+        before = now
+    assert presses == [2, 2]
+    np.testing.assert_allclose(pushed, 0.0, atol=1.0)  # as much to as fro
+    assert not decoder.reading().axes.any()
+
+
+def test_the_load_is_made_of_real_messages():
+    decoded = e.STORE.deserialize_cdr(with_stamp(messages.image(64, 48, depth=True), 5 * e.S), e.IMAGE)
+    assert (decoded.encoding, decoded.step, len(decoded.data)) == ("16UC1", 128, 64 * 48 * 2)
+    info = e.STORE.deserialize_cdr(messages.camera_info(64, 48), "sensor_msgs/msg/CameraInfo")
+    assert info.k[2] == 32
+    state = e.STORE.deserialize_cdr(messages.joint_state(["a"], [1.0]), e.JOINTS)
+    assert (state.name, state.position.tolist()) == (["a"], [1.0])
+
+
+def test_a_bag_is_read_three_ways(tmp_path):
+    one = look(e.write(tmp_path, drops="0", lost="3"))
+    assert (one["agree"], one["metadata_version"], one["lost"], one["problems"]) == (True, 9, 3, [])
+    assert one["camera_hz"] == pytest.approx(30, abs=0.5)
+    whole = total([one, {**one, "agree": False, "problems": ["x"]}])
+    assert (whole["episodes"], whole["readable_alike"], whole["good"], whole["lost"]) == (2, 1, 1, 6)
