@@ -47,7 +47,7 @@ FULL_DEFLECTION = 350.0  # counts; some units reach a little more
 MULTI_AXIS = (1, 8)  # HID usage page and usage of the interface that carries the axes
 # A cap that is held keeps reporting; silence of this length while deflected is a lost link, not a steady hand.
 SILENCE_NS = 300_000_000
-UDEV_RULE = 'KERNEL=="hidraw*", ATTRS{idVendor}=="256f", MODE="0666"'
+UDEV_RULE = 'KERNEL=="hidraw*", ATTRS{idVendor}=="%04x", MODE="0666"'
 
 
 class DeviceError(TeleopError):
@@ -121,7 +121,7 @@ def _open(hid: Any, entry: dict[str, Any]) -> Device:
         name = PRODUCTS[entry["vendor_id"], entry["product_id"]]
         raise DeviceError(
             f"SpaceMouse: {name} may not be opened: stop spacenavd if it runs, and let everyone read the device "
-            f"with a line in /etc/udev/rules.d/99-spacemouse.rules: {UDEV_RULE}"
+            f"with a line in /etc/udev/rules.d/99-spacemouse.rules: {UDEV_RULE % entry['vendor_id']}"
         ) from None
     return device
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,16 @@ class Bag:
     def size_bytes(self) -> int:
         """Of its files."""
         return sum(file.stat().st_size for file in self.files)
+
+    def counted(self) -> tuple[dict[str, int], int, int]:
+        """Messages by topic, and the first and last reception [ROS ns]; from the index where there is one."""
+        counts, first, last = dict.fromkeys(self.topics, 0), sys.maxsize, 0
+        for file in self.files:
+            inside = _indexed(file) if self.complete else _counted(file)
+            for topic, count in inside[0].items():
+                counts[topic] += count
+            first, last = min(first, inside[1]), max(last, inside[2])
+        return counts, first if last else 0, last
 
     def messages(self, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
         """Messages of ``topics`` (default: all) in order of reception; from a file that was cut off, up to the cut.
@@ -134,6 +145,23 @@ def to_the_cut(file: Path, topics: Collection[str] | None = None) -> Iterator[Ba
                 yield BagMessage(topic, record.data, record.log_time, record.publish_time)
 
 
+def _indexed(file: Path) -> tuple[dict[str, int], int, int]:
+    with file.open("rb", READ_BYTES) as stream:
+        summary = make_reader(stream).get_summary()
+    told = summary.statistics
+    counts = {c.topic: told.channel_message_counts.get(c.id, 0) for c in summary.channels.values()}
+    return counts, told.message_start_time or sys.maxsize, told.message_end_time
+
+
+def _counted(file: Path) -> tuple[dict[str, int], int, int]:
+    counts: dict[str, int] = {}
+    first, last = sys.maxsize, 0
+    for message in to_the_cut(file):
+        counts[message.topic] = counts.get(message.topic, 0) + 1
+        first, last = min(first, message.log_ros_ns), max(last, message.log_ros_ns)
+    return counts, first, last
+
+
 def in_order(bags: Collection[Bag], topics: Collection[str] | None = None) -> Iterator[BagMessage]:
     """Messages of several bags as one, in order of reception."""
     return heapq.merge(*(bag.messages(topics) for bag in bags), key=lambda message: message.log_ros_ns)
@@ -169,7 +197,7 @@ def _declared(file: Path) -> tuple[dict[str, BagTopic], dict[str, str], bool]:
         with file.open("rb", READ_BYTES) as stream:
             reader = make_reader(stream)
             summary = reader.get_summary()
-            if summary is not None and summary.channels:
+            if summary is not None and summary.channels and summary.statistics is not None:
                 inside = {m.name: m.metadata for m in reader.iter_metadata()}
                 topics = _topics(file, summary.schemas, list(summary.channels.values()))
                 return topics, inside.get(LABELS, {}), True

@@ -9,7 +9,6 @@ from typing import Any
 from f2o_teleop.bags.check import Verdict
 from f2o_teleop.bags.read import open_bag
 from f2o_teleop.hand import NS_PER_S
-from f2o_teleop.quality import Track, span_of
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,7 @@ def info(path: Path) -> BagInfo:
         BagError: there is none.
     """
     bag = open_bag(path)
-    tracks = {topic: Track(about.definition) for topic, about in bag.topics.items()}
-    for message in bag.messages():
-        tracks[message.topic].add(b"", message.log_ros_ns)
-    begin, end = span_of(tracks)
-    counts = {topic: len(track.log_ros_ns) for topic, track in tracks.items()}
+    counts, begin, end = bag.counted()
     seconds = (end - begin) / NS_PER_S
     topics = tuple(
         TopicInfo(t, bag.topics[t].definition.name, n, n / seconds if seconds else 0.0)
