@@ -20,6 +20,14 @@ class Status:
     heard_mono_s: float = 0.0
 
 
+STALE = 3
+
+
+def level_of(status: Status, now_mono_s: float) -> int:
+    """The level of a report now: one that was not repeated for ``SILENT_S`` is stale."""
+    return STALE if now_mono_s - status.heard_mono_s > SILENT_S else status.level
+
+
 def render(reports: Mapping[str, Status], now_mono_s: float, width: int = 120, colour: bool = True) -> str:
     """Every report, in the order of names: how it is, what it says, its values in columns.
 
@@ -29,10 +37,9 @@ def render(reports: Mapping[str, Status], now_mono_s: float, width: int = 120, c
         return "nothing on /diagnostics yet"
     lines = []
     for name, status in sorted(reports.items()):
-        age_s = now_mono_s - status.heard_mono_s
-        level, message = status.level, status.message
-        if age_s > SILENT_S:
-            level, message = 3, f"silent for {age_s:.0f} s; last: {message}"
+        level, message = level_of(status, now_mono_s), status.message
+        if level == STALE:
+            message = f"silent for {now_mono_s - status.heard_mono_s:.0f} s; last: {message}"
         word, code = LEVELS.get(level, LEVELS[2])
         mark = f"\033[{code}m{word:<5}\033[0m" if colour else f"{word:<5}"
         lines.append(f"{mark}  {name:<32} {message}"[: width + (len(mark) - 5)])

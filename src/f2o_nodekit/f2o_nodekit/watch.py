@@ -8,9 +8,9 @@ import sys
 import time
 from typing import Any
 
-from f2o_nodekit.table import Status, render
+from f2o_nodekit.table import Status, level_of, render
 
-CLEAR = "\033[H\033[J"
+CLEAR, SHOW_S = "\033[H\033[J", 0.5
 
 
 def add(commands: Any) -> None:
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show /diagnostics until Ctrl-C; with ``--once`` 1 when nothing was heard or something is in error."""
+    """Show /diagnostics until Ctrl-C; with ``--once`` 1 when nothing was heard, or something is in error or silent."""
     import rclpy
     from diagnostic_msgs.msg import DiagnosticArray
     from rclpy.signals import SignalHandlerOptions
@@ -39,19 +39,23 @@ def run(arguments: argparse.Namespace) -> int:
     node, executor = rclpy.create_node("f2o_watch"), make_executor()
     node.create_subscription(DiagnosticArray, "/diagnostics", hear, reliable(10))
     executor.add_node(node)
+    until = float("inf") if arguments.once is None else time.monotonic() + arguments.once
+    shown = time.monotonic()
     try:
-        until = time.monotonic() + arguments.once if arguments.once else float("inf")
-        shown = 0.0
         while time.monotonic() < until:
             executor.spin_once(timeout_sec=0.2)
-            if not arguments.once and time.monotonic() - shown > 0.5:
+            if arguments.once is None and time.monotonic() - shown > SHOW_S:
                 shown = time.monotonic()
                 print(CLEAR + _table(reports), flush=True)
-        print(_table(reports))
-        return 0 if reports and all(s.level < 2 for s in reports.values()) else 1
+    except KeyboardInterrupt:
+        return 0  # how a person ends it
     finally:
+        executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
+    print(_table(reports))
+    now = time.monotonic()
+    return 0 if reports and all(level_of(s, now) < 2 for s in reports.values()) else 1
 
 
 def _table(reports: dict[str, Status]) -> str:

@@ -1,6 +1,6 @@
 """The table of ``f2o watch``."""
 
-from f2o_nodekit.table import Status, render
+from f2o_nodekit.table import Status, level_of, render
 
 
 def test_every_part_has_its_line_and_its_values_in_columns():
@@ -17,7 +17,9 @@ def test_every_part_has_its_line_and_its_values_in_columns():
 
 
 def test_who_falls_silent_is_stale_and_says_for_how_long():
-    text = render({"a: b": Status(0, "ok", {}, 0.0)}, 12.0, colour=False)
+    status = Status(0, "ok", {}, 0.0)
+    assert (level_of(status, 1.0), level_of(status, 12.0)) == (0, 3)
+    text = render({"a: b": status}, 12.0, colour=False)
     assert text.startswith("STALE")
     assert "silent for 12 s; last: ok" in text
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from f2o_perception.errors import PerceptionError
+from f2o_perception.config import PANDA_JOINTS
 from f2o_perception.kinematics import ForwardKinematics
 from jaxtyping import Float
 
@@ -41,17 +41,26 @@ def page(
     )
 
 
-def tool_positions(
-    joints: Float[np.ndarray, "... d"], joint_names: Sequence[str]
-) -> Float[np.ndarray, "... 3"]:
-    """Tool positions [m] of joint vectors [rad] that may go on with a gripper width.
+class Tool:
+    """Where the tool of an arm is. Of an arm whose URDF is not the known one, the first three joints stand in for it.
 
-    Of a robot that is not the known one, its first three joints [rad].
+    Attributes:
+        known: whether positions are the tool's, in metres.
+        axes: what the three numbers of a position are, for the labels of a picture.
     """
-    try:
-        kinematics = ForwardKinematics(joint_names=joint_names)
-    except PerceptionError:
-        return joints[..., :3]
-    flat = joints[..., : len(joint_names)].reshape(-1, len(joint_names))
-    positions = np.array([kinematics.pose(TCP, q)[:3, 3] for q in flat])
-    return positions.reshape(*joints.shape[:-1], 3)
+
+    def __init__(self, joint_names: Sequence[str]) -> None:
+        self._count = len(joint_names)
+        self.known = set(joint_names) == set(PANDA_JOINTS)
+        self._kinematics = ForwardKinematics(joint_names=joint_names) if self.known else None
+        self.axes = (
+            ("x [m]", "y [m]", "z [m]") if self.known else tuple(f"{n} [rad]" for n in joint_names[:3])
+        )
+
+    def positions(self, joints: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... 3"]:
+        """Positions of joint vectors [rad] that may go on with a gripper width."""
+        if self._kinematics is None:
+            return joints[..., :3]
+        flat = joints[..., : self._count].reshape(-1, self._count)
+        found = np.array([self._kinematics.pose(TCP, q)[:3, 3] for q in flat])
+        return found.reshape(*joints.shape[:-1], 3)

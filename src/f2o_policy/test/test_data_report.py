@@ -7,9 +7,12 @@ import pytest
 from f2o_policy.data.report import episode_facts, gripper_moves, summarise, tool_path, write_data_report
 from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_policy.errors import DatasetError
-from toys import HZ_NS, episode, write_dataset
+from f2o_policy.page import Tool
+from toys import HZ_NS, JOINTS, episode, write_dataset
 
 from f2o_policy import cli
+
+TOOL = Tool(JOINTS)
 
 
 @pytest.fixture
@@ -18,8 +21,8 @@ def faulty(tmp_path):
     rng = np.random.default_rng(0)
     with DatasetWriter(tmp_path / "data") as writer:
         for index, strategy in enumerate(("left", "right", "left")):
-            seen, stamps, commands = episode(rng, start_ns=10**18 + index * 10**11)
-            commands[:, -1] = np.where(np.arange(len(commands)) < 20, 0.08, 0.0)
+            seen, stamps, commands = episode(rng, 20, 10**18 + index * 10**11)
+            commands[:, -1] = np.where(np.arange(len(commands)) < 40, 0.08, 0.0)
             if index == 1:
                 del seen[4:7]
                 seen[5].view_stamps_ros_ns = np.array([0, 20_000_000]) + seen[5].stamp_ros_ns
@@ -30,7 +33,7 @@ def faulty(tmp_path):
 
 
 def test_faults_are_seen(faulty):
-    facts = [episode_facts(faulty, e, tool_path(faulty, e)) for e in faulty.episodes]
+    facts = [episode_facts(faulty, e, tool_path(faulty, e, TOOL)) for e in faulty.episodes]
     assert [f.worst_gap_ms for f in facts] == pytest.approx([33.0, 132.0, 33.0])
     assert [f.worst_skew_ms for f in facts] == pytest.approx([0.0, 20.0, 0.0])
     assert [f.gripper_moves for f in facts] == [1, 0, 1]
@@ -43,17 +46,29 @@ def test_faults_are_seen(faulty):
 
 
 def test_the_path_is_the_tools(faulty):
-    way = tool_path(faulty, faulty.episodes[0])
+    way = tool_path(faulty, faulty.episodes[0], TOOL)
     assert way.shape[1] == 3
     assert (
         0.2 < np.linalg.norm(way, axis=1).min() < np.linalg.norm(way, axis=1).max() < 1.3
     )  # within a Panda's reach
 
 
-def test_only_moves_that_lead_somewhere_else_count():
-    assert gripper_moves(np.full(5, 0.08)) == 0
-    assert gripper_moves(np.array([0.08, 0.079, 0.081])) == 0
-    assert gripper_moves(np.array([0.08, 0.02, 0.02, 0.08])) == 2
+def test_only_moves_that_lead_somewhere_and_stay_count():
+    still = np.full(50, 0.08)
+    assert gripper_moves(still) == 0
+    assert gripper_moves(np.concatenate([still, [0.02], still])) == 0  # a blip
+    assert (
+        gripper_moves(np.concatenate([still, np.linspace(0.08, 0.0, 100), 0 * still])) == 1
+    )  # one slow closing
+    assert gripper_moves(np.concatenate([still, 0 * still, still])) == 2
+    assert gripper_moves(np.concatenate([still, still - 0.005])) == 0
+
+
+def test_of_an_unknown_arm_joints_are_shown_and_no_way_is_claimed(faulty):
+    tool = Tool([f"ur_joint{i}" for i in range(6)])
+    assert tool.axes[0] == "ur_joint0 [rad]"
+    np.testing.assert_array_equal(tool.positions(np.arange(8.0)[None]), [[0, 1, 2]])
+    assert episode_facts(faulty, faulty.episodes[0], None).path_m is None
 
 
 def test_the_page_stands_alone(faulty, tmp_path, capsys):

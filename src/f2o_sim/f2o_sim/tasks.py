@@ -14,7 +14,7 @@ from f2o_sim.errors import UnknownTaskError
 
 @dataclass(frozen=True)
 class Swing:
-    """A belt that carries an object to and fro along y, until the fingers hold it."""
+    """A belt that carries an object to and fro along y, until it is lifted off."""
 
     amplitude: float  # [m]
     rate: float  # [rad/s]

@@ -19,6 +19,7 @@ from f2o_sim.tasks import Snapshot, Task, Verdict, make_task
 STEP_NS = round(TIMESTEP_S * 1e9)
 START_NS = 1_000_000_000  # not 0: a stamp of 0 means "unknown" in half of ROS
 JUDGE_EVERY = 8  # steps between two looks of the judge
+LIFTED_M = 0.003  # an object that is this far from its first height lies on no belt
 CATCH_UP_S, CATCH_UP_M_S = (
     0.02,
     0.03,
@@ -127,18 +128,18 @@ class World:
         self.data.ctrl[7] = self.gripper.desired(self.time_ns + STEP_NS) / 2
 
     def _carry(self) -> None:
-        """Belts move what lies on them; what both fingers hold is theirs.
+        """Belts move what lies on them along y; what has been lifted off is nobody's but the fingers'.
 
         The table's friction would brake the object in every step, so its velocity also makes up for where it lags.
         """
-        held = self._roles.held(self.data)
         for name, belt in self.placement.belts.items():
-            if name not in held:
-                middle = self.placement.objects[name][1] - belt.offset(0.0)
-                lag = middle + belt.offset(self.elapsed_s) - self.object_pose(name)[1]
-                catch_up = min(max(lag / CATCH_UP_S, -CATCH_UP_M_S), CATCH_UP_M_S)
-                start = self.model.jnt_dofadr[self.model.body(name).jntadr[0]]
-                self.data.qvel[start : start + 2] = 0.0, belt.velocity(self.elapsed_s) + catch_up
+            start, now = self.placement.objects[name], self.object_pose(name)
+            if abs(now[2] - start[2]) > LIFTED_M:
+                continue
+            lag = start[1] - belt.offset(0.0) + belt.offset(self.elapsed_s) - now[1]
+            catch_up = min(max(lag / CATCH_UP_S, -CATCH_UP_M_S), CATCH_UP_M_S)
+            along_y = self.model.jnt_dofadr[self.model.body(name).jntadr[0]] + 1
+            self.data.qvel[along_y] = belt.velocity(self.elapsed_s) + catch_up
 
     def joint_positions(self) -> Float64[np.ndarray, " 7"]:
         """Measured arm joints [rad]."""

@@ -23,12 +23,25 @@ def test_the_belt_carries_the_cube_along_its_swing(moving):
         np.testing.assert_allclose(pose[[0, 2]], start[[0, 2]], atol=2e-3)
 
 
-def test_what_is_held_is_not_carried(moving, monkeypatch):
+def test_what_is_lifted_falls_and_is_not_carried(moving):
     moving.reset(3)
-    monkeypatch.setattr(moving._roles, "held", lambda data: frozenset({CUBE}))
-    start = moving.object_pose(CUBE)[1]
-    moving.step_to(moving.time_ns + 1_000_000_000)
-    assert moving.object_pose(CUBE)[1] == pytest.approx(start, abs=2e-3)
+    pose = moving.object_pose(CUBE)
+    joint = moving.model.body(CUBE).jntadr[0]
+    position, speed = moving.model.jnt_qposadr[joint], moving.model.jnt_dofadr[joint]
+    moving.data.qpos[position : position + 3] = pose[0], pose[1] + 0.2, pose[2] + 0.4
+    moving.data.qvel[speed : speed + 3] = 0.5, 0.0, 0.0
+    moving.step_to(moving.time_ns + 100_000_000)
+    thrown = moving.object_pose(CUBE)
+    assert thrown[0] - pose[0] == pytest.approx(0.05, abs=2e-3)
+    assert thrown[1] - pose[1] == pytest.approx(0.2, abs=5e-3)
+
+
+def test_a_push_across_the_belt_is_felt(moving):
+    moving.reset(3)
+    before = moving.object_pose(CUBE)[0]
+    moving.data.qvel[moving.model.jnt_dofadr[moving.model.body(CUBE).jntadr[0]]] = 0.3
+    moving.step_to(moving.time_ns + 100_000_000)
+    assert moving.object_pose(CUBE)[0] - before > 0.002
 
 
 def test_scenes_are_those_of_reach_around_with_a_belt():

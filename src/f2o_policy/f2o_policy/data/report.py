@@ -6,7 +6,9 @@ the cameras saw in one episode of each strategy.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ from tqdm import tqdm
 
 from f2o_policy.data.files import write_json, write_text
 from f2o_policy.data.store import Dataset, Episode
-from f2o_policy.page import page, tool_positions
+from f2o_policy.page import Tool, page
 
 MOVED_M = 0.01  # of the commanded width: an opening or closing of the gripper
+STIRS_M, STILL = 1e-4, 25  # between two commands; commands without that are a level: 0.2 s at 125 Hz
 PATH_POINTS = 80  # of a tool path: enough to draw
 MOMENTS = 6
 
@@ -37,7 +40,7 @@ class EpisodeFacts:
     worst_skew_ms: float  # between the views of one observation
     command_hz: float
     gripper_moves: int
-    path_m: float  # way of the tool
+    path_m: float | None  # way of the tool; None of an arm whose kinematics are not known
 
 
 def write_data_report(data: Path, out: Path) -> dict[str, Any]:
@@ -48,10 +51,12 @@ def write_data_report(data: Path, out: Path) -> dict[str, Any]:
     """
     dataset = Dataset(data)
     out.mkdir(parents=True, exist_ok=True)
-    paths = [tool_path(dataset, e) for e in tqdm(dataset.episodes, desc="tool paths", unit="episode")]
-    facts = [episode_facts(dataset, e, path) for e, path in zip(dataset.episodes, paths, strict=True)]
+    tool = Tool(dataset.joint_names)
+    paths = [tool_path(dataset, e, tool) for e in tqdm(dataset.episodes, desc="tool paths", unit="episode")]
+    ways = paths if tool.known else [None] * len(paths)
+    facts = [episode_facts(dataset, e, way) for e, way in zip(dataset.episodes, ways, strict=True)]
     summary = summarise(facts)
-    draw_paths(out / "paths.png", paths, facts)
+    draw_paths(out / "paths.png", paths, facts, tool.axes)
     draw_signals(out / "signals.png", dataset, facts)
     draw_looks(out / "looks.png", dataset, facts)
     about = {"data": str(data), "data_sha256": dataset.sha256, "views": dataset.view_names, **summary}
@@ -62,15 +67,15 @@ def write_data_report(data: Path, out: Path) -> dict[str, Any]:
     return summary
 
 
-def tool_path(dataset: Dataset, episode: Episode) -> np.ndarray:
-    """Where the tool was commanded to be, (n,3) [m], at some ``PATH_POINTS`` moments."""
+def tool_path(dataset: Dataset, episode: Episode, tool: Tool) -> np.ndarray:
+    """Where the tool was commanded to be, (n,3), at some ``PATH_POINTS`` moments."""
     commands = dataset["commands"][slice(*episode.commands)]
     rows = np.unique(np.linspace(0, len(commands) - 1, PATH_POINTS).round().astype(int))
-    return tool_positions(np.array(commands[rows]), dataset.joint_names)
+    return tool.positions(np.array(commands[rows]))
 
 
-def episode_facts(dataset: Dataset, episode: Episode, path: np.ndarray) -> EpisodeFacts:
-    """The numbers of one episode."""
+def episode_facts(dataset: Dataset, episode: Episode, path: np.ndarray | None) -> EpisodeFacts:
+    """The numbers of one episode, with the ``path`` [m] of its tool."""
     seen, sent = slice(*episode.observations), slice(*episode.commands)
     stamps, views = dataset["stamps"][seen], dataset["view_stamps"][seen]
     gaps = np.diff(stamps)
@@ -85,17 +90,16 @@ def episode_facts(dataset: Dataset, episode: Episode, path: np.ndarray) -> Episo
         float(np.ptp(views, axis=1).max()) / 1e6,
         _rate(dataset["command_stamps"][sent]),
         gripper_moves(dataset["commands"][sent, -1]),
-        float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum()),
+        None if path is None else float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum()),
     )
 
 
 def gripper_moves(width: np.ndarray) -> int:
-    """How often the commanded width [m] went elsewhere and stayed, by more than ``MOVED_M``."""
-    moves, at = 0, width[0]
-    for value in width:
-        if abs(value - at) > MOVED_M:
-            moves, at = moves + 1, value
-    return moves
+    """How often the commanded width [m] went elsewhere by more than ``MOVED_M``, and stayed for ``STILL`` commands."""
+    steps = np.flatnonzero(np.abs(np.diff(width)) > STIRS_M)
+    bounds = np.concatenate([[-1], steps, [len(width) - 1]])
+    levels = [width[last] for first, last in itertools.pairwise(bounds) if last - first >= STILL]
+    return int((np.abs(np.diff(levels)) > MOVED_M).sum())
 
 
 def summarise(facts: list[EpisodeFacts]) -> dict[str, Any]:
@@ -113,7 +117,7 @@ def summarise(facts: list[EpisodeFacts]) -> dict[str, Any]:
     }
 
 
-def draw_paths(path: Path, paths: list[np.ndarray], facts: list[EpisodeFacts]) -> None:
+def draw_paths(path: Path, paths: list[np.ndarray], facts: list[EpisodeFacts], labels: Sequence[str]) -> None:
     """From above (x up, y to the left, as seen from behind the robot) and from its right side."""
     figure, (above, side) = _figure((13.0, 6.0), (1, 2))
     colours = _colours(facts)
@@ -127,8 +131,8 @@ def draw_paths(path: Path, paths: list[np.ndarray], facts: list[EpisodeFacts]) -
         above.plot([], [], color=colour, label=f"{name}: {counted[name]}")
     above.legend()
     above.invert_xaxis()
-    above.set(xlabel="y [m]", ylabel="x [m]", title="tool paths from above", aspect="equal")
-    side.set(xlabel="x [m]", ylabel="z [m]", title="from the side", aspect="equal")
+    above.set(xlabel=labels[1], ylabel=labels[0], title="paths from above", aspect="equal")
+    side.set(xlabel=labels[0], ylabel=labels[2], title="from the side", aspect="equal")
     figure.savefig(path, dpi=110)
 
 
@@ -193,4 +197,4 @@ def _rate(stamps_ns: np.ndarray) -> float:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"{value:.2f}" if isinstance(value, float) else "-" if value is None else str(value)

@@ -6,6 +6,7 @@ demonstrators did in the situations most alike, and sixteen trajectories of teac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from f2o_policy.evaluation.modes import (
 )
 from f2o_policy.methods.base import component_weights
 from f2o_policy.methods.chamfer import spread
-from f2o_policy.page import page, tool_positions
+from f2o_policy.page import Tool, page
 
 SHOWN = 16  # trajectories of each
 NOTE = "What each number means: f2o_policy.evaluation.modes."
@@ -83,11 +84,12 @@ def draw_modes(path: Path, checkpoint: Checkpoint, windows: Windows, sets: Sets,
     for axis, view in zip(axes[:, 0], (0, len(windows.dataset.view_names) - 1), strict=True):
         axis.imshow(windows.dataset["rgb"][row, view])
         axis.set(title=windows.dataset.view_names[view], xticks=[], yticks=[])
-    paths = {name: tool_positions(chunks, checkpoint.action_names[:-1]) for name, chunks in groups.items()}
+    tool = Tool(checkpoint.action_names[:-1])
+    paths = {name: tool.positions(chunks) for name, chunks in groups.items()}
     low, high = (f([f(p.reshape(-1, 3), axis=0) for p in paths.values()], axis=0) for f in (np.min, np.max))
     room = 0.05 * (high - low) + 0.01
     for column, (name, chunks) in zip(axes.T[1:], groups.items(), strict=True):
-        _draw_paths(column[0], paths[name], name, low - room, high + room)
+        _draw_paths(column[0], paths[name], name, low - room, high + room, tool.axes)
         times = np.arange(chunks.shape[1]) * checkpoint.dt_s
         column[1].plot(times, chunks[..., -1].T * 1e3, color="tab:green", alpha=0.5)
         column[1].set(xlabel="time [s]", ylabel="gripper width [mm]", ylim=(-5, 85))
@@ -95,12 +97,14 @@ def draw_modes(path: Path, checkpoint: Checkpoint, windows: Windows, sets: Sets,
     figure.savefig(path, dpi=110)
 
 
-def _draw_paths(axis: Any, paths: np.ndarray, name: str, low: np.ndarray, high: np.ndarray) -> None:
+def _draw_paths(
+    axis: Any, paths: np.ndarray, name: str, low: np.ndarray, high: np.ndarray, labels: Sequence[str]
+) -> None:
     """From above, as seen from behind the robot: x up, y to the left."""
     for path in paths:
         axis.plot(path[:, 1], path[:, 0], color="tab:blue", alpha=0.5)
         axis.plot(path[-1, 1], path[-1, 0], ".", color="tab:red", alpha=0.7)
-    axis.set(title=name, xlabel="y [m]", ylabel="x [m]", xlim=(high[1], low[1]), ylim=(low[0], high[0]))
+    axis.set(title=name, xlabel=labels[1], ylabel=labels[0], xlim=(high[1], low[1]), ylim=(low[0], high[0]))
     axis.grid(alpha=0.3)
 
 

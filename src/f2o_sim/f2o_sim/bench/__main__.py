@@ -18,6 +18,8 @@ from f2o_nodekit.errors import F2oError
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.errors import EngineError
+from f2o_policy.evaluation.motion import Motion
+from f2o_policy.evaluation.rollout import TICK_S, Contender, Pilot
 from f2o_policy.runtime.load import load_engine, resolve_backend
 from tqdm import tqdm
 
@@ -59,7 +61,7 @@ def _measure(checkpoints: Path, repeats: int) -> dict[str, Any]:
     return {
         "simulation": simulation,
         "engines": engines,
-        "equality": _equality(student, observations, backends),
+        "equality": _equality(student, _windows(checkpoints / "student.pt"), backends),
         "heads": heads.measure(student, backends, repeats),
         "teacher_50_against_student": teacher,
         "learning": learning.measure(checkpoints, threads),
@@ -108,6 +110,23 @@ def _equality(
         except EngineError as error:
             rows[f"{backend} {precision}"] = {"refused": str(error)}
     return rows
+
+
+def _windows(student: Path, seeds: range = range(4000, 4004)) -> list[Observation]:
+    """What the student sees while it plays: every observation of some episodes."""
+    session, contender = Session(camera_hz=15.0), Contender("student", student)
+    engine = load_engine(load_checkpoint(student), contender.hypotheses)
+    seen: list[Observation] = []
+    try:
+        for seed in tqdm(seeds, desc="windows", unit="episode"):
+            step, pilot = session.reset(seed), Pilot(engine, contender, seed)
+            pilot.begin(step)
+            while not step.done:
+                seen += [] if step.observation is None else [step.observation]
+                step = session.step(pilot.tick(step, Motion(TICK_S)))
+    finally:
+        session.close()
+    return seen
 
 
 def _engines(

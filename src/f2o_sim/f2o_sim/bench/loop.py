@@ -12,6 +12,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import time
@@ -29,6 +30,7 @@ from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.data.files import write_json
 from f2o_policy.runtime.export import write_export
 from f2o_policy.runtime.latency import report, table
+from f2o_policy.runtime.load import read_spec
 from tqdm import tqdm
 
 from f2o_sim.demo.trials import Run
@@ -68,8 +70,8 @@ def measure(checkpoint: Path, out: Path, minutes: float, seed: int, load: bool) 
     """Play for ``minutes``, then read both traces."""
     out.mkdir(parents=True, exist_ok=True)
     policy = out / "policy"
-    if not policy.exists():
-        write_export(load_checkpoint(checkpoint), policy)
+    shutil.rmtree(policy, ignore_errors=True)
+    write_export(load_checkpoint(checkpoint), policy)
     traces = {"trace": out / "policy.npz", "bridge_trace": out / "bridge.npz"}
     for path in traces.values():
         path.unlink(missing_ok=True)
@@ -81,6 +83,7 @@ def measure(checkpoint: Path, out: Path, minutes: float, seed: int, load: bool) 
     print(table(latency))
     run, trials = played.run, played.run.trials
     return {
+        "policy": read_spec(policy).source_sha256,
         "minutes": minutes,
         "seed": seed,
         "a_core_kept_busy": load,
@@ -118,28 +121,33 @@ def _play(arguments: dict[str, str], seed: int, minutes: float) -> Played:
     from f2o_sim.demo.trials_node import TrialsNode
 
     begin = time.monotonic()
-    running = start("deploy", arguments, write=lambda line: None)
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node = TrialsNode(running.check)
-    try:
-        commands: list[bytes] = []
-        node.create_subscription(JointState, "/f2o/joint_command", commands.append, reliable(50), raw=True)
-        node.wait_until_live(START_S)
-        start_s, before = time.monotonic() - begin, usage(running)
-        until = time.monotonic() + 60 * minutes
-        with tqdm(total=round(60 * minutes), unit="s", desc="live") as bar:
-            for index in itertools.count():
-                begun = time.monotonic()
-                if begun >= until:
-                    break
-                node.trial(seed + index, timeout_s=20.0)
-                bar.update(round(time.monotonic() - begun))
-        changed = _change(before, usage(running), time.monotonic() - begin - start_s)
-        return Played(node.run, [deserialize_message(c, JointState) for c in commands], changed, start_s)
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-        running.stop()
+    with start("deploy", arguments, write=lambda line: None) as running:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            node, commands = TrialsNode(running.check), []
+            node.create_subscription(
+                JointState, "/f2o/joint_command", commands.append, reliable(50), raw=True
+            )
+            node.wait_until_live(START_S)
+            start_s, before = time.monotonic() - begin, usage(running)
+            _trials(node, seed, 60 * minutes)
+            changed = _change(before, usage(running), time.monotonic() - begin - start_s)
+            node.destroy_node()
+        finally:
+            rclpy.try_shutdown()
+    return Played(node.run, [deserialize_message(c, JointState) for c in commands], changed, start_s)
+
+
+def _trials(node: Any, seed: int, seconds: float) -> None:
+    """One trial after the other until the time is over."""
+    until = time.monotonic() + seconds
+    with tqdm(total=round(seconds), unit="s", desc="live") as bar:
+        for index in itertools.count():
+            begun = time.monotonic()
+            if begun >= until:
+                return
+            node.trial(seed + index, timeout_s=20.0)
+            bar.update(round(time.monotonic() - begun))
 
 
 def usage(running: Running) -> dict[str, dict[str, float]]:
@@ -184,7 +192,7 @@ def _change(before: dict[str, Any], after: dict[str, Any], seconds: float) -> di
 
 @contextmanager
 def busy(wanted: bool) -> Iterator[None]:
-    """Keep one core busy with matrix products, if ``wanted``."""
+    """Keep one core busy, if ``wanted``."""
     process = multiprocessing.get_context("spawn").Process(target=_burn, daemon=True) if wanted else None
     if process is not None:
         process.start()
@@ -198,10 +206,9 @@ def busy(wanted: bool) -> Iterator[None]:
 
 def _burn() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    matrix = np.random.default_rng(0).random((400, 400))
-    while True:
-        matrix = matrix @ matrix
-        matrix /= np.abs(matrix).max()
+    count = 0
+    while True:  # in Python alone: a matrix product would take every core
+        count += 1
 
 
 if __name__ == "__main__":
