@@ -32,15 +32,15 @@ def test_a_recording_that_was_cut_anywhere_becomes_a_valid_bag(tmp_path, cut):
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * cut)])
     before = file.read_bytes()
     done = quiet(recover, partial)
-    assert done.summary.folder == tmp_path / "episode_0007"
+    assert done.folder == tmp_path / "episode_0007"
     assert file.read_bytes() == before and [p.name for p in partial.iterdir()] == [file.name]
-    got, sent = content(done.summary.folder), e.messages()
+    got, sent = content(done.folder), e.messages()
     assert got == sent[: len(got)]
     assert len(got) >= cut * len(sent) - 60  # less than three flushes are lost
-    with Reader(done.summary.folder) as reader:
+    with Reader(done.folder) as reader:
         custom = reader.storage.metadata.custom
         assert (custom["operator"], custom["recovered"]) == ("ada", "true")
-    with next(done.summary.folder.glob("*.mcap")).open("rb") as stream:
+    with next(done.folder.glob("*.mcap")).open("rb") as stream:
         assert len(list(make_reader(stream, validate_crcs=True).iter_messages())) == len(got)
 
 
@@ -52,7 +52,7 @@ def test_damage_inside_ends_the_recovery_there(tmp_path):
     data[half : half + 4096] = bytes(4096)  # what a power cut leaves of a page that was never written
     file.write_bytes(data)
     done = quiet(recover, partial)
-    got = content(done.summary.folder)
+    got = content(done.folder)
     assert got == e.messages()[: len(got)]
     assert 0.3 < len(got) / len(e.messages()) < 0.6
 
@@ -64,7 +64,7 @@ def test_a_bag_under_recording_is_left_alone_and_one_without_messages_is_refused
     with pytest.raises(BagError, match=r"episode_0003.partial: is being recorded now"):
         quiet(recover, writer.folder)
     writer.abandon()
-    assert quiet(recover, writer.folder).summary.messages == 1
+    assert quiet(recover, writer.folder).messages == 1
     empty = BagWriter(tmp_path, "episode_0004", e.topics(), {})
     empty.abandon()
     with pytest.raises(BagError, match=r"episode_0004: not written: there is no readable message"):
@@ -76,7 +76,7 @@ def test_a_bag_under_recording_is_left_alone_and_one_without_messages_is_refused
 
 def test_nothing_is_overwritten(tmp_path):
     partial = e.write(tmp_path, finish=False)
-    whole = quiet(recover, partial).summary.folder
+    whole = quiet(recover, partial).folder
     with pytest.raises(BagError, match="episode_0000: exists already"):
         quiet(recover, partial)
     with pytest.raises(BagError, match=r"not named .partial; say where .* --out"):
@@ -92,7 +92,7 @@ def test_trim_by_time_keeps_the_part_and_repeats_what_is_latched(tmp_path):
     assert got[0][:2] == (e.MODE, e.text("teleop"))
     begin, end = e.T0 + S, e.T0 + 2 * S
     assert got[1:] == [m for m in e.messages() if begin <= m[2] <= end]
-    assert done.summary.duration_s == pytest.approx(1.0, abs=0.01)
+    assert done.duration_s == pytest.approx(1.0, abs=0.01)
     custom = read_metadata(tmp_path / "part")["custom_data"]
     assert (custom["task"], custom["trimmed"]) == ("toy", "episode_0000: 1.000 to 2.000 s")
 

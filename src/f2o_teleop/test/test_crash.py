@@ -13,7 +13,7 @@ def test_a_killed_recorder_leaves_files_that_open_recover_and_lack_nothing_befor
     for key, value in environment().items():
         monkeypatch.setenv(key, value)
     monkeypatch.setenv("ROS_DOMAIN_ID", "36")
-    report = crash.run(6, tmp_path / "crash", 15.0, 240, 180, 1, camera_depth=100)
-    assert report["readable"] == report["recovered"] == 6, report
+    report = crash.run(4, tmp_path / "crash", 15.0, 240, 180, 1, camera_depth=100)
+    assert report["readable"] == report["recovered"] == 4, report
     assert report["numbering_goes_on"], report
     assert report["missing_before_the_cut"] == 0, report

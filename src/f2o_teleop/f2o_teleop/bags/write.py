@@ -6,7 +6,7 @@ import fcntl
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,15 +20,9 @@ UNFINISHED = ".copying"
 NS_PER_S = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Copied:
-    """A new bag and what it was made of."""
-
-    summary: BagSummary
-    sources: tuple[Path, ...]
-
-
-def recover(path: Path, out: Path | None = None, compression: str = "lz4", progress: bool = True) -> Copied:
+def recover(
+    path: Path, out: Path | None = None, compression: str = "lz4", progress: bool = True
+) -> BagSummary:
     """Write what is readable of a bag that was cut off as a finished one: `episode_0007.partial` as `episode_0007`.
 
     It gets the labels that the recorder wrote at the start, and `recovered: true`.
@@ -43,11 +37,8 @@ def recover(path: Path, out: Path | None = None, compression: str = "lz4", progr
         raise BagError(f"{path}: is being recorded now; end the recording first")
     out = out or path.with_name(bag.name)
     labels = {"success": "unknown", **bag.labels, "recovered": "true"}
-    whole = Bag(
-        bag.path, bag.files, bag.topics, bag.labels, complete=False
-    )  # read on even if its index is lost
-    summary = _write(whole.messages(), bag.topics, labels, out, compression, progress)
-    return Copied(summary, (path,))
+    whole = replace(bag, complete=False)  # read from the front, even where only the index is lost
+    return _write(whole.messages(), bag.topics, labels, out, compression, progress)
 
 
 def trim(
@@ -58,7 +49,7 @@ def trim(
     idle_s: float | None = None,
     compression: str = "lz4",
     progress: bool = True,
-) -> Copied:
+) -> BagSummary:
     """Keep a part of a bag: from ``begin_s`` to ``end_s`` after its start, or all but its idle ends.
 
     ``idle_s`` keeps that much stillness before the first motion of the arm and after the last. Latched topics get
@@ -84,10 +75,10 @@ def trim(
         )
     kept = f"{max(0.0, (begin - span[0]) / NS_PER_S):.3f} to {(min(end, span[1]) - span[0]) / NS_PER_S:.3f} s"
     labels = {**bag.labels, "trimmed": f"{bag.name}: {kept}"}
-    return Copied(_write(_between(bag, begin, end), bag.topics, labels, out, compression, progress), (path,))
+    return _write(_between(bag, begin, end), bag.topics, labels, out, compression, progress)
 
 
-def merge(paths: Collection[Path], out: Path, compression: str = "lz4", progress: bool = True) -> Copied:
+def merge(paths: Collection[Path], out: Path, compression: str = "lz4", progress: bool = True) -> BagSummary:
     """Write the messages of several bags into one, in order of reception; the first bag's labels win.
 
     Raises:
@@ -104,8 +95,7 @@ def merge(paths: Collection[Path], out: Path, compression: str = "lz4", progress
                 )
     labels = {key: value for bag in reversed(bags) for key, value in bag.labels.items()}
     labels["merged"] = ", ".join(bag.name for bag in bags)
-    summary = _write(in_order(bags), topics, labels, out, compression, progress)
-    return Copied(summary, tuple(paths))
+    return _write(in_order(bags), topics, labels, out, compression, progress)
 
 
 def _span(bag: Bag) -> tuple[int, int]:

@@ -127,7 +127,7 @@ def examine(partial: Path, sent: dict[str, Any], killed_ns: int, after_s: float)
 
 
 def _recovers(partial: Path, content: list[tuple[str, int, int]]) -> bool:
-    folder = recover(partial, progress=False).summary.folder
+    folder = recover(partial, progress=False).folder
     try:
         with Reader(folder) as reader:
             again = [(c.topic, t, len(raw)) for c, t, raw in reader.messages()]
