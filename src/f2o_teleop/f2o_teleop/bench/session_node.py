@@ -48,7 +48,7 @@ class Person(Node):
 
     def arm(self) -> None:
         """Ask the bridge until it follows."""
-        self.until(lambda: self.recorder == "ready" and self._arm.service_is_ready(), "recorder and bridge")
+        self.until(lambda: self.recorder != "" and self._arm.service_is_ready(), "recorder and bridge")
         deadline = time.monotonic() + PATIENCE_S
         while self.mode != "teleop" and time.monotonic() < deadline:
             rclpy.spin_until_future_complete(self, self._arm.call_async(Trigger.Request()), timeout_sec=2.0)
@@ -113,6 +113,7 @@ def demonstrate(running: Running, pipe: Path, episodes: int) -> int:
         for _ in tqdm(range(episodes), unit="episode"):
             while not person.episode():
                 refused += 1
+                person.arm()  # it may be in hold: targets came late on a busy machine
                 if refused == REFUSALS:
                     raise TeleopError(f"the recorder does not start: {person.note}")
         return refused
