@@ -22,7 +22,7 @@ class TopicConfig:
 
     type: str  # package/msg/Type
     qos: str = "sensor"  # sensor: best effort; reliable; latched: reliable and transient local
-    depth: int = 50  # messages DDS may hold for us while a callback runs
+    depth: int = 500  # messages DDS may hold for us while this process waits for a processor: 4 s at 125 Hz
     hz: float = 0.0  # expected rate, looked at before the start, in the report and by `f2o bag check`; 0: any
 
     def check(self) -> list[str]:
@@ -50,7 +50,7 @@ class RecorderConfig:
     seed: int = 0
     episodes: int = 0  # saved ones, then it ends; 0: until told to
     cameras: tuple[str, ...] = ()  # realsense2_camera's four topics of each are recorded
-    camera_depth: int = 10
+    camera_depth: int = 20  # the same of images, which are large
     camera_hz: float = 30.0  # expected of each of them
     preflight: bool = True  # refuse to start while a topic is silent or slow
     min_rate: float = 0.7  # share of its expected rate below which a topic is slow

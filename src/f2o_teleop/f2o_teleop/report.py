@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ class Missing:
     lost: Counter[str] = field(default_factory=Counter)  # sent, but DDS never brought them
 
     def labels(self) -> dict[str, str]:
-        """As the bag keeps them."""
-        return {"drops": str(self.dropped.total()), "lost": str(self.lost.total())}
+        """As the bag keeps them; `missing` says by topic what both are about."""
+        topics = {"missing": json.dumps(self.dropped + self.lost)} if self.dropped or self.lost else {}
+        return {"drops": str(self.dropped.total()), "lost": str(self.lost.total()), **topics}
 
     def __str__(self) -> str:
         return f"{_counted(self.dropped, 'dropped')}, {_counted(self.lost, 'lost in transport')}"

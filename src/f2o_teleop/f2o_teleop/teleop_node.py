@@ -97,6 +97,8 @@ class TeleopNode(ConfiguredNode):
             self._rate.tick(mono_ns)
 
     def _ask_bridge(self, take_over: bool) -> None:
+        if not self._bridge.service_is_ready():
+            return self.get_logger().warning(f"takeover: nobody offers {self._bridge.srv_name}")
         asked = self._bridge.call_async(SetBool.Request(data=take_over))
         asked.add_done_callback(lambda future: self.get_logger().info(future.result().message))
 

@@ -112,7 +112,7 @@ def test_the_report_names_gaps_losses_and_drops(make, tmp_path):
     report = session.command("save", 2 * S)
     assert "2 messages, 3 dropped (/a 3), 36 lost in transport (/a 36)" in report
     custom = read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]
-    assert (custom["drops"], custom["lost"]) == ("3", "36")
+    assert (custom["drops"], custom["lost"], custom["missing"]) == ("3", "36", '{"/a": 39}')
     again = make(topics=STAMPED, preflight=False)
     again.command("start", S)
     for k in range(5):
