@@ -59,6 +59,9 @@ class RecorderConfig:
     queue_mb: float = 256.0  # what a stalling disk may cost in memory before messages are dropped
     flush_s: float = 0.008  # between two writes; a SIGKILL loses this and the time of a write [s]
     sync_s: float = 0.25  # the most that a power cut can lose [s]
+    niceness: int = (
+        -10
+    )  # of the whole process where the system grants it: what it does late is lost at a kill
     min_free_gb: float = 2.0  # no start below this; recording ends, saved, when it is reached
     extra_labels: dict[str, str] = field(default_factory=dict)
 
@@ -71,6 +74,8 @@ class RecorderConfig:
         for key in ("queue_mb", "flush_s", "sync_s"):
             if getattr(self, key) <= 0:
                 problems.append(f"{key}: expected more than 0, got {getattr(self, key)}")
+        if not -20 <= self.niceness <= 19:
+            problems.append(f"niceness: expected -20 to 19, got {self.niceness}")
         if not 0 < self.min_rate <= 1:
             problems.append(f"min_rate: expected above 0 and up to 1, got {self.min_rate}")
         for key in ("min_free_gb", "camera_hz", "episodes"):

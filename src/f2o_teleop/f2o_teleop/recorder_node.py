@@ -13,6 +13,7 @@ from f2o_teleop.convert import message_class, qos_to_metadata
 from f2o_teleop.definitions import find_definition
 from f2o_teleop.episode import Verb
 from f2o_teleop.errors import TeleopError
+from f2o_teleop.priority import set_niceness
 from f2o_teleop.recorder_config import RecorderConfig, TopicConfig, read_calibration
 from f2o_teleop.session import Session
 
@@ -31,6 +32,7 @@ class RecorderNode(ConfiguredNode):
 
     def __init__(self) -> None:
         super().__init__("recorder_node", RecorderConfig)
+        set_niceness(self.config.niceness)
         topics = self.config.all_topics()
         definitions = {entry.type: find_definition(entry.type) for entry in topics.values()}
         calibration = read_calibration(self.config, self.config_path)

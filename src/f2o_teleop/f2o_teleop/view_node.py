@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from functools import partial
@@ -16,6 +15,7 @@ from sensor_msgs.msg import Image, JointState, PointCloud2
 from std_msgs.msg import String
 
 from f2o_teleop.convert import joint_positions
+from f2o_teleop.priority import set_niceness
 from f2o_teleop.view import Throttle, View, ViewConfig
 
 
@@ -25,7 +25,7 @@ class ViewNode(ConfiguredNode):
     def __init__(self) -> None:
         super().__init__("view_node", ViewConfig)
         config, topics = self.config, self.config.topics
-        os.nice(config.niceness)
+        set_niceness(config.niceness)
         self._view, self._due, self._shown = View(config), Throttle(config.image_hz), 0
         newest = self.best_effort(1)
         for view in config.views:
