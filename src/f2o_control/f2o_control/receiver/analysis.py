@@ -53,11 +53,11 @@ def tracking_error(trace: Record, sent: Record) -> float:
 def braking_ms(trace: Record) -> tuple[float, float] | None:
     """From the first missing target to the start of the last braking that came to rest, and from there to rest [ms]."""
     state, times = trace["state"], trace["mono_ns"] / 1e6
-    rests = np.flatnonzero((state[1:] == State.WAITING) & (state[:-1] == State.BRAKING)) + 1
-    if not len(rests):
+    lost = np.flatnonzero((state[1:] == State.WAITING) & (state[:-1] == State.BRAKING)) + 1
+    if not len(lost):
         return None
-    begun = int(np.flatnonzero(state[: rests[-1]] != State.BRAKING)[-1]) + 1
-    last = (
-        int(np.flatnonzero(np.diff(trace["sequence"][:begun]))[-1]) + 1
-    )  # when the newest target was taken up
-    return float(times[begun] - times[last] - 1e3 * LEAD_S), float(times[rests[-1]] - times[begun])
+    begun = int(np.flatnonzero(state[: lost[-1]] != State.BRAKING)[-1]) + 1
+    taken = int(np.flatnonzero(np.diff(trace["sequence"][:begun]))[-1]) + 1  # the newest target
+    moves = np.flatnonzero(np.diff(trace["set_point"][begun : lost[-1] + 1], axis=0).any(axis=1))
+    rest = begun + 1 + (int(moves[-1]) if len(moves) else 0)
+    return float(times[begun] - times[taken] - 1e3 * LEAD_S), float(times[rest] - times[begun])

@@ -18,6 +18,7 @@ class Timing:
     target_s: float = 0.008  # between two targets, as the bridge sends them
     patience_s: float = 0.017  # after the first missing one; then it brakes. One cycle less than it may take
     stale_s: float = 0.05  # a target that was under way this much longer than the quickest does not count
+    lost_s: float = 0.35  # after so long a silence that met a moving arm, it has to begin again: at rest
     sender_s: float = 1.0  # after so long a silence another bridge may take over
 
     def check(self) -> list[str]:

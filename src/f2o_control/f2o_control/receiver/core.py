@@ -108,15 +108,13 @@ class Receiver:
             self._plan = self._planner.stop(carried, now_ns - CYCLE_NS)
             self._again = True
         self._last = self._plan.at(now_ns)
-        if self.state is not State.WAITING and self._plan.brakes(now_ns):
-            self._brake(now_ns)
+        if self.state is not State.WAITING and not self._again and self._plan.brakes(now_ns):
+            self._brake(now_ns, mono_ns)
         return self._last.position
 
     def _goes_on(self, now_ns: int, carried: JointState) -> bool:
         """Does the plan still lead on from where the arm has got to by itself, as differences of set-points see it?"""
-        ahead = [
-            self._plan.at(now_ns + k * CYCLE_NS).position for k in range(3)
-        ]  # after that it is the plan alone
+        ahead = [self._plan.at(now_ns + k * CYCLE_NS).position for k in range(3)]  # then it is the plan alone
         velocities = np.diff([carried.position, *ahead], axis=0) / CYCLE_S
         last_velocity = carried.velocity - carried.acceleration * CYCLE_S / 2
         accelerations = np.diff([last_velocity, *velocities], axis=0) / CYCLE_S
@@ -203,12 +201,12 @@ class Receiver:
             self._plan, self._recent = plan, wanted
         return plan is not None
 
-    def _brake(self, now_ns: int) -> None:
-        """Targets are missing: the plan brakes, and when it has ended what follows is a new beginning."""
+    def _brake(self, now_ns: int, mono_ns: int) -> None:
+        """Targets are missing: the plan brakes. After that, and long enough, what follows is a new beginning."""
         if self._plan.stop.duration == 0.0:
             return  # silence while at rest is nothing: a bridge that is disarmed says nothing
         self.state, self._recent = State.BRAKING, None
-        if self._plan.rests(now_ns):
+        if self._plan.rests(now_ns) and self.target_age_s(mono_ns) > self._timing.lost_s:
             self.state = State.WAITING
 
     def _refuse(self, refusal: Refusal) -> None:
