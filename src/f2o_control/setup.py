@@ -26,7 +26,10 @@ setup(
         (f"share/{NAME}/config", top_level("config", "*")),
     ],
     install_requires=["setuptools"],
-    extras_require={"test": ["pytest"]},
+    extras_require={
+        "test": ["pytest"],
+        "receiver": ["f2o_nodekit", "jaxtyping", "numpy", "pyyaml"],  # f2o_rt_receiver alone, without ROS
+    },
     zip_safe=True,
     maintainer="f2o maintainers",
     maintainer_email="maintainers@f2o.dev",
@@ -36,6 +39,7 @@ setup(
         "console_scripts": [
             "bridge_node = f2o_control.start:bridge_node",
             "f2o-launch = f2o_control.processes:main",
+            "f2o_rt_receiver = f2o_control.receiver.start:main",
         ]
     },
 )
