@@ -30,6 +30,12 @@ COMMON = (
     Argument("robot", "panda", "robot_<name>.yaml of the bridge"),
     Argument("adapter", "jtc", "how commands reach the arm", ("jtc", "crisp", "multipanda", "udp", "null")),
     Argument("drivers", "true", "without sim: start the drivers of robot and cameras", BOOLEAN, bool),
+    Argument(
+        "use_fake_hardware",
+        "false",
+        "everything runs, nothing moves: franka_bringup's fake hardware; with adapter:=udp a simulated arm",
+        BOOLEAN,
+    ),
     Argument("robot_type", "fr3", "without sim: franka_bringup's robot_type"),
     Argument("robot_ip", "172.16.0.3", "without sim: address of the arm's control unit"),
     Argument("cameras", "", "without sim: name=serial of each RealSense, e.g. wrist=123,external_1=456"),
@@ -42,6 +48,7 @@ DRIVERS = (
         {
             "robot_type": From("robot_type"),
             "robot_ip": From("robot_ip"),
+            "use_fake_hardware": From("use_fake_hardware"),
             "load_gripper": "true",
             "joint_state_rate": "125",
         },
@@ -72,6 +79,15 @@ SIM = NodeSpec(
     when={"sim": True},
     env=ENV,
     config="sim.yaml",
+)
+FAKE_ARM = NodeSpec(
+    "f2o_control",
+    "f2o_rt_receiver",
+    "f2o_rt_receiver",
+    {"robot": From("robot"), "arm": "mock"},
+    when={"sim": False, "use_fake_hardware": "true", "adapter": "udp"},
+    env=ONE_THREAD,
+    config="receiver.yaml",
 )
 CONTROLLER = NodeSpec(
     "controller_manager",
@@ -142,6 +158,7 @@ DEPLOY = Graph(
     ),
     (
         SIM,
+        FAKE_ARM,
         CONTROLLER,
         NodeSpec("f2o_perception", "perception_node", "perception_node", env=ENV, config="perception.yaml"),
         NodeSpec(
@@ -174,6 +191,7 @@ RECORD = Graph(
     ),
     (
         SIM,
+        FAKE_ARM,
         CONTROLLER,
         bridge("teleop"),
         teleop({"source": "spacemouse"}, source=From("device")),

@@ -19,6 +19,9 @@ ALLOWED = {
     "launch_ros",
     "yaml",
     "pylibfranka",
+    "scipy",
+    "tqdm",
+    "matplotlib",
 }
 
 

@@ -78,6 +78,18 @@ def test_without_sim_the_drivers_are_included():
     assert "spawn_joint_trajectory_controller" in [n.name for n in resolved.nodes]
 
 
+def test_fake_hardware_is_the_drivers_or_a_simulated_arm_behind_udp():
+    given = {"use_fake_hardware": "true", "cameras": "wrist=123", "robot": "fr3"}
+    franka, _ = resolve(graph_named("deploy"), given).includes
+    assert franka.arguments["use_fake_hardware"] == "true"
+    assert "f2o_rt_receiver" not in names("deploy", **given)
+    given |= {"adapter": "udp", "drivers": "false"}
+    assert names("deploy", **given) == ["f2o_rt_receiver", "perception_node", "policy_node", "bridge_node"]
+    assert node("deploy", "f2o_rt_receiver", **given).parameters == {"robot": "fr3", "arm": "mock"}
+    assert node("deploy", "bridge_node", **given).parameters["adapter"] == "udp"
+    assert names("deploy", **given | {"use_fake_hardware": "false"})[0] == "perception_node"
+
+
 def test_drivers_can_be_left_to_others():
     resolved = resolve(graph_named("deploy"), {"drivers": "false"})
     assert resolved.includes == ()
@@ -119,7 +131,7 @@ def test_a_graph_uses_only_its_own_arguments(graph):
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_nodes_with_images_get_a_transport_that_carries_them(graph):
     for spec in graph.nodes:
-        if spec.package.startswith("f2o_"):
+        if spec.package.startswith("f2o_") and spec.executable != "f2o_rt_receiver":
             assert spec.env["FASTDDS_BUILTIN_TRANSPORTS"] == "LARGE_DATA"
             assert spec.env["OMP_NUM_THREADS"] == "1"
 

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import ctypes
 import gc
+import json
 import os
 import secrets
 import signal
@@ -29,9 +30,10 @@ from f2o_control.receiver.loop import Loop
 from f2o_control.receiver.messages import Flag, Target
 from f2o_control.receiver.wire import pack_target
 from f2o_control.robot import RobotDescription, load_robot
+from f2o_control.specs import find_config
 
 LOCK_NOW_AND_LATER = 3  # mlockall's MCL_CURRENT | MCL_FUTURE
-INSTALLED = Path(sys.prefix) / "share" / "f2o_control" / "config" / "receiver.yaml"
+INSTALLED = find_config("receiver.yaml") or f"{sys.prefix}/share/f2o_control/config/receiver.yaml"
 SAY_S = 1.0  # between two status lines
 
 
@@ -49,15 +51,28 @@ def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
     parser = argparse.ArgumentParser(
         "f2o_rt_receiver", description="The real-time PC's end of f2o's udp path."
     )
-    parser.add_argument("--config", default=INSTALLED, type=Path, help="robot_<name>.yaml lies beside it")
+    parser.add_argument(
+        "--config", default=Path(INSTALLED), type=Path, help="robot_<name>.yaml lies beside it"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. arm=pylibfranka"
     )
-    given = parser.parse_args(words)
+    given = parser.parse_args(without_ros(words))
     if wrong := [word for word in given.set if "=" not in word]:
         raise ReceiverError(f"--set {wrong[0]}: expected key=value")
     changes = {key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in given.set)}
     return given.config, load_config(ReceiverConfig, given.config, changes)
+
+
+def without_ros(words: list[str]) -> list[str]:
+    """A node's command line, as launch files write it, in the receiver's own words."""
+    if "--ros-args" not in words:
+        return words
+    first = words.index("--ros-args")
+    pairs = zip(words[first:], words[first + 1 :], strict=False)
+    settings = [value.split(":=", 1) for flag, value in pairs if flag == "-p"]
+    given = [("--config", json.loads(v)) if k == "config" else ("--set", f"{k}={v}") for k, v in settings]
+    return [*words[:first], *(word for pair in given for word in pair)]
 
 
 def listen(config: ReceiverConfig) -> socket.socket:

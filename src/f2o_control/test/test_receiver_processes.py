@@ -1,0 +1,109 @@
+"""The udp path as real processes: the bridge's node on loopback, sender and receiver in two network namespaces."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import CONFIG
+from f2o_control.receiver.analysis import shares
+from f2o_control.receiver.bad_cable import Fate
+from f2o_control.receiver.bench import judge, run_case
+from f2o_control.receiver.lab import Cable, why_not
+from f2o_control.robot import load_robot
+
+ROBOT = CONFIG / "robot_panda.yaml"
+
+
+def receiver(*settings):
+    words = [word for setting in settings for word in ("--set", setting)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "f2o_control.receiver", "--config", str(CONFIG / "receiver.yaml"), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ("port=0", "receiver.yaml: 1 error: port: expected 1 to 65535, got 0"),
+        ("robot=ur5", "robot_ur5.yaml: 1 error: cannot be read"),
+        ("arm=pylibfranka", "arm: pylibfranka is not installed; pip install pylibfranka"),
+        ("listen=9.9.9.9", "listen: 9.9.9.9:47110: Cannot assign requested address; expected a free port"),
+        ("port", "--set port: expected key=value"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(setting, text):
+    out, err = (process := receiver(setting)).communicate(timeout=30)
+    assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("f2o_rt_receiver: ") and text in err
+
+
+def test_it_says_how_it_goes_and_leaves_a_trace(tmp_path):
+    process = receiver("port=47111", f"trace={tmp_path / 'trace.npz'}")
+    assert process.stdout.readline().startswith("panda by mock, on 127.0.0.1:47111; SCHED_FIFO ")
+    assert process.stdout.readline().startswith("waiting; cycles ")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    trace = np.load(tmp_path / "trace.npz")
+    assert len(trace["mono_ns"]) > 500 and np.ptp(trace["set_point"], axis=0).max() == 0
+
+
+needs_namespaces = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
+
+
+@needs_namespaces
+@pytest.mark.parametrize(
+    ("fate", "cut_s"),
+    [(Fate(loss=0.05), None), (Fate(jitter_s=0.02, duplicate=0.2), None), (Fate(), 3.0)],
+    ids=["loss", "jitter", "cut"],
+)
+def test_over_a_bad_cable_every_limit_is_kept(fate, cut_s, tmp_path):
+    with Cable(fate) as cable:
+        problem = run_case(cable, ROBOT, 4.0, tmp_path, cut_s)
+    trace = np.load(tmp_path / "receiver.npz")
+    judged = judge(tmp_path, ROBOT)
+    (tmp_path / "judged.json").write_text(json.dumps(judged))
+    assert max(shares(trace, load_robot(ROBOT)).values()) <= 1.0
+    assert (trace["state"] == 1).sum() > 1000  # it did follow
+    if cut_s is not None:
+        assert "no answer" in problem
+        assert not np.ptp(trace["set_point"][-50:], axis=0).any()
+    assert "arm stopped" not in problem or judged["missed"] > 20  # a machine that gave it no time
+
+
+def test_the_bridge_moves_a_simulated_arm_and_notices_its_death(home):
+    pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
+    from test_bridge_node import ENVIRONMENT, Lab, end, start
+
+    before = {key: os.environ.get(key) for key in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
+    lab, far = Lab([float(q) for q in home]), receiver("port=47112")
+    bridge = start("adapter:=udp", "udp.port:=47112")
+    try:
+        lab.targets = True
+        lab.arm()
+        lab.wait(lambda: lab.mode == "policy")
+        lab.wait_commands(200)
+        assert lab.violations() == []
+        far.kill()
+        lab.wait(lambda: lab.mode == "fault")
+        lab.wait(lambda: lab.diagnosis.get("mode") == "fault")
+        assert "receiver at 127.0.0.1:47112: no answer for 0.1" in lab.diagnosis["reason"]
+        answer = lab.call("disarm")
+        assert answer.success and not lab.call("arm").success
+        assert lab.violations() == []
+        assert end(bridge) == 0
+    finally:
+        for process in (far, bridge):
+            process.kill()
+            process.communicate()
+        lab.close()
+        for key, value in before.items():
+            os.environ.pop(key) if value is None else os.environ.__setitem__(key, value)
