@@ -18,6 +18,7 @@ from scipy.interpolate import CubicSpline
 
 MS, START_NS = 1_000_000, 10**12
 OFFSET_NS = 5 * 10**11  # the bridge's clock is another machine's
+WHOLE = {"velocity": 1.0, "acceleration": 1.0, "jerk": 1.0}  # after missed cycles
 SCALE = {
     "velocity": 1.0,
     "acceleration": 0.95,
@@ -130,8 +131,8 @@ class Rig:
             self.sent.append((self.ms, command.state.position))
             self.adapter.send(command, 0.05)
 
-    def violations(self):
-        return violations(self.out, self.robot.name, period=0.001, scale=SCALE)
+    def violations(self, scale=SCALE):
+        return violations(self.out, self.robot.name, period=0.001, scale=scale)
 
     def error(self, since_s=0.1):
         """The largest distance between the output and the bridge's own motion, delayed by the way there [rad]."""

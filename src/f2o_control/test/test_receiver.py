@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from f2o_control.receiver.messages import Refusal, State
 from jaxtyping import config
-from receiver_rig import Rig, swing
+from receiver_rig import WHOLE, Rig, swing
 
 
 @pytest.fixture(autouse=True)
@@ -203,7 +203,7 @@ def test_missed_cycles_are_taken_up_where_the_arm_has_got_to():
     assert rig.loop.missed > 100 and rig.loop.fault == "" and rig.receiver.state is State.FOLLOWING
     rig.asleep = lambda ms: False
     rig.run(0.5)
-    assert rig.violations() == []
+    assert rig.violations(WHOLE) == []
 
 
 def test_a_reflex_is_told_to_the_bridge_and_left_only_when_asked():

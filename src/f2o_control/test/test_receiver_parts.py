@@ -26,7 +26,7 @@ from f2o_nodekit.config import ConfigError, build_config, load_config
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from jaxtyping import config
-from receiver_rig import SCALE
+from receiver_rig import SCALE, WHOLE
 
 MS = 1_000_000
 
@@ -246,5 +246,6 @@ def test_whatever_comes_the_output_keeps_every_limit(name, events):
     for _ in range(450):
         cycle()
     assert receiver.at_rest
-    assert violations(out, name, period=0.001, scale=SCALE) == []
+    missed = any(event["asleep"] for event in events)
+    assert violations(out, name, period=0.001, scale=WHOLE if missed else SCALE) == []
     config.update("jaxtyping_disable", False)

@@ -13,9 +13,10 @@ from f2o_control.receiver.config import ReceiverConfig, receiver_limits
 from f2o_control.receiver.messages import Flag, Refusal, State, Target, robot_id
 from f2o_control.receiver.plan import Planner, expect
 from f2o_control.receiver.wire import DatagramError, unpack_target
-from f2o_control.robot import RobotDescription
+from f2o_control.robot import RobotDescription, Scale
 
 CYCLE_NS, CYCLE_S = 1_000_000, 1e-3
+ALMOST_WHOLE = Scale(velocity=1.0, acceleration=0.98, jerk=0.95)  # what one step after missed cycles may take
 SLACK = 1e-3  # of what is rounded on the way
 TURN = 2 * np.pi  # rad; no joint gets there
 NS_PER_S = 1e9
@@ -40,6 +41,7 @@ class Receiver:
         self._config, self._timing = config, config.timing
         self.robot, self.session = robot_id(robot.name, robot.joint_names), session
         self._limits = receiver_limits(robot, config.scale)
+        self._whole = receiver_limits(robot, ALMOST_WHOLE)
         self._planner = Planner(self._limits)
         self._clock, self._offset = CycleClock(CYCLE_NS), Offset()
         self.peer = self.sequence = self.echo_ns = 0  # the bridge that is listened to, its newest target
@@ -120,8 +122,8 @@ class Receiver:
         accelerations = np.diff([last_velocity, *velocities], axis=0) / CYCLE_S
         jerks = np.diff([carried.acceleration, *accelerations], axis=0) / CYCLE_S
         return bool(
-            (np.abs(accelerations) <= self._limits.acceleration).all()
-            and (np.abs(jerks) <= self._limits.jerk).all()
+            (np.abs(accelerations) <= self._whole.acceleration).all()
+            and (np.abs(jerks) <= self._whole.jerk).all()
         )
 
     def think(self) -> None:
