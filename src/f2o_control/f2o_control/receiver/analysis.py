@@ -16,10 +16,15 @@ Record = Mapping[str, np.ndarray]
 
 def every_cycle(trace: Record) -> np.ndarray:
     """Set-points of all cycles, shape (cycles, joints): missed ones as the arm fills them, by constant acceleration."""
-    rows: list[np.ndarray] = []
+    position, rows = trace["set_point"][0], []
+    velocity, acceleration = np.zeros_like(position), np.zeros_like(position)  # by differences, a cycle each
     for missed, point in zip(trace["missed"], trace["set_point"], strict=True):
-        for _ in range(int(missed) if len(rows) > 2 else 0):
-            rows.append(3 * rows[-1] - 3 * rows[-2] + rows[-3])
+        for _ in range(int(missed)):
+            velocity = velocity + acceleration
+            position = position + velocity
+            rows.append(position)
+        acceleration, velocity = point - position - velocity, point - position
+        position = point
         rows.append(point)
     return np.array(rows)
 
