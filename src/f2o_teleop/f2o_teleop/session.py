@@ -97,7 +97,7 @@ class Session:
             self._output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BagError(f"output {self._output}: cannot be made: {error.strerror}") from error
-        self._topics, self._calibration = config.all_topics(), calibration
+        self._topics, self._calibration, self._versions = config.all_topics(), calibration, versions()
         self._rates = Rates(config.expected_hz())
         self._losses = Losses()
         self.saved = 0
@@ -252,7 +252,7 @@ class Session:
             "seed": str(config.seed),
             "success": "unknown",
             "index": str(self._index),
-            "versions": json.dumps(versions()),
+            "versions": json.dumps(self._versions),
             "expected_hz": json.dumps(config.expected_hz()),
             "calibration": self._calibration,
             **config.extra_labels,
