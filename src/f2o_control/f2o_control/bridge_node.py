@@ -10,7 +10,7 @@ from pathlib import Path
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from f2o_control import convert
 from f2o_control.adapters import make_adapter
@@ -19,6 +19,7 @@ from f2o_control.config import BridgeConfig
 from f2o_control.loop import Loop
 from f2o_control.report import diagnose
 from f2o_control.robot import load_robot
+from f2o_control.state import Mode
 from f2o_control.trace import Trace
 
 
@@ -37,7 +38,14 @@ class BridgeNode(ConfiguredNode):
         self.create_subscription(JointState, self._topics.joint_states, self._on_joint_states, sensor)
         self.create_subscription(JointState, self._topics.gripper_states, self._on_gripper_states, sensor)
         self.create_service(Trigger, self._topics.arm, self._answers(self._arm))
-        self.create_service(Trigger, self._topics.disarm, self._answers(self._disarm))
+        for name in ("disarm", "home", "recover"):
+            self.create_service(
+                Trigger, getattr(self._topics, name), self._answers(getattr(self, f"_{name}"))
+            )
+        if config.source == Mode.POLICY.value:
+            topic, service = self._topics.takeover_target, self._topics.takeover
+            self.create_subscription(JointState, topic, self._on_takeover_target, command)
+            self.create_service(SetBool, service, self._on_takeover)
         # Core
         self._adapter = make_adapter(self._robot, config)
         self._port = convert.AdapterPort(self, self._adapter, self._topics)
@@ -51,7 +59,7 @@ class BridgeNode(ConfiguredNode):
         # Diagnostics
         self.add_diagnostics("bridge", self._diagnose)
         self._logged = ""
-        self.create_timer(0.1, self._log_mode)
+        self.create_timer(0.1, self._look_around)
         self._loop.start()
 
     def close(self) -> None:
@@ -63,6 +71,14 @@ class BridgeNode(ConfiguredNode):
 
     def _on_target(self, msg: JointState) -> None:
         self._bridge.offer_target(convert.raw_target(msg), self.now_ns(), time.monotonic_ns())
+
+    def _on_takeover_target(self, msg: JointState) -> None:
+        raw = convert.raw_target(msg)
+        self._bridge.offer_target(raw, self.now_ns(), time.monotonic_ns(), Mode.TELEOP)
+
+    def _on_takeover(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        ask = self._bridge.take_over if request.data else self._bridge.give_back
+        return self._answers(lambda: ask(time.monotonic_ns()))(request, response)
 
     def _on_joint_states(self, msg: JointState) -> None:
         positions = self._joints.positions(msg)
@@ -84,6 +100,19 @@ class BridgeNode(ConfiguredNode):
 
     def _disarm(self) -> Answer:
         return self._bridge.disarm()
+
+    def _home(self) -> Answer:
+        return self._bridge.home(time.monotonic_ns())
+
+    def _recover(self) -> Answer:
+        self._adapter.recover()
+        return self._bridge.recover()
+
+    def _look_around(self) -> None:
+        """What need not be known within a tick: publishers, and the mode for the log."""
+        feeds = self._bridge.feeds.values()
+        self._bridge.count_publishers({feed.mode: self.count_publishers(feed.topic) for feed in feeds})
+        self._log_mode()
 
     def _answers(
         self, ask: Callable[[], Answer]

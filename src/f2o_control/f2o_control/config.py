@@ -25,6 +25,10 @@ class Topics:
     mode: str = "/f2o/mode"
     arm: str = "/f2o/arm"
     disarm: str = "/f2o/disarm"
+    home: str = "/f2o/home"
+    recover: str = "/f2o/recover"
+    takeover: str = "/f2o/takeover"
+    takeover_target: str = "/f2o/takeover_target"  # a person's targets beside a policy's
     joint_states: str = "/franka/joint_states"
     gripper_states: str = "/franka_gripper/joint_states"
     gripper_command: str = "/gripper_position_controller/commands"
@@ -72,7 +76,11 @@ class BridgeConfig:
     """The bridge's configuration; every default stands here and nowhere else."""
 
     robot: str = "panda"  # config/robot_<name>.yaml
-    source: str = "policy"  # the mode that arming enters: policy or teleop
+    source: str = "policy"  # the mode that arming enters: policy, teleop or replay
+    profile: str = "normal"  # of the robot's limits: cautious, normal or full
+    guard_space: bool = True  # keep the tool in its box, the arm out of table and itself
+    near_rad: float = 0.3  # how far a first target may be from where the arm is
+    home_rad_s: float = 0.3  # fastest joint on the way home
     adapter: str = "jtc"
     rate_hz: float = 125.0
     fifo_priority: int = 60  # SCHED_FIFO of the loop's thread where the system grants it; 0: do not ask
@@ -90,6 +98,9 @@ class BridgeConfig:
         modes = [mode.value for mode in FOLLOWING]
         if self.source not in modes:
             problems.append(f"source: expected {' or '.join(modes)}, got {self.source!r}")
+        for key in ("near_rad", "home_rad_s"):
+            if not getattr(self, key) > 0:
+                problems.append(f"{key}: expected a number above 0, got {getattr(self, key)}")
         if self.adapter not in ADAPTERS:
             problems.append(f"adapter: expected {' or '.join(sorted(ADAPTERS))}, got {self.adapter!r}")
         if not 50.0 <= self.rate_hz <= 1000.0:

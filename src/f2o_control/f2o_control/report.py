@@ -16,6 +16,7 @@ COUNTED = (
     Verdict.GUARDED,
     Verdict.NOT_FINITE,
     Verdict.NO_PLAN,
+    Verdict.SPACE,
 )
 
 
@@ -33,7 +34,8 @@ def diagnose(bridge: Bridge, loop: Loop, mono_ns: int) -> tuple[int, str, dict[s
         "target_age_ms": bridge.target_age_s(mono_ns) * 1e3,
         "joint_states_age_ms": bridge.joints_age_s(mono_ns) * 1e3,
     }
-    values |= {f"refused.{reason.value}": bridge.check.refused[reason] for reason in Refusal}
+    checks = [feed.check for feed in bridge.feeds.values()]
+    values |= {f"refused.{r.value}": sum(check.refused[r] for check in checks) for r in Refusal}
     values |= {f"limited.{str(v.name).lower()}": bridge.verdicts[v] for v in COUNTED}
-    values["last_refusal"] = bridge.check.last_text
+    values["last_refusal"] = "; ".join(check.last_text for check in checks if check.last_text)
     return LEVELS.get(mode, 0), f"{mode.value}: {reason}", values

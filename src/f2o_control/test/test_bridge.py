@@ -147,7 +147,7 @@ def test_it_starts_at_the_last_command_while_the_arm_still_stands_there(armed, p
     assert np.array_equal(armed.tick().command.state.position, last)
     armed.bridge.disarm()
     armed.tick()
-    armed.arm_at = armed.home  # somebody moved it
+    armed.arm_at, armed.shift = armed.home, 0.0  # somebody moved it, and the source has seen that
     armed.tick()
     armed.arm()
     assert np.array_equal(armed.tick().command.state.position, armed.home)
@@ -244,7 +244,7 @@ def test_bad_targets_are_counted_and_move_nothing(armed):
         {"names": ("a",) * 8},
     ):
         assert not armed.target(**changes)
-    refused = armed.bridge.check.refused
+    refused = armed.bridge.feeds[Mode.POLICY].check.refused
     assert [
         refused[r] for r in (Refusal.NOT_FINITE, Refusal.STALE, Refusal.SOURCE, Refusal.NAMES_REPEATED)
     ] == [1] * 4
@@ -258,7 +258,7 @@ def test_a_clock_set_back_holds_and_arming_recovers(armed):
         ROS_OFFSET_NS -= 5 * S
         armed.run(0.3)
         assert armed.bridge.mode is Mode.HOLD
-        assert armed.bridge.check.refused[Refusal.REVERSED] > 10
+        assert armed.bridge.feeds[Mode.POLICY].check.refused[Refusal.REVERSED] > 10
         assert armed.arm().accepted
         armed.run(0.5)
         assert armed.bridge.mode is Mode.POLICY
@@ -288,3 +288,175 @@ def test_teleop_follows_the_expert(panda):
     assert rig.arm().text == "armed: teleop"
     rig.run(1.0)
     assert rig.bridge.mode is Mode.TELEOP and rig.sent[-1].source == "expert"
+
+
+HAND = "panda_joint1"
+
+
+class TwoHands(Rig):
+    """As Rig, and a person whose targets stand where ``hand`` is, beside the policy's."""
+
+    def __init__(self, robot, **config):
+        super().__init__(robot, **config)
+        self.hand = None
+
+    def tick(self):
+        if self.hand is not None:
+            raw = RawTarget(
+                (*self.names, GRIPPER),
+                [*self.hand, 0.02],
+                [],
+                self.mono_ns + TICK_NS + ROS_OFFSET_NS,
+                "teleop",
+            )
+            self.bridge.offer_target(
+                raw, self.mono_ns + TICK_NS + ROS_OFFSET_NS, self.mono_ns + TICK_NS, Mode.TELEOP
+            )
+        return super().tick()
+
+
+@pytest.fixture
+def shared(panda):
+    rig = TwoHands(panda)
+    rig.run(0.1)
+    assert rig.arm().accepted
+    rig.run(1.0)
+    return rig
+
+
+def test_a_person_takes_the_moving_arm_and_gives_it_back_without_a_step(shared, panda):
+    shared.hand = shared.arm_at.copy()
+    shared.run(0.05)
+    begun = len(shared.commands)
+    assert shared.bridge.take_over(shared.mono_ns).text == "taken over"
+    assert shared.bridge.mode is Mode.TELEOP
+    shared.run(1.0)
+    assert shared.sent[-1].source == "teleop"
+    np.testing.assert_allclose(shared.arm_at, shared.hand, atol=1e-3)
+    shared.shift = shared.arm_at[0] - shared.home[0]  # the policy starts from where the arm is
+    shared.run(0.02)
+    assert shared.bridge.give_back(shared.mono_ns).text == "given back"
+    shared.run(0.5)
+    assert (shared.bridge.mode, shared.sent[-1].source) == (Mode.POLICY, "policy")
+    assert violations(np.array(shared.commands[begun - 20 :]), moving=True) == []
+
+
+def test_a_takeover_needs_fresh_targets_near_the_arm(shared):
+    answer = shared.bridge.take_over(shared.mono_ns)
+    assert answer.text == "not taken over: no fresh target on /f2o/takeover_target"
+    shared.hand = shared.arm_at + 0.5
+    shared.run(0.05)
+    text = shared.bridge.take_over(shared.mono_ns).text
+    assert text.startswith("not taken over: the target of panda_joint")
+    assert text.endswith("(limit 0.3 rad)")
+    assert shared.bridge.mode is Mode.POLICY
+
+
+def test_a_policy_that_died_is_not_given_the_arm_and_a_person_rescues_it(shared):
+    shared.targets = False
+    shared.hand = shared.arm_at.copy()
+    shared.run(0.3)
+    assert shared.bridge.mode is Mode.HOLD
+    shared.hand = shared.arm_at.copy()
+    shared.run(0.02)
+    assert shared.bridge.take_over(shared.mono_ns).accepted
+    shared.run(0.3)
+    assert (
+        shared.bridge.give_back(shared.mono_ns).text == "not given back: no fresh target on /f2o/joint_target"
+    )
+    assert shared.bridge.mode is Mode.TELEOP
+
+
+def test_only_a_policy_can_be_taken_over(panda):
+    rig = Rig(panda, source="teleop")
+    assert rig.bridge.take_over(rig.mono_ns).text == "not taken over: only a policy can be, armed is teleop"
+    assert rig.bridge.give_back(rig.mono_ns).text.startswith("not given back: the bridge is disarmed")
+
+
+def test_it_goes_home_slowly_and_is_disarmed_there(rig, panda):
+    rig.targets = False
+    rig.arm_at = rig.home + 0.4
+    rig.run(0.1)
+    answer = rig.bridge.home(rig.mono_ns)
+    assert answer.text == "homing, 2.5 s"
+    assert rig.arm().text == "not armed: already armed (homing)"
+    rig.run(4.0)
+    assert (rig.bridge.mode, rig.bridge.machine.reason) == (Mode.DISARMED, "at home")
+    np.testing.assert_allclose(rig.arm_at, rig.home, atol=1e-4)
+    speeds = np.abs(np.diff(rig.commands, axis=0)).max() / 0.008
+    assert 0.2 < speeds < 0.31
+    assert violations(np.array(rig.commands)) == []
+
+
+def test_disarming_ends_the_way_home(rig):
+    rig.targets = False
+    rig.arm_at = rig.home + 0.4
+    rig.run(0.1)
+    rig.bridge.home(rig.mono_ns)
+    rig.run(1.0)
+    rig.bridge.disarm()
+    rig.run(0.5)
+    assert rig.sent[-1] is None
+    assert np.abs(rig.arm_at - rig.home).max() > 0.1
+
+
+def test_arming_far_from_where_the_source_wants_the_arm_is_refused(rig):
+    rig.shift = 0.6
+    rig.run(0.1)
+    assert rig.arm().text.startswith("not armed: the target of panda_joint1 on /f2o/joint_target is 0.6")
+
+
+def test_a_first_target_far_from_the_arm_is_a_fault(rig):
+    rig.targets = False
+    rig.run(0.1)
+    assert rig.arm().accepted
+    rig.shift, rig.targets = 0.6, True
+    rig.run(0.1)
+    assert rig.bridge.mode is Mode.FAULT
+    assert rig.bridge.machine.reason.startswith("first target: the target of panda_joint1")
+
+
+def test_a_second_publisher_while_the_arm_moves_is_a_fault(armed):
+    armed.bridge.count_publishers({Mode.POLICY: 1, Mode.TELEOP: 1})
+    assert armed.bridge.mode is Mode.POLICY
+    armed.bridge.count_publishers({Mode.POLICY: 2, Mode.TELEOP: 0})
+    assert armed.bridge.mode is Mode.FAULT
+    assert armed.bridge.machine.reason == "2 publishers on /f2o/joint_target, at most 1 expected"
+
+
+def test_a_fault_is_left_by_recovering_once_the_arm_is_at_rest(armed):
+    assert armed.bridge.recover().text == "not recovered: the bridge is policy, not in fault"
+    armed.bridge.count_publishers({Mode.POLICY: 2})
+    armed.tick()
+    assert armed.bridge.recover().text == "not recovered: still braking; try again in a second"
+    armed.run(0.5)
+    assert armed.bridge.recover().text == "recovered: disarmed"
+    assert armed.bridge.mode is Mode.DISARMED
+
+
+def test_replay_is_a_source_of_its_own(panda):
+    rig = Rig(panda, source="replay")
+    rig.run(0.1)
+    assert rig.arm().accepted
+    rig.targets = False
+    assert not rig.target(source="policy")
+    rig.source, rig.targets = "replay", True
+    rig.run(0.5)
+    assert (rig.bridge.mode, rig.sent[-1].source) == (Mode.REPLAY, "replay")
+
+
+def test_braking_begins_within_24_ms_of_the_first_missing_target_and_ends_within_350(armed):
+    """MoveIt Servo waits 100 ms, joint_trajectory_controller for ever."""
+    armed.targets = False
+    missing_ns, moving = armed.mono_ns + TICK_NS, armed.speed
+    assert moving > 0.19
+    begun_s = rest_s = None
+    while rest_s is None:
+        sent = armed.tick()
+        after_s = (armed.mono_ns - missing_ns) / S
+        if begun_s is None and abs(sent.command.state.velocity[0]) < moving - 1e-6:
+            begun_s = after_s
+        rest_s = after_s if sent is None or armed.bridge.at_rest else None
+        assert after_s < 1.0
+    assert begun_s <= 0.024
+    assert rest_s - begun_s <= 0.35

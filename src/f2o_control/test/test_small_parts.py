@@ -11,19 +11,30 @@ from f2o_control.watchdog import Watchdog
 from f2o_nodekit.config import ConfigError, build_config, load_config
 
 MS = 1_000_000
+STOPS = {"disarm": "disarmed", "failure": "fault"}
 LEGAL = {
-    "disarmed": {"arm teleop": "teleop", "arm policy": "policy", "disarm": "disarmed"},
-    "teleop": {"disarm": "disarmed", "targets late": "hold", "failure": "fault"},
-    "policy": {"disarm": "disarmed", "targets late": "hold", "failure": "fault"},
+    "disarmed": {
+        "arm teleop": "teleop",
+        "arm policy": "policy",
+        "arm replay": "replay",
+        "home": "homing",
+        "disarm": "disarmed",
+    },
+    "homing": {"at home": "disarmed", **STOPS},
+    "teleop": {"targets late": "hold", "give back": "policy", **STOPS},
+    "policy": {"targets late": "hold", "take over": "teleop", **STOPS},
+    "replay": {"targets late": "hold", **STOPS},
     "hold": {
         "arm teleop": "teleop",
         "arm policy": "policy",
+        "arm replay": "replay",
         "targets back (teleop)": "teleop",
         "targets back (policy)": "policy",
-        "disarm": "disarmed",
-        "failure": "fault",
+        "targets back (replay)": "replay",
+        "take over": "teleop",
+        **STOPS,
     },
-    "fault": {"disarm": "disarmed", "failure": "fault"},
+    "fault": STOPS,
 }
 
 
@@ -131,7 +142,7 @@ def test_bridge_yaml_is_the_defaults_and_wrong_values_are_named():
     with pytest.raises(ConfigError) as error:
         build_config(BridgeConfig, wrong, "bridge.yaml")
     for text in (
-        "source: expected teleop or policy, got 'hold'",
+        "source: expected teleop or policy or replay, got 'hold'",
         "adapter: expected crisp or jtc or multipanda or null or udp, got 'ros1'",
         "rate_hz: expected 50 to 1000, got 5.0",
         "timeouts.target_s: expected a number above 0, got 0.0",

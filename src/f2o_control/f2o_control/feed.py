@@ -1,0 +1,66 @@
+"""One source of targets: what of it is let through, the newest, and how long ago that came."""
+
+from __future__ import annotations
+
+import numpy as np
+from f2o_nodekit.latest import Latest
+
+from f2o_control.config import BridgeConfig
+from f2o_control.limits import Joints
+from f2o_control.state import Mode
+from f2o_control.target import RawTarget, Target, TargetCheck
+from f2o_control.watchdog import NS_PER_S, Watchdog
+
+
+class Feed:
+    """Targets of one topic, which count in one mode. ``offer`` and the rest may be different threads."""
+
+    def __init__(self, mode: Mode, topic: str, joint_names: tuple[str, ...], config: BridgeConfig) -> None:
+        rules, times = config.targets, config.timeouts
+        self.mode, self.topic = mode, topic
+        self.check = TargetCheck(joint_names, mode.value, rules.stale_s, rules.ahead_s)
+        self.watch = Watchdog(times.target_s, times.first_target_s)
+        self.newest: Target | None = None
+        self._joint_names, self._near_rad = joint_names, config.near_rad
+        self._fresh_ns = times.target_s * NS_PER_S
+        self._slot: Latest[Target] = Latest()
+
+    def offer(self, raw: RawTarget, now_ros_ns: int, now_mono_ns: int) -> bool:
+        """Take ``raw`` for the newest target, if it is one."""
+        target = self.check.admit(raw, now_ros_ns, now_mono_ns)
+        if target is not None:
+            self._slot.put(target)
+        return target is not None
+
+    def take(self) -> Target | None:
+        """The newest target, once."""
+        target = self._slot.take()
+        if target is not None:
+            self.watch.feed(target.received_mono_ns)
+            self.newest = target
+        return target
+
+    def restart(self, mono_ns: int) -> None:
+        """Wait for a first target from now on."""
+        self._slot.clear()
+        self.check.restart()
+        self.watch.start(mono_ns)
+        self.newest = None
+
+    def unfit(self, position: Joints, mono_ns: int) -> str:
+        """Why its targets cannot be followed from ``position`` on, in half a sentence; empty if they can."""
+        target = self._slot.get() or self.newest
+        if target is None or mono_ns - target.received_mono_ns > self._fresh_ns:
+            return f"no fresh target on {self.topic}"
+        return self.far(target, position)
+
+    def far(self, target: Target, position: Joints) -> str:
+        """Which joint of ``target`` is too far from ``position``; empty if none is."""
+        away = np.abs(target.positions - position)
+        worst = int(away.argmax())
+        if away[worst] <= self._near_rad:
+            return ""
+        return (
+            f"the target of {self._joint_names[worst]} on {self.topic} is {away[worst]:.2f} rad away "
+            f"(limit {self._near_rad:g} rad)"
+        )
