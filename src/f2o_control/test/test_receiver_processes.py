@@ -61,12 +61,12 @@ needs_namespaces = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 @needs_namespaces
 @pytest.mark.parametrize(
     ("fate", "cut_s"),
-    [(Fate(loss=0.05), None), (Fate(jitter_s=0.02, duplicate=0.2), None), (Fate(), 3.0)],
+    [(Fate(loss=0.05), None), (Fate(jitter_s=0.02, duplicate=0.2), None), (Fate(), 6.0)],
     ids=["loss", "jitter", "cut"],
 )
 def test_over_a_bad_cable_every_limit_is_kept(fate, cut_s, tmp_path):
     with Cable(fate) as cable:
-        problem = run_case(cable, ROBOT, 4.0, tmp_path, cut_s)
+        problem = run_case(cable, ROBOT, 4.0 if cut_s is None else 7.0, tmp_path, cut_s)
     trace = np.load(tmp_path / "receiver.npz")
     judged = judge(tmp_path, ROBOT)
     (tmp_path / "judged.json").write_text(json.dumps(judged))

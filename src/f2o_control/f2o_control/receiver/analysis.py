@@ -19,7 +19,7 @@ def every_cycle(trace: Record, robot: RobotDescription) -> np.ndarray:
     """Set-points of all cycles, shape (cycles, joints): missed ones as the simulated arm fills them.
 
     By its own arithmetic: where every second cycle is missed, rounding alone grows a thousandfold in ten of
-    them. For that reason the receiver asks the arm where it has got to, and a record can only be played back to the bit.
+    them. So the receiver asks the arm where it has got to, and a record can only be played back to the bit.
     """
     rules, rows = FciRules(robot, trace["set_point"][0]), []
     for missed, point in zip(trace["missed"], trace["set_point"], strict=True):
