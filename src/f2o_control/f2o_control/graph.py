@@ -211,7 +211,9 @@ RECORD = Graph(
     DRIVERS,
 )
 
-GRAPHS = {graph.name: graph for graph in (DEPLOY, RECORD)}
+REPLAY = Graph("replay", (*COMMON, *SESSION), (SIM, CONTROLLER, bridge("replay"), VIEW), DRIVERS)
+
+GRAPHS = {graph.name: graph for graph in (DEPLOY, RECORD, REPLAY)}
 
 
 def graph_named(name: str) -> Graph:

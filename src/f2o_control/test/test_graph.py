@@ -45,6 +45,11 @@ def test_what_a_person_adds_to_either_graph():
     assert names("record", sim="true", view="true")[-1] == "view_node"
 
 
+def test_a_replay_is_the_arm_and_its_bridge():
+    assert names("replay", sim="true") == ["sim_node", "bridge_node"]
+    assert node("replay", "bridge_node", sim="true").parameters["source"] == "replay"
+
+
 def test_the_bridge_arms_into_the_mode_of_its_graph():
     assert node("deploy", "bridge_node", sim="true").parameters["source"] == "policy"
     assert node("record", "bridge_node", sim="true").parameters["source"] == "teleop"
@@ -114,7 +119,7 @@ def test_a_wrong_argument_is_one_sentence(graph, given, text):
 
 
 def test_an_unknown_graph_is_one_sentence():
-    with pytest.raises(GraphError, match="graph: expected deploy or record, got 'play'"):
+    with pytest.raises(GraphError, match="graph: expected deploy or record or replay, got 'play'"):
         graph_named("play")
 
 
