@@ -17,8 +17,10 @@ from f2o_teleop.bags.replay import Replay, ReplayTarget, Track
 from f2o_teleop.bags.replaying import MODE, Replayed, run, wait
 from f2o_teleop.bags.signals import ended_by_signals
 from f2o_teleop.convert import GRIPPER, joint_positions
+from f2o_teleop.priority import set_niceness
 
 SOURCE = "replay"
+NICENESS = -10  # where granted: a target that is 0.1 s late makes the bridge hold
 
 
 class ReplayNode(Node):
@@ -30,7 +32,7 @@ class ReplayNode(Node):
         self._joints: np.ndarray | None = None
         self._width, self.mode = 0.0, ""
         self._targets = self.create_publisher(JointState, "/f2o/joint_target", reliable(1))
-        self._services = {verb: self.create_client(Trigger, f"/f2o/{verb}") for verb in ("arm", "disarm")}
+        self._bridge = {verb: self.create_client(Trigger, f"/f2o/{verb}") for verb in ("arm", "disarm")}
         self.create_subscription(JointState, "/franka/joint_states", self._on_joints, best_effort(1))
         self.create_subscription(JointState, "/franka_gripper/joint_states", self._on_gripper, best_effort(1))
         self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
@@ -55,9 +57,9 @@ class ReplayNode(Node):
 
     def ask(self, verb: str) -> str:
         """Ask the bridge to arm or disarm; its answer where it says no."""
-        if not self._services[verb].service_is_ready():
+        if not self._bridge[verb].service_is_ready():
             return "the bridge is not there"
-        future = self._services[verb].call_async(Trigger.Request())
+        future = self._bridge[verb].call_async(Trigger.Request())
         rclpy.spin_until_future_complete(self, future, timeout_sec=2.0)
         answer = future.result()
         return "no answer" if answer is None else "" if answer.success else answer.message
@@ -79,6 +81,7 @@ def replay(track: Track, speed: float, arm: bool, wait_s: float, progress: bool 
     with ended_by_signals() as ended:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = ReplayNode(track.names)
+        set_niceness(NICENESS)
         try:
             if not wait(node, arm, wait_s, ended):
                 return None
