@@ -4,6 +4,7 @@
 # make bench-loop    the whole live loop for ten minutes, every tick counted (nothing else should run)
 # make bench-dither  what commitment to a plan is worth
 # make bench-modes   which method keeps every mode, on toys whose modes are known
+# make fuzz-bridge   a million adversarial targets against the bridge, every command checked
 # make setup   what the three stand on; skipped where nothing has changed
 
 SHELL := /bin/bash
@@ -12,7 +13,7 @@ SEED ?= 1000
 OUT ?= out/demo
 RUN = set -eo pipefail; source ./env.sh;
 
-.PHONY: setup demo test bench bench-loop bench-dither bench-modes lint clean
+.PHONY: setup demo test bench bench-loop bench-dither bench-modes fuzz-bridge lint clean
 
 setup:
 	@./scripts/setup.sh
@@ -31,6 +32,9 @@ bench-loop: setup
 
 bench-dither: setup
 	@$(RUN) exec python -m f2o_sim.dither --out out/dither
+
+fuzz-bridge: setup
+	@$(RUN) cd src/f2o_control/test; exec python fuzz_bridge.py
 
 bench-modes: setup
 	@$(RUN) exec python -m f2o_policy.study --out out/modes
