@@ -14,7 +14,7 @@ from checker import violations
 from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
 from f2o_control.robot import load_robot
-from f2o_control.state import Mode
+from f2o_control.state import FOLLOWING, Mode
 from f2o_control.target import GRIPPER, RawTarget
 from tqdm import tqdm
 
@@ -95,7 +95,9 @@ class Target:
     def _tick(self, blind):
         self.mono_ns += TICK_NS
         if not blind:
-            self.bridge.offer_joints(self.arm_at + self.rng.normal(0, 1e-4, 7), self.mono_ns)
+            # Without noise at rest: where it begins, the bridge takes what is measured, and settle_s to get there.
+            noise = self.rng.normal(0, 1e-4, 7) * (self.bridge.mode in FOLLOWING)
+            self.bridge.offer_joints(self.arm_at + noise, self.mono_ns)
         for _ in range(self.attack.many()):
             mode = Mode.TELEOP if self.rng.random() < 0.1 else None
             now_ros_ns = self.mono_ns + ROS_OFFSET_NS
