@@ -151,7 +151,8 @@ class UdpAdapter(Adapter):
         if status.state is State.FAULT:
             return f"the arm stopped by itself: {status.fault}"
         silent = now_ns - self._sent_last_ns > limit_ns  # then nothing is said that could count
-        if not silent and self._sent_last_ns - max(self._sent_first_ns, status.echo_ns) > limit_ns:
+        # As of its last answer: once it falls silent that is the reason, not what it had not answered yet.
+        if not silent and self._heard_ns - max(self._sent_first_ns, status.echo_ns) > limit_ns:
             return f"targets do not count there (last refusal: {status.refusal.name.lower()})"
         return self._stands(status, now_ns)
 
