@@ -120,7 +120,7 @@ def parse(words: list[str]) -> tuple[str, dict[str, str]]:
         GraphError: no graph named, or a word that is not ``name:=value``.
     """
     if not words:
-        raise GraphError("expected a graph (deploy or record), then name:=value ...")
+        raise GraphError("expected a graph (deploy, record or replay), then name:=value ...")
     name, *rest = words
     if wrong := [word for word in rest if ":=" not in word]:
         raise GraphError(f"{wrong[0]}: expected name:=value")

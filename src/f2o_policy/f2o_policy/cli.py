@@ -36,6 +36,9 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print(f"f2o {arguments.command}: interrupted", file=sys.stderr)
         sys.exit(STOPPED)
+    except BrokenPipeError:  # `f2o ... | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -103,10 +103,14 @@ def convert(
 
 
 def find_bags(folder: Path) -> list[Path]:
-    """Folders with a metadata.yaml, in order of their names; ``folder`` may be one itself."""
+    """Folders with a metadata.yaml, in order of their names; ``folder`` may be one itself.
+
+    What is called ``.partial`` was never kept by whoever recorded it; named itself, it is taken.
+    """
     if (folder / "metadata.yaml").is_file():
         return [folder]
-    return sorted(file.parent for file in folder.glob("*/metadata.yaml"))
+    found = (file.parent for file in folder.glob("*/metadata.yaml"))
+    return sorted(bag for bag in found if bag.suffix != ".partial")
 
 
 def read_bag(path: Path, perception: PerceptionConfig, longest_pause_s: float = 0.0) -> Demonstration:
