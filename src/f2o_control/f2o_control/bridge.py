@@ -14,26 +14,16 @@ import numpy as np
 from f2o_nodekit.latest import Latest
 
 from f2o_control.config import BridgeConfig
-from f2o_control.feed import Feed
+from f2o_control.feed import feeds_of
 from f2o_control.gripper import GripperGoal
-from f2o_control.homing import WayHome
 from f2o_control.limiter import Command, TargetLimiter, Verdict
 from f2o_control.reference import Reference, ReferenceTrack
+from f2o_control.requests import Answer, Requests
 from f2o_control.robot import Joints, RobotDescription
 from f2o_control.space import Space
-from f2o_control.state import ARM, FOLLOWING, MOVING, RESUME, Event, Machine, Mode
+from f2o_control.state import FOLLOWING, MOVING, RESUME, Event, Machine, Mode
 from f2o_control.target import RawTarget, Target
 from f2o_control.watchdog import NS_PER_S, Watchdog
-
-SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still stands where it was sent
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of a request, in one sentence."""
-
-    accepted: bool
-    text: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +37,7 @@ class Sent:
     taken: Target | None = None  # the target that was taken up in this tick, if one was
 
 
-class Bridge:
+class Bridge(Requests):
     """Everything between a target and a command. Time comes from the caller.
 
     A hold ends by itself when targets come back within ``resume_s``: a policy that paused for a tenth of a second
@@ -77,7 +67,7 @@ class Bridge:
             config.gripper.hysteresis_m,
             config.gripper.min_interval_s,
         )
-        self.feeds = _feeds(robot, config)
+        self.feeds = feeds_of(robot, config)
         self._own = self._feed = self.feeds[Mode(config.source)]  # armed into, and followed
         self._joints_watch = Watchdog(times.joint_states_s)
         self._joints: Latest[tuple[Joints, int]] = Latest()
@@ -113,98 +103,6 @@ class Bridge:
     def offer_gripper(self, width: float) -> None:
         """Take the measured gripper width [m]."""
         self._gripper.measured(width)
-
-    def arm(self, publishers: int, mono_ns: int) -> Answer:
-        """Enter the source's mode; ``publishers`` is how many nodes publish targets."""
-        with self._lock:
-            if problem := self._why_not(mono_ns) or self._not_to_follow(publishers, mono_ns):
-                return Answer(False, f"not armed: {problem}")
-            fresh_start = self.machine.mode is Mode.DISARMED
-            self.machine.fire(ARM[self._own.mode], "armed")
-            if fresh_start:
-                self._set_out(mono_ns)
-            self._follow(self._own)
-            self._own.restart(mono_ns)
-            return Answer(True, f"armed: {self._own.mode.value}")
-
-    def take_over(self, mono_ns: int) -> Answer:
-        """Follow the person instead of the policy, from the last command on."""
-        with self._lock:
-            hand = self.feeds.get(Mode.TELEOP)
-            if hand is None or hand is self._own:
-                return Answer(False, f"not taken over: only a policy can be, armed is {self._own.mode.value}")
-            if self.machine.mode not in (Mode.POLICY, Mode.HOLD):
-                return Answer(
-                    False, f"not taken over: the bridge is {self.machine.mode.value}, not policy or hold"
-                )
-            if problem := hand.unfit(self._limiter.state.position, mono_ns):
-                return Answer(False, f"not taken over: {problem}")
-            self.machine.fire(Event.TAKE_OVER, "taken over by a person")
-            self._follow(hand)
-            return Answer(True, "taken over")
-
-    def give_back(self, mono_ns: int) -> Answer:
-        """Follow the policy again; refused, the person keeps the arm."""
-        with self._lock:
-            if self.machine.mode is not Mode.TELEOP or self._feed is self._own:
-                return Answer(
-                    False, f"not given back: the bridge is {self.machine.mode.value}, nothing was taken over"
-                )
-            if problem := self._own.unfit(self._limiter.state.position, mono_ns):
-                return Answer(False, f"not given back: {problem}")
-            self.machine.fire(Event.GIVE_BACK, "given back to the policy")
-            self._follow(self._own)
-            return Answer(True, "given back")
-
-    def home(self, mono_ns: int) -> Answer:
-        """Go to the robot's home, slowly and by itself; disarmed again once there. Disarming ends it on the way."""
-        with self._lock:
-            if problem := self._why_not(mono_ns):
-                return Answer(False, f"not homing: {problem}")
-            if self.machine.mode is Mode.HOLD:
-                return Answer(False, "not homing: on hold; disarm first")
-            self.machine.fire(Event.HOME, "on the way home")
-            self._set_out(mono_ns)
-            home, speed = np.array(self._robot.home), self._config.home_rad_s
-            start = self._limiter.state.position
-            self._way_home = WayHome(start, home, speed, self._follow_from_mono_ns)
-            return Answer(True, f"homing, {self._way_home.duration_s:.1f} s")
-
-    def recover(self) -> Answer:
-        """Leave a fault, disarmed: what caused it is looked at again when somebody arms."""
-        with self._lock:
-            if self.machine.mode is not Mode.FAULT:
-                return Answer(False, f"not recovered: the bridge is {self.machine.mode.value}, not in fault")
-            if not self._limiter.at_rest:
-                return Answer(False, "not recovered: still braking; try again in a second")
-            self.machine.fire(Event.DISARM, "recovered")
-            return Answer(True, "recovered: disarmed")
-
-    def count_publishers(self, publishers: dict[Mode, int]) -> None:
-        """How many nodes publish the targets of each mode now: a second one while the arm moves is a fault."""
-        for mode, many in publishers.items():
-            if many > 1 and self.machine.mode in FOLLOWING:
-                with self._lock:
-                    self.machine.fire(Event.FAILURE, self._too_many(many, self.feeds[mode].topic))
-
-    def _follow(self, feed: Feed) -> None:
-        """Whose targets are followed from now on; the newest of them at once."""
-        self._feed = feed
-        self._track.restart()
-        if feed.newest is not None and feed is not self._own:
-            self._track.update(feed.newest)
-
-    def _set_out(self, mono_ns: int) -> None:
-        """Begin at rest where the arm stands, after a while for the controller to take over there."""
-        self._limiter.reset(self._start())
-        self._sent_before = False
-        self._follow_from_mono_ns = mono_ns + round(self._config.timeouts.settle_s * NS_PER_S)
-
-    def disarm(self) -> Answer:
-        """Brake, then say nothing more to the controller."""
-        with self._lock:
-            self.machine.fire(Event.DISARM, "disarmed")
-            return Answer(True, "disarmed")
 
     def fail(self, why: str) -> Sent:
         """Go to fault and brake for one tick: the way out of a tick that raised."""
@@ -245,47 +143,6 @@ class Bridge:
     def joints_age_s(self, mono_ns: int) -> float:
         """Seconds since the last joint states."""
         return self._joints_watch.age_s(mono_ns)
-
-    def _why_not(self, mono_ns: int) -> str:
-        """Why the arm must not begin to move; empty if it may."""
-        joints, topics = self._joints.get(), self._config.topics
-        if self.machine.mode in MOVING:
-            return f"already armed ({self.machine.mode.value})"
-        if self.machine.mode is Mode.FAULT:
-            return f"in fault ({self.machine.reason}); disarm first, then arm again"
-        if not self._limiter.at_rest:
-            return "still braking; try again in a second"
-        if self._far_problem:
-            return self._far_problem
-        if joints is None:
-            return f"no joint states with {', '.join(self._robot.joint_names)} on {topics.joint_states} yet"
-        age_s, limit_s = (mono_ns - joints[1]) / NS_PER_S, self._config.timeouts.joint_states_s
-        if age_s > limit_s:
-            return (
-                f"the last joint states on {topics.joint_states} came {age_s:.1f} s ago (limit {limit_s:g} s)"
-            )
-        return ""
-
-    def _not_to_follow(self, publishers: int, mono_ns: int) -> str:
-        """Why targets must not be followed; a source that is silent yet has ``first_target_s`` to begin."""
-        if publishers > 1:
-            return self._too_many(publishers, self._own.topic)
-        newest = self._own.newest
-        if newest is None or self._own.watch.age_s(mono_ns) > self._config.timeouts.target_s:
-            return ""
-        return self._own.far(newest, self._start())
-
-    def _too_many(self, publishers: int, topic: str) -> str:
-        return f"{publishers} publishers on {topic}, at most 1 expected"
-
-    def _start(self) -> Joints:
-        """Where to start: the last command if the arm still stands there, else where it is measured.
-
-        The controller holds the last command, and a servo sags a little under it: to start from the
-        measured position would be a step.
-        """
-        measured, last = self._joints.get()[0], self._limiter.state.position
-        return last if np.abs(measured - last).max() < SAME_PLACE else measured
 
     def _take(self, mono_ns: int) -> None:
         """Newest inputs to where the tick wants them."""
@@ -341,9 +198,4 @@ class Bridge:
         return Sent(command, self._gripper.width, goal, source, self._taken if following else None)
 
 
-def _feeds(robot: RobotDescription, config: BridgeConfig) -> dict[Mode, Feed]:
-    """The feed of the source, and beside a policy's that of a person who may take over."""
-    modes = {Mode(config.source): config.topics.target}
-    if Mode.POLICY in modes:
-        modes[Mode.TELEOP] = config.topics.takeover_target
-    return {mode: Feed(mode, topic, robot.joint_names, config) for mode, topic in modes.items()}
+__all__ = ["Answer", "Bridge", "Sent"]

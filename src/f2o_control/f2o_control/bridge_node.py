@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
-from std_srvs.srv import SetBool, Trigger
 
 from f2o_control import convert
 from f2o_control.adapters import make_adapter
-from f2o_control.bridge import Answer, Bridge, Sent
+from f2o_control.bridge import Bridge, Sent
 from f2o_control.config import BridgeConfig
 from f2o_control.loop import Loop
 from f2o_control.report import diagnose
@@ -37,15 +35,6 @@ class BridgeNode(ConfiguredNode):
         self.create_subscription(JointState, self._topics.target, self._on_target, command)
         self.create_subscription(JointState, self._topics.joint_states, self._on_joint_states, sensor)
         self.create_subscription(JointState, self._topics.gripper_states, self._on_gripper_states, sensor)
-        self.create_service(Trigger, self._topics.arm, self._answers(self._arm))
-        for name in ("disarm", "home", "recover"):
-            self.create_service(
-                Trigger, getattr(self._topics, name), self._answers(getattr(self, f"_{name}"))
-            )
-        if config.source == Mode.POLICY.value:
-            topic, service = self._topics.takeover_target, self._topics.takeover
-            self.create_subscription(JointState, topic, self._on_takeover_target, command)
-            self.create_service(SetBool, service, self._on_takeover)
         # Core
         self._adapter = make_adapter(self._robot, config)
         self._port = convert.AdapterPort(self, self._adapter, self._topics)
@@ -53,6 +42,10 @@ class BridgeNode(ConfiguredNode):
         self._trace = Trace()
         pace = (config.rate_hz, config.fifo_priority)
         self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._say_mode)
+        convert.offer_services(self, self._bridge, self._adapter, self._topics)
+        if config.source == Mode.POLICY.value:
+            topic = self._topics.takeover_target
+            self.create_subscription(JointState, topic, self._on_takeover_target, command)
         # Outputs
         self._commands = self.create_publisher(JointState, self._topics.command, command)
         self._modes = self.create_publisher(String, self._topics.mode, self.latched())
@@ -76,10 +69,6 @@ class BridgeNode(ConfiguredNode):
         raw = convert.raw_target(msg)
         self._bridge.offer_target(raw, self.now_ns(), time.monotonic_ns(), Mode.TELEOP)
 
-    def _on_takeover(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        ask = self._bridge.take_over if request.data else self._bridge.give_back
-        return self._answers(lambda: ask(time.monotonic_ns()))(request, response)
-
     def _on_joint_states(self, msg: JointState) -> None:
         positions = self._joints.positions(msg)
         if positions is not None:
@@ -95,37 +84,11 @@ class BridgeNode(ConfiguredNode):
             self._bridge.offer_joints(far.joints.positions, mono_ns)
         return far.problem
 
-    def _arm(self) -> Answer:
-        return self._bridge.arm(self.count_publishers(self._topics.target), time.monotonic_ns())
-
-    def _disarm(self) -> Answer:
-        return self._bridge.disarm()
-
-    def _home(self) -> Answer:
-        return self._bridge.home(time.monotonic_ns())
-
-    def _recover(self) -> Answer:
-        self._adapter.recover()
-        return self._bridge.recover()
-
     def _look_around(self) -> None:
         """What need not be known within a tick: publishers, and the mode for the log."""
         feeds = self._bridge.feeds.values()
         self._bridge.count_publishers({feed.mode: self.count_publishers(feed.topic) for feed in feeds})
         self._log_mode()
-
-    def _answers(
-        self, ask: Callable[[], Answer]
-    ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
-        """A service callback that answers with ``ask()``."""
-
-        def callback(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-            answer = ask()
-            self.get_logger().info(answer.text)
-            response.success, response.message = answer.accepted, answer.text
-            return response
-
-        return callback
 
     def _publish(self, sent: Sent) -> None:
         """Send one tick's command, then say what was sent."""

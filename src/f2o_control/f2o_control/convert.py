@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from array import array
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration
@@ -12,10 +15,11 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from f2o_control.adapters import Adapter, FarEnd, NamedJoints, Numbers, TrajectoryPlan
-from f2o_control.bridge import Sent
+from f2o_control.bridge import Answer, Bridge, Sent
 from f2o_control.config import Topics
 from f2o_control.robot import Joints
 from f2o_control.target import GRIPPER, RawTarget
@@ -133,3 +137,27 @@ class AdapterPort:
         message = joints_message(joints)
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._measured[topic].publish(message)
+
+
+def offer_services(node: Node, bridge: Bridge, adapter: Adapter, topics: Topics) -> None:
+    """What people may ask of the bridge, each answered in one sentence, which is logged too."""
+    now = time.monotonic_ns
+
+    def recover() -> Answer:
+        adapter.recover()
+        return bridge.recover()
+
+    def offer(kind: type, name: str, ask: Callable[[Any], Answer]) -> None:
+        def callback(request: Any, response: Any) -> Any:
+            answer = ask(request)
+            node.get_logger().info(answer.text)
+            response.success, response.message = answer.accepted, answer.text
+            return response
+
+        node.create_service(kind, name, callback)
+
+    offer(Trigger, topics.arm, lambda _: bridge.arm(node.count_publishers(topics.target), now()))
+    offer(Trigger, topics.disarm, lambda _: bridge.disarm())
+    offer(Trigger, topics.home, lambda _: bridge.home(now()))
+    offer(Trigger, topics.recover, lambda _: recover())
+    offer(SetBool, topics.takeover, lambda r: bridge.take_over(now()) if r.data else bridge.give_back(now()))

@@ -7,6 +7,7 @@ from f2o_nodekit.latest import Latest
 
 from f2o_control.config import BridgeConfig
 from f2o_control.limits import Joints
+from f2o_control.robot import RobotDescription
 from f2o_control.state import Mode
 from f2o_control.target import RawTarget, Target, TargetCheck
 from f2o_control.watchdog import NS_PER_S, Watchdog
@@ -64,3 +65,11 @@ class Feed:
             f"the target of {self._joint_names[worst]} on {self.topic} is {away[worst]:.2f} rad away "
             f"(limit {self._near_rad:g} rad)"
         )
+
+
+def feeds_of(robot: RobotDescription, config: BridgeConfig) -> dict[Mode, Feed]:
+    """The feed of the source, and beside a policy's that of a person who may take over."""
+    modes = {Mode(config.source): config.topics.target}
+    if Mode.POLICY in modes:
+        modes[Mode.TELEOP] = config.topics.takeover_target
+    return {mode: Feed(mode, topic, robot.joint_names, config) for mode, topic in modes.items()}

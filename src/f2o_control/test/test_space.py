@@ -80,7 +80,7 @@ def test_a_target_outside_the_box_stops_the_arm_without_chatter(robot, space):
         limiter.step(Reference(home + share * (outside - home), STILL), limiter.state.position)
     _, verdict = limiter.step(Reference(outside, STILL), limiter.state.position)
     assert Verdict.SPACE in verdict and limiter.at_rest
-    assert tool(limiter.state.position)[2] < 0.05
+    assert tool(limiter.state.position)[2] < 0.07  # it brakes once the target lies beyond, from behind it
     for _ in range(250):
         limiter.step(Reference(home, STILL), limiter.state.position)
     assert np.allclose(limiter.state.position, home, atol=1e-6)
