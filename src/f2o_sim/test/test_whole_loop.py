@@ -177,8 +177,8 @@ def test_a_recorded_bag_gives_the_same_observations_as_the_live_node(ros, tmp_pa
     played = observed_while_playing(bag)
     for seen in (live, played):
         common = sorted(seen.keys() & offline.keys())
-        # Machines are shared: how many observations the live node made in the time is not what is tested here.
-    assert len(common) >= 5, (len(seen), len(offline))
+        # Machines are shared: how many observations were made in the time is not what is tested here.
+        assert len(common) >= 5, (len(seen), len(offline))
         for stamp in common:
             assert_same(seen[stamp], offline[stamp])
 
