@@ -76,11 +76,16 @@ def test_a_target_outside_the_box_stops_the_arm_without_chatter(robot, space):
     limiter, home = limiter_at(robot, space, robot.home), np.array(robot.home)
     outside = home.copy()
     outside[1] += 1.4  # towards the table
+    rest = None
     for share in [*np.linspace(0, 1, 300), *[1.0] * 60]:
-        limiter.step(Reference(home + share * (outside - home), STILL), limiter.state.position)
-    _, verdict = limiter.step(Reference(outside, STILL), limiter.state.position)
+        goal, stop = home + share * (outside - home), limiter.command().stop
+        _, verdict = limiter.step(Reference(goal, STILL), limiter.state.position)
+        if rest is None and Verdict.SPACE in verdict:
+            rest = stop.end  # it brakes at once, and no sooner than it has to
+            assert space.depth(goal) > 0 or space.depth(limiter.command().stop.end) > -1e-3
     assert Verdict.SPACE in verdict and limiter.at_rest
-    assert tool(limiter.state.position)[2] < 0.07  # it brakes once the target lies beyond, from behind it
+    assert np.allclose(limiter.state.position, rest, atol=1e-6)
+    assert tool(home)[2] - tool(rest)[2] > 0.3
     for _ in range(250):
         limiter.step(Reference(home, STILL), limiter.state.position)
     assert np.allclose(limiter.state.position, home, atol=1e-6)
