@@ -9,7 +9,8 @@ import yaml
 from f2o_perception.config import PerceptionConfig, Workspace
 from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
 from f2o_perception.pipeline import ObservationPipeline
-from f2o_policy.data.bags import convert, find_bags, motion, read_bag, read_spans, spans
+from f2o_policy.data.bags import convert, find_bags, read_bag, read_spans, spans
+from f2o_policy.data.demonstration import motion
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import BagError
 from rosbags.highlevel import AnyReader

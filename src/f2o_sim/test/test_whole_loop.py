@@ -20,7 +20,7 @@ from f2o_control.processes import start  # noqa: E402
 from f2o_control.specs import Graph, NodeSpec  # noqa: E402
 from f2o_perception.config import load_perception_config  # noqa: E402
 from f2o_perception.convert import observation_from_msg  # noqa: E402
-from f2o_policy.data.bags import COMMAND_TOPIC, _messages, _Replay  # noqa: E402
+from f2o_policy.data.replay import COMMAND_TOPIC, BagReplay, messages  # noqa: E402
 from f2o_policy.runtime.latency import report  # noqa: E402
 from f2o_policy.runtime.trace import summarise  # noqa: E402
 from f2o_sim.demo.trials_node import TrialsNode  # noqa: E402
@@ -176,7 +176,7 @@ def test_a_recorded_bag_gives_the_same_observations_as_the_live_node(ros, tmp_pa
         node.destroy_node()
     (bag,) = sorted((tmp_path / "bags").glob("episode_*"))
     live = {}
-    for _, message in _messages(bag, ["/f2o/observation"]):
+    for _, message in messages(bag, ["/f2o/observation"]):
         observation = observation_from_msg(message)
         live[observation.stamp_ros_ns] = observation
     offline = {o.stamp_ros_ns: o for o in replayed(bag)}
@@ -199,7 +199,9 @@ def observed_while_playing(bag):
     perception = NodeSpec(
         "f2o_perception", "perception_node", "perception_node", env=ENV, config="perception.yaml"
     )
-    topics = sorted(set(_Replay(load_perception_config(CONFIG / "perception.yaml")).topics) - {COMMAND_TOPIC})
+    topics = sorted(
+        set(BagReplay(load_perception_config(CONFIG / "perception.yaml")).topics) - {COMMAND_TOPIC}
+    )
     with start(Graph("perception", COMMON, (perception,), ()), {}, write=lambda line: None):
         node, seen = rclpy.create_node("playing_test"), {}
         heard = node.create_subscription(ObservationMsg, "/f2o/observation", lambda msg: keep(seen, msg), 100)
@@ -221,8 +223,8 @@ def keep(seen, msg):
 
 def replayed(bag):
     """Every observation that the bag's images and joint states give; nobody moved the arm, so no commands."""
-    replay = _Replay(load_perception_config(CONFIG / "perception.yaml"))
-    for topic, message in _messages(bag, set(replay.topics) - {COMMAND_TOPIC}):
+    replay = BagReplay(load_perception_config(CONFIG / "perception.yaml"))
+    for topic, message in messages(bag, set(replay.topics) - {COMMAND_TOPIC}):
         replay.push(topic, message)
     return replay.observations
 

@@ -1,7 +1,6 @@
 """``f2o convert``: recorded episodes become a data set, through the same perception that runs on the robot.
 
-A bag is read without ROS (rosbags); its camera and joint messages go through ``ObservationPipeline`` in the order of
-recording, so an observation here is the one the perception node would have published. Actions are
+An observation here is the one the perception node would have published (``replay``). Actions are
 /f2o/joint_command: what the bridge really sent. Standing still before the first motion is cut, because a policy
 that has seen it learns to wait.
 """
@@ -17,35 +16,19 @@ from typing import Any
 import numpy as np
 import yaml
 from f2o_nodekit.errors import F2oError
-from f2o_nodekit.stamps import to_ns
 from f2o_nodekit.workers import workers
 from f2o_perception.config import PerceptionConfig
-from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
-from f2o_perception.frames import Observation
-from f2o_perception.pairing import CameraInput
-from f2o_perception.pipeline import ObservationPipeline
 from jaxtyping import Float64, Int64
 from tqdm import tqdm
 
-from f2o_policy.data.idle import cut, moving
+from f2o_policy.data.demonstration import Demonstration, in_motion
+from f2o_policy.data.idle import cut
+from f2o_policy.data.replay import COMMAND_TOPIC, BagReplay, messages
 from f2o_policy.data.store import DatasetWriter
 from f2o_policy.errors import BagError
 
-COMMAND_TOPIC = "/f2o/joint_command"
-GRIPPER = "gripper_width"
-LEAD_IN_NS, LEAD_OUT_NS = 100_000_000, 500_000_000  # kept of the stillness before and after the motion
 SHORTEST_SPAN_NS = 500_000_000  # of control by one source: less is a knock, and less than a chunk
 KEPT_LABELS = ("success", "seed", "side", "strategy", "task", "operator")
-
-
-@dataclass(frozen=True)
-class Demonstration:
-    """One episode: what was seen, and what was sent (stamps (T,) ROS ns, commands (T,8): joints [rad], width [m])."""
-
-    observations: list[Observation]
-    command_stamps_ros_ns: Int64[np.ndarray, " t"]
-    commands: Float64[np.ndarray, "t 8"]
-    meta: dict[str, Any]
 
 
 @dataclass
@@ -162,13 +145,13 @@ def spans(stamps: Int64[np.ndarray, " t"], sources: list[str], only: str) -> lis
     return [(b, e) for b, e in runs if stamps[e - 1] - stamps[b] >= SHORTEST_SPAN_NS]
 
 
-def _replayed(path: Path, perception: PerceptionConfig) -> tuple[_Replay, dict[str, Any]]:
+def _replayed(path: Path, perception: PerceptionConfig) -> tuple[BagReplay, dict[str, Any]]:
     """A bag that went through perception, and its labels."""
     meta = _labels(path)
     if str(meta.get("success", "")).lower() == "false":
         raise BagError(path, "is labelled a failure")
-    replay = _Replay(perception)
-    for topic, message in _messages(path, replay.topics):
+    replay = BagReplay(perception)
+    for topic, message in messages(path, replay.topics):
         replay.push(topic, message)
     if not replay.stamps:
         raise BagError(path, f"no message on {COMMAND_TOPIC}; record through the bridge")
@@ -177,7 +160,7 @@ def _replayed(path: Path, perception: PerceptionConfig) -> tuple[_Replay, dict[s
 
 def _demonstration(
     path: Path,
-    replay: _Replay,
+    replay: BagReplay,
     stamps: Int64[np.ndarray, " t"],
     commands: Float64[np.ndarray, "t 8"],
     meta: dict[str, Any],
@@ -185,11 +168,7 @@ def _demonstration(
     within: tuple[int, int] | None = None,
 ) -> Demonstration:
     """The commands and what was seen meanwhile, without the stillness at both ends; ``within`` a span of control."""
-    first, last = motion(stamps, commands)
-    first, last = first - LEAD_IN_NS, last + LEAD_OUT_NS
-    if within is not None:
-        first, last = max(first, within[0]), min(last, within[1])
-    kept = [o for o in replay.observations if first <= o.stamp_ros_ns <= last]
+    kept = in_motion(replay.observations, stamps, commands, within)
     if len(kept) < 2:
         problems = "; ".join(replay.pipeline.status().problems) or "no motion that the cameras saw"
         raise BagError(
@@ -199,92 +178,6 @@ def _demonstration(
         kept, stamps, commands, lost = cut(kept, stamps, commands, round(longest_pause_s * 1e9))
         meta |= {"longest_pause_s": longest_pause_s, "cut_s": round(lost / 1e9, 3)}
     return Demonstration(kept, stamps, commands, meta)
-
-
-def motion(stamps: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"]) -> tuple[int, int]:
-    """Stamps of the first and of the last change of the commands; the whole span if there is none."""
-    changed = np.flatnonzero(moving(commands))
-    if not len(changed):
-        return int(stamps[0]), int(stamps[-1])
-    return int(stamps[changed[0]]), int(stamps[changed[-1] + 1])
-
-
-class _Replay:
-    """Pushes the messages of a bag through perception and collects the commands."""
-
-    def __init__(self, config: PerceptionConfig) -> None:
-        self.config, self.pipeline = config, ObservationPipeline(config)
-        self.observations: list[Observation] = []
-        self.stamps: list[int] = []
-        self._sources: list[str] = []
-        self._commands: list[tuple[tuple[str, ...], np.ndarray]] = []
-        topics = config.topics
-        self.topics = {
-            topics.joint_states: self._joints,
-            topics.gripper_joint_states: self._gripper,
-            COMMAND_TOPIC: self._command,
-        }
-        for view in config.views:
-            camera = CameraInput(partial(self._images, view))
-            for stream in CameraInput.STREAMS:
-                name = getattr(topics, stream).replace("{view}", view)
-                self.topics[name] = partial(camera.push, stream)
-
-    def push(self, topic: str, message: Any) -> None:
-        self.topics[topic](message)
-
-    def sent(self, path: Path) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, "t 8"], list[str]]:
-        """Commands in the order of the policy's actions, and whose they were; stamps must increase, others go."""
-        wanted = (*self.config.joint_names, GRIPPER)
-        rows = []
-        for names, values in self._commands:
-            if set(names) != set(wanted) or not np.isfinite(values).all():
-                raise BagError(
-                    path, f"{COMMAND_TOPIC}: expected finite {', '.join(wanted)}, got {', '.join(names)}"
-                )
-            rows.append(values[[names.index(name) for name in wanted]])
-        stamps = np.array(self.stamps, np.int64)
-        newer = np.concatenate([[True], stamps[1:] > np.maximum.accumulate(stamps)[:-1]])
-        sources = [source for source, kept in zip(self._sources, newer, strict=True) if kept]
-        return stamps[newer], np.array(rows, np.float64)[newer], sources
-
-    def _keep(self, observation: Observation | None) -> None:
-        if observation is not None:
-            self.observations.append(observation)
-
-    def _images(self, view: str, color: Any, depth: Any, camera_info: Any) -> None:
-        self._keep(self.pipeline.push_frame(frame_from_msgs(view, color, depth, camera_info)))
-
-    def _joints(self, message: Any) -> None:
-        self._keep(self.pipeline.push_joints(joints_from_msg(message, self.config.joint_names)))
-
-    def _gripper(self, message: Any) -> None:
-        self._keep(self.pipeline.push_gripper(gripper_from_msg(message, self.config.finger_joint_names)))
-
-    def _command(self, message: Any) -> None:
-        self.stamps.append(to_ns(message.header.stamp))
-        self._sources.append(str(message.header.frame_id))
-        self._commands.append((tuple(message.name), np.array(message.position, np.float64)))
-
-
-def _messages(path: Path, topics: Any) -> Iterator[tuple[str, Any]]:
-    """Messages of ``topics`` in the order of recording."""
-    from rosbags.highlevel import AnyReader
-
-    try:
-        with AnyReader([path]) as reader:
-            missing = sorted(set(topics) - {c.topic for c in reader.connections if c.msgcount})
-            if missing:
-                raise BagError(path, f"no message on {', '.join(missing)}")
-            connections = [c for c in reader.connections if c.topic in topics]
-            for connection, _, raw in reader.messages(connections):
-                yield connection.topic, reader.deserialize(raw, connection.msgtype)
-    except BagError:
-        raise
-    except (
-        Exception
-    ) as error:  # around rosbags alone: its parsers raise whatever the damage makes of the bytes
-        raise BagError(path, f"cannot be read ({error or type(error).__name__})") from error
 
 
 def source_of(path: Path) -> str:
