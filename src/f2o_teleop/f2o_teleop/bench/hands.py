@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Iterator
 
@@ -20,17 +21,31 @@ GRIPPER, RECORD = 1, 2  # bits of buttons 0 and 1
 STARTED_S = 1.3  # by then the recorder has heard of the first press
 
 
-def session() -> list[Report]:
-    """Start, go out, close the gripper, come back, open it, save: one episode and the pause after it."""
+def session(seed: int | None = None) -> list[Report]:
+    """Start, go out, close the gripper, come back, open it, save: one episode and the pause after it.
+
+    With a ``seed`` the way out bends to a side and as far as this seed says; the way back is the same one.
+    """
     reports: list[Report] = [(0.0, _axes((0.0,) * 6))]
     clock = _press(reports, 0.5, RECORD) + 0.7
-    for number, (seconds, axes) in enumerate(MOVES):
+    for number, (seconds, axes) in enumerate(MOVES if seed is None else _varied(seed)):
         clock = _push(reports, clock, seconds, axes)
         if number in (1, 3):
             clock = _press(reports, clock + 0.1, GRIPPER) + 0.4
     clock = _press(reports, clock, RECORD)
     reports.append((clock + 1.2, _axes((0.0,) * 6)))
     return reports
+
+
+def _varied(seed: int) -> list[tuple[float, tuple[float, ...]]]:
+    """The moves, mirrored or not, each of the two that go out stronger or weaker, and undone alike."""
+    draw = random.Random(seed)
+    side = draw.choice((-1, 1))
+    out, aside = draw.uniform(0.7, 1.2), draw.uniform(0.7, 1.2)
+    return [
+        (seconds, tuple(share * turn * value for value, turn in zip(axes, (1, side, 1, side, 1, side))))
+        for (seconds, axes), share in zip(MOVES, (out, aside, aside, out), strict=True)
+    ]
 
 
 def _push(reports: list[Report], begin_s: float, seconds: float, axes: tuple[float, ...]) -> float:

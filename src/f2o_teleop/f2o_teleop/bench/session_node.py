@@ -56,14 +56,14 @@ class Person(Node):
         self.until(lambda: self.mode == "teleop", "the bridge to follow")
         self.spin(1.0)
 
-    def episode(self) -> bool:
-        """One demonstration, report by report at its time; False when the recorder refused to start.
+    def episode(self, seed: int) -> bool:
+        """The demonstration of ``seed``, report by report at its time; False when the recorder refused to start.
 
         Raises:
             TeleopError: the recorder does not save.
         """
         saved, started, begin = self.saved, False, time.monotonic()
-        for seconds, content in hands.session():
+        for seconds, content in hands.session(seed):
             self.spin(begin + seconds - time.monotonic())
             if not started and seconds > hands.STARTED_S and self.recorder != "recording":
                 return False
@@ -110,8 +110,8 @@ def demonstrate(running: Running, pipe: Path, episodes: int) -> int:
     try:
         person.arm()
         refused = 0
-        for _ in tqdm(range(episodes), unit="episode"):
-            while not person.episode():
+        for seed in tqdm(range(episodes), unit="episode"):
+            while not person.episode(seed):
                 refused += 1
                 person.arm()  # it may be in hold: targets came late on a busy machine
                 if refused == REFUSALS:
