@@ -1,0 +1,119 @@
+"""``f2o demonstrate``: scene after scene the scripted demonstrator plays, and what it did becomes a data set.
+
+The same world, cameras, perception and bridge as the nodes' (``session``), as fast as the processor allows, and the
+same data from the same seeds on the same machine, however many processes share the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing.util
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+TASK, TICK_S = "reach_around", 0.008
+_open: dict[str, Any] = {}  # of this process: making a session costs more than an episode
+
+
+def add(commands: Any) -> None:
+    """Add ``demonstrate`` to the parser of ``f2o`` (entry point group f2o.commands)."""
+    command = commands.add_parser(
+        "demonstrate", help="a data set of scripted demonstrations, without ROS and faster than they last"
+    )
+    command.set_defaults(run=run)
+    command.add_argument("--out", type=Path, required=True, help="data set; an existing one is continued")
+    command.add_argument("--episodes", type=_positive, default=120, help="to have in all (default 120)")
+    command.add_argument("--seed", type=int, default=0, help="of the first scene (default 0)")
+    command.add_argument("--camera-hz", type=float, default=30.0, help="frame rate (default 30)")
+    command.add_argument("--perception", type=Path, help="default: the installed perception.yaml")
+    command.add_argument("--processes", type=_positive, default=1)
+
+
+def _positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
+    return value
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make what is missing.
+
+    Raises:
+        DatasetError: ``out`` holds data of another layout. FullDiskError. GraphicsError: nothing can be drawn here.
+    """
+    from f2o_policy.data.store import DatasetWriter
+    from tqdm import tqdm
+
+    from f2o_sim.demonstrate.stage import source
+    from f2o_sim.paths import config_file
+
+    perception = arguments.perception or config_file("perception.yaml")
+    play = partial(_play, str(perception), arguments.camera_hz)
+    sides: Counter[str] = Counter()
+    seed = arguments.seed
+    with (
+        DatasetWriter(arguments.out) as writer,
+        tqdm(total=arguments.episodes, desc="demonstrations", unit="episode") as bar,
+    ):
+        there = writer.sources
+        while bar.n < arguments.episodes:
+            seeds = range(seed, seed + arguments.episodes - bar.n)
+            seed = seeds.stop
+            known = [one for one in seeds if source(TASK, one) in there]
+            bar.update(len(known))
+            for made in _map(play, [one for one in seeds if one not in known], arguments.processes):
+                if made is None:
+                    sides["thrown away"] += 1
+                    continue
+                writer.add_episode(made.observations, made.command_stamps_ros_ns, made.commands, made.meta)
+                sides[made.meta["side"]] += 1
+                bar.update()
+                bar.set_postfix(sides)
+    print(f"{arguments.out}: {arguments.episodes} demonstrations, of them made now: {dict(sides)}")
+    return 0
+
+
+def _map(play: Any, seeds: list[int], processes: int) -> Iterator[Any]:
+    """Results in the order of ``seeds``."""
+    from f2o_nodekit.workers import workers
+
+    if processes == 1 or len(seeds) == 1:
+        try:
+            yield from map(play, seeds)
+        finally:
+            _close()
+        return
+    with workers(processes, _close_at_exit) as pool:
+        yield from pool.imap(play, seeds)
+        pool.close()
+        pool.join()  # lets the workers free their renderers
+
+
+def _play(perception: str, camera_hz: float, seed: int) -> Any:
+    """One demonstration; None where the demonstrator failed."""
+    from f2o_perception.config import load_perception_config
+
+    from f2o_sim.conductor import Conductor
+    from f2o_sim.demonstrate.stage import SessionStage
+    from f2o_sim.session import Session
+
+    if not _open:
+        config = load_perception_config(perception)
+        _open["session"] = Session(TASK, TICK_S, camera_hz, config)
+        _open["stage"] = SessionStage(_open["session"])
+        _open["conductor"] = Conductor(_open["stage"], TICK_S)
+    _open["conductor"].episode(seed)
+    return _open["stage"].demonstration
+
+
+def _close_at_exit() -> None:
+    multiprocessing.util.Finalize(None, _close, exitpriority=10)  # workers do not run atexit
+
+
+def _close() -> None:
+    if _open:
+        _open["session"].close()
+        _open.clear()

@@ -1,0 +1,80 @@
+"""The conductor's stage on simulated time, which keeps what a recorder would have kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from f2o_perception.frames import Observation
+from f2o_policy.data.demonstration import Demonstration, in_motion
+from jaxtyping import Float64
+
+from f2o_sim.conductor import Scene
+from f2o_sim.session import Session, Step
+
+ANSWERS = {"start": "recording", "success": "saved", "discard": "discarded"}
+
+
+class SessionStage:
+    """Simulator, bridge and recorder in one call; ``demonstration`` is the last episode that was saved, or None."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._state = "ready"
+        self.demonstration: Demonstration | None = None
+
+    def wait_until_complete(self) -> None:
+        """Everything is there."""
+
+    def reset(self, seed: int) -> None:
+        """Set up the scene of ``seed``."""
+        self._session.reset(seed)
+        self._observations: list[Observation] = []
+        self._stamps: list[int] = []
+        self._commands: list[np.ndarray] = []
+        self.demonstration = None
+
+    def arm(self) -> None:
+        """The session's bridge always follows."""
+
+    def disarm(self) -> None:
+        """The next thing is a reset, which stops the arm."""
+
+    def tell_recorder(self, command: str) -> None:
+        """Begin to keep, or end it with a demonstration or without one."""
+        self._state = ANSWERS[command.split()[0]]
+        if self._state == "saved":
+            self.demonstration = self._kept()
+
+    def recorder_is(self, state: str) -> bool:
+        """Whether the recorder is in ``state``."""
+        return self._state == state
+
+    def tick(self, target: Float64[np.ndarray, " 8"] | None) -> Scene:
+        """One tick towards ``target``, and a look."""
+        step = self._session.step(target)
+        if self._state == "recording":
+            self._keep(step)
+        world = self._session.world
+        objects = {name: world.object_pose(name) for name in world.task.object_names}
+        return Scene(world.seed, step.joints.positions, step.gripper_width, objects, world.verdict)
+
+    def _keep(self, step: Step) -> None:
+        self._stamps.append(step.time_ns)
+        self._commands.append(step.command)
+        # What arrives at the beginning was exposed before the recording: a bag would not hold its images.
+        if step.observation is not None and step.observation.stamp_ros_ns >= self._stamps[0]:
+            self._observations.append(step.observation)
+
+    def _kept(self) -> Demonstration:
+        stamps, commands = np.array(self._stamps, np.int64), np.array(self._commands)
+        verdict, seed = self._session.outcome(), self._session.world.seed
+        meta: dict[str, Any] = {"success": verdict.success, "seed": seed, "side": verdict.side}
+        task = self._session.world.task.name
+        meta |= {"strategy": verdict.side, "task": task, "operator": "scripted", "source": source(task, seed)}
+        return Demonstration(in_motion(self._observations, stamps, commands), stamps, commands, meta)
+
+
+def source(task: str, seed: int) -> str:
+    """Where a demonstration is from: what a resumed command does not make again."""
+    return f"{task}/{seed}"
