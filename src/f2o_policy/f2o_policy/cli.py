@@ -103,11 +103,17 @@ def parser() -> argparse.ArgumentParser:
     sample = _training_command(commands, "sample", "teacher sets: K trajectories an observation", run_sample)
     sample.add_argument("--teacher", type=Path, required=True, help="run folder of the teacher")
     sample.add_argument("--data", type=Path, required=True, help="data set the teacher was trained on")
+    sample.add_argument(
+        "--other-data",
+        action="store_true",
+        help="--data holds other observations of the same robot and cameras",
+    )
 
     distill = _training_command(commands, "distill", "a one-step student from teacher sets", run_distill)
     distill.add_argument("--teacher", type=Path, required=True, help="run folder of the teacher")
     distill.add_argument("--sets", type=Path, required=True, help="folder of its sets (f2o sample)")
     distill.add_argument("--method", help="imle (default) or mse")
+    distill.add_argument("--init", type=Path, help="student of the same teacher whose weights it begins with")
 
     evaluate = commands.add_parser("eval", help="success over paired seeds in simulation")
     evaluate.set_defaults(run=run_eval)
@@ -392,7 +398,13 @@ def run_sample(arguments: argparse.Namespace) -> int:
     """``f2o sample``."""
     from f2o_policy.training.sample import sample
 
-    done = sample(arguments.teacher, arguments.data, arguments.out, configuration(arguments))
+    done = sample(
+        arguments.teacher,
+        arguments.data,
+        arguments.out,
+        configuration(arguments),
+        other_data=arguments.other_data,
+    )
     return _report(done, arguments.out)
 
 
@@ -401,7 +413,8 @@ def run_distill(arguments: argparse.Namespace) -> int:
     from f2o_policy.training.distill import distill
 
     extra = {} if arguments.method is None else {"student.method": arguments.method}
-    done = distill(arguments.teacher, arguments.sets, arguments.out, configuration(arguments, extra))
+    config = configuration(arguments, extra)
+    done = distill(arguments.teacher, arguments.sets, arguments.out, config, init=arguments.init)
     return _report(done, arguments.out)
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from f2o_policy.checkpoint import checkpoint_file, load_checkpoint
+from f2o_policy.data.layout import COMMAND_ARRAYS, DTYPES
 from f2o_policy.data.sets import SetShape, SetStore
 from f2o_policy.data.share import Share
-from f2o_policy.data.store import Dataset
+from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_policy.errors import CheckpointError, DatasetError, RunError, SetsError, UnknownNameError
 from f2o_policy.evaluation.modes import compare_sets, mode_report
 from f2o_policy.training import loop
@@ -169,8 +170,39 @@ def test_sampling_refuses_other_data(teacher, tmp_path, tiny_config):
     from toys import write_dataset
 
     other = write_dataset(tmp_path / "other", episodes=4, seed=99)
-    with pytest.raises(CheckpointError, match=rf"was trained on other data than {other}"):
+    with pytest.raises(
+        CheckpointError, match=rf"was trained on other data than {other} .*--other-data allows it"
+    ):
         sample(teacher, other, tmp_path / "sets", tiny_config, progress=False)
+    assert sample(teacher, other, tmp_path / "sets", tiny_config, progress=False, other_data=True)
+    manifest = SetStore.open(tmp_path / "sets").manifest
+    assert manifest["data_sha256"] == Dataset(other).sha256 != load_checkpoint(teacher).data_sha256
+    assert distill(teacher, tmp_path / "sets", tmp_path / "student", tiny_config, progress=False)
+
+
+def test_neither_sets_nor_an_encoder_come_from_other_cameras(teacher, tmp_path, tiny_data, tiny_config):
+    other, data = tmp_path / "other", Dataset(tiny_data)
+    with DatasetWriter(other) as writer:
+        seen, sent = (slice(*getattr(data.episodes[0], kind)) for kind in ("observations", "commands"))
+        rows = {name: data[name][sent if name in COMMAND_ARRAYS else seen] for name in DTYPES}
+        writer.add_rows(rows, ("wrist", "side"), data.joint_names, {})
+        writer.add_rows(rows, ("wrist", "side"), data.joint_names, {})
+    sentence = rf"sees wrist, front of 32 px; {other} has wrist, side of 32 px"
+    with pytest.raises(CheckpointError, match=sentence):
+        sample(teacher, other, tmp_path / "sets", tiny_config, progress=False, other_data=True)
+    with pytest.raises(CheckpointError, match=sentence):
+        train(other, tmp_path / "run", tiny_config, progress=False, encoder=teacher)
+
+
+def test_a_student_can_begin_where_another_ended(student, teacher, sets, tmp_path, tiny_config):
+    none = dataclasses.replace(tiny_config.student, steps=1, warmup_steps=1, learning_rate=1e-12)
+    still = dataclasses.replace(tiny_config, student=none)
+    assert distill(teacher, sets, tmp_path, still, progress=False, init=student)
+    old, new = load_checkpoint(student).state, load_checkpoint(tmp_path).state
+    assert all(torch.allclose(old[name].float(), new[name].float(), atol=1e-3) for name in old)
+    assert not torch.allclose(
+        load_checkpoint(teacher).state["unet.out.weight"].float(), new["unet.out.weight"].float(), atol=1e-3
+    )
 
 
 def test_the_student_keeps_the_encoder_and_changes_the_head(student, teacher):

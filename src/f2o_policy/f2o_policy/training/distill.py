@@ -31,7 +31,7 @@ from f2o_policy.methods import create
 from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.training.config import Config
-from f2o_policy.training.encoders import KEEPS, freeze
+from f2o_policy.training.encoders import KEEPS, freeze, take_weights
 from f2o_policy.training.loop import Objective, Work, run_loop
 from f2o_policy.training.optimise import Optimiser, Precision
 from f2o_policy.training.runs import RunFolder
@@ -40,9 +40,16 @@ from f2o_policy.training.train import spaced, stage_options, summary, versions
 
 
 def distill(
-    teacher: str | Path, sets: str | Path, out: str | Path, config: Config, progress: bool = True
+    teacher: str | Path,
+    sets: str | Path,
+    out: str | Path,
+    config: Config,
+    progress: bool = True,
+    init: str | Path | None = None,
 ) -> bool:
     """Train the student of ``config.student``; True when finished, False when stopped by Ctrl-C (resumable).
+
+    It begins with the teacher's weights, or with those of ``init``, a student of the same teacher.
 
     Raises:
         CheckpointError, SetsError, RunError, UnknownNameError: what was given cannot be used.
@@ -68,11 +75,14 @@ def distill(
             "data_sha256": checkpoint.data_sha256,
             "stage": "student",
             "teacher_sha256": store.manifest["teacher_sha256"],
-            "sets": {k: store.manifest[k] for k in ("shape", "seed")},
+            "sets": {k: store.manifest[k] for k in ("shape", "seed", "data_sha256")},
         }
         run = RunFolder(out, settings, team.leader)
 
-        network = student_from(checkpoint).to(precision.device)
+        network = student_from(checkpoint)
+        if init is not None:
+            take_weights(network, load_checkpoint(init), Path(init), ("",))
+        network = network.to(precision.device)
         freeze(network, KEEPS["encoder"])
         optimiser = Optimiser(network, stage, config.seed)
         objective = team.wrap(Objective(network, partial(student_loss, method)))

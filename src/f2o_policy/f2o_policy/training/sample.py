@@ -31,21 +31,30 @@ from f2o_policy.training.config import Config
 from f2o_policy.training.optimise import Precision
 from f2o_policy.training.runs import StopSignal
 from f2o_policy.training.team import Team
+from f2o_policy.training.train import check_cameras
 
 CLIP = 1.05  # normalised range of what is stored: the data's, plus 5 %
 
 
 def sample(
-    teacher: str | Path, data: str | Path, out: str | Path, config: Config, progress: bool = True
+    teacher: str | Path,
+    data: str | Path,
+    out: str | Path,
+    config: Config,
+    progress: bool = True,
+    other_data: bool = False,
 ) -> bool:
     """Fill ``out`` with teacher sets; True when complete, False when stopped by Ctrl-C (resumable).
 
     Several processes (``training.team``) share the observations; what they write does not depend on their number.
+    A set needs an observation and a teacher, no demonstration: with ``other_data`` the observations may be others than
+    the teacher was trained on, such as those that a student came by in closed loop.
 
     Raises:
-        CheckpointError: not a teacher, or trained on other data. DatasetError, SetsError, FullDiskError.
+        CheckpointError: not a teacher, of another robot or other cameras, or trained on other data and that was not
+            allowed. DatasetError, SetsError, FullDiskError.
     """
-    checkpoint, dataset = open_teacher(teacher, data)
+    checkpoint, dataset = open_teacher(teacher, data, other_data)
     window = dataclasses.replace(
         config.window,
         horizon=checkpoint.horizon,
@@ -146,19 +155,19 @@ def finish(store: SetStore, seconds: float) -> None:
     )
 
 
-def open_teacher(teacher: str | Path, data: str | Path) -> tuple[Checkpoint, Dataset]:
-    """The teacher and the data it was trained on.
-
-    Raises:
-        CheckpointError: not a teacher, or trained on other data. DatasetError.
-    """
+def open_teacher(
+    teacher: str | Path, data: str | Path, other_data: bool = False
+) -> tuple[Checkpoint, Dataset]:
+    """The teacher and its observations; raises as ``sample``."""
     checkpoint, dataset = load_checkpoint(teacher), Dataset(data)
     if checkpoint.kind != "teacher":
         raise CheckpointError(teacher, f"expected a teacher, got a {checkpoint.kind} ({checkpoint.method})")
-    if checkpoint.data_sha256 != dataset.sha256:
+    check_cameras(checkpoint, teacher, dataset)
+    if checkpoint.data_sha256 != dataset.sha256 and not other_data:
         ours, theirs = checkpoint.data_sha256[:12], dataset.sha256[:12]
         raise CheckpointError(
-            teacher, f"was trained on other data than {data} (sha256 {ours}..., not {theirs}...)"
+            teacher,
+            f"was trained on other data than {data} (sha256 {ours}..., not {theirs}...); --other-data allows it",
         )
     return checkpoint, dataset
 

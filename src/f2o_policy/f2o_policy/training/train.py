@@ -132,8 +132,7 @@ def start_network(
         if keep not in KEEPS:
             raise UnknownNameError("part to keep", keep, list(KEEPS))
         given = load_checkpoint(encoder)
-        if given.data_sha256 != dataset.sha256:
-            raise CheckpointError(encoder, f"was trained on other data than {dataset.path}")
+        check_cameras(given, encoder, dataset)
         normaliser = dataclasses.replace(normaliser, point=given.normaliser.point)
     network = PolicyNetwork(config.model, normaliser, timed=True)
     if init is not None:
@@ -151,6 +150,16 @@ def check_robot(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) ->
     theirs, ours = checkpoint.action_names, (*dataset.joint_names, GRIPPER)
     if theirs != ours:
         raise CheckpointError(source, f"drives {', '.join(theirs)}; {dataset.path} has {', '.join(ours)}")
+
+
+def check_cameras(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) -> None:
+    """Refuse a network that saw another robot, or this one through other cameras."""
+    check_robot(checkpoint, source, dataset)
+    theirs = (checkpoint.views, checkpoint.image_size)
+    ours = (dataset.view_names, dataset.image_size)
+    if theirs != ours:
+        seen, has = (f"{', '.join(views)} of {size} px" for views, size in (theirs, ours))
+        raise CheckpointError(source, f"sees {seen}; {dataset.path} has {has}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,105 @@
+"""``python -m f2o_policy.evaluation.heldout``: how far a policy's chunks lie from what was demonstrated in episodes
+that it has not seen, in radians and metres.
+
+Beside every policy stand two that have learned nothing: the same network with fresh weights, and an arm that stays
+where it is. ``mean`` is over all chunks drawn, ``nearest`` over the one of each observation that comes nearest: where
+there are several ways, a chunk may be right and yet not the demonstrated one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from f2o_nodekit.errors import F2oError
+from jaxtyping import Float
+
+from f2o_policy.checkpoint import Checkpoint, load_checkpoint
+from f2o_policy.data.batches import ObservationBatch, load_batch
+from f2o_policy.data.files import write_json
+from f2o_policy.data.store import Dataset
+from f2o_policy.errors import CheckpointError, DatasetError
+from f2o_policy.evaluation.modes import sample_sets, windows_of
+from f2o_policy.model.network import PolicyNetwork
+
+SEED = 3  # of the noise, of the fresh weights, and of the lags of the windows
+Errors = dict[str, float]
+
+
+def held_out(
+    policy: str | Path, data: str | Path, observations: int = 128, count: int = 8
+) -> dict[str, Errors]:
+    """Errors of ``policy``, of its network untrained and of standing still, on evenly spaced held-out observations.
+
+    Raises:
+        CheckpointError: the policy was trained on other data. DatasetError: no episode was held out.
+    """
+    checkpoint, dataset = load_checkpoint(policy), Dataset(data)
+    if checkpoint.data_sha256 != dataset.sha256:
+        raise CheckpointError(policy, f"was trained on other data than {data}")
+    windows = windows_of(checkpoint, dataset)
+    _, validation = windows.split(checkpoint.seed)
+    if not len(validation):
+        raise DatasetError(data, "has one episode: none is left to compare with")
+    rows = validation[np.linspace(0, len(validation) - 1, min(observations, len(validation))).astype(int)]
+    batch = load_batch(windows, checkpoint.normaliser, rows, np.random.default_rng(SEED), checkpoint.points)
+    shown = checkpoint.normaliser.action.decode(batch.actions.numpy().astype(np.float64))
+    still = batch.proprio.numpy().astype(np.float64)[:, None, None, -shown.shape[-1] :]  # the newest instant
+    return {
+        "policy": errors(chunks(checkpoint, batch, count), shown),
+        "untrained": errors(chunks(untrained(checkpoint), batch, count), shown),
+        "standing still": errors(np.broadcast_to(still, (len(rows), 1, *shown.shape[1:])), shown),
+    }
+
+
+def untrained(checkpoint: Checkpoint) -> Checkpoint:
+    """The same policy with fresh weights."""
+    torch.manual_seed(SEED)
+    network = PolicyNetwork(
+        checkpoint.model_config, checkpoint.normaliser, timed=checkpoint.kind == "teacher"
+    )
+    return dataclasses.replace(checkpoint, state=dict(network.state_dict()))
+
+
+def chunks(checkpoint: Checkpoint, batch: ObservationBatch, count: int) -> Float[np.ndarray, "b k h d"]:
+    """``count`` chunks of each observation, joints [rad] and width [m]."""
+    drawn = sample_sets(checkpoint, batch, count, SEED).numpy().astype(np.float64)
+    return checkpoint.normaliser.action.decode(drawn)
+
+
+def errors(drawn: Float[np.ndarray, "b k h d"], shown: Float[np.ndarray, "b h d"]) -> Errors:
+    """Mean absolute errors: joints [rad] of all chunks and of the nearest of each observation, gripper [m]."""
+    apart = np.abs(drawn - shown[:, None])
+    joints = apart[..., :-1].mean((2, 3))  # (B,K)
+    return {
+        "mean_rad": round(float(joints.mean()), 5),
+        "nearest_rad": round(float(joints.min(1).mean()), 5),
+        "gripper_m": round(float(apart[..., -1].mean()), 5),
+    }
+
+
+def main() -> int:
+    """The command line; 2 with one sentence when something does not fit."""
+    parser = argparse.ArgumentParser(prog="python -m f2o_policy.evaluation.heldout", description=__doc__)
+    parser.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint")
+    parser.add_argument("--data", type=Path, required=True, help="data set that it was trained on")
+    parser.add_argument("--out", type=Path, help="JSON file")
+    arguments = parser.parse_args()
+    try:
+        found = held_out(arguments.policy, arguments.data)
+    except F2oError as error:
+        print(f"heldout: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(found, indent=1))
+    if arguments.out is not None:
+        write_json(arguments.out, found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
