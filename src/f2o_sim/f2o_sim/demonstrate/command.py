@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from f2o_policy.commands.common import positive
+
 TASK, TICK_S = "reach_around", 0.008
 _open: dict[str, Any] = {}  # of this process: making a session costs more than an episode
 
@@ -25,17 +27,11 @@ def add(commands: Any) -> None:
     )
     command.set_defaults(run=run)
     command.add_argument("--out", type=Path, required=True, help="data set; an existing one is continued")
-    command.add_argument("--episodes", type=_positive, default=120, help="to have in all (default 120)")
+    command.add_argument("--episodes", type=positive, default=120, help="to have in all (default 120)")
     command.add_argument("--seed", type=int, default=0, help="of the first scene (default 0)")
     command.add_argument("--camera-hz", type=float, default=30.0, help="frame rate (default 30)")
     command.add_argument("--perception", type=Path, help="default: the installed perception.yaml")
-    command.add_argument("--processes", type=_positive, default=1)
-
-
-def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
-    return value
+    command.add_argument("--processes", type=positive, default=1)
 
 
 def run(arguments: argparse.Namespace) -> int:

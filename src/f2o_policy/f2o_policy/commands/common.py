@@ -1,0 +1,75 @@
+"""What several commands share: argument types, the options of training commands, where installed files are."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from f2o_nodekit.config import build_config, load_config
+
+STOPPED = 130  # exit status after Ctrl-C, as shells have it
+
+
+def positive(text: str) -> int:
+    """Argument type: 1 or more."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
+    return value
+
+
+def training_command(commands: Any, name: str, what: str, run: Any) -> argparse.ArgumentParser:
+    """A parser with ``--out``, ``--config`` and ``--set``."""
+    command = commands.add_parser(name, help=what, description=what)
+    command.set_defaults(run=run)
+    command.add_argument(
+        "--out", type=Path, required=True, help="folder to write; an interrupted run is continued"
+    )
+    command.add_argument(
+        "--config", type=Path, help="YAML such as config/policy_small.yaml (default: those values)"
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one key of the configuration, e.g. --set teacher.steps=2000",
+    )
+    return command
+
+
+def configuration(arguments: argparse.Namespace, extra: dict[str, Any] | None = None) -> Any:
+    """The training configuration of a command line."""
+    from f2o_policy.training.config import Config
+
+    overrides = {**_overrides(arguments.overrides), **(extra or {})}
+    if arguments.config is not None:
+        return load_config(Config, arguments.config, overrides)
+    import dataclasses
+
+    return build_config(Config, dataclasses.asdict(Config()), "command line", overrides)
+
+
+def _overrides(pairs: list[str]) -> dict[str, Any]:
+    from f2o_policy.errors import PolicyError
+
+    for pair in pairs:
+        if "=" not in pair:
+            raise PolicyError(f"--set {pair}: expected KEY=VALUE, e.g. teacher.steps=2000")
+    return {key: yaml.safe_load(value) for key, value in (pair.split("=", 1) for pair in pairs)}
+
+
+def installed(name: str) -> Path:
+    """A configuration file: installed with f2o_control, or in ./config."""
+    from f2o_policy.errors import PolicyError
+
+    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    folders = [*(Path(p) / "share" / "f2o_control" / "config" for p in prefixes), Path("config")]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise PolicyError(f"{name} is neither installed nor in ./config; name it with --perception")
