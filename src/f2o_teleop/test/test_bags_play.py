@@ -1,6 +1,6 @@
 import episodes as e
 import pytest
-from f2o_teleop.bags.play import COMMANDS, Player, PlayOptions, chosen
+from f2o_teleop.bags.play import COMMANDS, REMEMBERED, Course, Player, PlayOptions, chosen
 from f2o_teleop.bags.read import open_complete
 from f2o_teleop.definitions import MessageDefinition
 from f2o_teleop.errors import BagError
@@ -71,6 +71,36 @@ def test_stamps_are_moved_to_now_and_nothing_else_is_changed(bag):
             continue
         assert stamp_of(data) == now + round((stamp_of(original) - first) / 2)
         assert data[:4] + data[12:] == original[:4] + original[12:]
+
+
+def test_as_fast_as_possible_stamps_keep_their_order_and_are_as_fresh_as_they_can_be(bag):
+    world, _ = play(bag, restamp=True, speed=0.0)
+    now, stamps = 2_000_000_000 * S, {}
+    for topic, data, _ in world.out:
+        if topic != e.MODE:
+            stamps.setdefault(topic, []).append(stamp_of(data))
+    for topic, moved in stamps.items():
+        assert moved == sorted(moved), topic
+    late = 8_000_000  # the world's clock stands still, so only what lies before the first message is not now
+    assert all(now - late - 1 <= stamp <= now for moved in stamps.values() for stamp in moved)
+
+
+def test_a_course_puts_a_stamp_where_the_bag_was_then():
+    course = Course()
+    for bag_ns, ros_ns in ((1000, 50), (1100, 60), (1100, 61), (1300, 161)):
+        course.passed(bag_ns, ros_ns)
+    assert [course.at(t) for t in (900, 1000, 1050, 1100, 1200, 1300, 9999)] == [
+        -50,
+        50,
+        55,
+        61,
+        111,
+        161,
+        161,
+    ]
+    for k in range(3 * REMEMBERED):
+        course.passed(2000 + k, 1000 + k)
+    assert course.at(2000 + 3 * REMEMBERED - 5) == 1000 + 3 * REMEMBERED - 5
 
 
 def test_the_clock_follows_the_bag(bag):

@@ -8,6 +8,7 @@ import pytest
 from f2o_teleop.bench import hands, messages
 from f2o_teleop.bench.crash import Kill, examine, summary
 from f2o_teleop.bench.figure import draw_crash, draw_latency
+from f2o_teleop.bench.ledger import Ledger
 from f2o_teleop.bench.session import look, total
 from f2o_teleop.spacemouse import ReportDecoder
 from f2o_teleop.stamps import stamp_of, with_stamp
@@ -20,29 +21,45 @@ def test_a_kill_costs_what_was_sent_after_the_last_thing_kept(tmp_path):
         tmp_path, content=[m for k, m in enumerate(content) if k < 80 and k != 40], finish=False
     )
     killed = sent[e.ARM][99] + 1
-    kill = examine(partial, sent, killed, 0.5)
+    received = {e.ARM: sent[e.ARM][:70]}
+    kill = examine(partial, sent, received, killed, 0.5)
     # flushed every 20 messages: 79 were written, the file holds the first 60 and the rest of a buffer at best
     assert kill.readable and kill.recovered and kill.missing == 1
     assert kill.messages in (60, 79)
     assert kill.lost_ms == pytest.approx((killed - sent[e.ARM][kill.messages + 1]) / 1e6)
+    lost = 0.0 if kill.messages > 70 else (killed - sent[e.ARM][kill.messages + 1]) / 1e6
+    assert kill.lost_received_ms == pytest.approx(lost)
     assert [p.name for p in tmp_path.iterdir()] == [
         "episode_0000.partial"
     ]  # the recovered copy is gone again
 
 
 def test_the_summary_counts(tmp_path):
-    kills = [Kill(1.0, True, 9, lost, 0, True, k) for k, lost in enumerate((1.0, 2.0, 40.0))]
+    kills = [Kill(1.0, True, 9, lost, lost / 2, 0, True, k) for k, lost in enumerate((1.0, 2.0, 40.0))]
     report = summary(kills)
-    assert (report["kills"], report["readable"], report["over_33_ms"]) == (3, 3, 1)
-    assert report["lost_ms"]["p50"] == 2.0
+    assert (report["kills"], report["readable"]) == (3, 3)
+    assert (report["lost_ms"]["p50"], report["lost_ms"]["over_33"]) == (2.0, 1)
+    assert (report["lost_received_ms"]["p50"], report["lost_received_ms"]["over_33"]) == (1.0, 0)
     draw_crash({**report, "load": "none"}, tmp_path / "crash.png")
     draw_latency({"each_ms": [1.0, 2.0], "latency_ms": {"p50": 1.5, "p99": 2.0}}, tmp_path / "latency.png")
     assert (tmp_path / "crash.png").stat().st_size > 5000 < (tmp_path / "latency.png").stat().st_size
 
 
-def test_a_session_of_reports_pushes_there_and_back_and_presses_each_button_twice():
+def test_the_ledger_says_what_was_received(tmp_path):
+    ledger = Ledger(tmp_path / "ledger", create=True)
+    other = Ledger(ledger.path)  # the recorder's
+    for topic, stamp in ((1, 10), (0, 11), (1, 12)):
+        other.add(topic, stamp)
+    assert {topic: stamps.tolist() for topic, stamps in ledger.stamps(["a", "b"]).items()} == {
+        "a": [11],
+        "b": [10, 12],
+    }
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1, 2])
+def test_a_session_of_reports_pushes_there_and_back_and_presses_each_button_twice(seed):
     decoder, pushed, presses, before = ReportDecoder(), np.zeros(6), [0, 0], (False, False)
-    reports = hands.session()
+    reports = hands.session(seed)
     times = [seconds for seconds, _ in reports]
     assert times == sorted(times)
     for _, content in reports:

@@ -23,7 +23,7 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
-from std_srvs.srv import SetBool, Trigger  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
 
 WAIT_S = 30.0
 WORKSPACE = Path(__file__).parents[3]
@@ -332,58 +332,6 @@ def test_the_scripted_hand_moves_the_target_its_way(rig, tmp_path):
     finally:
         status, said = node.end(signal.SIGINT)
     assert (status, "Traceback" in said) == (0, False), said
-
-
-class Bridge:
-    """What the bridge does about a takeover: it agrees, and says so on /f2o/mode."""
-
-    def __init__(self, rig):
-        self.asked, self._rig = [], rig
-        rig.node.create_service(SetBool, "/f2o/takeover", self._answer)
-        rig.mode.publish(String(data="policy"))
-
-    def _answer(self, request, response):
-        self.asked.append(request.data)
-        self._rig.mode.publish(String(data="teleop" if request.data else "policy"))
-        response.success, response.message = True, "as you wish"
-        return response
-
-    def wait_for(self, asked, keep_going):
-        end = time.monotonic() + WAIT_S
-        while self.asked != asked:
-            assert time.monotonic() < end, f"asked {self.asked}, expected {asked}"
-            keep_going()
-            time.sleep(0.005)
-
-
-def test_a_push_takes_the_arm_from_the_policy_and_a_rest_gives_it_back(rig, tmp_path):
-    hand = tmp_path / "hand"
-    os.mkfifo(hand)
-    node = Node("teleop_node", f"source: hidfile\nscript: {hand}\ntakeover: {{enabled: true}}\n", tmp_path)
-    device = os.open(hand, os.O_RDWR)
-    try:
-        bridge = Bridge(rig)
-        rig.connected(rig.joints, rig.mode)
-        names = [f"panda_joint{i}" for i in range(1, 8)]
-
-        def alive(report="01" + "0000" * 3):
-            rig.joints.publish(JointState(name=names, position=list(HOME)))
-            os.write(device, f"0 {report}\n".encode())
-
-        for _ in range(50):
-            alive()
-            time.sleep(0.005)
-        assert bridge.asked == []
-        bridge.wait_for([True], lambda: alive("01" + "0000" * 2 + "00ff"))  # lifted, and held
-        bridge.wait_for([True, False], alive)
-        end = time.monotonic() + WAIT_S
-        while node.errors.read_text().count("as you wish") < 2 and time.monotonic() < end:
-            time.sleep(0.02)  # the answer is on its way
-    finally:
-        os.close(device)
-        status, said = node.end(signal.SIGINT)
-    assert (status, "Traceback" in said) == (0, False), said
-    assert said.count("as you wish") == 2
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -10,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from tqdm import tqdm
 
-from f2o_teleop.bags.read import Bag
+from f2o_teleop.bags.read import Bag, BagMessage
 from f2o_teleop.errors import BagError
 from f2o_teleop.hand import NS_PER_S
 from f2o_teleop.stamps import has_header, stamp_of, with_stamp
@@ -23,6 +24,7 @@ COMMANDS = (
     "/joint_trajectory_controller/joint_trajectory",
     "/gripper_position_controller/commands",
 )
+REMEMBERED = 4096  # messages of a course: some seconds
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,35 @@ def chosen(bag: Bag, options: PlayOptions) -> list[str]:
     return left
 
 
+class Course:
+    """How the time of the bag has run in ROS time so far, for a bag that is played as fast as possible.
+
+    A stamp is put where the bag was at that time, so that stamps of different topics keep their order and every one
+    is as fresh as its message was in the recording, at the speed that this stretch was played with.
+    """
+
+    def __init__(self) -> None:
+        self._bag: list[int] = []
+        self._ros: list[int] = []
+
+    def passed(self, bag_ns: int, ros_ns: int) -> None:
+        """A message received at ``bag_ns`` is played at ``ros_ns``; both must not decrease."""
+        if len(self._bag) == 2 * REMEMBERED:
+            del self._bag[:REMEMBERED], self._ros[:REMEMBERED]
+        self._bag.append(bag_ns)
+        self._ros.append(ros_ns)
+
+    def at(self, bag_ns: int) -> int:
+        """ROS time of a stamp; what lies before all that is remembered is taken at true speed."""
+        after = bisect_right(self._bag, bag_ns)
+        if after == 0:
+            return self._ros[0] - (self._bag[0] - bag_ns)
+        if after == len(self._bag):
+            return self._ros[-1]
+        (bag, ros), (bag_after, ros_after) = ((self._bag[k], self._ros[k]) for k in (after - 1, after))
+        return ros + (ros_after - ros) * (bag_ns - bag) // (bag_after - bag)
+
+
 class Player:
     """Plays one bag to an outlet.
 
@@ -127,7 +158,7 @@ class Player:
         """Messages played, time of the bag [ns], and whether it was ended."""
         first = last = 0
         count, clock_due = 0, 0
-        start_mono, start_ros = self._mono_ns(), self._outlet.now_ros_ns()
+        start_mono, start_ros, course = self._mono_ns(), self._outlet.now_ros_ns(), Course()
         with tqdm(desc=self._bag.name, unit=" messages", unit_scale=True, disable=not progress) as bar:
             for message in self._bag.messages(self._topics):
                 first = first or message.log_ros_ns
@@ -137,7 +168,9 @@ class Player:
                 if self._options.clock_hz and last >= clock_due:
                     self._outlet.clock(last)
                     clock_due = last + round(NS_PER_S / self._options.clock_hz)
-                self._outlet.publish(message.topic, self._data(message.topic, message.data, start_ros, first))
+                if self._stamped and not self._options.speed:
+                    course.passed(last, self._outlet.now_ros_ns())
+                self._outlet.publish(message.topic, self._data(message, course, start_ros, first))
                 bar.update()
         if not count:
             raise BagError(f"{self._bag.path}: no message on {', '.join(self._topics)}")
@@ -152,8 +185,11 @@ class Player:
             self._late.append(self._mono_ns() - due)
         return ended
 
-    def _data(self, topic: str, data: bytes, start_ros: int, first: int) -> bytes:
-        stamp = stamp_of(data) if topic in self._stamped else None
+    def _data(self, message: BagMessage, course: Course, start_ros: int, first: int) -> bytes:
+        stamp = stamp_of(message.data) if message.topic in self._stamped else None
         if stamp is None:
-            return data
-        return with_stamp(data, start_ros + round((stamp - first) / (self._options.speed or 1.0)))
+            return message.data
+        speed = self._options.speed
+        return with_stamp(
+            message.data, start_ros + round((stamp - first) / speed) if speed else course.at(stamp)
+        )

@@ -2,7 +2,8 @@
 
 For every topic the stamps of what was sent are compared with those in the file. What is lost is counted from the
 first message after the topic's last one in the file to the moment of the kill, the longest of all topics; a message
-missing before that is one that never arrived, and is counted apart.
+missing before that is one that never arrived, and is counted apart. The same is counted of what the recorder had
+received (``ledger``): that is what the recorder itself answers for; the rest had not come through DDS to it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tqdm import tqdm
 from f2o_teleop.bag import PARTIAL
 from f2o_teleop.bags.read import to_the_cut
 from f2o_teleop.bags.write import recover
+from f2o_teleop.bench.ledger import LEDGER, Ledger
 from f2o_teleop.stamps import stamp_of
 
 VIEWS = ("wrist", "external_1", "external_2")
@@ -42,6 +44,7 @@ class Kill:
     readable: bool  # the file opens and holds what was sent long before
     messages: int
     lost_ms: float  # between the last thing kept and the kill, on the worst topic
+    lost_received_ms: float  # the same of what the recorder had received
     missing: int  # messages that never reached the file although later ones of their topic did
     recovered: bool  # `f2o bag recover` made a bag of it that rosbags opens, message by message the same
     index: int
@@ -68,11 +71,15 @@ def recorder_config(folder: Path, camera_hz: float, views: tuple[str, ...] = VIE
 
 
 @contextlib.contextmanager
-def recorder(config: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A recorder_node in a process of its own; killed at the end if it still runs."""
-    command = [sys.executable, "-m", "f2o_teleop.recorder_node", "--ros-args", "-p", f"config:={config}"]
+def recorder(config: Path, ledger: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A recorder_node in a process of its own, killed at the end if it still runs; ``ledger``: it notes there what it
+    received (``watched_node``).
+    """
+    module = "f2o_teleop.recorder_node" if ledger is None else "f2o_teleop.bench.watched_node"
+    command = [sys.executable, "-m", module, "--ros-args", "-p", f"config:={config}"]
+    env = os.environ if ledger is None else {**os.environ, LEDGER: str(ledger)}
     with config.with_suffix(".log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env)
     try:
         yield process
     finally:
@@ -84,7 +91,8 @@ def kill_once(load: Any, config: Path, after_s: float) -> Kill:
     """Record under ``load`` (bench.load_node), kill after ``after_s``, and look at what is there."""
     load.paused.clear()
     load.state = {}
-    with recorder(config) as process:
+    ledger = Ledger(config.with_suffix(".ledger"), create=True)
+    with recorder(config, ledger.path) as process:
         load.wait("ready", subscribers=True)
         time.sleep(0.5)  # rates are known
         load.command("start")
@@ -94,19 +102,38 @@ def kill_once(load: Any, config: Path, after_s: float) -> Kill:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     load.paused.set()
-    return examine(Path(load.state["path"]), load.sent, killed_ns, after_s)
+    topics = sorted(load.sent)
+    return examine(Path(load.state["path"]), load.sent, ledger.stamps(topics), killed_ns, after_s)
 
 
-def examine(partial: Path, sent: dict[str, Any], killed_ns: int, after_s: float) -> Kill:
-    """Compare a file with what was sent; recover it."""
+def examine(
+    partial: Path, sent: dict[str, Any], received: dict[str, Any], killed_ns: int, after_s: float
+) -> Kill:
+    """Compare a file with the stamps of what was sent and received, by topic; recover it."""
     got: dict[str, list[int]] = {}
     content = []
     for message in to_the_cut(next(partial.glob("*.mcap"))):
         content.append((message.topic, message.log_ros_ns, len(message.data)))
         got.setdefault(message.topic, []).append(stamp_of(message.data) or 0)
+    lost, missing = _lost(sent, got, killed_ns)
+    name = partial.name.removesuffix(PARTIAL)
+    return Kill(
+        after_s,
+        bool(content),
+        len(content),
+        lost,
+        _lost(received, got, killed_ns)[0],
+        missing,
+        _recovers(partial, content),
+        int(name.split("_")[1]),
+    )
+
+
+def _lost(there: dict[str, Any], got: dict[str, list[int]], killed_ns: int) -> tuple[float, int]:
+    """What of ``there`` is lost behind the cut [ms], and how many messages are missing before it."""
     lost, missing = 0.0, 0
     first = min((min(stamps) for stamps in got.values()), default=killed_ns)
-    for topic, stamps in sent.items():
+    for topic, stamps in there.items():
         here = np.array([s for s in stamps if first <= s < killed_ns], np.int64)
         kept = np.isin(here, got.get(topic, []))
         last = np.flatnonzero(kept)[-1] if kept.any() else -1
@@ -114,16 +141,7 @@ def examine(partial: Path, sent: dict[str, Any], killed_ns: int, after_s: float)
         missing += int((~kept[begin : last + 1]).sum())
         if last + 1 < len(here):
             lost = max(lost, (killed_ns - int(here[last + 1])) / 1e6)
-    name = partial.name.removesuffix(PARTIAL)
-    return Kill(
-        after_s,
-        bool(content),
-        len(content),
-        lost,
-        missing,
-        _recovers(partial, content),
-        int(name.split("_")[1]),
-    )
+    return lost, missing
 
 
 def _recovers(partial: Path, content: list[tuple[str, int, int]]) -> bool:
@@ -183,14 +201,19 @@ def run(
 
 def summary(done: list[Kill]) -> dict[str, Any]:
     """What all kills together say."""
-    lost = np.array([kill.lost_ms for kill in done])
+    lost = {
+        name: np.array([getattr(kill, name) for kill in done]) for name in ("lost_ms", "lost_received_ms")
+    }
     return {
         "kills": len(done),
         "readable": sum(kill.readable for kill in done),
         "recovered": sum(kill.recovered for kill in done),
         "missing_before_the_cut": sum(kill.missing for kill in done),
-        "lost_ms": {f"p{p}": round(float(np.percentile(lost, p)), 2) for p in (50, 90, 100)},
-        "over_33_ms": int((lost > 33.0).sum()),
+        **{
+            name: {f"p{p}": round(float(np.percentile(values, p)), 2) for p in (50, 90, 100)}
+            | {"over_33": int((values > 33.0).sum())}
+            for name, values in lost.items()
+        },
         "each": [asdict(kill) for kill in done],
     }
 

@@ -42,8 +42,9 @@ def _varied(seed: int) -> list[tuple[float, tuple[float, ...]]]:
     draw = random.Random(seed)
     side = draw.choice((-1, 1))
     out, aside = draw.uniform(0.7, 1.2), draw.uniform(0.7, 1.2)
+    turn = (1, side, 1, side, 1, side)
     return [
-        (seconds, tuple(share * turn * value for value, turn in zip(axes, (1, side, 1, side, 1, side))))
+        (seconds, tuple(share * t * value for value, t in zip(axes, turn, strict=True)))
         for (seconds, axes), share in zip(MOVES, (out, aside, aside, out), strict=True)
     ]
 

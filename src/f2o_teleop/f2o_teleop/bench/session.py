@@ -21,14 +21,18 @@ from f2o_teleop.bench.load import Meter
 SOURCES = ("hid", "expert")
 
 
-def configure(folder: Path, output: Path, camera_hz: float, width: int, height: int) -> Path:
-    """A configuration folder for the graph: as installed, but for the cameras, and a hand that a pipe speaks for."""
+def configure(folder: Path, output: Path, camera_hz: float, width: int, height: int, **recorder: Any) -> Path:
+    """A configuration folder for the graph: as installed, but for the cameras, and a hand that a pipe speaks for.
+
+    ``recorder``: more keys of recorder.yaml.
+    """
     installed = Path(find_config("recorder.yaml")).parent
     config = folder / "config"
     shutil.copytree(installed, config)
     os.mkfifo(folder / "hand")
     _change(config / "sim.yaml", {"width": width, "height": height, "camera_hz": camera_hz})
-    _change(config / "recorder.yaml", {"camera_hz": camera_hz, "output": str(output), "min_free_gb": 0.5})
+    kept = {"camera_hz": camera_hz, "output": str(output), "min_free_gb": 0.5, **recorder}
+    _change(config / "recorder.yaml", kept)
     _change(config / "teleop.yaml", {"source": "hidfile", "script": str(folder / "hand")})
     return config
 
