@@ -61,6 +61,11 @@ def interpolate(
     return values[left] * (1.0 - weight) + values[right] * weight
 
 
+def spaced(rows: Int64[np.ndarray, " n"], count: int) -> Int64[np.ndarray, " m"]:
+    """At most ``count`` of ``rows``, evenly spaced."""
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)] if len(rows) else rows
+
+
 @dataclass(frozen=True)
 class Window:
     """One training example without its images: which observations they are, (n,), the oldest first; proprio (n*8,)

@@ -25,18 +25,19 @@ from f2o_policy.data.augment import AugmentConfig, Draws, disturb_proprio
 from f2o_policy.data.normalise import MinMax
 from f2o_policy.data.sets import SetStore
 from f2o_policy.data.share import WHOLE, Share
-from f2o_policy.data.windows import TRANSITION
+from f2o_policy.data.windows import TRANSITION, spaced
 from f2o_policy.errors import SetsError
 from f2o_policy.methods import create
 from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.network import PolicyNetwork
+from f2o_policy.training.checks import stage_options
 from f2o_policy.training.config import Config
 from f2o_policy.training.encoders import KEEPS, freeze, take_weights
 from f2o_policy.training.loop import Objective, Work, run_loop
 from f2o_policy.training.optimise import Optimiser, Precision
+from f2o_policy.training.records import summary, versions
 from f2o_policy.training.runs import RunFolder
 from f2o_policy.training.team import Team
-from f2o_policy.training.train import spaced, stage_options, summary, versions
 
 
 def distill(
@@ -77,6 +78,7 @@ def distill(
             "teacher_sha256": store.manifest["teacher_sha256"],
             "sets": {k: store.manifest[k] for k in ("shape", "seed", "data_sha256")},
         }
+        settings |= {"init": file_sha256(checkpoint_file(init))} if init else {}
         run = RunFolder(out, settings, team.leader)
 
         network = student_from(checkpoint)

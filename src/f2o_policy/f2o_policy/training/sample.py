@@ -27,11 +27,11 @@ from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import Windows
 from f2o_policy.errors import CheckpointError, SetsError
 from f2o_policy.methods.base import repeat
+from f2o_policy.training.checks import check_cameras
 from f2o_policy.training.config import Config
 from f2o_policy.training.optimise import Precision
 from f2o_policy.training.runs import StopSignal
 from f2o_policy.training.team import Team
-from f2o_policy.training.train import check_cameras
 
 CLIP = 1.05  # normalised range of what is stored: the data's, plus 5 %
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +13,6 @@ from torch import Tensor
 
 from f2o_policy.checkpoint import (
     FILE_NAME,
-    GRIPPER,
     Checkpoint,
     checkpoint_file,
     file_sha256,
@@ -27,16 +24,18 @@ from f2o_policy.data.batches import load_batch, load_joints
 from f2o_policy.data.normalise import Normaliser
 from f2o_policy.data.share import WHOLE, Share
 from f2o_policy.data.store import Dataset
-from f2o_policy.data.windows import Windows
-from f2o_policy.errors import CheckpointError, DatasetError, UnknownNameError
-from f2o_policy.methods import METHODS, create
+from f2o_policy.data.windows import Windows, spaced
+from f2o_policy.errors import UnknownNameError
+from f2o_policy.methods import create
 from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.fusion import gate_entropy
 from f2o_policy.model.network import PolicyNetwork
+from f2o_policy.training.checks import check_cameras, check_fits, check_robot, stage_options
 from f2o_policy.training.config import Config
 from f2o_policy.training.encoders import KEEPS, embeddings, freeze, take_weights
-from f2o_policy.training.loop import Objective, Progress, Work, run_loop
+from f2o_policy.training.loop import Objective, Work, run_loop
 from f2o_policy.training.optimise import Optimiser, Precision
+from f2o_policy.training.records import provenance, summary
 from f2o_policy.training.runs import RunFolder
 from f2o_policy.training.team import Team
 
@@ -72,6 +71,7 @@ def train(
         precision = Precision(config, team.device)
         settings = {"config": dataclasses.asdict(config), "data_sha256": dataset.sha256, "stage": "teacher"}
         settings |= {"encoder": file_sha256(checkpoint_file(encoder)), "keep": keep} if encoder else {}
+        settings |= {"init": file_sha256(checkpoint_file(init))} if init else {}
 
         torch.manual_seed(config.seed)
         network, normaliser = start_network(config, normaliser, dataset, init, encoder, keep)
@@ -145,23 +145,6 @@ def start_network(
     return network, normaliser
 
 
-def check_robot(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) -> None:
-    """Refuse the weights of another robot: its joints would mean something else."""
-    theirs, ours = checkpoint.action_names, (*dataset.joint_names, GRIPPER)
-    if theirs != ours:
-        raise CheckpointError(source, f"drives {', '.join(theirs)}; {dataset.path} has {', '.join(ours)}")
-
-
-def check_cameras(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) -> None:
-    """Refuse a network that saw another robot, or this one through other cameras."""
-    check_robot(checkpoint, source, dataset)
-    theirs = (checkpoint.views, checkpoint.image_size)
-    ours = (dataset.view_names, dataset.image_size)
-    if theirs != ours:
-        seen, has = (f"{', '.join(views)} of {size} px" for views, size in (theirs, ours))
-        raise CheckpointError(source, f"sees {seen}; {dataset.path} has {has}")
-
-
 @dataclass(frozen=True)
 class Source:
     """Draws batches for the teacher, on its device; ``features`` (N,F) replace images where the encoder is frozen."""
@@ -215,88 +198,3 @@ def teacher_loss(method: Method, network: PolicyNetwork, batch: TeacherBatch) ->
     condition = Batch(network.stack(frames), batch.proprio, batch.actions[:, None], share=batch.share)
     loss = method.loss(network.head, condition)
     return Loss(loss.total, loss.terms | terms)
-
-
-def stage_options(config: Config, name: str, kind: str) -> Any:
-    """Options of the method ``name`` in ``config``; it must be of ``kind``.
-
-    Raises:
-        UnknownNameError: no such method, or one of the other kind.
-    """
-    legal = [known for known, cls in METHODS.items() if cls.kind == kind]
-    if name not in legal:
-        raise UnknownNameError(f"{kind} method", name, legal)
-    return getattr(config, name)
-
-
-def spaced(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` of ``rows``, evenly spaced."""
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)] if len(rows) else rows
-
-
-def check_fits(dataset: Dataset, config: Config) -> None:
-    """The model's input sizes must be those of the data."""
-    views, size, points = len(dataset.view_names), dataset.image_size, dataset["points"].shape[1]
-    problems = [
-        *([] if views == config.model.views else [f"has {views} views, model.views is {config.model.views}"]),
-        *(
-            []
-            if size == config.model.image_size
-            else [f"has images of {size} px, model.image_size is {config.model.image_size}"]
-        ),
-        *(
-            []
-            if points >= config.model.points
-            else [f"has {points} points an observation, model.points is {config.model.points}"]
-        ),
-    ]
-    if problems:
-        raise DatasetError(dataset.path, "; ".join(problems))
-
-
-def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict[str, Any]:
-    """The fields of a checkpoint that follow from the data and the configuration."""
-    return {
-        "config": dataclasses.asdict(config.model),
-        "normaliser": normaliser,
-        "horizon": config.window.horizon,
-        "dt_s": config.window.dt_s,
-        "history_dt_s": config.window.history_dt_s,
-        "action_names": (*dataset.joint_names, GRIPPER),
-        "views": dataset.view_names,
-        "image_size": dataset.image_size,
-        "points": config.model.points,
-        "workspace": tuple(zip(normaliser.point.low, normaliser.point.high, strict=True)),
-        "seed": config.seed,
-        "data_sha256": dataset.sha256,
-        "versions": versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """What the run was made with."""
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": str(np.__version__),
-    }
-
-
-def summary(
-    config: Config, data_sha256: str, steps: int, done: Progress, precision: Precision, team: Team
-) -> dict[str, Any]:
-    """What summary.json says of a run."""
-    return {
-        "seed": config.seed,
-        "data_sha256": data_sha256,
-        "steps": steps,
-        "wall_s": round(done.seconds, 1),
-        "steps_per_s": round(steps / max(done.seconds, 1e-9), 3),
-        "device": str(precision.device),
-        "precision": str(precision.dtype),
-        "threads": torch.get_num_threads(),
-        "processes": team.world,
-        "metrics": done.metrics,
-        "versions": versions(),
-        "config": dataclasses.asdict(config),
-    }

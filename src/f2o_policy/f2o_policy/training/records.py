@@ -1,0 +1,66 @@
+"""What a run says of itself: in its checkpoint and in summary.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+
+from f2o_policy.checkpoint import GRIPPER
+from f2o_policy.data.normalise import Normaliser
+from f2o_policy.data.store import Dataset
+from f2o_policy.training.config import Config
+from f2o_policy.training.loop import Progress
+from f2o_policy.training.optimise import Precision
+from f2o_policy.training.team import Team
+
+
+def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict[str, Any]:
+    """The fields of a checkpoint that follow from the data and the configuration."""
+    return {
+        "config": dataclasses.asdict(config.model),
+        "normaliser": normaliser,
+        "horizon": config.window.horizon,
+        "dt_s": config.window.dt_s,
+        "history_dt_s": config.window.history_dt_s,
+        "action_names": (*dataset.joint_names, GRIPPER),
+        "views": dataset.view_names,
+        "image_size": dataset.image_size,
+        "points": config.model.points,
+        "workspace": tuple(zip(normaliser.point.low, normaliser.point.high, strict=True)),
+        "seed": config.seed,
+        "data_sha256": dataset.sha256,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What the run was made with."""
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": str(np.__version__),
+    }
+
+
+def summary(
+    config: Config, data_sha256: str, steps: int, done: Progress, precision: Precision, team: Team
+) -> dict[str, Any]:
+    """What summary.json says of a run."""
+    return {
+        "seed": config.seed,
+        "data_sha256": data_sha256,
+        "steps": steps,
+        "wall_s": round(done.seconds, 1),
+        "steps_per_s": round(steps / max(done.seconds, 1e-9), 3),
+        "device": str(precision.device),
+        "precision": str(precision.dtype),
+        "threads": torch.get_num_threads(),
+        "processes": team.world,
+        "metrics": done.metrics,
+        "versions": versions(),
+        "config": dataclasses.asdict(config),
+    }
