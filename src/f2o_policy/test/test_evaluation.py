@@ -9,8 +9,9 @@ from f2o_policy.checkpoint import save_checkpoint
 from f2o_policy.errors import CheckpointError, UnknownNameError
 from f2o_policy.evaluation import environment as environments
 from f2o_policy.evaluation import rollout
+from f2o_policy.evaluation.contender import Contender
 from f2o_policy.evaluation.motion import Motion
-from f2o_policy.evaluation.rollout import Contender, evaluate, plan_latency, run_episode, table
+from f2o_policy.evaluation.rollout import evaluate, plan_latency, run_episode, table
 from f2o_policy.evaluation.statistics import mcnemar, wilson
 from test_checkpoint import checkpoint_of
 

@@ -98,7 +98,7 @@ def run_eval(arguments: argparse.Namespace) -> int:
 
 
 def _contenders(arguments: argparse.Namespace) -> list[Any]:
-    from f2o_policy.evaluation.rollout import Contender
+    from f2o_policy.evaluation.contender import Contender
     from f2o_policy.runtime.load import read_spec
 
     found = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing.util
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -20,59 +20,17 @@ import numpy as np
 from f2o_nodekit.workers import workers
 from tqdm import tqdm
 
-from f2o_policy.evaluation.environment import Environment, StepLike, open_environment
+from f2o_policy.evaluation.contender import Contender, Record
+from f2o_policy.evaluation.environment import Environment, open_environment
 from f2o_policy.evaluation.journal import Journal
 from f2o_policy.evaluation.motion import Motion
+from f2o_policy.evaluation.pilot import TICK_S, Pilot, state
 from f2o_policy.evaluation.statistics import mcnemar, wilson
 from f2o_policy.runtime.engine import Engine, NetworkEngine
 from f2o_policy.runtime.equality import random_case
-from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig, with_prefix
-from f2o_policy.runtime.history import Ring
 from f2o_policy.runtime.load import open_engine, read_spec
 
-NS_PER_S, TICK_S = 1_000_000_000, 0.008
 Where = tuple[str, float]  # task and camera rate
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One row of the table.
-
-    Attributes:
-        name: in the table; different for every contender.
-        checkpoint: file, run folder or export.
-        steps: 0 for a one-step student, else the Euler steps of a teacher.
-        replan_ticks: between two plans; a plan under way is waited for.
-        hypotheses, backend, precision: as of the policy node.
-        latency_s: simulated time from the look to the chunk: what planning takes on the machine to be judged [s].
-        noise: ``fresh`` for every plan, or ``held``: the same for all plans of an episode.
-        executor: how plans become targets.
-    """
-
-    name: str
-    checkpoint: Path
-    steps: int = 0
-    replan_ticks: int = 4
-    hypotheses: int = 2
-    backend: str = "auto"
-    precision: str = "f32"
-    latency_s: float = 0.0
-    noise: str = "fresh"
-    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
-
-
-@dataclass(frozen=True)
-class Record:
-    """One episode of one contender."""
-
-    seed: int
-    success: bool
-    collision: bool
-    side: str
-    duration_s: float
-    mode_switches: int
-    jerk: float = float("nan")  # of the arm, root mean square [rad/s^3]
-    jump: float = float("nan")  # of the next target at a new plan, mean [rad]
 
 
 def evaluate(
@@ -133,7 +91,7 @@ def run_episode(environment: Environment, engine: Engine, contender: Contender, 
     while not step.done:
         target = pilot.tick(step, motion)
         step = environment.step(target)
-        motion.moved(_joints(step)[:-1])
+        motion.moved(state(step)[:-1])
     outcome = environment.outcome()
     return Record(
         seed,
@@ -145,61 +103,6 @@ def run_episode(environment: Environment, engine: Engine, contender: Contender, 
         motion.jerk,
         motion.jump,
     )
-
-
-class Pilot:
-    """The runtime's loop on simulated time: embeds what arrives, plans every few ticks, reads a target every tick."""
-
-    def __init__(self, engine: Engine, contender: Contender, seed: int) -> None:
-        spec = engine.spec
-        self._engine, self._contender = engine, contender
-        self._rng = np.random.default_rng([seed, 5])
-        self._shape = (contender.hypotheses, spec.horizon, spec.action_size)
-        self._held = self._draw()
-        self._seen, self._felt = (Ring(spec.history, spec.history_dt_s) for _ in range(2))
-        self._embedding: np.ndarray | None = None
-        self._ticks = 0
-        self._coming: tuple[int, int, np.ndarray] | None = (
-            None  # when a plan is ready, its time zero, its chunks
-        )
-        self.executor = ChunkExecutor(contender.executor)
-
-    def begin(self, step: StepLike) -> None:
-        """Stand where the arm stands."""
-        self.executor.reset(_joints(step), step.time_ns)
-
-    def tick(self, step: StepLike, motion: Motion) -> np.ndarray | None:
-        """The target for now; None before the first observation."""
-        if step.observation is not None:
-            self._seen.push(step.observation.stamp_ros_ns, self._engine.embed(step.observation))
-            self._embedding = self._seen.nearest()
-        self._felt.push(step.time_ns, _joints(step))
-        self._submit(step.time_ns, motion)
-        due = self._ticks % self._contender.replan_ticks == 0
-        if self._embedding is not None and due and self._coming is None:
-            self._plan(step.time_ns, self._embedding)
-            self._submit(step.time_ns, motion)
-        self._ticks += 1
-        return None if self._embedding is None else self.executor.target(step.time_ns)
-
-    def _plan(self, now_ns: int, embedding: np.ndarray) -> None:
-        noise = self._held if self._contender.noise == "held" else self._draw()
-        noise = with_prefix(noise, self._engine.spec, self.executor, now_ns)
-        chunks = self._engine.plan(embedding, self._felt.interpolated(), noise)
-        self._coming = now_ns + round(self._contender.latency_s * NS_PER_S), now_ns, chunks
-
-    def _submit(self, now_ns: int, motion: Motion) -> None:
-        """Take in the plan under way, if its time has come."""
-        if self._coming is None or now_ns < self._coming[0]:
-            return
-        (_, t0_ns, chunks), self._coming = self._coming, None
-        next_ns = now_ns + round(TICK_S * NS_PER_S)
-        before = self.executor.target(next_ns)
-        self.executor.submit(chunks, t0_ns, round(self._engine.spec.dt_s * NS_PER_S), now_ns)
-        motion.replanned(before, self.executor.target(next_ns))
-
-    def _draw(self) -> np.ndarray:
-        return self._rng.standard_normal(self._shape, dtype=np.float32)
 
 
 def table(report: dict[str, Any]) -> str:
@@ -242,10 +145,6 @@ def _mean(values: list[float]) -> float | None:
     """Of the numbers among them; None where there is none (JSON knows no NaN)."""
     numbers = [value for value in values if not np.isnan(value)]
     return float(np.mean(numbers)) if numbers else None
-
-
-def _joints(step: Any) -> np.ndarray:
-    return np.array([*step.joints.positions, step.gripper_width], np.float64)
 
 
 Job = tuple[Where, Contender, int]

@@ -18,8 +18,9 @@ from f2o_nodekit.errors import F2oError
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.errors import EngineError
+from f2o_policy.evaluation.contender import Contender
 from f2o_policy.evaluation.motion import Motion
-from f2o_policy.evaluation.rollout import TICK_S, Contender, Pilot
+from f2o_policy.evaluation.pilot import TICK_S, Pilot
 from f2o_policy.runtime.load import load_engine, resolve_backend
 from tqdm import tqdm
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from f2o_policy.evaluation.rollout import Contender, evaluate
+from f2o_policy.evaluation.contender import Contender
+from f2o_policy.evaluation.rollout import evaluate
 
 from f2o_sim.demo.timing import TEACHER_STEPS
 

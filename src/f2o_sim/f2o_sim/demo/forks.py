@@ -13,7 +13,7 @@ import numpy as np
 from f2o_perception.frames import Observation
 from f2o_perception.kinematics import ForwardKinematics
 from f2o_policy.checkpoint import load_checkpoint
-from f2o_policy.evaluation.rollout import Contender
+from f2o_policy.evaluation.contender import Contender
 from f2o_policy.runtime.engine import NetworkEngine
 from f2o_policy.runtime.load import load_engine
 from f2o_teleop.ik import DifferentialIk

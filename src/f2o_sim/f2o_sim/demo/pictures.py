@@ -9,7 +9,7 @@ import rerun as rr
 from f2o_perception.frames import Observation
 from f2o_perception.kinematics import ForwardKinematics
 from f2o_policy.checkpoint import Checkpoint
-from f2o_policy.evaluation.rollout import Contender
+from f2o_policy.evaluation.contender import Contender
 from f2o_policy.runtime.load import load_engine
 from jaxtyping import Float64
 

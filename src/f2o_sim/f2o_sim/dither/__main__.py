@@ -17,7 +17,8 @@ import matplotlib
 import numpy as np
 from f2o_nodekit.errors import F2oError
 from f2o_policy.data.files import write_json
-from f2o_policy.evaluation.rollout import Contender, evaluate
+from f2o_policy.evaluation.contender import Contender
+from f2o_policy.evaluation.rollout import evaluate
 from f2o_policy.runtime.executor import ExecutorConfig
 from f2o_policy.runtime.load import read_spec
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from f2o_nodekit.config import load_config
-from f2o_policy.evaluation.rollout import Contender, evaluate
+from f2o_policy.evaluation.contender import Contender
+from f2o_policy.evaluation.rollout import evaluate
 from f2o_policy.training.config import Config
 from f2o_policy.training.distill import distill
 from f2o_policy.training.sample import sample
