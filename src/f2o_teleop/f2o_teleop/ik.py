@@ -5,7 +5,6 @@ never leave the joint position and velocity limits. The IK integrates its own ta
 come back as motion; `reset` re-anchors it.
 """
 
-import importlib.metadata
 from enum import Enum
 from pathlib import Path
 
@@ -15,11 +14,11 @@ import pinocchio as pin
 from jaxtyping import Float64
 from pink.tasks import FrameTask, PostureTask
 
+from f2o_teleop.arm import ARM_JOINTS, arm_model
 from f2o_teleop.errors import RobotModelError
 
 Joints = Float64[np.ndarray, "7"]  # rad, base to tip
 Point = Float64[np.ndarray, "3"]  # m, in the base frame
-ARM_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
 TCP_FRAME = "panda_hand_tcp"
 HOME = (0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785)
 
@@ -45,50 +44,6 @@ class IkStatus(Enum):
     OK = "ok"
     BAD_INPUT = "bad input"
     NO_SOLUTION = "no solution"
-
-
-def panda_urdf() -> Path:
-    """Path of panda.urdf in the installed example-robot-data wheel.
-
-    Raises:
-        RobotModelError: the wheel is not installed or holds no such file.
-    """
-    try:
-        files = importlib.metadata.distribution("example-robot-data").files or []
-    except importlib.metadata.PackageNotFoundError:
-        raise RobotModelError(
-            "no robot description: the wheel example-robot-data is not installed; run `make setup` or give urdf_path"
-        ) from None
-    for file in files:
-        if str(file).endswith("panda_description/urdf/panda.urdf"):
-            return Path(str(file.locate())).resolve()
-    raise RobotModelError(
-        "no robot description: example-robot-data holds no panda_description/urdf/panda.urdf"
-    )
-
-
-def arm_model(urdf_path: str | Path | None, joints: tuple[str, ...] = ARM_JOINTS) -> pin.Model:
-    """The arm alone: every joint of the URDF that is not in `joints` is locked at zero.
-
-    Raises:
-        RobotModelError: no such file, not a URDF, or a joint is missing.
-    """
-    path = Path(urdf_path) if urdf_path else panda_urdf()
-    try:
-        full = pin.buildModelFromUrdf(str(path))
-    except (ValueError, RuntimeError) as error:
-        raise RobotModelError(f"{path}: not a readable URDF: {error}") from None
-    names = list(full.names)[1:]
-    missing = [joint for joint in joints if joint not in names]
-    if missing:
-        raise RobotModelError(f"{path}: no joint {', '.join(missing)}; it has {', '.join(names)}")
-    locked = [full.getJointId(name) for name in names if name not in joints]
-    model = pin.buildReducedModel(full, locked, pin.neutral(full))
-    if list(model.names)[1:] != list(joints):
-        raise RobotModelError(
-            f"{path}: joints come in the order {', '.join(list(model.names)[1:])}, not {', '.join(joints)}"
-        )
-    return model
 
 
 class DifferentialIk:

@@ -1,19 +1,17 @@
 """A recording session: commands and messages in, one bag an episode out, numbered through restarts and crashes."""
 
 import json
-import os
-import platform
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 
-from f2o_teleop.bag import PARTIAL, BagSummary, BagTopic, BagWriter, keep, throw_away
+from f2o_teleop.bag import BagSummary, BagTopic, BagWriter, keep, throw_away
 from f2o_teleop.definitions import MessageDefinition
 from f2o_teleop.episode import SUCCESS_LABEL, Command, State, Verb, advance, parse_command
 from f2o_teleop.errors import BagError, DiskSpaceError, RateError
+from f2o_teleop.labels import standing_labels, versions
+from f2o_teleop.numbering import episode_name, leftovers, next_index
 from f2o_teleop.quality import Track
 from f2o_teleop.rates import Losses, Rates
 from f2o_teleop.recorder_config import RecorderConfig
@@ -21,8 +19,6 @@ from f2o_teleop.report import Missing, episode_report
 from f2o_teleop.spool import Item, Spool
 
 GB = 1_000_000_000
-EPISODE = re.compile(r"episode_(\d+)(\..*)?")
-VERSIONED = ("f2o-teleop", "numpy", "mcap", "mujoco", "ros-rclpy")
 
 
 @dataclass(frozen=True)
@@ -40,28 +36,6 @@ class SessionState:
     def to_json(self) -> str:
         """The state as one line of JSON."""
         return json.dumps(asdict(self))
-
-
-def next_index(output: Path) -> int:
-    """One more than the highest episode number in `output`, left-overs of crashes included."""
-    found = [EPISODE.fullmatch(entry.name) for entry in output.iterdir()] if output.is_dir() else []
-    return max((int(match[1]) for match in found if match), default=-1) + 1
-
-
-def leftovers(output: Path) -> list[str]:
-    """Names of unfinished bags that an earlier session left behind; they are never touched."""
-    return sorted(entry.name for entry in output.glob(f"episode_*{PARTIAL}"))
-
-
-def versions() -> dict[str, str]:
-    """Versions of what wrote the bag."""
-    found = {"python": platform.python_version(), "ros_distro": os.environ.get("ROS_DISTRO", "unknown")}
-    for name in VERSIONED:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 class Session:
@@ -211,7 +185,8 @@ class Session:
         if slow:
             raise RateError(f"start: {'; '.join(slow)} (recorder.yaml: preflight: false starts all the same)")
         self._index = next_index(self._output)
-        self._labels = {**self._standing_labels(), **command.labels}
+        standing = standing_labels(self._config, self._index, self._versions, self._calibration)
+        self._labels = {**standing, **command.labels}
         topics = {
             topic: BagTopic(self._definitions[entry.type], self._offered_qos(topic))
             for topic, entry in self._topics.items()
@@ -244,22 +219,8 @@ class Session:
         except BagError as error:
             return str(error)
 
-    def _standing_labels(self) -> dict[str, str]:
-        config = self._config
-        return {
-            "task": config.task,
-            "operator": config.operator,
-            "seed": str(config.seed),
-            "success": "unknown",
-            "index": str(self._index),
-            "versions": json.dumps(self._versions),
-            "expected_hz": json.dumps(config.expected_hz()),
-            "calibration": self._calibration,
-            **config.extra_labels,
-        }
-
     def _name(self) -> str:
-        return f"episode_{self._index:04d}"
+        return episode_name(self._index)
 
     def _free_gb(self) -> float:
         return shutil.disk_usage(self._output).free / GB

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64
 
+from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.drift import DriftConfig
 from f2o_teleop.episode import Verb
-from f2o_teleop.ik import ARM_JOINTS, HOME, TCP_FRAME
+from f2o_teleop.ik import HOME, TCP_FRAME
 from f2o_teleop.keyboard import AXIS_OF_KEY, STOP
 from f2o_teleop.mapping import ButtonConfig, MappingConfig
 from f2o_teleop.takeover import TakeoverConfig

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
+from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.errors import TeleopError
 from f2o_teleop.hand import NS_PER_S
-from f2o_teleop.ik import ARM_JOINTS
 
 VIEWERS = ("spawn", "serve", "save")
 

@@ -8,8 +8,9 @@ from f2o_nodekit.config import ConfigError, load_config
 from f2o_teleop.bag import read_metadata
 from f2o_teleop.definitions import find_definition
 from f2o_teleop.errors import BagError, CommandError, DiskSpaceError, RateError
+from f2o_teleop.numbering import leftovers, next_index
 from f2o_teleop.recorder_config import RecorderConfig, TopicConfig, read_calibration
-from f2o_teleop.session import Session, leftovers, next_index
+from f2o_teleop.session import Session
 from rosbags.highlevel import AnyReader
 
 from f2o_teleop import session as module

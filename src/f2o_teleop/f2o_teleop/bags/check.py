@@ -7,26 +7,20 @@ demonstrations that begin with a pause.
 
 from __future__ import annotations
 
-import json
-import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
 
+from f2o_teleop.bags.facts import Facts, gather
 from f2o_teleop.bags.motion import COMMAND_TOPIC, JOINT_STATES, Motion, positions_of
 from f2o_teleop.bags.read import Bag, open_bag
 from f2o_teleop.errors import BagError
 from f2o_teleop.hand import NS_PER_S
-from f2o_teleop.quality import IMAGE, Gap, Skew, Track, longest_gap, span_of, worst_skew
+from f2o_teleop.quality import Gap, Skew, longest_gap, worst_skew
 
-EXPECTED_HZ = "expected_hz"  # label: JSON of topic -> rate, as the recorder's configuration has it
 DROPS, LOST = "drops", "lost"  # labels: messages that the recorder had to drop, and that DDS did not bring
-JOINT_STATE = "sensor_msgs/msg/JointState"
 GRIPPER_STATES = "/franka_gripper/joint_states"
-_PIXELS_FROM = 12  # behind encapsulation and stamp; the rest of an Image is equal where the picture is
 
 
 @dataclass(frozen=True)
@@ -75,23 +69,8 @@ def check(path: Path, limits: Limits = Limits()) -> Verdict:
         return Verdict(path, (str(error),))
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """One pass over a bag: times of every topic, and of each image topic the runs of equal pictures."""
-
-    bag: Bag
-    tracks: dict[str, Track]
-    still: dict[str, list[tuple[int, int]]]  # image topic -> (first, last) reception of each run
-    hz: dict[str, float]
-    motion: Motion | None
-
-    @property
-    def span(self) -> tuple[int, int]:
-        return span_of(self.tracks)
-
-
 def _check(bag: Bag, limits: Limits) -> Verdict:
-    facts = _facts(bag)
+    facts = gather(bag)
     gaps = _gaps(facts)
     skew = worst_skew(facts.tracks, {t: info.definition.name for t, info in bag.topics.items()})
     moving = facts.motion.moving() if facts.motion is not None else None
@@ -120,44 +99,6 @@ def _check(bag: Bag, limits: Limits) -> Verdict:
     )
 
 
-def _facts(bag: Bag) -> _Facts:
-    tracks = {topic: Track(info.definition) for topic, info in bag.topics.items()}
-    images = {topic for topic, info in bag.topics.items() if info.definition.name == IMAGE}
-    still: dict[str, list[tuple[int, int]]] = {topic: [] for topic in images}
-    seen: dict[str, int] = {}
-    for message in bag.messages():
-        tracks[message.topic].add(message.data, message.log_ros_ns)
-        if message.topic in images:
-            picture = zlib.crc32(memoryview(message.data)[_PIXELS_FROM:])
-            runs = still[message.topic]
-            same = seen.get(message.topic) == picture
-            begin = runs.pop()[0] if same else message.log_ros_ns
-            runs.append((begin, message.log_ros_ns))
-            seen[message.topic] = picture
-    return _Facts(bag, tracks, still, _expected(bag, tracks), _motion(bag))
-
-
-def _motion(bag: Bag) -> Motion | None:
-    commands = positions_of(bag, COMMAND_TOPIC)
-    return commands if commands is not None else positions_of(bag, JOINT_STATES)
-
-
-def _expected(bag: Bag, tracks: Mapping[str, Track]) -> dict[str, float]:
-    """Rates that the recorder expected; in a bag of another recorder, what images and joint states mostly had."""
-    try:
-        told = {str(k): float(v) for k, v in json.loads(bag.labels.get(EXPECTED_HZ, "{}")).items()}
-    except (ValueError, TypeError, AttributeError):
-        told = {}
-    if told:
-        return {topic: hz for topic, hz in told.items() if hz > 0}
-    periodic = [t for t, info in bag.topics.items() if info.definition.name in (IMAGE, JOINT_STATE)]
-    return {t: _usual_hz(tracks[t].log_ros_ns) for t in periodic}
-
-
-def _usual_hz(log_ros_ns: Int64[np.ndarray, " t"]) -> float:
-    return NS_PER_S / max(float(np.median(np.diff(log_ros_ns))), 1.0) if len(log_ros_ns) > 2 else 0.0
-
-
 def _grouped(found: list[tuple[float, str, str]]) -> list[str]:
     """The worst of findings of one kind (how bad, topic, sentence), and how many more topics have the like."""
     if not found:
@@ -167,12 +108,12 @@ def _grouped(found: list[tuple[float, str, str]]) -> list[str]:
     return [f"{worst[2]}{f' (and {more} more topics)' if more else ''}"]
 
 
-def _missing(facts: _Facts) -> list[str]:
+def _missing(facts: Facts) -> list[str]:
     silent = [t for t in facts.hz if t not in facts.tracks or not len(facts.tracks[t].log_ros_ns)]
     return [f"nothing on {', '.join(silent)}"] if silent else []
 
 
-def _dropped(facts: _Facts, limits: Limits) -> list[str]:
+def _dropped(facts: Facts, limits: Limits) -> list[str]:
     drops, lost = (_number(facts.bag.labels.get(key, "0")) for key in (DROPS, LOST))
     total = sum(len(track.log_ros_ns) for track in facts.tracks.values())
     problems = [f"{drops} messages dropped by the recorder"] if drops else []
@@ -183,7 +124,7 @@ def _number(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _gaps(facts: _Facts) -> list[Gap]:
+def _gaps(facts: Facts) -> list[Gap]:
     """The longest gap of every topic that came at all and has a rate."""
     came = {
         t: hz
@@ -193,7 +134,7 @@ def _gaps(facts: _Facts) -> list[Gap]:
     return [longest_gap(t, facts.tracks[t].log_ros_ns, facts.span, hz) for t, hz in came.items()]
 
 
-def _late(facts: _Facts, gaps: list[Gap], limits: Limits) -> list[str]:
+def _late(facts: Facts, gaps: list[Gap], limits: Limits) -> list[str]:
     silent, slow = [], []
     for gap in gaps:
         hz = facts.hz[gap.topic]
@@ -207,7 +148,7 @@ def _late(facts: _Facts, gaps: list[Gap], limits: Limits) -> list[str]:
     return _grouped(silent) + _grouped(slow)
 
 
-def _clocks(facts: _Facts, limits: Limits) -> list[str]:
+def _clocks(facts: Facts, limits: Limits) -> list[str]:
     jumps, late = [], []
     for topic, track in facts.tracks.items():
         stamps, log = track.stamps_ros_ns, track.log_ros_ns
@@ -224,7 +165,7 @@ def _clocks(facts: _Facts, limits: Limits) -> list[str]:
     return _grouped(jumps) + _grouped(late)
 
 
-def _frozen(facts: _Facts, moving: tuple[int, int] | None, limits: Limits) -> list[str]:
+def _frozen(facts: Facts, moving: tuple[int, int] | None, limits: Limits) -> list[str]:
     if moving is None or facts.motion is None:
         return []
     problems = []
@@ -252,7 +193,7 @@ def _apart(skew: Skew | None, limits: Limits) -> list[str]:
     ]
 
 
-def _unused(facts: _Facts, moving: tuple[int, int] | None, idle_s: float | None, limits: Limits) -> list[str]:
+def _unused(facts: Facts, moving: tuple[int, int] | None, idle_s: float | None, limits: Limits) -> list[str]:
     if facts.motion is None:
         return [f"no usable message on {COMMAND_TOPIC} or {JOINT_STATES}"]
     if moving is None or idle_s is None:

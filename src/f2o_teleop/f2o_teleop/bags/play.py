@@ -11,7 +11,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from tqdm import tqdm
 
-from f2o_teleop.bags.read import Bag, BagMessage
+from f2o_teleop.bags.mcap_file import BagMessage
+from f2o_teleop.bags.read import Bag
 from f2o_teleop.errors import BagError
 from f2o_teleop.hand import NS_PER_S
 from f2o_teleop.stamps import has_header, stamp_of, with_stamp

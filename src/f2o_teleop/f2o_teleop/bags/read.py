@@ -7,29 +7,17 @@ import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
-from mcap.reader import make_reader
-from mcap.records import Channel, Message, Metadata, Schema
-from mcap.stream_reader import StreamReader
 
 from f2o_teleop.bag import PARTIAL, BagTopic, read_metadata
-from f2o_teleop.definitions import MessageDefinition
+from f2o_teleop.bags.mcap_file import (
+    BagMessage,
+    counts_to_the_cut,
+    declared,
+    indexed_counts,
+    ordered,
+    to_the_cut,
+)
 from f2o_teleop.errors import BagError
-
-LABELS = "f2o_episode"  # name of the MCAP metadata record that the recorder writes first
-READ_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class BagMessage:
-    """One serialised message (CDR)."""
-
-    topic: str
-    data: bytes
-    log_ros_ns: int  # when it was received
-    publish_ros_ns: int
 
 
 @dataclass(frozen=True)
@@ -64,7 +52,7 @@ class Bag:
         """Messages by topic, and the first and last reception [ROS ns]; from the index where there is one."""
         counts, first, last = dict.fromkeys(self.topics, 0), sys.maxsize, 0
         for file in self.files:
-            inside = _indexed(file) if self.complete else _counted(file)
+            inside = indexed_counts(file) if self.complete else counts_to_the_cut(file)
             for topic, count in inside[0].items():
                 counts[topic] += count
             first, last = min(first, inside[1]), max(last, inside[2])
@@ -77,7 +65,7 @@ class Bag:
             BagError: a finished file is damaged.
         """
         for file in self.files:
-            yield from _ordered(file, topics) if self.complete else to_the_cut(file, topics)
+            yield from ordered(file, topics) if self.complete else to_the_cut(file, topics)
 
 
 def open_bag(path: Path) -> Bag:
@@ -87,11 +75,11 @@ def open_bag(path: Path) -> Bag:
         BagError: there is none, or it is no MCAP bag; the text says what is there instead.
     """
     files = _files(path)
-    ends = [_declared(file) for file in files]
+    ends = [declared(file) for file in files]
     topics: dict[str, BagTopic] = {}
     labels: dict[str, str] = {}
-    for declared, inside, _ in ends:
-        topics |= declared
+    for told, inside, _ in ends:
+        topics |= told
         labels |= inside
     has_metadata = path.is_dir() and (path / "metadata.yaml").is_file()
     if has_metadata:
@@ -133,35 +121,6 @@ def find_bags(paths: Collection[Path], partial: bool = False) -> list[Path]:
     return found
 
 
-def to_the_cut(file: Path, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
-    """Messages in the order of the file, up to its end or to where it cannot be read on."""
-    names: dict[int, str] = {}
-    for record in _records(file):
-        if isinstance(record, Channel):
-            names[record.id] = record.topic
-        elif isinstance(record, Message):
-            topic = names[record.channel_id]
-            if topics is None or topic in topics:
-                yield BagMessage(topic, record.data, record.log_time, record.publish_time)
-
-
-def _indexed(file: Path) -> tuple[dict[str, int], int, int]:
-    with file.open("rb", READ_BYTES) as stream:
-        summary = make_reader(stream).get_summary()
-    told = summary.statistics
-    counts = {c.topic: told.channel_message_counts.get(c.id, 0) for c in summary.channels.values()}
-    return counts, told.message_start_time or sys.maxsize, told.message_end_time
-
-
-def _counted(file: Path) -> tuple[dict[str, int], int, int]:
-    counts: dict[str, int] = {}
-    first, last = sys.maxsize, 0
-    for message in to_the_cut(file):
-        counts[message.topic] = counts.get(message.topic, 0) + 1
-        first, last = min(first, message.log_ros_ns), max(last, message.log_ros_ns)
-    return counts, first, last
-
-
 def in_order(bags: Collection[Bag], topics: Collection[str] | None = None) -> Iterator[BagMessage]:
     """Messages of several bags as one, in order of reception."""
     return heapq.merge(*(bag.messages(topics) for bag in bags), key=lambda message: message.log_ros_ns)
@@ -189,73 +148,3 @@ def _files(path: Path) -> tuple[Path, ...]:
     if missing or not files:
         raise BagError(f"{path}: not a bag: no {', '.join(missing) or '.mcap file'} in it")
     return tuple(files)
-
-
-def _declared(file: Path) -> tuple[dict[str, BagTopic], dict[str, str], bool]:
-    """Topics and labels of one file, and whether it has its end."""
-    try:
-        with file.open("rb", READ_BYTES) as stream:
-            reader = make_reader(stream)
-            summary = reader.get_summary()
-            if summary is not None and summary.channels and summary.statistics is not None:
-                inside = {m.name: m.metadata for m in reader.iter_metadata()}
-                topics = _topics(file, summary.schemas, list(summary.channels.values()))
-                return topics, inside.get(LABELS, {}), True
-    except BagError:
-        raise
-    except Exception:  # around mcap alone: its parsers raise whatever the damage makes of the bytes
-        pass
-    schemas, channels, labels = {}, {}, {}
-    for record in _records(file):
-        if isinstance(record, Schema):
-            schemas[record.id] = record
-        elif isinstance(record, Channel):
-            channels[record.id] = record
-        elif isinstance(record, Metadata) and record.name == LABELS:
-            labels = record.metadata
-    return _topics(file, schemas, list(channels.values())), labels, False
-
-
-def _topics(file: Path, schemas: dict[int, Schema], channels: list[Channel]) -> dict[str, BagTopic]:
-    topics = {}
-    for channel in channels:
-        schema = schemas.get(channel.schema_id)
-        if schema is None or schema.encoding != "ros2msg" or channel.message_encoding != "cdr":
-            told = f"{schema.encoding if schema else 'no schema'}, {channel.message_encoding}"
-            raise BagError(
-                f"{file}: {channel.topic}: stored as {told}; expected ros2msg, cdr as ROS 2 writes it"
-            )
-        hash_ = channel.metadata.get("topic_type_hash", "")
-        definition = MessageDefinition(schema.name, schema.data.decode(errors="replace"), hash_)
-        topics[channel.topic] = BagTopic(definition, _qos(channel.metadata.get("offered_qos_profiles", "")))
-    return topics
-
-
-def _qos(text: str) -> tuple[dict[str, Any], ...]:
-    try:
-        profiles = yaml.safe_load(text) or []
-    except yaml.YAMLError:
-        return ()
-    return tuple(p for p in profiles if isinstance(p, dict)) if isinstance(profiles, list) else ()
-
-
-def _records(file: Path) -> Iterator[Any]:
-    """Records in order; ends without a word where the file cannot be read on."""
-    with file.open("rb", READ_BYTES) as stream:
-        try:
-            yield from StreamReader(stream, validate_crcs=True).records
-        except (
-            Exception
-        ):  # around mcap alone, as above: the cut may lie anywhere, also within compressed bytes
-            return
-
-
-def _ordered(file: Path, topics: Collection[str] | None) -> Iterator[BagMessage]:
-    with file.open("rb", READ_BYTES) as stream:
-        try:
-            for _, channel, message in make_reader(stream).iter_messages(topics):
-                yield BagMessage(channel.topic, message.data, message.log_time, message.publish_time)
-        except Exception as error:  # around mcap alone, as above
-            raise BagError(
-                f"{file}: damaged ({error or type(error).__name__}); try `f2o bag recover`"
-            ) from error

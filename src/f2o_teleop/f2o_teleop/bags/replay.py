@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.bags.decode import Decoder
 from f2o_teleop.bags.motion import COMMAND_TOPIC
 from f2o_teleop.bags.read import Bag
 from f2o_teleop.convert import GRIPPER
 from f2o_teleop.errors import BagError
 from f2o_teleop.hand import NS_PER_S
-from f2o_teleop.ik import ARM_JOINTS
 
 RAMP_RAD_S = 0.4  # the fastest joint on the way to the start
 SHORTEST_RAMP_S = 1.0

@@ -12,8 +12,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from f2o_teleop.bag import PARTIAL, BagSummary, BagTopic, BagWriter
+from f2o_teleop.bags.mcap_file import BagMessage
 from f2o_teleop.bags.motion import motion
-from f2o_teleop.bags.read import Bag, BagMessage, in_order, open_bag, open_complete
+from f2o_teleop.bags.read import Bag, in_order, open_bag, open_complete
 from f2o_teleop.errors import BagError
 
 UNFINISHED = ".copying"

@@ -28,7 +28,7 @@ from rosbags.rosbag2 import Reader
 from tqdm import tqdm
 
 from f2o_teleop.bag import PARTIAL
-from f2o_teleop.bags.read import to_the_cut
+from f2o_teleop.bags.mcap_file import to_the_cut
 from f2o_teleop.bags.write import recover
 from f2o_teleop.bench.ledger import LEDGER, Ledger
 from f2o_teleop.stamps import stamp_of

@@ -20,8 +20,9 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tqdm import tqdm
 
+from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.errors import TeleopError
-from f2o_teleop.ik import ARM_JOINTS, HOME
+from f2o_teleop.ik import HOME
 
 PUSHES, REST = ("01" + "ae00" * 3, "01" + "52ff" * 3), "01" + "0000" * 3  # half a deflection, to and fro
 WAIT_S = 30.0

@@ -44,7 +44,7 @@ def run(bags: Path, out: Path, steps: int) -> dict[str, Any]:
 def _commands(
     bags: Path, data: Path, teacher: Path, sets: Path, student: Path, report: Path, steps: int
 ) -> Iterator[tuple[str, list[Any]]]:
-    common = ["--set", "threads=2"]
+    common = ["--set", "threads=1"]
     yield "convert", [bags, "--out", data]
     yield "data-report", [data, "--out", report]
     yield "train", ["--data", data, "--out", teacher, *common, *_steps("teacher", steps)]
@@ -58,7 +58,7 @@ def _commands(
 
 def _steps(stage: str, steps: int) -> list[str]:
     """A short run: the rate of learning rises and falls within it, and the averaged weights follow in it."""
-    values = {"steps": steps, "warmup_steps": steps // 10, "ema_limit": 0.98, "log_every": 10}
+    values = {"steps": steps, "batch": 16, "warmup_steps": steps // 10, "ema_limit": 0.98, "log_every": 10}
     return [word for key, value in values.items() for word in ("--set", f"{stage}.{key}={value}")]
 
 
