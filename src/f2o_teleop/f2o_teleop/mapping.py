@@ -8,6 +8,7 @@ from jaxtyping import Float64
 from f2o_teleop.hand import AXES, NS_PER_S, Axes
 
 NOT_MAPPED = -1
+ACTIONS = ("gripper", "record", "stop", "success", "failure", "discard")  # of buttons
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class ButtonConfig:
 
     gripper: int = 0  # open or close, when pressed
     record: int = 1  # pressed shortly: start; while recording: save as a success; held: discard
+    stop: int = NOT_MAPPED  # end the recording, and judge it afterwards: success, failure or discard
     success: int = NOT_MAPPED
     failure: int = NOT_MAPPED
     discard: int = NOT_MAPPED
@@ -82,11 +84,15 @@ class ButtonConfig:
 
     def check(self) -> list[str]:
         """Messages about values out of range."""
-        used = [i for i in (self.gripper, self.record, self.success, self.failure, self.discard) if i >= 0]
+        used = [index for index in self.mapped().values() if index >= 0]
         problems = [] if len(set(used)) == len(used) else [f"gripper: expected each button once, got {used}"]
         if not 0 <= self.debounce_s < self.held_s:
             problems.append(f"debounce_s: expected 0 or more and below held_s, got {self.debounce_s}")
         return problems
+
+    def mapped(self) -> dict[str, int]:
+        """Action -> index of its button."""
+        return {action: getattr(self, action) for action in ACTIONS}
 
 
 class Button:
@@ -125,9 +131,7 @@ class Buttons:
 
     def __init__(self, config: ButtonConfig) -> None:
         self._config = config
-        actions = ("gripper", "record", "success", "failure", "discard")
-        mapped = {action: getattr(config, action) for action in actions}
-        self._index = {action: index for action, index in mapped.items() if index >= 0}
+        self._index = {action: index for action, index in config.mapped().items() if index >= 0}
         self._buttons = {action: Button(config.debounce_s) for action in self._index}
 
     def update(self, pressed: tuple[bool, ...], recording: bool, mono_ns: int) -> Wishes:

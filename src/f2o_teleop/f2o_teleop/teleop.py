@@ -22,6 +22,7 @@ from f2o_teleop.spacemouse import SpaceMouse
 from f2o_teleop.takeover import Takeover
 from f2o_teleop.teleop_config import GRIPPER_KEY, TeleopConfig
 
+UNDER_WAY = ("recording", "review")  # the recorder's states in which the record button saves
 FOLLOWING = "teleop"  # the bridge's mode in which targets move the arm
 
 
@@ -39,7 +40,7 @@ class Teleop:
 
     Attributes:
         mode: the bridge's mode, as last heard.
-        recording: whether the recorder records, as last heard.
+        recording: whether an episode is under way, as last heard.
         hand_status: '' while the device is well, else a sentence.
     """
 

@@ -16,7 +16,7 @@ from std_srvs.srv import SetBool
 from f2o_teleop import convert
 from f2o_teleop.hand import SpacenavHand
 from f2o_teleop.keys import Keys
-from f2o_teleop.teleop import Teleop, make_hand
+from f2o_teleop.teleop import UNDER_WAY, Teleop, make_hand
 from f2o_teleop.teleop_config import TeleopConfig
 
 
@@ -71,7 +71,7 @@ class TeleopNode(ConfiguredNode):
         self._teleop.mode = msg.data
 
     def _on_episode(self, msg: String) -> None:
-        self._teleop.recording = convert.episode_state(msg.data) == "recording"
+        self._teleop.recording = convert.episode_state(msg.data) in UNDER_WAY
 
     def _on_twist(self, msg: Twist) -> None:
         self._hand.offer_axes(convert.twist_axes(msg), time.monotonic_ns())

@@ -85,6 +85,7 @@ def test_the_record_button(held_s, recording, command):
 
 
 def test_devices_with_more_buttons_label_directly():
-    config = ButtonConfig(success=5, failure=6)
+    config = ButtonConfig(stop=4, success=5, failure=6)
+    assert play(Buttons(config), [(0, (False,) * 4 + (True,))]) == [Wishes(commands=("stop",))]
     assert play(Buttons(config), [(0, (False,) * 6 + (True,))]) == [Wishes(commands=("failure",))]
     assert play(Buttons(config), [(0, (True,))]) == [Wishes(toggle_gripper=True)]  # fewer buttons than mapped
