@@ -8,7 +8,7 @@ import textwrap
 import time
 
 import pytest
-from f2o_nodekit.workers import workers
+from f2o_nodekit.workers import results, workers
 
 SCRIPT = textwrap.dedent("""
     import sys, time
@@ -42,3 +42,26 @@ def test_ctrl_c_is_the_parents_alone(tmp_path, after_s):
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=20)
     assert (process.returncode, error) == (130, "")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_results_come_in_order_and_every_process_frees_what_it_opened(tmp_path, monkeypatch, processes):
+    (tmp_path / "openers.py").write_text(
+        textwrap.dedent("""
+        import os, pathlib
+        FOLDER = pathlib.Path(__file__).parent
+        def work(x):
+            (FOLDER / f"open_{os.getpid()}").touch()
+            return -x
+        def close():
+            (FOLDER / f"open_{os.getpid()}").rename(FOLDER / f"closed_{os.getpid()}")
+    """)
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "openers", raising=False)  # of the round before: another file
+    import openers
+
+    jobs = list(range(20))
+    assert list(results(openers.work, jobs, processes, openers.close)) == [-x for x in jobs]
+    assert not list(tmp_path.glob("open_*"))
+    assert 1 <= len(list(tmp_path.glob("closed_*"))) <= processes

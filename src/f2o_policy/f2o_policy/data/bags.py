@@ -7,7 +7,6 @@ that has seen it learns to wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 from f2o_nodekit.errors import F2oError
-from f2o_nodekit.workers import workers
+from f2o_nodekit.workers import results
 from f2o_perception.config import PerceptionConfig
 from jaxtyping import Float64, Int64
 from tqdm import tqdm
@@ -65,8 +64,9 @@ def convert(
         present = {source.partition("#")[0] for source in writer.sources}
         todo = [bag for bag in found if source_of(bag) not in present]
         report.present = len(found) - len(todo)
+        read = partial(_try, perception=perception, longest_pause_s=longest_pause_s, only=only)
         with tqdm(total=len(todo), disable=not progress, unit="bag") as bar:
-            for result in _read_all(todo, perception, processes, longest_pause_s, only):
+            for result in results(read, todo, processes):
                 if isinstance(result, str):
                     report.skipped.append(result)
                     bar.write(f"skipped: {result}")
@@ -213,15 +213,3 @@ def _try(
         return str(error)
     except F2oError as error:
         return str(BagError(path, str(error)))
-
-
-def _read_all(
-    bags: list[Path], perception: PerceptionConfig, processes: int, longest_pause_s: float, only: str
-) -> Iterator[list[Demonstration] | str]:
-    """Results in the order of ``bags``, whatever the number of processes."""
-    read = partial(_try, perception=perception, longest_pause_s=longest_pause_s, only=only)
-    if processes == 1:
-        yield from map(read, bags)
-        return
-    with workers(processes) as pool:
-        yield from pool.imap(read, bags)

@@ -7,9 +7,7 @@ every tick.
 
 from __future__ import annotations
 
-import multiprocessing.util
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
 from itertools import product
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from f2o_nodekit.workers import workers
+from f2o_nodekit.workers import results
 from tqdm import tqdm
 
 from f2o_policy.evaluation.contender import Contender, Record
@@ -63,7 +61,7 @@ def evaluate(
     jobs = [(where, c, seed) for seed in seeds for c in contenders if seed not in records[c.name]]
     total = len(seeds) * len(contenders)
     with tqdm(total=total, initial=total - len(jobs), disable=not progress, unit="episode") as bar:
-        for name, record in _run_all(jobs, processes):
+        for name, record in results(_run, jobs, processes, _close):
             records[name][record.seed] = record
             kept.add(settings[name], record.seed, asdict(record))
             bar.update()
@@ -150,19 +148,6 @@ def _mean(values: list[float]) -> float | None:
 Job = tuple[Where, Contender, int]
 
 
-def _run_all(jobs: list[Job], processes: int) -> Iterator[tuple[str, Record]]:
-    if processes == 1:
-        try:
-            yield from map(_run, jobs)
-        finally:
-            _close()
-        return
-    with workers(processes, _close_at_exit) as pool:
-        yield from pool.imap(_run, jobs)
-        pool.close()
-        pool.join()  # lets the workers free their renderers
-
-
 def _run(job: Job) -> tuple[str, Record]:
     where, contender, seed = job
     c = contender
@@ -178,10 +163,6 @@ def _environment(where: Where) -> Environment:
         task, camera_hz = where
         _open[where] = open_environment(task, camera_hz)
     return _open[where]
-
-
-def _close_at_exit() -> None:
-    multiprocessing.util.Finalize(None, _close, exitpriority=10)  # workers do not run atexit
 
 
 def _close() -> None:

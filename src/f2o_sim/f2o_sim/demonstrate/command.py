@@ -7,9 +7,7 @@ same data from the same seeds on the same machine, however many processes share 
 from __future__ import annotations
 
 import argparse
-import multiprocessing.util
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,9 @@ def add(commands: Any) -> None:
     )
     command.set_defaults(run=run)
     command.add_argument("--out", type=Path, required=True, help="data set; an existing one is continued")
-    command.add_argument("--episodes", type=positive, default=120, help="to have in all (default 120)")
+    command.add_argument(
+        "--episodes", type=positive, default=120, help="from the first seed on (default 120)"
+    )
     command.add_argument("--seed", type=int, default=0, help="of the first scene (default 0)")
     command.add_argument("--camera-hz", type=float, default=30.0, help="frame rate (default 30)")
     command.add_argument("--perception", type=Path, help="default: the installed perception.yaml")
@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DatasetError: ``out`` holds data of another layout. FullDiskError. GraphicsError: nothing can be drawn here.
     """
+    from f2o_nodekit.workers import results
     from f2o_policy.data.store import DatasetWriter
     from tqdm import tqdm
 
@@ -59,8 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
             seeds = range(seed, seed + arguments.episodes - bar.n)
             seed = seeds.stop
             known = [one for one in seeds if source(TASK, one) in there]
+            missing = [one for one in seeds if one not in known]
             bar.update(len(known))
-            for made in _map(play, [one for one in seeds if one not in known], arguments.processes):
+            for made in results(play, missing, arguments.processes, _close):
                 if made is None:
                     sides["thrown away"] += 1
                     continue
@@ -70,22 +72,6 @@ def run(arguments: argparse.Namespace) -> int:
                 bar.set_postfix(sides)
     print(f"{arguments.out}: {arguments.episodes} demonstrations, of them made now: {dict(sides)}")
     return 0
-
-
-def _map(play: Any, seeds: list[int], processes: int) -> Iterator[Any]:
-    """Results in the order of ``seeds``."""
-    from f2o_nodekit.workers import workers
-
-    if processes == 1 or len(seeds) == 1:
-        try:
-            yield from map(play, seeds)
-        finally:
-            _close()
-        return
-    with workers(processes, _close_at_exit) as pool:
-        yield from pool.imap(play, seeds)
-        pool.close()
-        pool.join()  # lets the workers free their renderers
 
 
 def _play(perception: str, camera_hz: float, seed: int) -> Any:
@@ -103,10 +89,6 @@ def _play(perception: str, camera_hz: float, seed: int) -> Any:
         _open["conductor"] = Conductor(_open["stage"], TICK_S)
     _open["conductor"].episode(seed)
     return _open["stage"].demonstration
-
-
-def _close_at_exit() -> None:
-    multiprocessing.util.Finalize(None, _close, exitpriority=10)  # workers do not run atexit
 
 
 def _close() -> None:
