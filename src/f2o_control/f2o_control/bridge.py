@@ -20,6 +20,7 @@ from f2o_control.limiter import Command, TargetLimiter, Verdict
 from f2o_control.reference import Reference, ReferenceTrack
 from f2o_control.requests import Answer, Requests
 from f2o_control.robot import Joints, RobotDescription
+from f2o_control.senses import Following, Observations, StampOrder
 from f2o_control.space import Space
 from f2o_control.state import FOLLOWING, MOVING, RESUME, Event, Machine, Mode
 from f2o_control.target import RawTarget, Target
@@ -71,6 +72,9 @@ class Bridge(Requests):
         self._own = self._feed = self.feeds[Mode(config.source)]  # armed into, and followed
         self._joints_watch = Watchdog(times.joint_states_s)
         self._joints: Latest[tuple[Joints, int]] = Latest()
+        self._joints_order = StampOrder()
+        self.observations = Observations(config.topics.observation, times.observations_s)
+        self._following = Following(robot.joint_names, robot.max_lead, times.follow_s)
         self._lock = threading.Lock()
         self._way_home: WayHome | None = None
         self._sent_before = False
@@ -95,9 +99,12 @@ class Bridge(Requests):
         feed = self._own if mode is None else self.feeds[mode]
         return feed.offer(raw, now_ros_ns, now_mono_ns)
 
-    def offer_joints(self, positions: Joints, mono_ns: int) -> None:
-        """Take the measured positions [rad], in the robot's order; anything that is not finite is ignored."""
-        if np.isfinite(positions).all():
+    def offer_joints(self, positions: Joints, mono_ns: int, stamp_ns: int = 0) -> None:
+        """Take the measured positions [rad], in the robot's order, unless they are not finite or not the newest.
+
+        ``stamp_ns`` is when they were measured, on whatever clock; 0 where nobody said.
+        """
+        if np.isfinite(positions).all() and (not stamp_ns or self._joints_order.is_news(stamp_ns)):
             self._joints.put((positions, mono_ns))
 
     def offer_gripper(self, width: float) -> None:
@@ -168,15 +175,25 @@ class Bridge(Requests):
             self.machine.fire(Event.FAILURE, f"no joint states for {joints.age_s(mono_ns):.3f} s")
         elif mode in (*MOVING, Mode.HOLD) and self._far_problem:
             self.machine.fire(Event.FAILURE, self._far_problem)
+        elif mode in (*MOVING, Mode.HOLD) and (problem := self._strays(mono_ns)):
+            self.machine.fire(Event.FAILURE, problem)
         elif mode in FOLLOWING and targets.expired(mono_ns):
             what = "target" if targets.seen else "first target after arming"
             self.machine.fire(Event.TARGETS_LATE, f"no {what} for {targets.age_s(mono_ns):.3f} s")
             self._held_mono_ns = mono_ns
+        elif mode is Mode.POLICY and (problem := self.observations.problem(mono_ns)):
+            self.machine.fire(Event.BLIND, problem)
+            self._held_mono_ns = mono_ns
         elif mode is Mode.HOLD and not targets.expired(mono_ns) and self._may_resume(mono_ns):
             self.machine.fire(RESUME[self._feed.mode], "targets came back")
 
+    def _strays(self, mono_ns: int) -> str:
+        """Why the arm cannot be said to be where it is sent; empty if it can."""
+        return self._following.problem(self._limiter.state.position, self._joints.get()[0], mono_ns)
+
     def _may_resume(self, mono_ns: int) -> bool:
-        return mono_ns - self._held_mono_ns <= self._config.timeouts.resume_s * NS_PER_S
+        soon = mono_ns - self._held_mono_ns <= self._config.timeouts.resume_s * NS_PER_S
+        return soon and not self._blind(self._feed, mono_ns)
 
     def _settle(self) -> Sent | None:
         """The first thing said after arming: stay where you are, and take ``settle_s`` to get there."""

@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
+from f2o_nodekit.ros import STEADY, ConfiguredNode, Diagnosis, run
+from f2o_nodekit.stamps import to_ns
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -19,6 +20,7 @@ from f2o_control.report import diagnose
 from f2o_control.robot import load_robot
 from f2o_control.state import Mode
 from f2o_control.trace import Trace
+from f2o_msgs.msg import Observation
 
 
 class BridgeNode(ConfiguredNode):
@@ -46,21 +48,23 @@ class BridgeNode(ConfiguredNode):
         if config.source == Mode.POLICY.value:
             topic = self._topics.takeover_target
             self.create_subscription(JointState, topic, self._on_takeover_target, command)
+            topic = self._topics.observation
+            self.create_subscription(Observation, topic, self._on_observation, sensor, raw=True)
         # Outputs
         self._commands = self.create_publisher(JointState, self._topics.command, command)
         self._modes = self.create_publisher(String, self._topics.mode, self.latched())
         # Diagnostics
         self.add_diagnostics("bridge", self._diagnose)
         self._logged = ""
-        self.create_timer(0.1, self._look_around)
+        self.create_timer(0.1, self._look_around, clock=STEADY)
         self._loop.start()
 
     def close(self) -> None:
         """Bring the arm to rest and end the loop."""
         self._loop.stop()
         self._adapter.close()
-        if self.config.trace:
-            self._trace.save(self.config.trace)
+        if self.config.trace and (problem := self._trace.try_save(self.config.trace)):
+            self.get_logger().error(problem)
 
     def _on_target(self, msg: JointState) -> None:
         self._bridge.offer_target(convert.raw_target(msg), self.now_ns(), time.monotonic_ns())
@@ -72,7 +76,10 @@ class BridgeNode(ConfiguredNode):
     def _on_joint_states(self, msg: JointState) -> None:
         positions = self._joints.positions(msg)
         if positions is not None:
-            self._bridge.offer_joints(positions, time.monotonic_ns())
+            self._bridge.offer_joints(positions, time.monotonic_ns(), to_ns(msg.header.stamp))
+
+    def _on_observation(self, data: bytes) -> None:
+        self._bridge.observations.offer(convert.observation_stamp(data), time.monotonic_ns())
 
     def _on_gripper_states(self, msg: JointState) -> None:
         self._bridge.offer_gripper(sum(msg.position))  # each finger says half the width

@@ -29,6 +29,7 @@ class Topics:
     recover: str = "/f2o/recover"
     takeover: str = "/f2o/takeover"
     takeover_target: str = "/f2o/takeover_target"  # a person's targets beside a policy's
+    observation: str = "/f2o/observation"
     joint_states: str = "/franka/joint_states"
     gripper_states: str = "/franka_gripper/joint_states"
     gripper_command: str = "/gripper_position_controller/commands"
@@ -44,6 +45,8 @@ class Timeouts:
     target_s: float = 0.1  # between two targets; then hold
     first_target_s: float = 1.0  # from arming to the first target; then hold
     joint_states_s: float = 0.2  # between two joint states; then fault
+    observations_s: float = 0.5  # between two observations of a policy that has any; then hold
+    follow_s: float = 0.25  # that the arm may stay 0.9 max_lead behind its command; then fault
     resume_s: float = 1.0  # from hold to the next target that is followed without arming again
     settle_s: float = 0.2  # after arming, for the controller to take over where the arm stands
 

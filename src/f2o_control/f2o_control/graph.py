@@ -7,6 +7,7 @@ for what is to run with the arguments given.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from f2o_control.errors import GraphError
 from f2o_control.specs import Argument, From, Graph, IncludeSpec, Installed, NodeSpec, Value
@@ -141,6 +142,9 @@ SESSION = (
     ),
     Argument("view", "false", "show cameras, cloud, joints and episode in rerun", BOOLEAN, bool),
 )
+PERCEPTION = NodeSpec(
+    "f2o_perception", "perception_node", "perception_node", env=ENV, config="perception.yaml"
+)
 VIEW = NodeSpec(
     "f2o_teleop", "view_node", "view_node", when={"view": True}, required=False, env=ENV, config="view.yaml"
 )
@@ -160,7 +164,7 @@ DEPLOY = Graph(
         SIM,
         FAKE_ARM,
         CONTROLLER,
-        NodeSpec("f2o_perception", "perception_node", "perception_node", env=ENV, config="perception.yaml"),
+        PERCEPTION,
         NodeSpec(
             "f2o_policy",
             "policy_node",
@@ -206,6 +210,7 @@ RECORD = Graph(
         ),
         recorder({"source": "spacemouse"}, episodes=From("episodes")),
         recorder({"source": "scripted"}),  # the expert counts them itself
+        replace(PERCEPTION, when={"view": True}, required=False),  # its cloud is shown
         VIEW,
     ),
     DRIVERS,

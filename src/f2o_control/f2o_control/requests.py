@@ -15,6 +15,7 @@ from f2o_control.limiter import TargetLimiter
 from f2o_control.limits import Joints
 from f2o_control.reference import ReferenceTrack
 from f2o_control.robot import RobotDescription
+from f2o_control.senses import Observations
 from f2o_control.state import ARM, FOLLOWING, MOVING, Event, Machine, Mode
 from f2o_control.watchdog import NS_PER_S
 
@@ -37,6 +38,7 @@ class Requests:
 
     machine: Machine
     feeds: dict[Mode, Feed]
+    observations: Observations
     _config: BridgeConfig
     _robot: RobotDescription
     _lock: threading.Lock
@@ -86,7 +88,8 @@ class Requests:
                 return Answer(
                     False, f"not given back: the bridge is {self.machine.mode.value}, nothing was taken over"
                 )
-            if problem := self._own.unfit(self._limiter.state.position, mono_ns):
+            unfit = self._own.unfit(self._limiter.state.position, mono_ns)
+            if problem := self._blind(self._own, mono_ns) or unfit:
                 return Answer(False, f"not given back: {problem}")
             self.machine.fire(Event.GIVE_BACK, "given back to the policy")
             self._follow(self._own)
@@ -166,10 +169,16 @@ class Requests:
         """Why targets must not be followed; a source that is silent yet has ``first_target_s`` to begin."""
         if publishers > 1:
             return self._too_many(publishers, self._own.topic)
+        if blind := self._blind(self._own, mono_ns):
+            return blind
         newest = self._own.newest
         if newest is None or self._own.watch.age_s(mono_ns) > self._config.timeouts.target_s:
             return ""
         return self._own.far(newest, self._start())
+
+    def _blind(self, feed: Feed, mono_ns: int) -> str:
+        """Why targets of ``feed`` are made without seeing; a person and a recording need no observations."""
+        return self.observations.problem(mono_ns) if feed.mode is Mode.POLICY else ""
 
     def _too_many(self, publishers: int, topic: str) -> str:
         return f"{publishers} publishers on {topic}, at most 1 expected"

@@ -13,7 +13,7 @@ class Mode(enum.Enum):
     TELEOP = "teleop"  # follows a person's targets, or the scripted expert's
     POLICY = "policy"  # follows the policy's targets
     REPLAY = "replay"  # follows a recorded episode's targets
-    HOLD = "hold"  # targets are late: brakes, stays, waits
+    HOLD = "hold"  # targets or observations are late: brakes, stays, waits
     FAULT = "fault"  # cannot see the arm, or was told nonsense, or failed itself: brakes, then says nothing
 
 
@@ -29,6 +29,7 @@ class Event(enum.Enum):
     HOME = "home"
     AT_HOME = "at home"
     TARGETS_LATE = "targets late"
+    BLIND = "blind"  # no new observations
     TARGETS_BACK_TELEOP = "targets back (teleop)"
     TARGETS_BACK_POLICY = "targets back (policy)"
     TARGETS_BACK_REPLAY = "targets back (replay)"
@@ -51,6 +52,7 @@ TABLE: dict[tuple[Mode, Event], Mode] = {
     **{(Mode.HOLD, ARM[mode]): mode for mode in FOLLOWING},
     **{(Mode.HOLD, RESUME[mode]): mode for mode in FOLLOWING},
     **{(mode, Event.TARGETS_LATE): Mode.HOLD for mode in FOLLOWING},
+    (Mode.POLICY, Event.BLIND): Mode.HOLD,
     (Mode.POLICY, Event.TAKE_OVER): Mode.TELEOP,
     (Mode.HOLD, Event.TAKE_OVER): Mode.TELEOP,  # a person rescues a policy that died
     (Mode.TELEOP, Event.GIVE_BACK): Mode.POLICY,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from f2o_nodekit.rows import Rows
 
@@ -23,3 +25,15 @@ class Trace(Rows):
     def target(self, target: Target, sent_mono_ns: int) -> None:
         """Append one target."""
         self.add((target.due_ros_ns, target.received_mono_ns, sent_mono_ns))
+
+    def try_save(self, path: str) -> str:
+        """Write what was kept; why that could not be done, in one sentence, or nothing.
+
+        The arm rests by then: a full disk must not look like a bridge that died.
+        """
+        try:
+            self.save(path)
+        except OSError as error:
+            Path(f"{path}.partial").unlink(missing_ok=True)
+            return f"trace: {path}: not written ({error.strerror or error}); expected room for it"
+        return ""

@@ -85,7 +85,7 @@ def test_over_a_bad_cable_every_limit_is_kept(fate, cut_s, tmp_path):
 
 def test_the_bridge_moves_a_simulated_arm_and_notices_its_death(home):
     pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
-    from test_bridge_node import ENVIRONMENT, Lab, end, start
+    from bridge_lab import ENVIRONMENT, Lab, end, start
 
     before = {key: os.environ.get(key) for key in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)

@@ -22,7 +22,7 @@ LEGAL = {
     },
     "homing": {"at home": "disarmed", **STOPS},
     "teleop": {"targets late": "hold", "give back": "policy", **STOPS},
-    "policy": {"targets late": "hold", "take over": "teleop", **STOPS},
+    "policy": {"targets late": "hold", "blind": "hold", "take over": "teleop", **STOPS},
     "replay": {"targets late": "hold", **STOPS},
     "hold": {
         "arm teleop": "teleop",

@@ -14,6 +14,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -24,6 +25,8 @@ from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
 
 Diagnosis = tuple[int, str, Mapping[str, float | int | str]]  # level 0 OK, 1 WARN, 2 ERROR; message; values
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+"""For timers: one on the clock that can be set is silent for as long as that is set back."""
 # Types are the configuration's to check: rclpy would refuse 100 for 100.0, and with a traceback.
 ANY_TYPE = ParameterDescriptor(dynamic_typing=True)
 
@@ -75,7 +78,7 @@ class ConfiguredNode(Node):
         self.config = self._configure(config_cls)
         self._diagnoses: dict[str, Callable[[], Diagnosis]] = {}
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", reliable(10))
-        self.create_timer(1.0, self.publish_diagnostics)
+        self.create_timer(1.0, self.publish_diagnostics, clock=STEADY)
 
     def _configure(self, config_cls: type) -> Any:
         leaves = flatten(load_config(config_cls, self.config_path))
@@ -185,6 +188,7 @@ def _shut_down(node: ConfiguredNode | None) -> None:
 
 
 __all__ = [
+    "STEADY",
     "ConfiguredNode",
     "Diagnosis",
     "best_effort",

@@ -47,8 +47,9 @@ class Cable:
         self._device = {name: f"f2o{name[0]}{os.getpid()}" for name in NETS}
 
     def __enter__(self) -> Cable:
-        for space in self._space.values():
+        for name, space in self._space.items():
             _run("ip", "netns", "add", space)
+            self._inside(name, "ip", "link", "set", "lo", "up")
         for name, net in NETS.items():
             end, middle = self._device[name], f"{self._device[name]}m"
             _run("ip", "link", "add", end, "type", "veth", "peer", "name", middle)
@@ -79,6 +80,10 @@ class Cable:
     def cut(self) -> None:
         """Take the link to the receiver down."""
         self._inside("middle", "ip", "link", "set", f"{self._device['receiver']}m", "down")
+
+    def space(self, name: str) -> str:
+        """What the system calls the namespace of ``bridge``, ``middle`` or ``receiver``."""
+        return self._space[name]
 
     def command(self, name: str, words: Sequence[str]) -> list[str]:
         """The command line that runs ``words`` in a namespace."""

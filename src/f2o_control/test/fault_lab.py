@@ -1,0 +1,259 @@
+"""The bridge, a policy and a camera as processes that a fault can hit, an arm behind them, and what came of it."""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from bridge_lab import NAMES, Lab, command_line
+from checker import violations
+from conftest import CONFIG
+from f2o_control.receiver.lab import BRIDGE_SENDS_TO, PORT, RECEIVER_LISTENS
+from f2o_nodekit.stamps import from_ns
+from sensor_msgs.msg import JointState
+
+HERE = Path(__file__).parent
+S = 1_000_000_000
+NEW_NET = 0x40000000  # CLONE_NEWNET
+LOCAL_PORT = 47113
+BRAKES = 3.0  # rad/s2: the motion itself has a sixth of that, and braking twice as much within two ticks
+WHOLE = {"velocity": 1.0, "acceleration": 1.0, "jerk": 1.0}  # the arm's own limits
+
+
+class Clock:
+    """The clock of processes started with ``environment``, which ``step`` sets; see clock_step.c."""
+
+    def __init__(self, folder, name):
+        self._file = folder / f"{name}.clock"
+        self._file.write_bytes(bytes(8))
+        library = folder / "clock_step.so"
+        if not library.exists():
+            subprocess.run(
+                ["cc", "-shared", "-fPIC", "-o", library, HERE / "clock_step.c", "-ldl"], check=True
+            )
+        self.environment = {"LD_PRELOAD": str(library), "F2O_CLOCK": str(self._file)}
+
+    def step(self, seconds):
+        """Set the clock so many seconds ahead of the machine's."""
+        with self._file.open("r+b") as file:
+            file.write(struct.pack("<q", round(seconds * S)))
+
+
+class SmallDisk:
+    """``with SmallDisk() as disk``: a file system of 64 KiB at ``disk.path``, which ``fill`` fills."""
+
+    def __enter__(self):
+        self.path = Path(tempfile.mkdtemp())
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", self.path], capture_output=True, text=True
+        )
+        self.why_not = done.stderr.strip()
+        return self
+
+    def fill(self):
+        with (self.path / "full").open("wb", buffering=0) as file:
+            try:
+                while file.write(bytes(4096)):
+                    pass
+            except OSError:
+                pass
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", self.path], capture_output=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def network(name):
+    """What this thread opens meanwhile, it opens in the network namespace ``name``; None: where it is."""
+    libc, here = ctypes.CDLL(None, use_errno=True), None
+    if name is not None:
+        here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open(f"/run/netns/{name}", os.O_RDONLY)
+        assert libc.setns(there, NEW_NET) == 0, os.strerror(ctypes.get_errno())
+        os.close(there)
+    try:
+        yield
+    finally:
+        if here is not None:
+            libc.setns(here, NEW_NET)
+            os.close(here)
+
+
+class FaultLab(Lab):
+    """A lab whose targets and observations come from processes; its arm can stand still, and its states be spoiled.
+
+    With a ``cable`` the arm is the simulated one of f2o_rt_receiver, at its other end; without one but with
+    ``receiver``, on this machine.
+    """
+
+    def __init__(self, home, folder, cable=None, receiver=False, parameters=()):
+        self.stands = self._stepped = False
+        self._arm_off_ns = 0
+        self.spoil = lambda msg: [msg]  # what becomes of a joint state: none, it, or several
+        self.arrivals, self.modes = [], []  # when commands and modes came: [s], monotonic
+        self._cable, self._folder, self.processes = cable, Path(folder), {}
+        self._measures = not (cable or receiver)
+        self._parameters = [*parameters]
+        if not self._measures:
+            self._parameters += ["adapter:=udp", f"udp.host:={BRIDGE_SENDS_TO if cable else '127.0.0.1'}"]
+            self._parameters += [f"udp.port:={PORT if cable else LOCAL_PORT}"]
+        self._names = ("bridge", "camera", "policy", *([] if self._measures else ["receiver"]))
+        self._clocks = {name: Clock(self._folder, name) for name in self._names}
+        with network(cable.space("bridge") if cable else None):
+            super().__init__(home)
+
+    # the arm
+
+    def _say_states(self):
+        msg = JointState(name=NAMES, position=list(self.arm_at))
+        msg.header.stamp = from_ns(time.time_ns() + self._arm_off_ns, type(msg.header.stamp))
+        for spoiled in self.spoil(msg):
+            self._states.publish(spoiled)
+
+    def _on_command(self, msg):
+        stood = self.arm_at
+        self.arrivals.append(time.monotonic())
+        super()._on_command(msg)
+        if self.stands:
+            self.arm_at = stood
+
+    def _on_mode(self, msg):
+        self.modes.append((time.monotonic(), msg.data))
+        super()._on_mode(msg)
+
+    # the processes
+
+    def start(self, name):
+        """Start the bridge, the policy, the camera or the receiver."""
+        words = [sys.executable, str(HERE / "fault_source.py"), name, *map(str, self.home)]
+        if name == "bridge":
+            words = command_line(*self._parameters)
+        elif name == "receiver":
+            words = [sys.executable, "-m", "f2o_control.receiver", "--config", str(CONFIG / "receiver.yaml")]
+            listen, port = (RECEIVER_LISTENS, PORT) if self._cable else ("127.0.0.1", LOCAL_PORT)
+            for setting in (f"listen={listen}", f"port={port}", f"trace={self.receiver_trace}"):
+                words += ["--set", setting]
+        if self._cable:
+            words = self._cable.command("receiver" if name == "receiver" else "bridge", words)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if name == "bridge" else {}
+        if name == "receiver":
+            pipes = {"stdout": subprocess.DEVNULL}
+        env = os.environ | self._clocks[name].environment
+        self.processes[name] = subprocess.Popen(words, env=env, text=True, **pipes)
+
+    @property
+    def receiver_trace(self):
+        return self._folder / "receiver.npz"
+
+    def end(self, name):
+        """SIGINT, and wait for the end; status, and all that was said."""
+        process = self.processes.pop(name)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, f"{out}{err}"
+
+    def kill(self, name):
+        """SIGKILL, and wait for the end."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.communicate()
+
+    def pause(self, name, seconds):
+        """SIGSTOP for so long."""
+        self.processes[name].send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.processes[name].send_signal(signal.SIGCONT)
+
+    def step_clock(self, seconds, *names):
+        """Set the clocks of these processes, and of the arm, so many seconds ahead of the machine's."""
+        for name in names:
+            if name == "arm":
+                self._arm_off_ns = round(seconds * S)
+            else:
+                self._clocks[name].step(seconds)
+        self._stepped = seconds != 0
+
+    def close(self):
+        for name in list(self.processes):
+            self.kill(name)
+        super().close()
+
+    # what a fault begins and ends with
+
+    def ready(self):
+        """Everything runs, and the arm is armed and moves at some speed.
+
+        Beside a policy that was killed the next one would be the second publisher, until DDS has given up the first
+        (20 s); a bridge that is started later never hears of it.
+        """
+        if "policy" not in self.processes and "bridge" in self.processes:
+            self.end("bridge")
+        for name in self._names:
+            if name not in self.processes:
+                self.start(name)
+        self.states, self.stands, self.spoil = self._measures, False, lambda msg: [msg]
+        stepped = self._stepped
+        self.step_clock(0, "arm", *self._clocks)
+        if stepped or self.mode != "policy":
+            self.call("disarm")
+            self.arm()
+        self.wait(lambda: self.mode == "policy" and self._moves())
+        self.wait_commands(10)
+        self.wait(self._moves)
+
+    def _moves(self):
+        return (
+            bool(self.commands) and self.commands[-1][3] == "policy" and abs(self.commands[-1][2][0]) > 0.15
+        )
+
+    def report(self, began_s, first_command, mode):
+        """Times from ``began_s`` on, and the violations of all commands from then on."""
+        commands, arrivals = self.commands[first_command:], self.arrivals[first_command:]
+        speeds = np.array([c[2][:7] for c in commands]).reshape(-1, 7)
+        slowing = np.abs(np.diff(speeds, axis=0)).max(axis=1, initial=0) / 0.008 > BRAKES
+        begun = 1 + int(slowing.argmax()) if slowing.any() else None
+        still = np.flatnonzero(~speeds.any(axis=1))
+        rest = next((k for k in still if begun is not None and k >= begun), None)
+        reached = next((at for at, name in self.modes if at >= began_s and name == mode), None)
+
+        def after(at):
+            return None if at is None else round(at - began_s, 3)
+
+        return {
+            "until_mode_s": after(reached),
+            "until_braking_s": after(None if begun is None else arrivals[begun]),
+            "until_rest_s": after(None if rest is None else arrivals[rest]),
+            "commands": len(commands),
+            "violations": self.violations(first_command),
+        }
+
+
+def stop_of(trajectory):
+    """Positions of a controller that is left alone with ``trajectory``, every 8 ms: cubics between its points."""
+    times = np.array([p.time_from_start.sec + p.time_from_start.nanosec / 1e9 for p in trajectory.points])
+    positions = np.array([list(p.positions) for p in trajectory.points])
+    velocities = np.array([list(p.velocities) for p in trajectory.points])
+    if len(times) == 1:
+        return positions
+    from scipy.interpolate import CubicHermiteSpline
+
+    path = CubicHermiteSpline(times, positions, velocities)
+    return path(np.append(np.arange(times[0], times[-1], 0.008), times[-1]))
+
+
+def stops_within_limits(trajectory):
+    """Does the arm end at rest when this was the last that it was told, inside its own limits all the way?"""
+    return not any(trajectory.points[-1].velocities) and (
+        violations(stop_of(trajectory), moving=True, scale=WHOLE) == []
+        if len(trajectory.points) > 1
+        else True
+    )
