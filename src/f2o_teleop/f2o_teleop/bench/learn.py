@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -74,7 +75,8 @@ def _held_out(run: Path, data: Path) -> dict[str, Any]:
 
 
 def _call(command: list[str], what: str) -> None:
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    env = {"OMP_NUM_THREADS": "1", **os.environ}  # two threads that wait for one another halve a busy machine
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env)
     if done.returncode:
         last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
         raise TeleopError(f"{what} ended with status {done.returncode}: {''.join(last)}")
