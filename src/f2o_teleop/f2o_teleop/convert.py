@@ -6,10 +6,11 @@ from array import array
 from typing import Any, TypeVar
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64
 
 from f2o_teleop.errors import DefinitionError
-from f2o_teleop.hand import NS_PER_S, Axes
+from f2o_teleop.hand import Axes
 from f2o_teleop.jog import JogTarget
 
 GRIPPER = "gripper_width"  # name of the last entry of a target [m]

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
-from f2o_teleop.hand import NS_PER_S, Axes
+from f2o_teleop.hand import Axes
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import yaml
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64
 
 from f2o_teleop.errors import ScriptError
 
-NS_PER_S = 1_000_000_000
 AXES = ("x", "y", "z", "roll", "pitch", "yaw")
 Axes = Float64[np.ndarray, "6"]
 

@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from f2o_nodekit.stamps import NS_PER_S
+
 from f2o_teleop.errors import ScriptError
-from f2o_teleop.hand import NS_PER_S
 from f2o_teleop.spacemouse import Device
 
 Report = tuple[float, bytes]  # [s] since the beginning, and number and content

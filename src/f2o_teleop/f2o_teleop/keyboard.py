@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
-from f2o_teleop.hand import NS_PER_S, HandReading
+from f2o_teleop.hand import HandReading
 
 # Right hand: translation. Capitals turn. The other keys stay free for the episode commands of teleop.yaml.
 AXIS_OF_KEY = {

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64
 
-from f2o_teleop.hand import AXES, NS_PER_S, Axes
+from f2o_teleop.hand import AXES, Axes
 
 NOT_MAPPED = -1
 ACTIONS = ("gripper", "record", "stop", "success", "failure", "discard")  # of buttons

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Int64
 
 from f2o_teleop.definitions import MessageDefinition
-from f2o_teleop.hand import NS_PER_S
 from f2o_teleop.stamps import has_header, stamp_of
 
 IMAGE = "sensor_msgs/msg/Image"

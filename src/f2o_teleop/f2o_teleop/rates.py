@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping
 
-from f2o_teleop.hand import NS_PER_S
+from f2o_nodekit.stamps import NS_PER_S
 
 SILENCE_S = 0.3  # a topic that pauses so long begins anew: its rate is that since then
 SILENT_PERIODS = 5

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_teleop.errors import TeleopError
-from f2o_teleop.hand import NS_PER_S, HandReading, at_rest
+from f2o_teleop.hand import HandReading, at_rest
 
 LOGITECH, THREEDCONNEXION = 0x046D, 0x256F
 PRODUCTS = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 
+from f2o_nodekit.stamps import NS_PER_S
+
 from f2o_teleop.definitions import MessageDefinition
-from f2o_teleop.hand import NS_PER_S
 
 HEADER_TYPES = ("std_msgs/Header", "Header")
 _AT = 4  # behind the encapsulation header of CDR

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
-from f2o_teleop.hand import NS_PER_S, Axes
+from f2o_teleop.hand import Axes
 
 FROM = ("policy", "hold")  # modes of the bridge in which a hand may take over; hold: the policy has died
 OURS = "teleop"

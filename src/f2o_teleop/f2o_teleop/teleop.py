@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_teleop.drift import Zero
 from f2o_teleop.frames import hand_frame
-from f2o_teleop.hand import NS_PER_S, Hand, ScriptedHand, SpacenavHand, load_script
+from f2o_teleop.hand import Hand, ScriptedHand, SpacenavHand, load_script
 from f2o_teleop.hidfile import PipedDevice, ReplayedDevice, load_reports
 from f2o_teleop.ik import DifferentialIk, Joints
 from f2o_teleop.jog import Jog, JogTarget, Measured

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float32, Float64, UInt8
 
 from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.errors import TeleopError
-from f2o_teleop.hand import NS_PER_S
 
 VIEWERS = ("spawn", "serve", "save")
 

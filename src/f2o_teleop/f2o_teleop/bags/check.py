@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_teleop.bags.facts import Facts, gather
 from f2o_teleop.bags.motion import COMMAND_TOPIC, JOINT_STATES, Motion, positions_of
 from f2o_teleop.bags.read import Bag, open_bag
 from f2o_teleop.errors import BagError
-from f2o_teleop.hand import NS_PER_S
 from f2o_teleop.quality import Gap, Skew, longest_gap, worst_skew
 
 DROPS, LOST = "drops", "lost"  # labels: messages that the recorder had to drop, and that DDS did not bring

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Int64
 
 from f2o_teleop.bags.motion import COMMAND_TOPIC, JOINT_STATES, Motion, positions_of
 from f2o_teleop.bags.read import Bag
-from f2o_teleop.hand import NS_PER_S
 from f2o_teleop.quality import IMAGE, Track, span_of
 
 EXPECTED_HZ = "expected_hz"  # label: JSON of topic -> rate, as the recorder's configuration has it

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from tqdm import tqdm
 
 from f2o_teleop.bags.mcap_file import BagMessage
 from f2o_teleop.bags.read import Bag
 from f2o_teleop.errors import BagError
-from f2o_teleop.hand import NS_PER_S
 from f2o_teleop.stamps import has_header, stamp_of, with_stamp
 
 # What somebody obeys: never played unless asked for, because a bag must not move an arm that happens to listen.

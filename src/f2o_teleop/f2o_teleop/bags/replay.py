@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64
 
 from f2o_teleop.arm import ARM_JOINTS
@@ -17,7 +18,6 @@ from f2o_teleop.bags.motion import COMMAND_TOPIC
 from f2o_teleop.bags.read import Bag
 from f2o_teleop.convert import GRIPPER
 from f2o_teleop.errors import BagError
-from f2o_teleop.hand import NS_PER_S
 
 RAMP_RAD_S = 0.4  # the fastest joint on the way to the start
 SHORTEST_RAMP_S = 1.0

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from f2o_nodekit.stamps import NS_PER_S
+
 from f2o_teleop.bags.check import Verdict
 from f2o_teleop.bags.read import open_bag
-from f2o_teleop.hand import NS_PER_S
 
 
 @dataclass(frozen=True)

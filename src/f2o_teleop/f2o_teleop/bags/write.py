@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from f2o_nodekit.stamps import NS_PER_S
 from tqdm import tqdm
 
 from f2o_teleop.bag import PARTIAL, BagSummary, BagTopic, BagWriter
@@ -18,7 +19,6 @@ from f2o_teleop.bags.read import Bag, in_order, open_bag, open_complete
 from f2o_teleop.errors import BagError
 
 UNFINISHED = ".copying"
-NS_PER_S = 1_000_000_000
 
 
 def recover(
@@ -100,10 +100,10 @@ def merge(paths: Collection[Path], out: Path, compression: str = "lz4", progress
 
 
 def _span(bag: Bag) -> tuple[int, int]:
-    stamps = [message.log_ros_ns for message in bag.messages()]
-    if not stamps:
+    _, first, last = bag.counted()
+    if not last:
         raise BagError(f"{bag.path}: no message in it")
-    return min(stamps), max(stamps)
+    return first, last
 
 
 def _between(bag: Bag, begin: int, end: int) -> Iterator[BagMessage]:
