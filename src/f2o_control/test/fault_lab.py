@@ -100,7 +100,7 @@ class FaultLab(Lab):
         self._arm_off_ns = 0
         self.spoil = lambda msg: [msg]  # what becomes of a joint state: none, it, or several
         self.arrivals, self.modes = [], []  # when commands and modes came: [s], monotonic
-        self._cable, self._folder, self.processes = cable, Path(folder), {}
+        self.cable, self._folder, self.processes = cable, Path(folder), {}
         self._measures = not (cable or receiver)
         self._parameters = [*parameters]
         if not self._measures:
@@ -139,11 +139,11 @@ class FaultLab(Lab):
             words = command_line(*self._parameters)
         elif name == "receiver":
             words = [sys.executable, "-m", "f2o_control.receiver", "--config", str(CONFIG / "receiver.yaml")]
-            listen, port = (RECEIVER_LISTENS, PORT) if self._cable else ("127.0.0.1", LOCAL_PORT)
+            listen, port = (RECEIVER_LISTENS, PORT) if self.cable else ("127.0.0.1", LOCAL_PORT)
             for setting in (f"listen={listen}", f"port={port}", f"trace={self.receiver_trace}"):
                 words += ["--set", setting]
-        if self._cable:
-            words = self._cable.command("receiver" if name == "receiver" else "bridge", words)
+        if self.cable:
+            words = self.cable.command("receiver" if name == "receiver" else "bridge", words)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if name == "bridge" else {}
         if name == "receiver":
             pipes = {"stdout": subprocess.DEVNULL}

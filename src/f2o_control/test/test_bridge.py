@@ -2,68 +2,11 @@
 
 import numpy as np
 import pytest
+from bridge_rig import ROS_OFFSET_NS, TICK_NS, Rig, S
 from checker import violations
-from f2o_control.bridge import Bridge
-from f2o_control.config import BridgeConfig
 from f2o_control.guard import Guard
 from f2o_control.state import Mode
 from f2o_control.target import GRIPPER, RawTarget, Refusal
-
-TICK_NS, S = 8_000_000, 1_000_000_000
-ROS_OFFSET_NS = 77 * S
-
-
-class Rig:
-    """A bridge, an arm that is where it is told to be, and a source that moves joint 1 at 0.2 rad/s."""
-
-    def __init__(self, robot, **config):
-        self.bridge = Bridge(robot, BridgeConfig(**config))
-        self.home, self.names = np.array(robot.home), robot.joint_names
-        self.arm_at, self.mono_ns = self.home.copy(), 5 * S
-        self.targets = self.states = True
-        self.sent, self.commands, self.source = [], [], "policy"
-        self.shift = 0.0
-
-    def target(self, **changes):
-        position = self.home.copy()
-        position[0] += self.shift
-        velocity = np.zeros(8)
-        velocity[0] = 0.2
-        fields = {
-            "names": (*self.names, GRIPPER),
-            "positions": [*position, 0.04],
-            "velocities": [*velocity],
-            "due_ros_ns": self.mono_ns + ROS_OFFSET_NS,
-            "source": self.source,
-        }
-        return self.bridge.offer_target(
-            RawTarget(**fields | changes), self.mono_ns + ROS_OFFSET_NS, self.mono_ns
-        )
-
-    def tick(self):
-        self.mono_ns += TICK_NS
-        if self.states:
-            self.bridge.offer_joints(self.arm_at, self.mono_ns)
-        if self.targets:
-            self.shift += 0.2 * 0.008
-            self.target()
-        sent = self.bridge.tick(self.mono_ns + TICK_NS + ROS_OFFSET_NS, self.mono_ns)
-        self.sent.append(sent)
-        if sent is not None:
-            self.arm_at = sent.command.state.position
-            self.commands.append(self.arm_at)
-        return sent
-
-    def run(self, seconds):
-        for _ in range(round(seconds / 0.008)):
-            self.tick()
-
-    def arm(self, publishers=1):
-        return self.bridge.arm(publishers, self.mono_ns)
-
-    @property
-    def speed(self):
-        return abs(self.bridge._limiter.state.velocity[0])
 
 
 @pytest.fixture
@@ -253,17 +196,13 @@ def test_bad_targets_are_counted_and_move_nothing(armed):
 
 
 def test_a_clock_set_back_holds_and_arming_recovers(armed):
-    global ROS_OFFSET_NS
-    try:
-        ROS_OFFSET_NS -= 5 * S
-        armed.run(0.3)
-        assert armed.bridge.mode is Mode.HOLD
-        assert armed.bridge.feeds[Mode.POLICY].check.refused[Refusal.REVERSED] > 10
-        assert armed.arm().accepted
-        armed.run(0.5)
-        assert armed.bridge.mode is Mode.POLICY
-    finally:
-        ROS_OFFSET_NS += 5 * S
+    armed.ros_offset_ns -= 5 * S
+    armed.run(0.3)
+    assert armed.bridge.mode is Mode.HOLD
+    assert armed.bridge.feeds[Mode.POLICY].check.refused[Refusal.REVERSED] > 10
+    assert armed.arm().accepted
+    armed.run(0.5)
+    assert armed.bridge.mode is Mode.POLICY
     assert violations(armed.commands) == []
 
 
@@ -460,3 +399,64 @@ def test_braking_begins_within_24_ms_of_the_first_missing_target_and_ends_within
         assert after_s < 1.0
     assert begun_s <= 0.024
     assert rest_s - begun_s <= 0.35
+
+
+def seeing(rig, stamps):
+    """Turn the clock while observations with these stamps come, one a tick."""
+    for stamp_ns in stamps:
+        rig.bridge.observations.offer(stamp_ns, rig.mono_ns)
+        rig.tick()
+
+
+def test_a_policy_that_sees_nothing_new_is_held_and_goes_on_when_it_sees_again(armed):
+    seeing(armed, range(S, S + 20))
+    seeing(armed, [S + 19] * 60)
+    assert armed.bridge.mode is Mode.POLICY
+    seeing(armed, [S + 19] * 3)
+    assert armed.bridge.mode is Mode.HOLD
+    assert armed.bridge.machine.reason == "no new observation on /f2o/observation for 0.504 s"
+    armed.run(0.4)
+    assert armed.bridge.mode is Mode.HOLD and armed.bridge.at_rest
+    assert armed.arm().text.startswith("not armed: no new observation on /f2o/observation for 0.9")
+    seeing(armed, [S + 20])
+    assert armed.bridge.mode is Mode.POLICY
+    assert violations(armed.commands) == []
+
+
+def test_a_camera_whose_clock_is_set_back_sees_and_one_that_comes_late_is_old(armed):
+    seeing(armed, [50 * S, 45 * S, 45 * S - 1])
+    armed.run(0.46)
+    assert armed.bridge.mode is Mode.POLICY  # 45 s was a clock that was set, 45 s - 1 ns an old image
+    seeing(armed, [45 * S - 2] * 5)
+    assert armed.bridge.mode is Mode.HOLD
+
+
+def test_a_person_needs_no_observations(shared):
+    shared.bridge.observations.offer(S, shared.mono_ns)
+    shared.hand = shared.arm_at.copy()
+    shared.run(0.05)
+    assert shared.bridge.take_over(shared.mono_ns).accepted
+    shared.run(0.6)
+    assert shared.bridge.mode is Mode.TELEOP
+    shared.shift = shared.arm_at[0] - shared.home[0]
+    shared.run(0.02)
+    assert shared.bridge.give_back(shared.mono_ns).text.startswith("not given back: no new observation on ")
+
+
+def test_an_arm_that_stands_while_its_command_moves_is_a_fault(armed):
+    armed.follows = False
+    armed.run(1.3)
+    assert armed.bridge.mode is Mode.POLICY
+    armed.run(0.6)
+    assert armed.bridge.mode is Mode.FAULT
+    assert armed.bridge.machine.reason.startswith("the arm does not follow: panda_joint1 is 0.")
+    assert violations(armed.commands) == []
+
+
+def test_joint_states_out_of_order_do_not_count(rig):
+    at = [rig.home + k / 100 for k in range(4)]
+    for k in (1, 3, 2, 0):
+        rig.bridge.offer_joints(at[k], rig.mono_ns, 10 * S + k)
+    assert np.array_equal(rig.bridge._joints.get()[0], at[3])
+    rig.bridge.offer_joints(at[0], rig.mono_ns, 5 * S)  # the arm's clock was set
+    assert np.array_equal(rig.bridge._joints.get()[0], at[0])
