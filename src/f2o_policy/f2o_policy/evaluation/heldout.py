@@ -32,7 +32,7 @@ Errors = dict[str, float]
 
 
 def held_out(
-    policy: str | Path, data: str | Path, observations: int = 128, count: int = 8
+    policy: str | Path, data: str | Path, observations: int = 96, count: int = 4
 ) -> dict[str, Errors]:
     """Errors of ``policy``, of its network untrained and of standing still, on evenly spaced held-out observations.
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,51 +19,52 @@ def run(bags: Path, out: Path, steps: int) -> dict[str, Any]:
     """``f2o convert``, ``data-report``, ``train``, ``sample`` and ``distill`` below ``out``, ``steps`` each of teacher
     and student, and the errors of both in the episodes that were held out.
 
-    A run that was stopped goes on where it was.
+    Called again, it goes on behind the last command that ended well.
 
     Raises:
         TeleopError: a command failed; the text is what it said.
     """
-    data, teacher, sets, student = (out / name for name in ("data", "teacher", "sets", "student"))
     out.mkdir(parents=True, exist_ok=True)
-    seconds = {}
-    for name, words in _commands(bags, data, teacher, sets, student, out / "report", steps):
-        begin = time.monotonic()
-        _f2o(name, words)
-        seconds[name] = round(time.monotonic() - begin, 1)
+    journal = out / "seconds.json"
+    seconds = dict(json.loads(journal.read_text())) if journal.exists() else {}
+    for name, words in _commands(bags, out, steps).items():
+        if name not in seconds:
+            begin = time.monotonic()
+            _call([sys.executable, "-m", "f2o_policy", name, *map(str, words)], f"f2o {name}")
+            seconds[name] = round(time.monotonic() - begin, 1)
+            journal.write_text(json.dumps(seconds))
+    data = out / "data"
     manifest = json.loads((data / "manifest.json").read_text())
     return {
         "episodes": len(manifest["episodes"]),
         "observations": manifest["episodes"][-1]["observations"][1],
         "steps": steps,
         "wall_s": seconds,
-        **{path.name: _losses(path) | {"held_out": _held_out(path, data)} for path in (teacher, student)},
+        **{
+            name: _losses(out / name) | {"held_out": _held_out(out / name, data)}
+            for name in ("teacher", "student")
+        },
     }
 
 
-def _commands(
-    bags: Path, data: Path, teacher: Path, sets: Path, student: Path, report: Path, steps: int
-) -> Iterator[tuple[str, list[Any]]]:
-    common = ["--set", "threads=1"]
-    yield "convert", [bags, "--out", data]
-    yield "data-report", [data, "--out", report]
-    yield "train", ["--data", data, "--out", teacher, *common, *_steps("teacher", steps)]
-    observations = ["--set", f"sets.observations={OBSERVATIONS}"]
-    yield "sample", ["--teacher", teacher, "--data", data, "--out", sets, *common, *observations]
-    yield (
-        "distill",
-        ["--teacher", teacher, "--sets", sets, "--out", student, *common, *_steps("student", steps)],
-    )
+def _commands(bags: Path, out: Path, steps: int) -> dict[str, list[Any]]:
+    """Command of ``f2o`` -> its words."""
+    data, teacher, sets, student = (out / name for name in ("data", "teacher", "sets", "student"))
+    small = ["--set", "threads=1", "--set", f"sets.observations={OBSERVATIONS}"]
+    small += [*_steps("teacher", steps), *_steps("student", steps)]
+    return {
+        "convert": [bags, "--out", data],
+        "data-report": [data, "--out", out / "report"],
+        "train": ["--data", data, "--out", teacher, *small],
+        "sample": ["--teacher", teacher, "--data", data, "--out", sets, *small],
+        "distill": ["--teacher", teacher, "--sets", sets, "--out", student, *small],
+    }
 
 
 def _steps(stage: str, steps: int) -> list[str]:
     """A short run: the rate of learning rises and falls within it, and the averaged weights follow in it."""
     values = {"steps": steps, "batch": 16, "warmup_steps": steps // 10, "ema_limit": 0.98, "log_every": 10}
     return [word for key, value in values.items() for word in ("--set", f"{stage}.{key}={value}")]
-
-
-def _f2o(name: str, words: list[Any]) -> None:
-    _call([sys.executable, "-m", "f2o_policy", name, *map(str, words)], f"f2o {name}")
 
 
 def _held_out(run: Path, data: Path) -> dict[str, Any]:
