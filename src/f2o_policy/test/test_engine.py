@@ -128,8 +128,10 @@ def test_half_precision_is_computed_or_refused_but_never_pretended(student):
     import openvino
 
     able = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if able:
-        assert load_engine(student, MANY, "openvino", "bf16").name == "openvino-bf16"
+    if able:  # bfloat16 has eight bits: a joint's range in them is coarser than a milliradian
+        sentence = "openvino-bf16 disagrees with eager float32 torch by .* mrad and .* mm, expected 1 and 0.1 or less"
+        with pytest.raises(EngineError, match=sentence):
+            load_engine(student, MANY, "openvino", "bf16")
     else:
         with pytest.raises(EngineError, match="precision 'bf16': this processor computes in 'f32'"):
             load_engine(student, MANY, "openvino", "bf16")
@@ -156,13 +158,13 @@ def test_without_openvino_auto_is_torch_and_openvino_says_what_to_do(monkeypatch
         resolve_backend("openvino")
 
 
-@pytest.mark.parametrize(("error", "said"), [(1e-3, r"2\.00 mrad"), (np.nan, "nan mrad")])
+@pytest.mark.parametrize(("error", "said"), [(1e-3, "2 mrad"), (np.nan, "nan mrad")])
 def test_a_backend_that_disagrees_is_refused(student, engine_of, error, said):
     truth = engine_of("torch")
     head = lambda *a: truth._head(*a) + np.float32(error)  # noqa: E731
     wrong, reference = NetworkEngine(student.spec, truth._embed, head, "wrong-f32"), record(truth)
     sentence = (
-        f"backend wrong-f32 disagrees with eager float32 torch by {said} and .* mm, expected 0.20 and 0.02"
+        f"backend wrong-f32 disagrees with eager float32 torch by {said} and .* mm, expected 0.2 and 0.02"
     )
     with pytest.raises(EngineError, match=sentence):
         check_equal(wrong, reference, MANY, tolerance=(2e-4, 2e-5))
