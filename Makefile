@@ -5,6 +5,8 @@
 # make bench-dither  what commitment to a plan is worth
 # make bench-modes   which method keeps every mode, on toys whose modes are known
 # make fuzz-bridge   a million adversarial targets against the bridge, every command checked
+# make faults  faults injected into the real bridge, where each ends (docs/faults.md)
+# make soak    the bridge for 30 minutes and for a million ticks, with faults (MINUTES=5 for the impatient)
 # make setup   what the three stand on; skipped where nothing has changed
 
 SHELL := /bin/bash
@@ -13,7 +15,7 @@ SEED ?= 1000
 OUT ?= out/demo
 RUN = set -eo pipefail; source ./env.sh;
 
-.PHONY: setup demo test bench bench-loop bench-dither bench-modes fuzz-bridge lint clean
+.PHONY: setup demo test bench bench-loop bench-dither bench-modes fuzz-bridge faults soak lint clean
 
 setup:
 	@./scripts/setup.sh
@@ -35,6 +37,12 @@ bench-dither: setup
 
 fuzz-bridge: setup
 	@$(RUN) cd src/f2o_control/test; exec python fuzz_bridge.py
+
+faults: setup
+	@$(RUN) cd src/f2o_control/test; exec python fault_table.py
+
+soak: setup
+	@$(RUN) out=$$PWD/out/soak; cd src/f2o_control/test; exec python soak.py --minutes $(or $(MINUTES),30) --out $$out
 
 bench-modes: setup
 	@$(RUN) exec python -m f2o_policy.study --out out/modes

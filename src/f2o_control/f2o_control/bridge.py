@@ -74,7 +74,7 @@ class Bridge(Requests):
         self._joints: Latest[tuple[Joints, int]] = Latest()
         self._joints_order = StampOrder()
         self.observations = Observations(config.topics.observation, times.observations_s)
-        self._following = Following(robot.joint_names, robot.max_lead, times.follow_s)
+        self._following = Following(robot.joint_names, config.follow_rad, times.follow_s)
         self._lock = threading.Lock()
         self._way_home: WayHome | None = None
         self._sent_before = False

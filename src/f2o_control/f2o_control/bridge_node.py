@@ -15,6 +15,7 @@ from f2o_control import convert
 from f2o_control.adapters import make_adapter
 from f2o_control.bridge import Bridge, Sent
 from f2o_control.config import BridgeConfig
+from f2o_control.franka_convert import Franka
 from f2o_control.loop import Loop
 from f2o_control.report import diagnose
 from f2o_control.robot import load_robot
@@ -39,12 +40,13 @@ class BridgeNode(ConfiguredNode):
         self.create_subscription(JointState, self._topics.gripper_states, self._on_gripper_states, sensor)
         # Core
         self._adapter = make_adapter(self._robot, config)
-        self._port = convert.AdapterPort(self, self._adapter, self._topics)
         self._bridge = Bridge(self._robot, config, self._far_end)
         self._trace = Trace()
         pace = (config.rate_hz, config.fifo_priority)
         self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._say_mode)
-        convert.offer_services(self, self._bridge, self._adapter, self._topics)
+        self._franka = Franka(self, self._bridge, self._adapter, config.franka)
+        self._port = convert.AdapterPort(self, self._adapter, self._topics, self._franka.wish)
+        convert.offer_services(self, self._bridge, self._franka.recover, self._topics)
         if config.source == Mode.POLICY.value:
             topic = self._topics.takeover_target
             self.create_subscription(JointState, topic, self._on_takeover_target, command)
@@ -95,7 +97,11 @@ class BridgeNode(ConfiguredNode):
         """What need not be known within a tick: publishers, and the mode for the log."""
         feeds = self._bridge.feeds.values()
         self._bridge.count_publishers({feed.mode: self.count_publishers(feed.topic) for feed in feeds})
-        self._log_mode()
+        self._franka.turn(time.monotonic_ns())
+        mode, reason = self._bridge.mode.value, self._bridge.machine.reason
+        if mode != self._logged:  # not from the loop, which must not wait for a terminal
+            self._logged = mode
+            self.get_logger().info(f"{mode}: {reason}")
 
     def _publish(self, sent: Sent) -> None:
         """Send one tick's command, then say what was sent."""
@@ -109,15 +115,8 @@ class BridgeNode(ConfiguredNode):
     def _say_mode(self, mode: str) -> None:
         self._modes.publish(String(data=mode))
 
-    def _log_mode(self) -> None:
-        """Log a change of mode; not from the loop, which must not wait for a terminal."""
-        mode, reason = self._bridge.mode.value, self._bridge.machine.reason
-        if mode != self._logged:
-            self._logged = mode
-            self.get_logger().info(f"{mode}: {reason}")
-
     def _diagnose(self) -> Diagnosis:
-        return diagnose(self._bridge, self._loop, time.monotonic_ns())
+        return diagnose(self._bridge, self._loop, time.monotonic_ns(), self._franka.values())
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ class Timeouts:
     first_target_s: float = 1.0  # from arming to the first target; then hold
     joint_states_s: float = 0.2  # between two joint states; then fault
     observations_s: float = 0.5  # between two observations of a policy that has any; then hold
-    follow_s: float = 0.25  # that the arm may stay 0.9 max_lead behind its command; then fault
+    follow_s: float = 0.25  # that the arm may stay follow_rad from its command; then fault
     resume_s: float = 1.0  # from hold to the next target that is followed without arming again
     settle_s: float = 0.2  # after arming, for the controller to take over where the arm stands
 
@@ -75,6 +75,28 @@ class GripperRules:
 
 
 @dataclass(frozen=True)
+class FrankaRules:
+    """What franka_ros2 is asked for: its gripper's goals, and the way out of a reflex. Used where it is there."""
+
+    gripper: str = "/franka_gripper"  # whose actions move and grasp
+    speed: float = 0.1  # m/s, franka_gripper's default
+    force: float = 20.0  # N, of a grasp
+    epsilon: float = 0.08  # m, how far from its goal a grasp may end: anything between the fingers counts
+    error_recovery: str = "/action_server/error_recovery"
+    hardware: str = "FrankaHardwareInterface"
+    hardware_service: str = "/controller_manager/set_hardware_component_state"
+    controller: str = "joint_trajectory_controller"
+    switch_service: str = "/controller_manager/switch_controller"
+    step_s: float = 5.0  # longest wait for a step of the recovery
+
+    def check(self) -> list[str]:
+        """Messages about values that do not fit."""
+        keys = ("speed", "force", "epsilon", "step_s")
+        values = ((key, getattr(self, key)) for key in keys)
+        return [f"{key}: expected a number above 0, got {value}" for key, value in values if not value > 0]
+
+
+@dataclass(frozen=True)
 class BridgeConfig:
     """The bridge's configuration; every default stands here and nowhere else."""
 
@@ -83,6 +105,7 @@ class BridgeConfig:
     profile: str = "normal"  # of the robot's limits: cautious, normal or full
     guard_space: bool = True  # keep the tool in its box, the arm out of table and itself
     near_rad: float = 0.3  # how far a first target may be from where the arm is
+    follow_rad: float = 0.15  # an arm that stays further from its command does not follow
     home_rad_s: float = 0.3  # fastest joint on the way home
     adapter: str = "jtc"
     rate_hz: float = 125.0
@@ -93,6 +116,7 @@ class BridgeConfig:
     timeouts: Timeouts = field(default_factory=Timeouts)
     targets: TargetRules = field(default_factory=TargetRules)
     gripper: GripperRules = field(default_factory=GripperRules)
+    franka: FrankaRules = field(default_factory=FrankaRules)
     udp: UdpRules = field(default_factory=UdpRules)
 
     def check(self) -> list[str]:
@@ -101,7 +125,7 @@ class BridgeConfig:
         modes = [mode.value for mode in FOLLOWING]
         if self.source not in modes:
             problems.append(f"source: expected {' or '.join(modes)}, got {self.source!r}")
-        for key in ("near_rad", "home_rad_s"):
+        for key in ("near_rad", "follow_rad", "home_rad_s"):
             if not getattr(self, key) > 0:
                 problems.append(f"{key}: expected a number above 0, got {getattr(self, key)}")
         if self.adapter not in ADAPTERS:

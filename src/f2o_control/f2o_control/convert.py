@@ -114,10 +114,16 @@ MESSAGES = {
 
 
 class AdapterPort:
-    """The ROS side of an adapter: publishes what it sends, and what its far end has measured."""
+    """The ROS side of an adapter: publishes what it sends, and what its far end has measured.
 
-    def __init__(self, node: Node, adapter: Adapter, topics: Topics) -> None:
+    ``wish`` is told the gripper's goals [m], beside their topic.
+    """
+
+    def __init__(
+        self, node: Node, adapter: Adapter, topics: Topics, wish: Callable[[float], None] = lambda width: None
+    ) -> None:
         self._node, self._adapter, self._topics = node, adapter, topics
+        self._wish = wish
         self._out = self._encode = None
         if adapter.outlet is not None:
             message, self._encode = MESSAGES[adapter.outlet.kind]
@@ -132,6 +138,7 @@ class AdapterPort:
             self._out.publish(self._encode(outgoing))
         if sent.gripper_goal is not None and not self._adapter.grips:
             self._widths.publish(width_message(sent.gripper_goal))
+            self._wish(sent.gripper_goal)
 
     def look(self, mono_ns: int) -> FarEnd:
         """How the far end is; its measurements become joint states for everybody."""
@@ -152,13 +159,9 @@ class AdapterPort:
         self._measured[topic].publish(message)
 
 
-def offer_services(node: Node, bridge: Bridge, adapter: Adapter, topics: Topics) -> None:
+def offer_services(node: Node, bridge: Bridge, recover: Callable[[int], Answer], topics: Topics) -> None:
     """What people may ask of the bridge, each answered in one sentence, which is logged too."""
     now = time.monotonic_ns
-
-    def recover() -> Answer:
-        adapter.recover()
-        return bridge.recover()
 
     def offer(kind: type, name: str, ask: Callable[[Any], Answer]) -> None:
         def callback(request: Any, response: Any) -> Any:
@@ -172,5 +175,5 @@ def offer_services(node: Node, bridge: Bridge, adapter: Adapter, topics: Topics)
     offer(Trigger, topics.arm, lambda _: bridge.arm(node.count_publishers(topics.target), now()))
     offer(Trigger, topics.disarm, lambda _: bridge.disarm())
     offer(Trigger, topics.home, lambda _: bridge.home(now()))
-    offer(Trigger, topics.recover, lambda _: recover())
+    offer(Trigger, topics.recover, lambda _: recover(now()))
     offer(SetBool, topics.takeover, lambda r: bridge.take_over(now()) if r.data else bridge.give_back(now()))

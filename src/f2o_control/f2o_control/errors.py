@@ -19,6 +19,10 @@ class KinematicsError(ControlError):
     """No model of the arm that its links' places could be computed from."""
 
 
+class InterfacesError(ControlError):
+    """Message packages of the robot's driver that are not installed."""
+
+
 class GraphError(ControlError):
     """A node graph or one of its arguments that does not exist or does not fit."""
 

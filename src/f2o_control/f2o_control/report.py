@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from f2o_control.bridge import Bridge
 from f2o_control.limiter import Verdict
 from f2o_control.loop import Loop
@@ -20,8 +22,10 @@ COUNTED = (
 )
 
 
-def diagnose(bridge: Bridge, loop: Loop, mono_ns: int) -> tuple[int, str, dict[str, float | int | str]]:
-    """Level, one sentence, and the numbers: period, work, ages, refusals, limited and missed ticks."""
+def diagnose(
+    bridge: Bridge, loop: Loop, mono_ns: int, more: Mapping[str, int | str] | None = None
+) -> tuple[int, str, dict[str, float | int | str]]:
+    """Level, one sentence, and the numbers: period, work, ages, refusals, limited and missed ticks; and ``more``."""
     mode, reason = bridge.mode, bridge.machine.reason
     values: dict[str, float | int | str] = {"mode": mode.value, "reason": reason}
     for name, samples in (("period_ms", loop.period_ms), ("work_ms", loop.work_ms)):
@@ -38,4 +42,4 @@ def diagnose(bridge: Bridge, loop: Loop, mono_ns: int) -> tuple[int, str, dict[s
     values |= {f"refused.{r.value}": sum(check.refused[r] for check in checks) for r in Refusal}
     values |= {f"limited.{str(v.name).lower()}": bridge.verdicts[v] for v in COUNTED}
     values["last_refusal"] = "; ".join(check.last_text for check in checks if check.last_text)
-    return LEVELS.get(mode, 0), f"{mode.value}: {reason}", values
+    return LEVELS.get(mode, 0), f"{mode.value}: {reason}", values | dict(more or {})

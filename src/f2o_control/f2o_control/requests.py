@@ -112,12 +112,16 @@ class Requests:
     def recover(self) -> Answer:
         """Leave a fault, disarmed: what caused it is looked at again when somebody arms."""
         with self._lock:
-            if self.machine.mode is not Mode.FAULT:
-                return Answer(False, f"not recovered: the bridge is {self.machine.mode.value}, not in fault")
-            if not self._limiter.at_rest:
-                return Answer(False, "not recovered: still braking; try again in a second")
+            if problem := self.not_recoverable():
+                return Answer(False, f"not recovered: {problem}")
             self.machine.fire(Event.DISARM, "recovered")
             return Answer(True, "recovered: disarmed")
+
+    def not_recoverable(self) -> str:
+        """Why there is nothing to recover from, or not yet; empty if there is."""
+        if self.machine.mode is not Mode.FAULT:
+            return f"the bridge is {self.machine.mode.value}, not in fault"
+        return "" if self._limiter.at_rest else "still braking; try again in a second"
 
     def count_publishers(self, publishers: dict[Mode, int]) -> None:
         """How many nodes publish the targets of each mode now: a second one while the arm moves is a fault."""

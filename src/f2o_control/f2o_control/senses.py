@@ -13,7 +13,6 @@ from f2o_control.watchdog import NS_PER_S, Watchdog
 CLOCK_STEP_NS = (
     1_000_000_000  # a stamp that is further back was given by a clock that was set, not by an old message
 )
-NEARLY = 0.9  # of max_lead: a command is this far ahead only of an arm that does not follow
 
 
 class StampOrder:
@@ -55,8 +54,8 @@ class Observations:
 class Following:
     """Does the arm go where it is sent? After a reflex a controller goes on talking while the arm stands."""
 
-    def __init__(self, joint_names: tuple[str, ...], max_lead: float, limit_s: float) -> None:
-        self._names, self._most, self._limit_ns = joint_names, NEARLY * max_lead, limit_s * NS_PER_S
+    def __init__(self, joint_names: tuple[str, ...], limit_rad: float, limit_s: float) -> None:
+        self._names, self._most, self._limit_ns = joint_names, limit_rad, limit_s * NS_PER_S
         self._since_ns: int | None = None
 
     def problem(self, command: Joints, measured: Joints, mono_ns: int) -> str:

@@ -18,7 +18,7 @@ from sensor_msgs.msg import JointState
 
 from f2o_msgs.msg import Observation
 
-HZ = 0.4  # of the motion
+HZ = 0.2  # of the motion: 0.16 rad to either side
 
 
 def target(home, time_s, stamp_ns):

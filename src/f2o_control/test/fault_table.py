@@ -24,7 +24,7 @@ from faults import CABLES, QUICK, SLOW, UDP
 ROBOT = CONFIG / "robot_panda.yaml"
 HEAD = """# Faults
 
-Each is injected into the real bridge process over DDS, with a policy, a camera and (for udp) `f2o_rt_receiver` beside it
+Each is injected into the real bridge process over DDS, with a policy, a camera and (udp) `f2o_rt_receiver` beside it
 as processes, and ends in the mode named here. Commands are judged by a checker that shares no code with the limiter
 (`test/checker.py`), the 1 kHz output of the receiver by differences of its set-points. Made by `make faults` on
 {machine}. Times are seconds from the injection; the receiver's share is that of the arm's own velocity, acceleration

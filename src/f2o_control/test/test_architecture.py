@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "f2o_control"
-CORE = [p for p in PACKAGE.rglob("*.py") if p.name not in ("bridge_node.py", "convert.py")]
+CORE = [
+    p for p in PACKAGE.rglob("*.py") if p.name not in ("bridge_node.py", "convert.py", "franka_convert.py")
+]
 ALLOWED = {
     "f2o_control",
     "f2o_nodekit",

@@ -445,9 +445,9 @@ def test_a_person_needs_no_observations(shared):
 
 def test_an_arm_that_stands_while_its_command_moves_is_a_fault(armed):
     armed.follows = False
-    armed.run(1.3)
+    armed.run(0.9)
     assert armed.bridge.mode is Mode.POLICY
-    armed.run(0.6)
+    armed.run(0.2)
     assert armed.bridge.mode is Mode.FAULT
     assert armed.bridge.machine.reason.startswith("the arm does not follow: panda_joint1 is 0.")
     assert violations(armed.commands) == []

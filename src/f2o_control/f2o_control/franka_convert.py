@@ -1,0 +1,218 @@
+"""What franka_ros2 and ros2_control offer, as the bridge's recovery and its hand. Their messages are imported late.
+
+Interfaces as in franka_msgs (Grasp, Move, ErrorRecovery), franka_gripper and controller_manager_msgs of Jazzy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from rclpy.node import Node
+
+from f2o_control.adapters import Adapter
+from f2o_control.bridge import Answer, Bridge
+from f2o_control.config import FrankaRules
+from f2o_control.errors import InterfacesError
+from f2o_control.gripper_worker import GripperWorker
+from f2o_control.recovery import Done, Recovery, Step
+
+ACTIVE = 3  # lifecycle_msgs/State.PRIMARY_STATE_ACTIVE
+STRICT = 2  # controller_manager_msgs/SwitchController.Request.STRICT
+SUCCEEDED = 4  # action_msgs/GoalStatus.STATUS_SUCCEEDED
+PACKAGES = {
+    "franka_msgs": "franka_msgs (franka_ros2's; apt install ros-jazzy-franka-msgs)",
+    "controller_manager_msgs": "controller_manager_msgs (apt install ros-jazzy-controller-manager-msgs)",
+    "rclpy": "rclpy.action and action_msgs (apt install ros-jazzy-action-msgs)",
+    "action_msgs": "action_msgs (apt install ros-jazzy-action-msgs)",
+}
+
+
+def interfaces(*names: str) -> SimpleNamespace:
+    """Types by their name, each given as ``module:name``.
+
+    Raises:
+        InterfacesError: a package is not installed; the text says which and how to get it.
+    """
+    found = {}
+    for name in names:
+        module, kind = name.split(":")
+        try:
+            found[kind] = getattr(importlib.import_module(module), kind)
+        except ImportError as error:
+            package = (error.name or module).split(".")[0]
+            raise InterfacesError(f"not installed: {PACKAGES.get(package, package)}") from error
+    return SimpleNamespace(**found)
+
+
+class Goals:
+    """One action of a server: a goal at a time, never waited for."""
+
+    def __init__(self, node: Node, kind: type, name: str, client_cls: type) -> None:
+        self._name, self._client, self._handle = name, client_cls(node, kind, name), None
+
+    def ready(self) -> bool:
+        """Is the server there?"""
+        return self._client.server_is_ready()
+
+    def send(self, goal: Any, done: Done) -> None:
+        """Send ``goal``; ``done`` is told how it ended."""
+        self._handle = None
+        if not self.ready():
+            done(f"nobody offers {self._name}")
+            return
+        future = self._client.send_goal_async(goal)
+        future.add_done_callback(lambda answer: self._accepted(answer.result(), done))
+
+    def cancel(self) -> None:
+        """Ask the server to end the goal under way."""
+        if self._handle is not None:
+            self._handle.cancel_goal_async()
+
+    def _accepted(self, handle: Any, done: Done) -> None:
+        if handle is None or not handle.accepted:
+            done(f"{self._name} refused")
+            return
+        self._handle = handle
+        handle.get_result_async().add_done_callback(lambda answer: done(self._ended(answer.result())))
+
+    def _ended(self, answer: Any) -> str:
+        if answer.status == SUCCEEDED and getattr(answer.result, "success", True):
+            return ""
+        return f"{self._name} did not succeed: {getattr(answer.result, 'error', '') or f'status {answer.status}'}"
+
+
+class FrankaHand:
+    """franka_gripper's actions: opening by a move, closing by a grasp, which keeps its force on what it meets.
+
+    Raises:
+        InterfacesError: franka_msgs is not installed.
+    """
+
+    def __init__(self, node: Node, rules: FrankaRules) -> None:
+        types = interfaces("rclpy.action:ActionClient", "franka_msgs.action:Move", "franka_msgs.action:Grasp")
+        self._types, self._rules = types, rules
+        self._move = Goals(node, types.Move, f"{rules.gripper}/move", types.ActionClient)
+        self._grasp = Goals(node, types.Grasp, f"{rules.gripper}/grasp", types.ActionClient)
+
+    def ready(self) -> bool:
+        """Is franka_gripper there?"""
+        return self._move.ready() and self._grasp.ready()
+
+    def begin(self, width: float, opening: bool, done: Done) -> None:
+        """Move or grasp."""
+        if opening:
+            self._move.send(self._types.Move.Goal(width=width, speed=self._rules.speed), done)
+            return
+        goal = self._types.Grasp.Goal(width=width, speed=self._rules.speed, force=self._rules.force)
+        goal.epsilon.inner = goal.epsilon.outer = self._rules.epsilon
+        self._grasp.send(goal, done)
+
+    def stop(self) -> None:
+        """End either."""
+        self._move.cancel()
+        self._grasp.cancel()
+
+
+def recovery_steps(node: Node, rules: FrankaRules) -> tuple[Sequence[Step], Callable[[], bool]]:
+    """The steps of franka_ros2's recovery, and whether any of their servers is there.
+
+    Raises:
+        InterfacesError: a package of theirs is not installed.
+    """
+    types = interfaces(
+        "rclpy.action:ActionClient",
+        "franka_msgs.action:ErrorRecovery",
+        "controller_manager_msgs.srv:SetHardwareComponentState",
+        "controller_manager_msgs.srv:SwitchController",
+    )
+    errors = Goals(node, types.ErrorRecovery, rules.error_recovery, types.ActionClient)
+    hardware = node.create_client(types.SetHardwareComponentState, rules.hardware_service)
+    switch = node.create_client(types.SwitchController, rules.switch_service)
+
+    def activate(done: Done) -> None:
+        request = types.SetHardwareComponentState.Request(name=rules.hardware)
+        request.target_state.id, request.target_state.label = ACTIVE, "active"
+        _call(hardware, rules.hardware_service, request, done)
+
+    def follow(done: Done) -> None:
+        request = types.SwitchController.Request(activate_controllers=[rules.controller], strictness=STRICT)
+        _call(switch, rules.switch_service, request, done)
+
+    steps = (
+        Step("error recovery", lambda done: errors.send(types.ErrorRecovery.Goal(), done)),
+        Step(f"hardware component {rules.hardware}", activate),
+        Step(f"controller {rules.controller}", follow),
+    )
+    return steps, lambda: errors.ready() or hardware.service_is_ready() or switch.service_is_ready()
+
+
+def _call(client: Any, name: str, request: Any, done: Done) -> None:
+    if not client.service_is_ready():
+        done(f"nobody offers {name}")
+        return
+    future = client.call_async(request)
+    future.add_done_callback(lambda answer: done("" if answer.result().ok else f"{name} refused"))
+
+
+class Franka:
+    """franka_ros2 beside the bridge, as far as its packages are installed and its servers are there.
+
+    An adapter that sends nothing through ROS has an arm of its own: then there is nothing here.
+    ``turn``, ``recover`` and all answers belong to the executor's thread; ``wish`` may come from the loop.
+    """
+
+    def __init__(self, node: Node, bridge: Bridge, adapter: Adapter, rules: FrankaRules) -> None:
+        self._log, self._bridge, self._adapter = node.get_logger(), bridge, adapter
+        self.missing, self.last_recovery = "", ""
+        self._worker: GripperWorker | None = None
+        self._recovery: Recovery | None = None
+        if adapter.outlet is None:
+            return
+        try:
+            self._worker = GripperWorker(FrankaHand(node, rules))
+            steps, self._there = recovery_steps(node, rules)
+            self._recovery = Recovery(steps, rules.step_s, self._recovered)
+        except InterfacesError as error:
+            self.missing = str(error)
+
+    def wish(self, width: float) -> None:
+        """The gripper's goal [m]."""
+        if self._worker is not None:
+            self._worker.wish(width)
+
+    def turn(self, mono_ns: int) -> None:
+        """Begin what waits, give up what does not answer."""
+        if self._worker is not None:
+            self._worker.turn()
+        if self._recovery is not None:
+            self._recovery.check(mono_ns)
+
+    def recover(self, mono_ns: int) -> Answer:
+        """Out of a fault: the robot's own recovery first, where it is there; the bridge's when that is done."""
+        if problem := self._bridge.not_recoverable():
+            return Answer(False, f"not recovered: {problem}")
+        self._adapter.recover()
+        if self._adapter.outlet is None:
+            return self._bridge.recover()
+        if self._recovery is None or not self._there():
+            answer = self._bridge.recover()
+            why = self.missing or "its servers are not there"
+            return Answer(answer.accepted, f"{answer.text}; franka_ros2's own recovery was left out ({why})")
+        if not self._recovery.start(mono_ns):
+            return Answer(False, "not recovered: a recovery is under way")
+        return Answer(True, "recovering the robot; disarmed when that is done")
+
+    def values(self) -> dict[str, int | str]:
+        """For the diagnostics."""
+        values: dict[str, int | str] = {"franka": self.missing, "last_recovery": self.last_recovery}
+        if (worker := self._worker) is not None:
+            values |= {"gripper.failures": worker.failures, "gripper.last_problem": worker.last_problem}
+        return values
+
+    def _recovered(self, problem: str) -> None:
+        answer = Answer(False, f"not recovered: {problem}") if problem else self._bridge.recover()
+        self.last_recovery = answer.text
+        self._log.info(answer.text)

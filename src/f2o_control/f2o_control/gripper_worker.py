@@ -1,0 +1,71 @@
+"""A gripper whose goals take up to a second, told one at a time.
+
+franka_gripper's goals block each other (libfranka#18, #28; franka_ros2#113): a new one is begun only when the one
+before has ended, and that is asked to end as soon as there is a newer wish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from f2o_nodekit.latest import Latest
+
+
+@runtime_checkable
+class Hand(Protocol):
+    """What a gripper must be able to do; none of it waits."""
+
+    def ready(self) -> bool:
+        """Is somebody there to take goals?"""
+        ...
+
+    def begin(self, width: float, opening: bool, done: Callable[[str], None]) -> None:
+        """Go to ``width`` [m]; ``done`` is told what went wrong, or nothing."""
+        ...
+
+    def stop(self) -> None:
+        """End the goal under way; its ``done`` is called all the same."""
+        ...
+
+
+class GripperWorker:
+    """Serialises goals; of those that come while one is under way the newest wins.
+
+    ``wish`` is for the loop: it hands over a number and returns. ``turn`` is for the thread that the hand answers on.
+    """
+
+    def __init__(self, hand: Hand) -> None:
+        self._hand, self._wishes = hand, Latest[float]()
+        self._next: float | None = None  # the newest wish that was not begun
+        self._goal: float | None = None  # under way
+        self._width = float("nan")  # m, where the last goal led
+        self._stopping = False
+        self.failures, self.last_problem = 0, ""
+
+    def wish(self, width: float) -> None:
+        """Ask for ``width`` [m]."""
+        self._wishes.put(width)
+
+    def turn(self) -> None:
+        """Begin the newest wish, or end what stands in its way."""
+        if (newer := self._wishes.take()) is not None:
+            self._next = newer if newer != self._goal or self._stopping else None
+        if self._next is None or not self._hand.ready():
+            return
+        if self._goal is None:
+            self._begin(self._next)
+        elif not self._stopping:
+            self._stopping = True
+            self._hand.stop()
+
+    def _begin(self, width: float) -> None:
+        self._goal, self._next, self._stopping = width, None, False
+        opening = not width < self._width  # the first goal is a move, whatever the fingers hold
+        self._hand.begin(width, opening, self._ended)
+
+    def _ended(self, problem: str) -> None:
+        if problem and not self._stopping:
+            self.failures, self.last_problem = self.failures + 1, problem
+        self._width, self._goal = self._goal, None
+        self.turn()

@@ -1,0 +1,384 @@
+"""The robot's own way out of a fault, and its gripper's goals: the core with fakes, franka_ros2's side likewise."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from f2o_control.gripper_worker import GripperWorker, Hand
+from f2o_control.recovery import Recovery, Step
+from jaxtyping import config
+
+S = 1_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def fakes():
+    """A fake node is no Node."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
+
+
+class Steps:
+    """Steps whose answers the test gives."""
+
+    def __init__(self, *names):
+        self.begun, self.answers = [], {}
+        self.steps = [Step(name, lambda done, name=name: self._begin(name, done)) for name in names]
+
+    def _begin(self, name, done):
+        self.begun.append(name)
+        self.answers[name] = done
+
+
+@pytest.fixture
+def three():
+    steps, ends = Steps("errors", "hardware", "controller"), []
+    return SimpleNamespace(steps=steps, ends=ends, recovery=Recovery(steps.steps, 5.0, ends.append))
+
+
+def test_each_step_begins_when_the_one_before_is_done(three):
+    assert three.recovery.start(0) and not three.recovery.start(0)
+    assert three.steps.begun == ["errors"] and three.ends == []
+    three.steps.answers["errors"]("")
+    assert three.steps.begun == ["errors", "hardware"]
+    three.steps.answers["hardware"]("")
+    three.steps.answers["controller"]("")
+    assert three.ends == [""] and not three.recovery.running
+
+
+def test_a_step_that_fails_ends_it_and_it_can_be_tried_again(three):
+    three.recovery.start(0)
+    three.steps.answers["errors"]("refused")
+    assert three.ends == ["errors: refused"] and three.steps.begun == ["errors"]
+    assert three.recovery.start(S)
+    assert three.steps.begun == ["errors", "errors"]
+
+
+def test_a_step_that_does_not_answer_is_given_up_and_its_late_answer_does_not_count(three):
+    three.recovery.start(0)
+    late = three.steps.answers["errors"]
+    three.recovery.check(5 * S)
+    assert three.ends == []
+    three.recovery.check(5 * S + 1)
+    assert three.ends == ["errors: no answer for 5 s"]
+    three.recovery.start(6 * S)
+    late("")
+    assert three.steps.begun == ["errors", "errors"] and three.recovery.running
+
+
+def test_every_step_has_its_own_time(three):
+    three.recovery.start(0)
+    three.recovery.check(4 * S)
+    three.steps.answers["errors"]("")
+    three.recovery.check(9 * S)
+    assert three.ends == [] or three.ends == ["hardware: no answer for 5 s"]
+
+
+class FakeHand:
+    """A hand whose goals end when the test says so."""
+
+    def __init__(self):
+        self.begun, self.stops, self.there, self._done = [], 0, True, None
+
+    def ready(self):
+        return self.there
+
+    def begin(self, width, opening, done):
+        assert self._done is None, "two goals at a time"
+        self.begun.append((width, opening))
+        self._done = done
+
+    def stop(self):
+        self.stops += 1
+
+    def end(self, problem=""):
+        done, self._done = self._done, None
+        done(problem)
+
+
+@pytest.fixture
+def hand():
+    hand = FakeHand()
+    return SimpleNamespace(hand=hand, worker=GripperWorker(hand))
+
+
+def test_a_wish_alone_touches_nothing(hand):
+    hand.worker.wish(0.02)
+    assert hand.hand.begun == [] and isinstance(hand.hand, Hand)
+    hand.worker.turn()
+    assert hand.hand.begun == [(0.02, True)]
+
+
+def test_goals_are_one_at_a_time_and_the_newest_wins(hand):
+    for width in (0.08, 0.06, 0.04):
+        hand.worker.wish(width)
+        hand.worker.turn()
+    hand.worker.wish(0.02)
+    hand.worker.turn()
+    assert hand.hand.begun == [(0.08, True)] and hand.hand.stops == 1
+    hand.hand.end("cancelled")
+    assert hand.hand.begun == [(0.08, True), (0.02, False)]
+    assert hand.worker.failures == 0  # it was asked to end
+    hand.hand.end()
+    hand.worker.turn()
+    assert len(hand.hand.begun) == 2
+
+
+def test_the_goal_under_way_is_not_begun_again(hand):
+    hand.worker.wish(0.02)
+    hand.worker.turn()
+    hand.worker.wish(0.02)
+    hand.worker.turn()
+    assert hand.hand.stops == 0
+    hand.hand.end()
+    assert len(hand.hand.begun) == 1
+
+
+def test_a_failure_is_kept_and_the_next_goal_goes_on(hand):
+    hand.worker.wish(0.02)
+    hand.worker.turn()
+    hand.hand.end("grasp did not succeed")
+    assert (hand.worker.failures, hand.worker.last_problem) == (1, "grasp did not succeed")
+    hand.worker.wish(0.08)
+    hand.worker.turn()
+    assert hand.hand.begun[-1] == (0.08, True)
+
+
+def test_without_a_gripper_a_wish_waits_and_the_newest_is_begun_when_it_comes(hand):
+    hand.hand.there = False
+    for width in (0.05, 0.03):
+        hand.worker.wish(width)
+        hand.worker.turn()
+    hand.hand.there = True
+    hand.worker.turn()
+    assert hand.hand.begun == [(0.03, True)]
+
+
+# franka_ros2's side, against messages and servers that the test injects
+
+
+class Future:
+    """A result that comes later."""
+
+    def __init__(self):
+        self._callbacks, self._result = [], None
+
+    def add_done_callback(self, callback):
+        self._callbacks.append(callback)
+
+    def result(self):
+        return self._result
+
+    def come(self, result):
+        self._result = result
+        for callback in self._callbacks:
+            callback(self)
+
+
+class Server:
+    """An action or service: what it was asked, and its answers."""
+
+    def __init__(self, node, kind, name):
+        self.kind, self.name, self.there, self.asked, self.futures = kind, name, True, [], []
+        self.cancelled = 0
+        node.servers[name] = self
+
+    def server_is_ready(self):
+        return self.there
+
+    service_is_ready = server_is_ready
+
+    def _ask(self, request):
+        self.asked.append(request)
+        self.futures.append(Future())
+        return self.futures[-1]
+
+    send_goal_async = call_async = _ask
+
+    def accept(self, accepted=True):
+        """Take the last goal; the future of its result."""
+        result = Future()
+        self.futures[-1].come(
+            SimpleNamespace(
+                accepted=accepted, get_result_async=lambda: result, cancel_goal_async=self._cancel
+            )
+        )
+        return result
+
+    def _cancel(self):
+        self.cancelled += 1
+
+
+class Message(SimpleNamespace):
+    """A message with whatever fields it is given."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        setattr(self, name, Message())
+        return getattr(self, name)
+
+
+def installed(monkeypatch, *leave_out):
+    """Put the packages of franka_ros2 and ros2_control in place, as modules."""
+    kinds = {
+        "franka_msgs.action": ("Move", "Grasp", "ErrorRecovery"),
+        "controller_manager_msgs.srv": ("SetHardwareComponentState", "SwitchController"),
+        "rclpy.action": ("ActionClient",),
+    }
+    for name, types in kinds.items():
+        if name.split(".")[0] in leave_out:
+            monkeypatch.setitem(sys.modules, name.split(".")[0], None)
+            monkeypatch.setitem(sys.modules, name, None)
+            continue
+        module = ModuleType(name)
+        for kind in types:
+            setattr(
+                module,
+                kind,
+                Server if kind == "ActionClient" else SimpleNamespace(Goal=Message, Request=Message),
+            )
+        if not name.startswith("rclpy"):
+            monkeypatch.setitem(sys.modules, name.split(".")[0], ModuleType(name.split(".")[0]))
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+class Node:
+    """As much of a node as the bridge's franka side needs."""
+
+    def __init__(self):
+        self.servers, self.said = {}, []
+
+    def create_client(self, kind, name):
+        return Server(self, kind, name)
+
+    def get_logger(self):
+        return SimpleNamespace(info=self.said.append)
+
+
+def franka(panda, monkeypatch, *leave_out, adapter="jtc"):
+    """The franka side of a bridge in fault, at rest."""
+    pytest.importorskip("rclpy", reason="rclpy is not installed")
+    from bridge_rig import Rig
+    from f2o_control.adapters import make_adapter
+    from f2o_control.config import BridgeConfig, FrankaRules
+    from f2o_control.franka_convert import Franka
+
+    rig, node = Rig(panda), Node()
+    rig.run(0.1)
+    rig.arm()
+    rig.run(0.5)
+    rig.bridge.count_publishers({rig.bridge.mode: 2})
+    rig.run(0.6)
+    installed(monkeypatch, *leave_out)
+    made = make_adapter(panda, BridgeConfig(adapter=adapter))
+    side = Franka(node, rig.bridge, made, FrankaRules())
+    return SimpleNamespace(side=side, node=node, servers=node.servers, bridge=rig.bridge)
+
+
+def test_the_whole_recovery_ends_in_disarmed(panda, monkeypatch):
+    case = franka(panda, monkeypatch)
+    answer = case.side.recover(0)
+    assert (answer.accepted, answer.text) == (True, "recovering the robot; disarmed when that is done")
+    assert case.side.recover(0).text == "not recovered: a recovery is under way"
+    errors = case.servers["/action_server/error_recovery"]
+    errors.accept().come(SimpleNamespace(status=4, result=SimpleNamespace()))
+    hardware = case.servers["/controller_manager/set_hardware_component_state"]
+    request = hardware.asked[0]
+    assert (request.name, request.target_state.id) == ("FrankaHardwareInterface", 3)
+    assert case.bridge.mode.value == "fault"
+    hardware.futures[0].come(SimpleNamespace(ok=True))
+    switch = case.servers["/controller_manager/switch_controller"]
+    assert switch.asked[0].activate_controllers == ["joint_trajectory_controller"]
+    switch.futures[0].come(SimpleNamespace(ok=True))
+    assert case.bridge.mode.value == "disarmed"
+    assert case.node.said == ["recovered: disarmed"] == [case.side.values()["last_recovery"]]
+
+
+@pytest.mark.parametrize(
+    ("go", "text"),
+    [
+        (lambda e, h: e.accept(False), "error recovery: /action_server/error_recovery refused"),
+        (
+            lambda e, h: e.accept().come(SimpleNamespace(status=6, result=SimpleNamespace())),
+            "error recovery: /action_server/error_recovery did not succeed: status 6",
+        ),
+        (
+            lambda e, h: (
+                setattr(h, "there", False),
+                e.accept().come(SimpleNamespace(status=4, result=SimpleNamespace())),
+            ),
+            "hardware component FrankaHardwareInterface: nobody offers "
+            "/controller_manager/set_hardware_component_state",
+        ),
+    ],
+)
+def test_a_robot_that_does_not_recover_leaves_the_bridge_in_fault(panda, monkeypatch, go, text):
+    case = franka(panda, monkeypatch)
+    case.side.recover(0)
+    go(
+        case.servers["/action_server/error_recovery"],
+        case.servers["/controller_manager/set_hardware_component_state"],
+    )
+    assert case.node.said == [f"not recovered: {text}"]
+    assert case.bridge.mode.value == "fault"
+
+
+def test_a_robot_that_does_not_answer_leaves_the_bridge_in_fault(panda, monkeypatch):
+    case = franka(panda, monkeypatch)
+    case.side.recover(0)
+    case.side.turn(6 * S)
+    assert case.node.said == ["not recovered: error recovery: no answer for 5 s"]
+
+
+@pytest.mark.parametrize(
+    ("package", "text"),
+    [
+        ("franka_msgs", "not installed: franka_msgs (franka_ros2's; apt install ros-jazzy-franka-msgs)"),
+        (
+            "controller_manager_msgs",
+            "not installed: controller_manager_msgs (apt install ros-jazzy-controller-manager-msgs)",
+        ),
+    ],
+)
+def test_without_its_packages_the_bridge_recovers_alone_and_says_what_is_missing(
+    panda, monkeypatch, package, text
+):
+    case = franka(panda, monkeypatch, package)
+    answer = case.side.recover(0)
+    assert answer.text == f"recovered: disarmed; franka_ros2's own recovery was left out ({text})"
+    assert answer.accepted and case.bridge.mode.value == "disarmed"
+
+
+def test_without_its_servers_the_bridge_recovers_alone(panda, monkeypatch):
+    case = franka(panda, monkeypatch)
+    for server in case.servers.values():
+        server.there = False
+    assert case.side.recover(0).text.endswith("was left out (its servers are not there)")
+    assert case.bridge.mode.value == "disarmed"
+
+
+def test_an_arm_behind_udp_has_no_franka_ros2(panda, monkeypatch):
+    case = franka(panda, monkeypatch, adapter="null")
+    assert case.servers == {} and case.side.recover(0).text == "recovered: disarmed"
+    assert case.side.recover(0).text == "not recovered: the bridge is disarmed, not in fault"
+
+
+def test_the_gripper_opens_by_a_move_and_closes_by_a_grasp(panda, monkeypatch):
+    case = franka(panda, monkeypatch)
+    move, grasp = case.servers["/franka_gripper/move"], case.servers["/franka_gripper/grasp"]
+    case.side.wish(0.08)
+    case.side.turn(0)
+    assert (move.asked[0].width, move.asked[0].speed, grasp.asked) == (0.08, 0.1, [])
+    result = move.accept()
+    case.side.wish(0.02)
+    case.side.turn(0)
+    assert move.cancelled == 1 and grasp.asked == []
+    result.come(SimpleNamespace(status=5, result=SimpleNamespace(success=False, error="")))
+    goal = grasp.asked[0]
+    assert (goal.width, goal.force, goal.epsilon.inner, goal.epsilon.outer) == (0.02, 20.0, 0.08, 0.08)
+    grasp.accept().come(SimpleNamespace(status=4, result=SimpleNamespace(success=False, error="no object")))
+    values = case.side.values()
+    assert values["gripper.failures"] == 1
+    assert values["gripper.last_problem"] == "/franka_gripper/grasp did not succeed: no object"
