@@ -52,6 +52,7 @@ DRIVERS = (
             "use_fake_hardware": From("use_fake_hardware"),
             "load_gripper": "true",
             "joint_state_rate": "125",
+            "controllers_yaml": Installed("controllers.yaml"),
         },
         when={"sim": False, "drivers": True},
     ),

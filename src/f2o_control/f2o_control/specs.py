@@ -88,7 +88,7 @@ class IncludeSpec:
 
     package: str
     file: str
-    arguments: Mapping[str, str | From]
+    arguments: Mapping[str, str | From | Installed]
     when: Mapping[str, Value] = field(default_factory=dict)
     each: str = ""
 
@@ -179,9 +179,11 @@ def _copies(include: IncludeSpec, values: Mapping[str, Value]) -> list[IncludeSp
 
 
 def _resolve_include(include: IncludeSpec, values: Mapping[str, Value]) -> IncludeSpec:
-    return IncludeSpec(
-        include.package, include.file, {k: str(v) for k, v in _fill(include.arguments, values, True).items()}
-    )
+    folder = str(values.get("config", ""))
+    files = {k: find_config(v.name, folder) for k, v in include.arguments.items() if isinstance(v, Installed)}
+    rest = {k: v for k, v in include.arguments.items() if k not in files}
+    arguments = {k: str(v) for k, v in _fill(rest, values, True).items()}
+    return IncludeSpec(include.package, include.file, arguments | {k: v for k, v in files.items() if v})
 
 
 def _fill(

@@ -48,12 +48,12 @@ class Clock:
 
 
 class SmallDisk:
-    """``with SmallDisk() as disk``: a file system of 64 KiB at ``disk.path``, which ``fill`` fills."""
+    """``with SmallDisk() as disk``: a file system of 1 MiB at ``disk.path``, which ``fill`` fills."""
 
     def __enter__(self):
         self.path = Path(tempfile.mkdtemp())
         done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", self.path], capture_output=True, text=True
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", self.path], capture_output=True, text=True
         )
         self.why_not = done.stderr.strip()
         return self
@@ -92,10 +92,10 @@ class FaultLab(Lab):
     """A lab whose targets and observations come from processes; its arm can stand still, and its states be spoiled.
 
     With a ``cable`` the arm is the simulated one of f2o_rt_receiver, at its other end; without one but with
-    ``receiver``, on this machine.
+    ``receiver``, on this machine. Without ``preload`` clocks cannot be set.
     """
 
-    def __init__(self, home, folder, cable=None, receiver=False, parameters=()):
+    def __init__(self, home, folder, cable=None, receiver=False, parameters=(), preload=True):
         self.stands = self._stepped = False
         self._arm_off_ns = 0
         self.spoil = lambda msg: [msg]  # what becomes of a joint state: none, it, or several
@@ -107,7 +107,7 @@ class FaultLab(Lab):
             self._parameters += ["adapter:=udp", f"udp.host:={BRIDGE_SENDS_TO if cable else '127.0.0.1'}"]
             self._parameters += [f"udp.port:={PORT if cable else LOCAL_PORT}"]
         self._names = ("bridge", "camera", "policy", *([] if self._measures else ["receiver"]))
-        self._clocks = {name: Clock(self._folder, name) for name in self._names}
+        self._clocks = {name: Clock(self._folder, name) for name in self._names if preload}
         with network(cable.space("bridge") if cable else None):
             super().__init__(home)
 
@@ -147,7 +147,7 @@ class FaultLab(Lab):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if name == "bridge" else {}
         if name == "receiver":
             pipes = {"stdout": subprocess.DEVNULL}
-        env = os.environ | self._clocks[name].environment
+        env = os.environ | (self._clocks[name].environment if name in self._clocks else {})
         self.processes[name] = subprocess.Popen(words, env=env, text=True, **pipes)
 
     @property

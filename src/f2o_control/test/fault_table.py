@@ -35,6 +35,16 @@ and jerk limits.
 """
 
 
+@contextlib.contextmanager
+def alone():
+    """The domain in which no real arm is."""
+    before = {key: os.environ.get(key) for key in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
+    yield
+    for key, value in before.items():
+        os.environ.pop(key) if value is None else os.environ.update({key: value})
+
+
 def run_fault(lab, fault):
     """Make it happen; what came of it, ``problems`` included."""
     lab.ready()
@@ -66,7 +76,7 @@ def run_disk_full(lab, disk):
         "it said nothing of the trace that could not be written": "trace: " not in said,
         "the last command moves": any(lab.commands[-1][2][:7]),
     }
-    how, found = "64 KiB for trace and log, filled; SIGINT", lab.report(began_s, first, "disarmed")
+    how, found = "1 MiB for trace and log, filled; SIGINT", lab.report(began_s, first, "disarmed")
     return _row(
         "disk full while logging", how, "disarmed", found, [text for text, bad in wrong.items() if bad]
     )
@@ -110,20 +120,20 @@ def run_udp(lab, faults):
 
 def run_all():
     """Every fault that this machine can inject, as rows."""
-    with lab_on_a_small_disk() as (lab, disk):
+    with alone(), lab_on_a_small_disk() as (lab, disk):
         for fault in SLOW + QUICK:
             yield run_fault(lab, fault)
         if disk.why_not:
             print(f"disk full while logging: left out ({disk.why_not})")
         else:
             yield run_disk_full(lab, disk)
-    with lab_with_a_receiver() as lab:
+    with alone(), lab_with_a_receiver() as lab:
         yield from run_udp(lab, UDP)
     if problem := why_not():
         print(f"faults of a cable: left out ({problem})")
         return
     for fate, faults in CABLES:
-        with Cable(fate) as cable, lab_with_a_receiver(cable) as lab:
+        with alone(), Cable(fate) as cable, lab_with_a_receiver(cable) as lab:
             yield from run_udp(lab, faults)
 
 
@@ -152,7 +162,6 @@ def main():
     )
     parser.add_argument("--machine", default=f"{os.cpu_count()} cores that other work shared")
     given = parser.parse_args()
-    os.environ.update(ENVIRONMENT)
     rows = []
     for row in run_all():
         rows.append(row)

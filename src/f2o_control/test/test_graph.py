@@ -83,6 +83,18 @@ def test_without_sim_the_drivers_are_included():
     assert "spawn_joint_trajectory_controller" in [n.name for n in resolved.nodes]
 
 
+def test_ros2_control_gets_our_controllers(tmp_path, monkeypatch):
+    monkeypatch.setenv("AMENT_PREFIX_PATH", "")
+    (franka,) = (
+        i for i in resolve(graph_named("deploy"), {"cameras": "a=1"}).includes if "franka" in i.package
+    )
+    assert "controllers_yaml" not in franka.arguments  # nothing installed: franka_bringup's own
+    (tmp_path / "controllers.yaml").touch()
+    given = {"cameras": "a=1", "config": str(tmp_path)}
+    (franka,) = (i for i in resolve(graph_named("deploy"), given).includes if "franka" in i.package)
+    assert franka.arguments["controllers_yaml"] == f"{tmp_path}/controllers.yaml"
+
+
 def test_fake_hardware_is_the_drivers_or_a_simulated_arm_behind_udp():
     given = {"use_fake_hardware": "true", "cameras": "wrist=123", "robot": "fr3"}
     franka, _ = resolve(graph_named("deploy"), given).includes
@@ -197,3 +209,19 @@ def test_the_launch_description_includes_the_drivers():
     _, actions = entities("deploy", cameras="wrist=1")
     kinds = [type(action).__name__ for action in actions]
     assert kinds.count("IncludeLaunchDescription") == 2
+
+
+def test_the_files_for_the_other_machine_can_be_read():
+    import xml.dom.minidom
+
+    import yaml
+
+    interfaces = xml.dom.minidom.parse(str(WORKSPACE / "config" / "cyclonedds.xml"))
+    assert interfaces.getElementsByTagName("NetworkInterface")[0].getAttribute("name")
+    lines = (WORKSPACE / "config" / "zenoh_router.json5").read_text().splitlines()
+    router = yaml.safe_load("\n".join(line.split(" // ")[0] for line in lines if not line.startswith("//")))
+    assert router["mode"] == "router" and router["connect"]["endpoints"]
+    for name in ("chrony_policy_pc.conf", "chrony_rt_pc.conf"):
+        text = (WORKSPACE / "config" / name).read_text()
+        directives = {line.split()[0] for line in text.splitlines() if line and line[0] != "#"}
+        assert "makestep" in directives and ({"allow", "local"} <= directives or "server" in directives)
