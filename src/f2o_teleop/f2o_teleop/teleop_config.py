@@ -7,7 +7,8 @@ from jaxtyping import Float64
 
 from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.drift import DriftConfig
-from f2o_teleop.episode import Verb
+from f2o_teleop.episode import Verb, parse_command
+from f2o_teleop.errors import CommandError
 from f2o_teleop.ik import HOME, TCP_FRAME
 from f2o_teleop.keyboard import AXIS_OF_KEY, STOP
 from f2o_teleop.mapping import ButtonConfig, MappingConfig
@@ -78,7 +79,9 @@ class TeleopConfig:
     mapping: MappingConfig = field(default_factory=MappingConfig)
     buttons: ButtonConfig = field(default_factory=ButtonConfig)
     takeover: TakeoverConfig = field(default_factory=TakeoverConfig)
-    keys: dict[str, str] = field(default_factory=dict)  # character -> episode command or "gripper"
+    keys: dict[str, str] = field(
+        default_factory=dict
+    )  # character -> episode command (labels too) or "gripper"
 
     def check(self) -> list[str]:
         """Messages about values out of range."""
@@ -99,10 +102,18 @@ class TeleopConfig:
             problems.append(f"velocity_scale: expected above 0 and up to 1, got {self.velocity_scale}")
         if not 0.0 <= self.closed_width < self.open_width:
             problems.append(f"closed_width: expected 0 or more and below open_width, got {self.closed_width}")
-        legal = [verb.value for verb in Verb] + [GRIPPER_KEY]
-        for key, action in self.keys.items():
-            if len(key) != 1 or action not in legal:
-                problems.append(
-                    f"keys.{key}: expected one character for one of {', '.join(legal)}, got {action!r}"
-                )
-        return problems
+        return problems + [problem for key, action in self.keys.items() if (problem := _key(key, action))]
+
+
+def _key(key: str, action: str) -> str:
+    """What is wrong with a key and its action, or ''."""
+    legal = ", ".join([verb.value for verb in Verb] + [GRIPPER_KEY])
+    try:
+        known = action == GRIPPER_KEY or bool(parse_command(action))
+    except CommandError:
+        known = False
+    if len(key) == 1 and known:
+        return ""
+    return (
+        f"keys.{key}: expected one character for one of {legal} (with labels as JSON, if any), got {action!r}"
+    )

@@ -1,15 +1,21 @@
 """The instruments themselves."""
 
+import json
 from array import array
 
 import episodes as e
 import numpy as np
 import pytest
 from f2o_teleop.bench import hands, messages
+from f2o_teleop.bench.beside import compare
+from f2o_teleop.bench.conversion import decoded
 from f2o_teleop.bench.crash import Kill, examine, summary
 from f2o_teleop.bench.figure import draw_crash, draw_latency
+from f2o_teleop.bench.learn import losses
+from f2o_teleop.bench.learn import run as learn
 from f2o_teleop.bench.ledger import Ledger
 from f2o_teleop.bench.session import look, total
+from f2o_teleop.errors import TeleopError
 from f2o_teleop.spacemouse import ReportDecoder
 from f2o_teleop.stamps import stamp_of, with_stamp
 
@@ -89,3 +95,42 @@ def test_a_bag_is_read_three_ways(tmp_path):
     assert one["camera_hz"] == pytest.approx(30, abs=0.5)
     whole = total([one, {**one, "agree": False, "problems": ["x"]}])
     assert (whole["episodes"], whole["readable_alike"], whole["good"], whole["lost"]) == (2, 1, 1, 6)
+
+
+def test_ticks_count_for_the_phase_they_began_in():
+    ticks = 4000
+    late = np.zeros(ticks, np.int64)
+    columns = {
+        "armed": np.ones(ticks, bool),
+        "ok": np.ones(ticks, bool),
+        "now_ros_ns": np.arange(ticks) * 8_000_000,
+        "done_ns": np.full(ticks, 2_000_000),
+        "late_ns": late,
+        "skipped": late,
+    }
+    columns["done_ns"][2000:3000] = 3_000_000  # while the recorder records
+    columns["done_ns"][1000] = 99_000_000  # between two phases
+    columns["armed"][100], columns["done_ns"][100] = False, 99_000_000
+    s = 8_000_000
+    told = compare(columns, [(False, 0, 1000 * s), (True, 2000 * s, 3000 * s), (False, 3000 * s, 4000 * s)])
+    assert (told["without"]["ticks"], told["with"]["ticks"]) == (1999, 1000)
+    assert told["without"]["handed_over_ms"]["p100"] == 2.0
+    assert (told["p99.9_added_ms"], told["p99.9_ratio"]) == (1.0, 1.5)
+
+
+def test_a_training_is_told_by_its_first_and_last_losses(tmp_path):
+    rows = [{"step": k, "loss": 10.0 - k} for k in range(10)]
+    rows[4] |= {"validation_loss": 5.0}
+    rows[9] |= {"validation_loss": 2.0}
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert losses(tmp_path) == {"loss_begin": 9.5, "loss_end": 1.5, "validation_loss_end": 2.0}
+
+
+def test_a_command_that_fails_is_named_with_its_last_words(tmp_path):
+    with pytest.raises(TeleopError, match=r"f2o convert ended with status 2: .*no recorded episode here"):
+        learn(tmp_path, tmp_path / "out", 1)
+
+
+def test_every_byte_of_the_messages_is_decoded(tmp_path):
+    bag = e.write(tmp_path)
+    assert decoded([bag])["mb"] == sum(len(data) for _, data, _ in e.messages()) / 1e6

@@ -153,8 +153,12 @@ def test_every_wrong_key_is_reported(tmp_path):
         "rate_hz: expected 10 to 1000, got 5.0",
         "velocity_scale: expected above 0 and up to 1, got 0.0",
         "closed_width: expected 0 or more and below open_width, got 0.1",
-        "keys.ab: expected one character for one of start, stop, save, discard, success, failure, gripper, got 'go'",
+        "keys.ab: expected one character for one of start, stop, save, discard, success, failure, gripper (with labels "
+        "as JSON, if any), got 'go'",
     ]
+    assert TeleopConfig(keys={"1": 'success {"strategy": "left"}', "g": "gripper"}).check() == []
+    (problem,) = TeleopConfig(keys={"1": "success left"}).check()
+    assert problem.endswith("(with labels as JSON, if any), got 'success left'")
     assert TeleopConfig(source="scripted").check() == [
         "script: expected the path of a YAML file, got nothing"
     ]

@@ -28,19 +28,19 @@ def run(bags: Path, folder: Path, counts: tuple[int, ...] = EPISODES) -> dict[st
     """
     found = find_bags([bags])
     some = found[:DECODED]
-    disk_s, decoded = _seconds(lambda: _read(some)), _decoded(some)
+    disk_s, read = _seconds(lambda: _read(some)), decoded(some)
     stored = sum(_stored(bag) for bag in some)
     runs = [_convert(found, count, folder, 1) for count in counts]
     runs.append(_convert(found, counts[-1], folder, 2))
-    mb = decoded["mb"] / len(some)  # of messages, an episode
+    mb = read["mb"] / len(some)  # of messages, an episode
     return {
         "bags": len(found),
         "mb_stored_an_episode": round(stored / 1e6 / len(some), 1),
         "mb_of_messages_an_episode": round(mb, 1),
         "disk_mb_s": round(stored / 1e6 / disk_s, 1),
         "disk_episodes_a_minute": round(60 * len(some) / disk_s, 1),
-        "decoder_mb_s": round(decoded["mb"] / decoded["s"], 1),
-        "decoder_episodes_a_minute": round(60 * len(some) / decoded["s"], 1),
+        "decoder_mb_s": round(read["mb"] / read["s"], 1),
+        "decoder_episodes_a_minute": round(60 * len(some) / read["s"], 1),
         "runs": [{**one, "mb_s": round(mb * one["episodes_a_minute"] / 60, 1)} for one in runs],
     }
 
@@ -66,7 +66,7 @@ def _read(bags: list[Path]) -> None:
                     pass
 
 
-def _decoded(bags: list[Path]) -> dict[str, float]:
+def decoded(bags: list[Path]) -> dict[str, float]:
     """Every message decompressed and deserialised by rosbags, as conversion does; bytes of messages, and time."""
     size, begin = 0, time.monotonic()
     for bag in bags:

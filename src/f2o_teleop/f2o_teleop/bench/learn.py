@@ -41,7 +41,7 @@ def run(bags: Path, out: Path, steps: int) -> dict[str, Any]:
         "steps": steps,
         "wall_s": seconds,
         **{
-            name: _losses(out / name) | {"held_out": _held_out(out / name, data)}
+            name: losses(out / name) | {"held_out": _held_out(out / name, data)}
             for name in ("teacher", "student")
         },
     }
@@ -82,7 +82,7 @@ def _call(command: list[str], what: str) -> None:
         raise TeleopError(f"{what} ended with status {done.returncode}: {''.join(last)}")
 
 
-def _losses(run: Path) -> dict[str, float]:
+def losses(run: Path) -> dict[str, float]:
     """Training loss over the first and over the last fifth of what was logged, and the last one in validation."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     loss = [row["loss"] for row in rows]
