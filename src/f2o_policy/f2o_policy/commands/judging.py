@@ -41,9 +41,11 @@ def add(commands: Any) -> None:
     )
     evaluate.add_argument(
         "--latency",
-        choices=("none", "measured"),
+        type=_latency,
         default="none",
-        help="measured: a plan arrives as late as this machine needs for it, and the next begins then",
+        metavar="none|measured|S,S,...",
+        help="measured: a plan arrives as late as this machine needs for it, and the next begins then; or seconds, "
+        "one for each policy",
     )
     evaluate.add_argument(
         "--backend", default="auto", help="auto, torch, openvino or cuda; of all policies (default auto)"
@@ -84,8 +86,8 @@ def run_eval(arguments: argparse.Namespace) -> int:
     from f2o_policy.evaluation.rollout import evaluate, table
 
     contenders = _contenders(arguments)
-    if arguments.latency == "measured":
-        contenders = _late(contenders, arguments.out)
+    if arguments.latency != "none":
+        contenders = _late(contenders, arguments.latency, arguments.out)
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     journal = arguments.out.with_suffix(".jsonl") if arguments.out else None
     where = (arguments.task, contenders, seeds, arguments.processes)
@@ -109,26 +111,52 @@ def _contenders(arguments: argparse.Namespace) -> list[Any]:
     return found
 
 
-def _late(contenders: list[Any], out: Path | None) -> list[Any]:
-    """The contenders with what planning takes on this machine.
+def _latency(text: str) -> str | tuple[float, ...]:
+    if text in ("none", "measured"):
+        return text
+    try:
+        seconds = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        seconds = (-1.0,)
+    if not all(0 <= s < 60 for s in seconds):
+        raise argparse.ArgumentTypeError(f"expected none, measured or seconds such as 0.005,0.7, got {text}")
+    return seconds
 
-    A stopped evaluation goes on with the latencies that it began with: measured again, they would be others.
+
+def _late(contenders: list[Any], latency: str | tuple[float, ...], out: Path | None) -> list[Any]:
+    """The contenders with the time from a look to its plan.
+
+    Raises:
+        PolicyError: seconds are given, but not one for each policy.
     """
     from dataclasses import replace
 
+    from f2o_policy.errors import PolicyError
+
+    seconds = _measured(contenders, out) if latency == "measured" else latency
+    if len(seconds) != len(contenders):
+        raise PolicyError(f"--latency: expected {len(contenders)} numbers, one a policy, got {len(seconds)}")
+    for one, late_s in zip(contenders, seconds, strict=True):
+        print(f"{one.name}: {late_s * 1e3:.1f} ms from a look to its plan")
+    pairs = zip(contenders, seconds, strict=True)
+    return [replace(one, latency_s=late_s, replan_ticks=1) for one, late_s in pairs]
+
+
+def _measured(contenders: list[Any], out: Path | None) -> tuple[float, ...]:
+    """What planning takes on this machine [s].
+
+    A stopped evaluation goes on with the latencies that it began with: measured again, they would be others.
+    """
     from f2o_policy.data.files import write_json
     from f2o_policy.evaluation.rollout import plan_latency
 
     kept = out.with_suffix(".latencies.json") if out else None
     known = json.loads(kept.read_text()) if kept and kept.exists() else {}
-    for one in contenders:
-        if one.name not in known:
-            known[one.name] = plan_latency(one)
-        print(f"{one.name}: {known[one.name] * 1e3:.1f} ms from a look to its plan")
+    known |= {one.name: plan_latency(one) for one in contenders if one.name not in known}
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_json(kept, known)
-    return [replace(one, latency_s=known[one.name], replan_ticks=1) for one in contenders]
+    return tuple(known[one.name] for one in contenders)
 
 
 def run_modes(arguments: argparse.Namespace) -> int:
