@@ -35,6 +35,8 @@ def test_record_with_either_source():
 def test_what_a_person_adds_to_either_graph():
     whole = names("deploy", sim="true", takeover="true", record="true", view="true")
     assert whole[-3:] == ["teleop_node", "recorder_node", "view_node"]
+    assert node("deploy", "recorder_node", sim="true", record="true").parameters["niceness"] == 10
+    assert "niceness" not in node("record", "recorder_node", sim="true").parameters
     hand = node("deploy", "teleop_node", sim="true", takeover="true", device="spacenav")
     assert hand.parameters == {
         "takeover.enabled": True, "topics.target": "/f2o/takeover_target", "source": "spacenav"

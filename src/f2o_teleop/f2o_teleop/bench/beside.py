@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from f2o_control.processes import start
 
+from f2o_teleop.bags.read import open_bag
 from f2o_teleop.bench.crash import recorder
 from f2o_teleop.bench.load import Meter
 from f2o_teleop.bench.session import configure
@@ -45,8 +46,13 @@ def run(
         phases = in_turns(running, turns, seconds, lambda: Recording(config / "recorder.yaml", used))
     with np.load(trace) as file:
         columns = {name: file[name] for name in file.files if name != "extra"}
+    kept = [open_bag(path) for path in sorted((folder / "bags").iterdir())]
+    bags = {
+        "messages": sum(sum(bag.counted()[0].values()) for bag in kept),
+        **{key: sum(int(bag.labels[key]) for bag in kept) for key in ("drops", "lost")},
+    }
     settings = {"camera_hz": camera_hz, "size": f"{width}x{height}", "seconds": seconds, "turns": turns}
-    return {**settings, **changes, **compare(columns, phases), "recorder": used}
+    return {**settings, **changes, **compare(columns, phases), "recorder": used, "bags": bags}
 
 
 class Recording:
