@@ -139,12 +139,15 @@ class Lab:
         self.wait(lambda: len(self.commands) >= until)
 
     def call(self, name):
-        client = self.clients[name]
-        assert client.wait_for_service(timeout_sec=30.0)
-        done, future = threading.Event(), client.call_async(Trigger.Request())
-        future.add_done_callback(lambda _: done.set())
-        assert done.wait(30.0)
-        return future.result()
+        """Ask a service; again after a while, because the first request may go to a bridge that was killed."""
+        client, deadline = self.clients[name], time.monotonic() + 30.0
+        while time.monotonic() < deadline:
+            assert client.wait_for_service(timeout_sec=30.0)
+            done, future = threading.Event(), client.call_async(Trigger.Request())
+            future.add_done_callback(lambda _, done=done: done.set())
+            if done.wait(3.0):
+                return future.result()
+        raise AssertionError(f"{name}: no answer")
 
     def arm(self):
         """Arm as soon as the bridge has seen a joint state."""

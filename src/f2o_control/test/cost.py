@@ -1,7 +1,7 @@
-"""What the bridge's process costs while it follows a policy at 125 Hz: processor time of each thread, and of a tick.
+"""What the bridge's process costs while it follows a policy at 125 Hz: processor time, by threads and of a tick.
 
-``python cost.py --seconds 20 [--against FOLDER]``: FOLDER holds another version of the package f2o_control; both are then
-measured in turn, twice. Nothing else should run.
+``python cost.py --seconds 20 [--against FOLDER]``: FOLDER holds another f2o_control and its config; both are
+then measured in turn, twice. Nothing else should run.
 """
 
 import argparse
@@ -34,9 +34,10 @@ def threads(pid):
 def measure(seconds, source=None):
     """Shares of a core, and what the bridge says of its ticks."""
     before = os.environ.get("PYTHONPATH", "")
+    given = [f"config:={source}/config/bridge.yaml"] if source else []
     home = load_robot(CONFIG / "robot_panda.yaml").home
     with tempfile.TemporaryDirectory() as folder:
-        lab = FaultLab(home, folder, preload=False)
+        lab = FaultLab(home, folder, preload=False, parameters=given)
         try:
             if source:
                 os.environ["PYTHONPATH"] = f"{source}:{before}"

@@ -17,6 +17,7 @@ from bridge_lab import ENVIRONMENT
 from conftest import CONFIG
 from f2o_control.receiver.analysis import shares
 from f2o_control.receiver.lab import Cable, why_not
+from f2o_control.receiver.messages import State
 from f2o_control.robot import load_robot
 from fault_lab import FaultLab, SmallDisk
 from faults import CABLES, QUICK, SLOW, UDP
@@ -112,10 +113,16 @@ def run_udp(lab, faults):
         row = run_fault(lab, fault)
         if "receiver" in lab.processes:
             lab.end("receiver")
-            row["receiver"] = shares(np.load(lab.receiver_trace), load_robot(ROBOT))
+            row["receiver"] = shares(_motion(np.load(lab.receiver_trace)), load_robot(ROBOT))
             if max(row["receiver"].values()) > 1:
                 row["problems"].append(f"the receiver left a limit: {row['receiver']}")
         yield row
+
+
+def _motion(trace):
+    """The cycles of a receiver's trace until the arm stopped by itself, if it did."""
+    stopped = np.flatnonzero(trace["state"] == State.FAULT)
+    return {key: column[: stopped[0]] if len(stopped) else column for key, column in trace.items()}
 
 
 def run_all():
@@ -137,10 +144,14 @@ def run_all():
             yield from run_udp(lab, faults)
 
 
-def too_late(row):
-    """Did it take longer than a quiet machine needs?"""
+def too_slow(row):
+    """What took longer than it should on a quiet machine, or left ``policy`` where it should not."""
     within_s = {fault.name: fault.within_s for fault in _every()}.get(row["fault"])
-    return within_s is not None and row["until_mode_s"] is not None and row["until_mode_s"] > within_s
+    if row.get("left_policy"):
+        return f"it was {', '.join(row['left_policy'])} meanwhile"
+    if within_s is not None and row["until_mode_s"] is not None and row["until_mode_s"] > within_s:
+        return f"{row['until_mode_s']:.2f} s, expected {within_s:g} s at most"
+    return ""
 
 
 def _every():
@@ -165,8 +176,7 @@ def main():
     rows = []
     for row in run_all():
         rows.append(row)
-        row["late"] = too_late(row)
-        row["problems"] += ["it took longer than it should on a quiet machine"] if row["late"] else []
+        row["problems"] += [slow] if (slow := too_slow(row)) else []
         print(
             f"{'BAD' if row['problems'] else 'ok '} {line(row).strip()} {'; '.join(row['problems'])}",
             flush=True,
