@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from f2o_teleop.bench.crash import recorder
 from f2o_teleop.bench.load import Meter
 from f2o_teleop.bench.session import configure
 
+GOODBYE_S = 5.0
 SETTLE_S = 2.0  # after a recorder came or went: its start is not its work
 PERCENTILES = (50.0, 99.0, 99.9, 100.0)
 Phase = tuple[bool, int, int]  # the recorder recorded; begin and end [ROS ns]
@@ -62,14 +65,14 @@ class Recording:
         self._process, self._used = recorder(config), used
 
     def __enter__(self) -> Recording:
-        self._pid = self._process.__enter__().pid
+        self._running = self._process.__enter__()
         self._meter: Meter | None = None
         return self
 
     def begin(self) -> None:
         """It records from now on."""
         time.sleep(SETTLE_S)
-        self._meter = Meter(self._pid)
+        self._meter = Meter(self._running.pid)
 
     def end(self) -> None:
         """It has recorded."""
@@ -77,6 +80,9 @@ class Recording:
             self._used.append(self._meter.stop())
 
     def __exit__(self, *error: object) -> None:
+        self._running.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._running.wait(GOODBYE_S)
         self._process.__exit__(None, None, None)
 
 

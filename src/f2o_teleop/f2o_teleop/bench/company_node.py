@@ -16,6 +16,7 @@ from std_srvs.srv import Trigger
 from f2o_teleop.errors import TeleopError
 
 PATIENCE_S = 60.0
+AGAIN_S = 3.0
 
 
 class Company(Node):
@@ -56,14 +57,23 @@ class Company(Node):
         self.until(lambda: self.mode == mode, f"the bridge to be in {mode}")
 
     def command(self, text: str, state: str) -> None:
-        """Tell the recorder, and wait until it is in ``state``.
+        """Tell the recorder, again where it does not hear (one that was killed counts as a listener for a while), and
+        wait until it is in ``state``.
 
         Raises:
             TeleopError: it is not in a minute. EndedError: a node has ended.
         """
         self.until(lambda: self._commands.get_subscription_count() > 0, "the recorder")
-        self._commands.publish(String(data=text))
-        self.until(lambda: self.recorder == state, f"the recorder to be {state}")
+        said = 0.0
+
+        def told() -> bool:
+            nonlocal said
+            if self.recorder != state and time.monotonic() - said > AGAIN_S:
+                self._commands.publish(String(data=text))
+                said = time.monotonic()
+            return self.recorder == state
+
+        self.until(told, f"the recorder to be {state}")
 
     def spin(self, seconds: float) -> None:
         """Listen for so long."""
