@@ -54,17 +54,19 @@ def main():
     parser = argparse.ArgumentParser(prog="demo_tracking", description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--episodes", type=int, default=30)
+    parser.add_argument("--profile", default="normal", help="of the robot's limits")
     given = parser.parse_args()
     config.update("jaxtyping_disable", True)
-    rig, errors, found = Rig(load_robot(CONFIG / "robot_panda.yaml")), [], []
+    rig, errors, found = Rig(load_robot(CONFIG / "robot_panda.yaml"), profile=given.profile), [], []
     for commands in tqdm(episodes(given.data)[: given.episodes], unit="episode"):
         error, made = play(rig, commands)
         errors.append(np.abs(error).max(axis=1))
-        found += violations(made, moving=True)
+        found += violations(made, moving=True, profile=given.profile)
         rig.sent.clear()
     p50, p99, most = 1e3 * np.percentile(np.concatenate(errors), [50, 99, 100])
     refused = sum(sum(feed.check.refused.values()) for feed in rig.bridge.feeds.values())
     report = {
+        "profile": given.profile,
         "episodes": len(errors),
         "ticks": sum(map(len, errors)),
         "error_mrad": {"p50": round(p50, 3), "p99": round(p99, 3), "max": round(most, 3)},

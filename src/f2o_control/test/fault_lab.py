@@ -1,7 +1,5 @@
 """The bridge, a policy and a camera as processes that a fault can hit, an arm behind them, and what came of it."""
 
-import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -16,14 +14,12 @@ import numpy as np
 from bridge_lab import NAMES, Lab, command_line
 from checker import violations
 from conftest import CONFIG
-from f2o_control.receiver.lab import BRIDGE_SENDS_TO, PORT, RECEIVER_LISTENS
 from f2o_nodekit.stamps import from_ns
 from sensor_msgs.msg import JointState
 
 HERE = Path(__file__).parent
 S = 1_000_000_000
-NEW_NET = 0x40000000  # CLONE_NEWNET
-LOCAL_PORT = 47113
+PORT = 47113
 BRAKES = 3.0  # rad/s2: the motion itself has a sixth of that, and braking twice as much within two ticks
 WHOLE = {"velocity": 1.0, "acceleration": 1.0, "jerk": 1.0}  # the arm's own limits
 
@@ -71,45 +67,24 @@ class SmallDisk:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def network(name):
-    """What this thread opens meanwhile, it opens in the network namespace ``name``; None: where it is."""
-    libc, here = ctypes.CDLL(None, use_errno=True), None
-    if name is not None:
-        here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open(f"/run/netns/{name}", os.O_RDONLY)
-        assert libc.setns(there, NEW_NET) == 0, os.strerror(ctypes.get_errno())
-        os.close(there)
-    try:
-        yield
-    finally:
-        if here is not None:
-            libc.setns(here, NEW_NET)
-            os.close(here)
-
-
 class FaultLab(Lab):
     """A lab whose targets and observations come from processes; its arm can stand still, and its states be spoiled.
 
-    With a ``cable`` the arm is the simulated one of f2o_rt_receiver, at its other end; without one but with
-    ``receiver``, on this machine. Without ``preload`` clocks cannot be set.
+    With ``receiver`` the arm is the simulated one of f2o_rt_receiver. Without ``preload`` clocks cannot be set.
     """
 
-    def __init__(self, home, folder, cable=None, receiver=False, parameters=(), preload=True):
+    def __init__(self, home, folder, receiver=False, parameters=(), preload=True):
         self.stands = self._stepped = False
         self._arm_off_ns = 0
         self.spoil = lambda msg: [msg]  # what becomes of a joint state: none, it, or several
         self.arrivals, self.modes = [], []  # when commands and modes came: [s], monotonic
-        self.cable, self._folder, self.processes = cable, Path(folder), {}
-        self._measures = not (cable or receiver)
-        self._parameters = [*parameters]
-        if not self._measures:
-            self._parameters += ["adapter:=udp", f"udp.host:={BRIDGE_SENDS_TO if cable else '127.0.0.1'}"]
-            self._parameters += [f"udp.port:={PORT if cable else LOCAL_PORT}"]
-        self._names = ("bridge", "camera", "policy", *([] if self._measures else ["receiver"]))
+        self._folder, self.processes = Path(folder), {}
+        self._measures, self._parameters = not receiver, [*parameters]
+        if receiver:
+            self._parameters += ["adapter:=udp", f"udp.port:={PORT}"]
+        self._names = ("bridge", "camera", "policy", *(["receiver"] if receiver else []))
         self._clocks = {name: Clock(self._folder, name) for name in self._names if preload}
-        with network(cable.space("bridge") if cable else None):
-            super().__init__(home)
+        super().__init__(home)
 
     # the arm
 
@@ -139,11 +114,7 @@ class FaultLab(Lab):
             words = command_line(*self._parameters)
         elif name == "receiver":
             words = [sys.executable, "-m", "f2o_control.receiver", "--config", str(CONFIG / "receiver.yaml")]
-            listen, port = (RECEIVER_LISTENS, PORT) if self.cable else ("127.0.0.1", LOCAL_PORT)
-            for setting in (f"listen={listen}", f"port={port}", f"trace={self.receiver_trace}"):
-                words += ["--set", setting]
-        if self.cable:
-            words = self.cable.command("receiver" if name == "receiver" else "bridge", words)
+            words += ["--set", f"port={PORT}", "--set", f"trace={self.receiver_trace}"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if name == "bridge" else {}
         if name == "receiver":
             pipes = {"stdout": subprocess.DEVNULL}
@@ -207,13 +178,13 @@ class FaultLab(Lab):
             self.call("disarm")
             self.arm()
         self.wait(lambda: self.mode == "policy" and self._moves())
-        self.wait_commands(10)
-        self.wait(self._moves)
 
     def _moves(self):
-        return (
-            bool(self.commands) and self.commands[-1][3] == "policy" and abs(self.commands[-1][2][0]) > 0.15
-        )
+        """Has the arm followed the policy for a fifth of a second, smoothly and not slowly?"""
+        last = self.commands[-25:]
+        speeds = np.array([command[2][0] for command in last])
+        follows = len(last) == 25 and all(command[3] == "policy" for command in last)
+        return bool(follows and np.abs(speeds).min() > 0.12 and np.abs(np.diff(speeds)).max() < 0.012)
 
     def report(self, began_s, first_command, mode):
         """Times from ``began_s`` on, and the violations of all commands from then on."""

@@ -16,6 +16,7 @@ import numpy as np
 from bridge_lab import ENVIRONMENT
 from conftest import CONFIG
 from f2o_control.receiver.analysis import shares
+from f2o_control.receiver.bench import judge, run_case
 from f2o_control.receiver.lab import Cable, why_not
 from f2o_control.receiver.messages import State
 from f2o_control.robot import load_robot
@@ -28,8 +29,10 @@ HEAD = """# Faults
 Each is injected into the real bridge process over DDS, with a policy, a camera and (udp) `f2o_rt_receiver` beside it
 as processes, and ends in the mode named here. Commands are judged by a checker that shares no code with the limiter
 (`test/checker.py`), the 1 kHz output of the receiver by differences of its set-points. Made by `make faults` on
-{machine}. Times are seconds from the injection; the receiver's share is that of the arm's own velocity, acceleration
-and jerk limits.
+{machine}. Times are seconds from the injection (of the cut: from the first missing target at the receiver); the
+receiver's share is that of the arm's own velocity, acceleration and jerk limits. At the ends of a bad cable are the bridge's
+limiter and adapter alone (`receiver/sender.py`) and the receiver, as processes in two network namespaces; commands are
+then cycles of 1 ms.
 
 | fault | injected by | ends in | after | braking from | at rest | commands | beyond a limit | receiver's share |
 |---|---|---|---|---|---|---|---|---|
@@ -97,10 +100,10 @@ def lab_on_a_small_disk():
 
 
 @contextlib.contextmanager
-def lab_with_a_receiver(cable=None):
+def lab_with_a_receiver():
     """A lab whose arm is that of f2o_rt_receiver."""
     with tempfile.TemporaryDirectory() as folder:
-        lab = FaultLab(load_robot(ROBOT).home, folder, cable, receiver=True)
+        lab = FaultLab(load_robot(ROBOT).home, folder, receiver=True)
         try:
             yield lab
         finally:
@@ -139,23 +142,49 @@ def run_all():
     if problem := why_not():
         print(f"faults of a cable: left out ({problem})")
         return
-    for fate, faults in CABLES:
-        with alone(), Cable(fate) as cable, lab_with_a_receiver(cable) as lab:
-            yield from run_udp(lab, faults)
+    for name, (fate, cut_s) in CABLES.items():
+        with tempfile.TemporaryDirectory() as folder, Cable(fate) as cable:
+            yield run_cable(name, cable, cut_s, Path(folder))
+
+
+def run_cable(name, cable, cut_s, folder):
+    """The bridge's end of the udp path alone (limiter and adapter) and f2o_rt_receiver, in two network namespaces."""
+    told = run_case(cable, ROBOT, 8.0, folder, cut_s)
+    found, trace = judge(folder, ROBOT), np.load(folder / "receiver.npz")
+    brake = found["braking_ms"] or {"until_begun": None, "until_rest": None}
+    ends_in = "no answer" if "no answer" in told else "followed"
+    begun_s, rest_s = (ms and ms / 1e3 for ms in (brake["until_begun"], brake["until_rest"]))
+    wrong = {
+        f"it was told: {told}": told != "" and not (cut_s and "no answer" in told),
+        "nobody noticed the cut": cut_s is not None and "no answer" not in told,
+        "the arm still moves": cut_s is not None and bool(np.ptp(trace["set_point"][-50:], axis=0).any()),
+        f"the receiver left a limit: {found['share_of_limit']}": max(found["share_of_limit"].values()) > 1,
+    }
+    row = {
+        "fault": name,
+        "how": "link down in a namespace" if cut_s else "relay between two network namespaces",
+        "ends_in": ends_in,
+        "until_mode_s": None,
+        "until_braking_s": begun_s if cut_s else None,
+        "until_rest_s": begun_s + rest_s if cut_s and begun_s is not None else None,
+        "commands": found["cycles"],
+        "violations": [],
+        "receiver": found["share_of_limit"],
+        "age_ms": found["age_ms"],
+        "missed": found["missed"],
+        "error_mrad": found["error_mrad"],
+    }
+    return row | {"problems": [text for text, bad in wrong.items() if bad]}
 
 
 def too_slow(row):
     """What took longer than it should on a quiet machine, or left ``policy`` where it should not."""
-    within_s = {fault.name: fault.within_s for fault in _every()}.get(row["fault"])
+    within_s = {fault.name: fault.within_s for fault in (*QUICK, *SLOW, *UDP)}.get(row["fault"])
     if row.get("left_policy"):
         return f"it was {', '.join(row['left_policy'])} meanwhile"
     if within_s is not None and row["until_mode_s"] is not None and row["until_mode_s"] > within_s:
         return f"{row['until_mode_s']:.2f} s, expected {within_s:g} s at most"
     return ""
-
-
-def _every():
-    return [*QUICK, *SLOW, *UDP, *(fault for _, faults in CABLES for fault in faults)]
 
 
 def line(row):
