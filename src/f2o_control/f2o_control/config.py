@@ -79,6 +79,7 @@ class FrankaRules:
     """What franka_ros2 is asked for: its gripper's goals, and the way out of a reflex. Used where it is there."""
 
     gripper: str = "/franka_gripper"  # whose actions move and grasp
+    homing: bool = False  # find the fingers' stroke before the first goal: they open and close
     speed: float = 0.1  # m/s, franka_gripper's default
     force: float = 20.0  # N, of a grasp
     epsilon: float = 0.08  # m, how far from its goal a grasp may end: anything between the fingers counts

@@ -21,6 +21,7 @@ from f2o_control.recovery import Done, Recovery, Step
 
 ACTIVE = 3  # lifecycle_msgs/State.PRIMARY_STATE_ACTIVE
 STRICT = 2  # controller_manager_msgs/SwitchController.Request.STRICT
+KINDS = ("Move", "Grasp", "Homing")  # actions of franka_gripper
 SUCCEEDED = 4  # action_msgs/GoalStatus.STATUS_SUCCEEDED
 PACKAGES = {
     "franka_msgs": "franka_msgs (franka_ros2's; apt install ros-jazzy-franka-msgs)",
@@ -92,17 +93,30 @@ class FrankaHand:
     """
 
     def __init__(self, node: Node, rules: FrankaRules) -> None:
-        types = interfaces("rclpy.action:ActionClient", "franka_msgs.action:Move", "franka_msgs.action:Grasp")
+        types = interfaces("rclpy.action:ActionClient", *(f"franka_msgs.action:{kind}" for kind in KINDS))
         self._types, self._rules = types, rules
         self._move = Goals(node, types.Move, f"{rules.gripper}/move", types.ActionClient)
         self._grasp = Goals(node, types.Grasp, f"{rules.gripper}/grasp", types.ActionClient)
+        self._homing = Goals(node, types.Homing, f"{rules.gripper}/homing", types.ActionClient)
+        self._homed = not rules.homing
 
     def ready(self) -> bool:
         """Is franka_gripper there?"""
         return self._move.ready() and self._grasp.ready()
 
     def begin(self, width: float, opening: bool, done: Done) -> None:
-        """Move or grasp."""
+        """Move or grasp; before the first, find the stroke if that is wished."""
+        if self._homed:
+            self._go(width, opening, done)
+            return
+
+        def homed(problem: str) -> None:
+            self._homed = not problem
+            done(problem) if problem else self._go(width, opening, done)
+
+        self._homing.send(self._types.Homing.Goal(), homed)
+
+    def _go(self, width: float, opening: bool, done: Done) -> None:
         if opening:
             self._move.send(self._types.Move.Goal(width=width, speed=self._rules.speed), done)
             return

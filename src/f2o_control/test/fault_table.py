@@ -30,9 +30,9 @@ Each is injected into the real bridge process over DDS, with a policy, a camera 
 as processes, and ends in the mode named here. Commands are judged by a checker that shares no code with the limiter
 (`test/checker.py`), the 1 kHz output of the receiver by differences of its set-points. Made by `make faults` on
 {machine}. Times are seconds from the injection (of the cut: from the first missing target at the receiver); the
-receiver's share is that of the arm's own velocity, acceleration and jerk limits. At the ends of a bad cable are the bridge's
-limiter and adapter alone (`receiver/sender.py`) and the receiver, as processes in two network namespaces; commands are
-then cycles of 1 ms.
+receiver's share is that of the arm's own velocity, acceleration and jerk limits. At the ends of a bad cable are the
+bridge's limiter and adapter alone (`receiver/sender.py`) and the receiver, as processes in two network namespaces;
+commands are then cycles of 1 ms.
 
 | fault | injected by | ends in | after | braking from | at rest | commands | beyond a limit | receiver's share |
 |---|---|---|---|---|---|---|---|---|

@@ -223,7 +223,7 @@ class Message(SimpleNamespace):
 def installed(monkeypatch, *leave_out):
     """Put the packages of franka_ros2 and ros2_control in place, as modules."""
     kinds = {
-        "franka_msgs.action": ("Move", "Grasp", "ErrorRecovery"),
+        "franka_msgs.action": ("Move", "Grasp", "Homing", "ErrorRecovery"),
         "controller_manager_msgs.srv": ("SetHardwareComponentState", "SwitchController"),
         "rclpy.action": ("ActionClient",),
     }
@@ -257,7 +257,7 @@ class Node:
         return SimpleNamespace(info=self.said.append)
 
 
-def franka(panda, monkeypatch, *leave_out, adapter="jtc"):
+def franka(panda, monkeypatch, *leave_out, adapter="jtc", **rules):
     """The franka side of a bridge in fault, at rest."""
     pytest.importorskip("rclpy", reason="rclpy is not installed")
     from bridge_rig import Rig
@@ -273,7 +273,7 @@ def franka(panda, monkeypatch, *leave_out, adapter="jtc"):
     rig.run(0.6)
     installed(monkeypatch, *leave_out)
     made = make_adapter(panda, BridgeConfig(adapter=adapter))
-    side = Franka(node, rig.bridge, made, FrankaRules())
+    side = Franka(node, rig.bridge, made, FrankaRules(**rules))
     return SimpleNamespace(side=side, node=node, servers=node.servers, bridge=rig.bridge)
 
 
@@ -382,3 +382,21 @@ def test_the_gripper_opens_by_a_move_and_closes_by_a_grasp(panda, monkeypatch):
     values = case.side.values()
     assert values["gripper.failures"] == 1
     assert values["gripper.last_problem"] == "/franka_gripper/grasp did not succeed: no object"
+
+
+def test_the_fingers_find_their_stroke_before_the_first_goal_where_that_is_wished(panda, monkeypatch):
+    case = franka(panda, monkeypatch, homing=True)
+    homing, move = case.servers["/franka_gripper/homing"], case.servers["/franka_gripper/move"]
+    case.side.wish(0.05)
+    case.side.turn(0)
+    assert len(homing.asked) == 1 and move.asked == []
+    homing.accept().come(SimpleNamespace(status=6, result=SimpleNamespace(success=False, error="stuck")))
+    assert case.side.values()["gripper.last_problem"] == "/franka_gripper/homing did not succeed: stuck"
+    case.side.wish(0.06)
+    case.side.turn(0)
+    homing.accept().come(SimpleNamespace(status=4, result=SimpleNamespace(success=True)))
+    assert [goal.width for goal in move.asked] == [0.06]
+    move.accept().come(SimpleNamespace(status=4, result=SimpleNamespace(success=True)))
+    case.side.wish(0.07)
+    case.side.turn(0)
+    assert len(homing.asked) == 2 and len(move.asked) == 2
