@@ -132,6 +132,12 @@ def needs_recovery(lab):
     return ""
 
 
+def cannot_arm(lab):
+    """The fault is left, and what caused it is looked at again."""
+    left = lab.call("disarm").success
+    return "" if left and not lab.call("arm").success else "it was armed without its far end"
+
+
 def lone_again(lab):
     problem = needs_recovery(lab)
     lab.node.destroy_publisher(lab.second)
@@ -184,7 +190,7 @@ UDP = (
         needs_recovery,
     ),
     Fault(
-        "adapter's far end gone", "SIGKILL of f2o_rt_receiver", kill("receiver"), "fault", 0.3, "no answer"
+        "far end gone", "SIGKILL of f2o_rt_receiver", kill("receiver"), "fault", 0.3, "no answer", cannot_arm
     ),
 )
 CABLES = {
