@@ -44,7 +44,7 @@ class StopPlan:
     jerk: Joints  # rad/s3, magnitude
     phases: Float64[np.ndarray, "3 joints"]  # s
 
-    @property
+    @cached_property
     def duration(self) -> float:
         """Seconds until the last joint is at rest."""
         return float(self.phases.sum(axis=0).max())
@@ -56,6 +56,13 @@ class StopPlan:
     def sample(self, times_s: Float64[np.ndarray, " points"]) -> tuple[Samples, Samples]:
         """Positions and velocities at several times, shapes (points, joints)."""
         return self._integrate(times_s[:, None])[:2]
+
+    @cached_property
+    def bound(self) -> Joints:
+        """No joint gets farther from its start than this on the way [rad]: its fastest moment for all of the time."""
+        v, a = self.start.velocity, self.start.acceleration
+        fastest = np.maximum(np.abs(v), np.abs(v + a * np.abs(a) / (2 * self.jerk)))
+        return fastest * self.duration
 
     @cached_property
     def end(self) -> Joints:

@@ -68,6 +68,9 @@ class Guard:
 
     def _inside(self, last: StopPlan, proposed: StopPlan, lower: Joints, upper: Joints) -> np.ndarray:
         """Which joints stop inside the window, or at least no farther out than braking at once would get them."""
+        start, bound = proposed.start.position, proposed.bound
+        if ((start - bound >= lower) & (start + bound <= upper)).all():
+            return np.full(len(start), True)  # whatever it does on the way
         low, high = last.reach
         lowest, highest = proposed.reach
         return (lowest >= np.minimum(lower - ROUNDING, low)) & (highest <= np.maximum(upper + ROUNDING, high))

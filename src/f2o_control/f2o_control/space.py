@@ -50,11 +50,14 @@ class Space:
         self._names = [self._pair_name(pair) for pair in self._links.collisionPairs]
         self._data, self._found = self._model.createData(), self._links.createData()
         self._tool = self._model.getFrameId(TOOL)
+        self._known = np.zeros(self._model.nq), np.inf  # a posture, and its depth
 
     def depth(self, position: Joints) -> float:
         """The deepest that anything of the arm is where it must not be [m]; negative: the room that is left."""
         closest = self._look(position)
-        return max(self._outside_box(), self._clearance - self._distance(closest))
+        depth = max(self._outside_box(), self._clearance - self._distance(closest))
+        self._known = position, depth
+        return depth
 
     def tool(self, position: Joints) -> Float64[np.ndarray, " 3"]:
         """Where the tool centre point is [m]."""
@@ -63,17 +66,27 @@ class Space:
 
     def deeper(self, position: Joints, now: float) -> bool:
         """Is ``position`` deeper in what is forbidden than ``now`` [m], or in it at all where ``now`` is not?"""
-        return self.depth(position) > max(now, 0.0) + TOLERANCE
+        allowed = max(now, 0.0) + TOLERANCE
+        return not self._at_most(position) <= allowed and self.depth(position) > allowed
 
     def enters(self, stop: StopPlan, now: float) -> bool:
         """Does the arm get ``deeper`` than ``now`` [m] anywhere on its way along ``stop``?"""
-        way = float(np.abs(stop.end - stop.start.position).sum())
-        allowed, at_end = max(now, 0.0) + TOLERANCE, self.depth(stop.end)
+        allowed, farthest = max(now, 0.0) + TOLERANCE, REACH * float(stop.bound.sum())
+        if self._at_most(stop.start.position) + farthest <= allowed:
+            return False
+        if self.depth(stop.start.position) + farthest <= allowed:
+            return False
+        way, at_end = float(np.abs(stop.end - stop.start.position).sum()), self.depth(stop.end)
         if at_end > allowed or at_end + REACH * way <= allowed:  # nothing on the way can differ by more
             return at_end > allowed
         count = min(int(way / STEP_RAD), MOST_POSTURES)
         postures, _ = stop.sample(stop.duration / (count + 1) * np.arange(1, count + 1))
         return any(self.deeper(posture, now) for posture in postures)
+
+    def _at_most(self, position: Joints) -> float:
+        """What ``depth`` there cannot exceed [m], by the last posture that was looked at; costs next to nothing."""
+        where, depth = self._known
+        return depth + REACH * float(np.abs(position - where).sum())
 
     def explain(self, position: Joints) -> str:
         """One sentence about what is forbidden at ``position``; empty where nothing is."""
