@@ -26,6 +26,7 @@ GROWTH = 0.02  # of memory, at most
 WARM = 0.2  # of the run: until then memory may still grow
 OVERLAP = 4  # commands that two blocks share, so that no difference is left out
 NEEDS_RESTART = ("policy killed", "bridge restarted in motion")  # another process's memory says nothing
+SWING_TICKS = 670  # one to and fro of the turned motion, and a little more
 HEALTHY_S = 5.0  # between two live faults
 
 
@@ -189,7 +190,10 @@ def turned(ticks, seed):
         run(int(rng.integers(100, 1200)), Mode.POLICY)
         fault = FAULTS[rng.integers(len(FAULTS))]
         mode = fault(rig)
-        run(int(rng.integers(400, 600)), Mode.POLICY, mode)
+        least = (
+            SWING_TICKS if fault is stuck else 250
+        )  # an arm that stands is far from its command once a swing
+        run(int(rng.integers(least, least + 200)), Mode.POLICY, mode)
         if rig.bridge.mode is not mode:
             found["unexplained"].append(f"{fault.__name__} ended in {rig.bridge.mode.value}")
         found["faults"][fault.__name__] += 1
