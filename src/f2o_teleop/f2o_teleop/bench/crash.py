@@ -102,6 +102,7 @@ def kill_once(load: Any, config: Path, after_s: float) -> Kill:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     load.paused.set()
+    load.gone = load.state["path"]
     topics = sorted(load.sent)
     return examine(Path(load.state["path"]), load.sent, ledger.stamps(topics), killed_ns, after_s)
 

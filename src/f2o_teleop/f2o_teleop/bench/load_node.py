@@ -46,6 +46,7 @@ class Load:
         self._every = max(1, round(TICK_HZ / camera_hz))
         self.camera_hz = TICK_HZ / self._every
         self.state: dict[str, Any] = {}
+        self.gone = ""  # bag of a recorder that was killed: what that one last said may still come
         self.skipped = 0
         self.node.create_subscription(String, "/f2o/episode/state", self._on_state, latched())
         self._command = self.node.create_publisher(String, "/f2o/episode/command", reliable(10))
@@ -60,7 +61,9 @@ class Load:
         self.sent[topic] = array("q")
 
     def _on_state(self, message: String) -> None:
-        self.state = json.loads(message.data)
+        told = json.loads(message.data)
+        if not self.gone or told["path"] != self.gone:
+            self.state = told
 
     def wait(self, state: str, subscribers: bool = False) -> None:
         """Wait until the recorder says ``state``, and with ``subscribers`` until it hears every topic.
