@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 from bridge_lab import ENVIRONMENT
 from conftest import CONFIG
-from f2o_control.receiver.analysis import shares
+from f2o_control.receiver.analysis import shares, until_fault
 from f2o_control.receiver.bench import judge, run_case
 from f2o_control.receiver.lab import Cable, why_not
-from f2o_control.receiver.messages import State
 from f2o_control.robot import load_robot
 from fault_lab import FaultLab, SmallDisk
 from faults import CABLES, QUICK, SLOW, UDP
@@ -116,16 +115,10 @@ def run_udp(lab, faults):
         row = run_fault(lab, fault)
         if "receiver" in lab.processes:
             lab.end("receiver")
-            row["receiver"] = shares(_motion(np.load(lab.receiver_trace)), load_robot(ROBOT))
+            row["receiver"] = shares(until_fault(np.load(lab.receiver_trace)), load_robot(ROBOT))
             if max(row["receiver"].values()) > 1:
                 row["problems"].append(f"the receiver left a limit: {row['receiver']}")
         yield row
-
-
-def _motion(trace):
-    """The cycles of a receiver's trace until the arm stopped by itself, if it did."""
-    stopped = np.flatnonzero(trace["state"] == State.FAULT)
-    return {key: column[: stopped[0]] if len(stopped) else column for key, column in trace.items()}
 
 
 def run_all():

@@ -8,11 +8,9 @@ import sys
 import numpy as np
 import pytest
 from conftest import CONFIG
-from f2o_control.receiver.analysis import shares
 from f2o_control.receiver.bad_cable import Fate
 from f2o_control.receiver.bench import judge, run_case
 from f2o_control.receiver.lab import Cable, why_not
-from f2o_control.robot import load_robot
 
 ROBOT = CONFIG / "robot_panda.yaml"
 
@@ -70,7 +68,7 @@ def test_over_a_bad_cable_every_limit_is_kept(fate, cut_s, tmp_path):
             problem = run_case(cable, ROBOT, 4.0 if cut_s is None else 7.0, out, cut_s)
         trace, judged = np.load(out / "receiver.npz"), judge(out, ROBOT)
         (out / "judged.json").write_text(json.dumps(judged))
-        assert max(shares(trace, load_robot(ROBOT)).values()) <= 1.0
+        assert max(judged["share_of_limit"].values()) <= 1.0
         assert "arm stopped" not in problem or "communication_constraints_violation" in problem, problem
         if "arm stopped" not in problem and trace["missed"].sum() < 0.02 * len(trace["missed"]):
             break

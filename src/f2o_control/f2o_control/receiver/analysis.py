@@ -15,6 +15,12 @@ LEAD_S = 0.008
 Record = Mapping[str, np.ndarray]
 
 
+def until_fault(trace: Record) -> Record:
+    """The cycles until the arm stopped by itself, if it did: from there on set-points mean nothing."""
+    stopped = np.flatnonzero(trace["state"] == State.FAULT)
+    return {key: trace[key][: stopped[0]] if len(stopped) else trace[key] for key in trace}
+
+
 def every_cycle(trace: Record, robot: RobotDescription) -> np.ndarray:
     """Set-points of all cycles, shape (cycles, joints): missed ones as the simulated arm fills them.
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from f2o_control.receiver.analysis import ages_ms, braking_ms, shares, tracking_error
+from f2o_control.receiver.analysis import ages_ms, braking_ms, shares, tracking_error, until_fault
 from f2o_control.receiver.bad_cable import Fate
 from f2o_control.receiver.lab import BRIDGE_SENDS_TO, RECEIVER_LISTENS, Cable, LabError, why_not
 from f2o_control.robot import load_robot
@@ -63,7 +63,8 @@ def run_case(cable: Cable, robot_path: Path, seconds: float, out: Path, cut_s: f
 
 def judge(out: Path, robot_path: Path) -> dict[str, object]:
     """The numbers of one run."""
-    robot, trace, sent = load_robot(robot_path), np.load(out / "receiver.npz"), np.load(out / "sent.npz")
+    whole, sent = np.load(out / "receiver.npz"), np.load(out / "sent.npz")
+    robot, trace = load_robot(robot_path), until_fault(whole)
     ages = ages_ms(trace)
     p50, p99 = np.percentile(ages, [50, 99])
     brake = braking_ms(trace)
@@ -77,6 +78,7 @@ def judge(out: Path, robot_path: Path) -> dict[str, object]:
         "work_ms": _percentiles(trace["work_ns"]),
         "cycles": len(trace["mono_ns"]),
         "missed": int(trace["missed"].sum()),
+        "stopped": len(whole["mono_ns"]) > len(trace["mono_ns"]),  # by itself: the machine gave it no cycles
     }
 
 
