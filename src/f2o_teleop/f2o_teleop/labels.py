@@ -23,7 +23,7 @@ def versions() -> dict[str, str]:
 
 
 def standing_labels(
-    config: RecorderConfig, index: int, versions: Mapping[str, str], calibration: str
+    config: RecorderConfig, index: int, software: Mapping[str, str], calibration: str
 ) -> dict[str, str]:
     """The labels of episode ``index`` before anybody has said more about it."""
     return {
@@ -32,7 +32,7 @@ def standing_labels(
         "seed": str(config.seed),
         "success": "unknown",
         "index": str(index),
-        "versions": json.dumps(versions),
+        "versions": json.dumps(software),
         "expected_hz": json.dumps(config.expected_hz()),
         "calibration": calibration,
         **config.extra_labels,
