@@ -69,7 +69,7 @@ def live(minutes, seed):
             found["commands"], checked = found["commands"] + len(lab.commands) - checked, len(lab.commands)
             bar.update(round(time.monotonic() - began_s) - bar.n)
         lab.ready()
-        values = lab.diagnosis
+        values, (_, said) = lab.diagnosis, lab.end("bridge")
     bar.close()
     keys = (
         "ticks",
@@ -81,6 +81,7 @@ def live(minutes, seed):
         "work_ms.p99",
     )
     found |= {key: float(values[key]) for key in keys}
+    found["log"] = [line.split("]: ")[-1] for line in said.splitlines() if "]: " in line]
     return found | {"minutes": minutes, "growth": growth(found["memory_kb"])}
 
 
