@@ -186,6 +186,12 @@ class FaultLab(Lab):
         follows = len(last) == 25 and all(command[3] == "policy" for command in last)
         return bool(follows and np.abs(speeds).min() > 0.12 and np.abs(np.diff(speeds)).max() < 0.012)
 
+    def forget(self, keep=200):
+        """Drop all but the newest of what was heard: collecting garbage among all of it stops the arm."""
+        with self._news:
+            for heard in (self.commands, self.arrivals, self.trajectories, self.modes):
+                del heard[:-keep]
+
     def report(self, began_s, first_command, mode):
         """Times from ``began_s`` on, and the violations of all commands from then on."""
         commands, arrivals = self.commands[first_command:], self.arrivals[first_command:]

@@ -66,7 +66,9 @@ def live(minutes, seed):
             found["faults"] += 1
             found["problems"] += [f"{row['fault']}: {problem}" for problem in row["problems"]]
             found["violations"] += len(lab.violations(max(checked - OVERLAP, 0)))
-            found["commands"], checked = found["commands"] + len(lab.commands) - checked, len(lab.commands)
+            found["commands"] += len(lab.commands) - checked
+            lab.forget()
+            checked = len(lab.commands)
             bar.update(round(time.monotonic() - began_s) - bar.n)
         lab.ready()
         values, (_, said) = lab.diagnosis, lab.end("bridge")
