@@ -96,10 +96,11 @@ class FaultLab(Lab):
 
     def _on_command(self, msg):
         stood = self.arm_at
-        self.arrivals.append(time.monotonic())
-        super()._on_command(msg)
-        if self.stands:
-            self.arm_at = stood
+        with self._news:
+            self.arrivals.append(time.monotonic())
+            super()._on_command(msg)
+            if self.stands:
+                self.arm_at = stood
 
     def _on_mode(self, msg):
         self.modes.append((time.monotonic(), msg.data))
