@@ -13,6 +13,7 @@ from f2o_teleop.ik import HOME, TCP_FRAME
 from f2o_teleop.keyboard import AXIS_OF_KEY, STOP
 from f2o_teleop.mapping import ButtonConfig, MappingConfig
 from f2o_teleop.takeover import TakeoverConfig
+from f2o_teleop.topics import RobotTopics
 
 SOURCES = ("spacemouse", "spacenav", "keyboard", "scripted", "hidfile")
 FILED = {"scripted": "a YAML file", "hidfile": "a file of HID reports"}
@@ -20,17 +21,12 @@ GRIPPER_KEY = "gripper"
 
 
 @dataclass(frozen=True)
-class TeleopTopics:
+class TeleopTopics(RobotTopics):
     """Names of topics."""
 
-    joint_states: str = "/franka/joint_states"
-    gripper_states: str = "/franka_gripper/joint_states"
     target: str = "/f2o/joint_target"
-    command: str = "/f2o/joint_command"
-    mode: str = "/f2o/mode"
     takeover: str = "/f2o/takeover"
     episode_command: str = "/f2o/episode/command"
-    episode_state: str = "/f2o/episode/state"
     spacenav_twist: str = "/spacenav/twist"
     spacenav_joy: str = "/spacenav/joy"
 

@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64, UInt8
 
 from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.errors import TeleopError
+from f2o_teleop.topics import RobotTopics
 
 VIEWERS = ("spawn", "serve", "save")
 
@@ -20,16 +21,11 @@ class ViewError(TeleopError):
 
 
 @dataclass(frozen=True)
-class ViewTopics:
+class ViewTopics(RobotTopics):
     """Names of topics."""
 
     color: str = "/{view}/color/image_raw"
     cloud: str = "/f2o/observation/cloud"
-    joint_states: str = "/franka/joint_states"
-    gripper_states: str = "/franka_gripper/joint_states"
-    command: str = "/f2o/joint_command"
-    mode: str = "/f2o/mode"
-    episode_state: str = "/f2o/episode/state"
 
 
 @dataclass(frozen=True)
