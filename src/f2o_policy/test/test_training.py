@@ -155,6 +155,14 @@ def test_identical_seeds_give_identical_sets_wherever_they_were_interrupted(
         assert (sets / f"{name}.npy").read_bytes() == (tmp_path / f"{name}.npy").read_bytes(), name
 
 
+def test_a_finished_run_that_is_run_again_stays_what_it_was(teacher, student, sets, tiny_data, tiny_config):
+    before = [checkpoint_file(run).read_bytes() for run in (teacher, student)]
+    assert train(tiny_data, teacher, tiny_config, progress=False)
+    assert sample(teacher, tiny_data, sets, tiny_config, progress=False)  # else: sets of another teacher
+    assert distill(teacher, sets, student, tiny_config, progress=False)
+    assert [checkpoint_file(run).read_bytes() for run in (teacher, student)] == before
+
+
 def test_sets_are_begun_and_continued_with_one_setting(sets, teacher, tiny_data, tiny_config):
     other = dataclasses.replace(tiny_config, seed=9)
     with pytest.raises(SetsError, match="were begun with another seed; use another folder"):

@@ -62,7 +62,7 @@ def run_loop(
         optimiser.load(state)
     team.wait()  # all have read before the leader writes
     run.drop_metrics_after(optimiser.step)
-    metrics = run.metrics()[-1] if run.metrics() else {}
+    metrics = run.last()
     began, first = time.perf_counter() - metrics.get("seconds", 0.0), optimiser.step
     resumed = time.perf_counter()
 
@@ -90,7 +90,7 @@ def run_loop(
                     "learning_rate": optimiser.learning_rate(),
                     "seconds": time.perf_counter() - began,
                 }
-                run.log(step, metrics)
+                metrics = run.log(step, metrics)
                 rate = stage.batch * (step - first) / (time.perf_counter() - resumed)
                 bar.set_postfix(loss=f"{metrics['loss']:.4f}", samples_per_s=f"{rate:.0f}")
             if step % stage.save_every == 0:

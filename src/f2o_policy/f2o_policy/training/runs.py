@@ -45,13 +45,18 @@ class RunFolder:
             rows = [row for row in self.metrics() if row["step"] <= step]
             write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
-    def log(self, step: int, values: dict[str, float]) -> None:
-        """Append one line to metrics.jsonl."""
-        if not self._writes:
-            return
+    def log(self, step: int, values: dict[str, float]) -> dict[str, float]:
+        """Append one line to metrics.jsonl; the values as they stand there and will be read again."""
         rounded = {k: float(f"{v:.6g}") for k, v in values.items()}
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps({"step": step, **rounded}) + "\n")
+        if self._writes:
+            with (self.path / "metrics.jsonl").open("a") as file:
+                file.write(json.dumps({"step": step, **rounded}) + "\n")
+        return rounded
+
+    def last(self) -> dict[str, float]:
+        """The values that were logged last; empty before the first."""
+        logged = self.metrics()
+        return {k: v for k, v in logged[-1].items() if k != "step"} if logged else {}
 
     def metrics(self) -> list[dict[str, Any]]:
         """Everything logged so far."""
