@@ -8,7 +8,19 @@ import textwrap
 import time
 
 import pytest
+from f2o_nodekit.errors import F2oError
 from f2o_nodekit.workers import results, workers
+
+
+class TwoPartsError(F2oError):
+    def __init__(self, path, problem):
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+
+
+def fail(job):
+    raise TwoPartsError(f"job {job}", "is no good")
+
 
 SCRIPT = textwrap.dedent("""
     import sys, time
@@ -65,3 +77,9 @@ def test_results_come_in_order_and_every_process_frees_what_it_opened(tmp_path, 
     assert list(results(openers.work, jobs, processes, openers.close)) == [-x for x in jobs]
     assert not list(tmp_path.glob("open_*"))
     assert 1 <= len(list(tmp_path.glob("closed_*"))) <= processes
+
+
+def test_an_error_comes_out_of_a_worker_as_it_was():
+    with pytest.raises(TwoPartsError) as caught:
+        list(results(fail, [1, 2, 3], 2))
+    assert (str(caught.value), caught.value.path) == ("job 1: is no good", "job 1")
