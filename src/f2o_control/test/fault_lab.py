@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ HERE = Path(__file__).parent
 S = 1_000_000_000
 PORT = 47113
 STARVED_S = 0.1  # half of what the bridge waits for joint states
+LATE_S = 0.03  # of a process at ordinary priority: half of what the bridge waits for a target beyond a fault's pause
 BRAKES = 3.0  # rad/s2: the motion itself has a sixth of that, and braking twice as much within two ticks
 WHOLE = {"velocity": 1.0, "acceleration": 1.0, "jerk": 1.0}  # the arm's own limits
 
@@ -78,10 +80,8 @@ class FaultLab(Lab):
     def __init__(self, home, folder, receiver=False, parameters=(), preload=True):
         self.stands = self._stepped = False
         self._arm_off_ns = 0
-        self._gap_s, self._said_s = (
-            0.0,
-            time.monotonic(),
-        )  # the longest between two joint states, and the last
+        self._late_s = self._gap_s = 0.0  # the longest nap beyond its end, and between two joint states
+        self._said_s = time.monotonic()  # the last joint state
         gc.disable()  # it would stop the arm for as long as it takes to walk all of pytest's objects
         self.spoil = lambda msg: [msg]  # what becomes of a joint state: none, it, or several
         self.arrivals, self.modes = [], []  # when commands and modes came: [s], monotonic
@@ -92,12 +92,19 @@ class FaultLab(Lab):
         self._names = ("bridge", "camera", "policy", *(["receiver"] if receiver else []))
         self._clocks = {name: Clock(self._folder, name) for name in self._names if preload}
         super().__init__(home)
+        threading.Thread(target=self._nap, daemon=True).start()
 
     # the arm
 
     def starved(self):
-        """Did this process not get the time to be an arm? Then what came of a fault says nothing."""
-        return self._gap_s > STARVED_S
+        """Was no time for the arm, or for processes such as the policy? Then what came of a fault says nothing."""
+        return self._gap_s > STARVED_S or self._late_s > LATE_S
+
+    def _nap(self):
+        while not self._ending.is_set():
+            until_s = time.monotonic() + 0.02
+            time.sleep(0.02)
+            self._late_s = max(self._late_s, time.monotonic() - until_s)
 
     def _say_states(self):
         now_s = time.monotonic()
@@ -177,7 +184,7 @@ class FaultLab(Lab):
 
     def begin(self):
         """From here on ``starved`` counts."""
-        self._gap_s, self._said_s = 0.0, time.monotonic()
+        self._gap_s, self._late_s, self._said_s = 0.0, 0.0, time.monotonic()
 
     def ready(self):
         """Everything runs, and the arm is armed and moves at some speed.

@@ -45,26 +45,32 @@ def growth(samples):
 
 def live(minutes, seed):
     """The real process."""
-    from fault_table import lab_on_a_small_disk, run_fault
+    from fault_table import StarvedError, lab_on_a_small_disk, run_fault
     from faults import QUICK
 
     rng, until = np.random.default_rng(seed), time.monotonic() + 60 * minutes
     faults = [fault for fault in QUICK if fault.name not in NEEDS_RESTART]
-    found = {"faults": 0, "problems": [], "memory_kb": [], "violations": 0, "commands": 0, "unexplained": []}
+    found = {"faults": 0, "problems": [], "memory_kb": [], "violations": 0, "commands": 0}
+    found |= {"unexplained": [], "starved": []}  # of the second kind: the machine gave the processes no time
     bar = tqdm(total=round(60 * minutes), unit="s", desc="live")
     with lab_on_a_small_disk() as (lab, _):
         lab.ready()
         began_s, pid, checked = time.monotonic(), lab.processes["bridge"].pid, 0
         while time.monotonic() < until:
             lab.ready()
+            lab.begin()
             quiet_s, modes = time.monotonic() + HEALTHY_S, len(lab.modes)
             while time.monotonic() < min(quiet_s, until):
                 time.sleep(0.5)
                 found["memory_kb"].append((time.monotonic() - began_s, memory_kb(pid)))
-            found["unexplained"] += [name for _, name in lab.modes[modes:]]
-            row = run_fault(lab, rng.choice(faults))
-            found["faults"] += 1
-            found["problems"] += [f"{row['fault']}: {problem}" for problem in row["problems"]]
+            why = "starved" if lab.starved() else "unexplained"
+            found[why] += [f"{name}: {lab.diagnosis.get('reason', '')}" for _, name in lab.modes[modes:]]
+            try:
+                row = run_fault(lab, rng.choice(faults))
+                found["faults"] += 1
+                found["problems"] += [f"{row['fault']}: {problem}" for problem in row["problems"]]
+            except StarvedError as error:
+                found["starved"].append(str(error))
             found["violations"] += len(lab.violations(max(checked - OVERLAP, 0)))
             found["commands"] += len(lab.commands) - checked
             lab.forget()

@@ -8,7 +8,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
 if shutil.which("cc") is None:
     pytest.skip("no C compiler: clocks of processes cannot be set", allow_module_level=True)
 
-from fault_table import alone, lab_on_a_small_disk, run_disk_full, run_fault
+from fault_table import StarvedError, alone, lab_on_a_small_disk, run_disk_full, run_fault
 from faults import QUICK
 
 
@@ -20,7 +20,10 @@ def shared():
 
 @pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
 def test_a_fault_ends_as_the_table_says(shared, fault):
-    row = run_fault(shared[0], fault)
+    try:
+        row = run_fault(shared[0], fault)
+    except StarvedError as error:
+        pytest.skip(str(error))
     assert row["problems"] == []
 
 

@@ -8,11 +8,14 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
 if shutil.which("cc") is None:
     pytest.skip("no C compiler: clocks of processes cannot be set", allow_module_level=True)
 
-from fault_table import alone, lab_with_a_receiver, run_udp
+from fault_table import StarvedError, alone, lab_with_a_receiver, run_udp
 from faults import UDP
 
 
 def test_a_fault_of_the_far_end_ends_as_the_table_says():
     with alone(), lab_with_a_receiver() as lab:
-        for row in run_udp(lab, UDP):
-            assert row["problems"] == [], row["fault"]
+        try:
+            for row in run_udp(lab, UDP):
+                assert row["problems"] == [], row["fault"]
+        except StarvedError as error:
+            pytest.skip(str(error))
