@@ -139,7 +139,8 @@ class FaultLab(Lab):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if name == "bridge" else {}
         if name == "receiver":
             pipes = {"stdout": subprocess.DEVNULL}
-        env = os.environ | (self._clocks[name].environment if name in self._clocks else {})
+        env = os.environ | {"PYTHONFAULTHANDLER": "1"}
+        env |= self._clocks[name].environment if name in self._clocks else {}
         self.processes[name] = subprocess.Popen(words, env=env, text=True, **pipes)
 
     @property
@@ -158,6 +159,15 @@ class FaultLab(Lab):
         process = self.processes.pop(name)
         process.kill()
         process.communicate()
+
+    def call(self, name):
+        """As ``Lab.call``; where nobody answers, what every thread of the bridge was doing."""
+        try:
+            return super().call(name)
+        except AssertionError as error:
+            self.processes["bridge"].send_signal(signal.SIGABRT)
+            said = self.processes.pop("bridge").communicate(timeout=20)[1]
+            raise AssertionError(f"{error}; the bridge: {said[-6000:]}") from error
 
     def pause(self, name, seconds):
         """SIGSTOP for so long."""
