@@ -3,3 +3,8 @@
 in:   checkpoints of a student, its teacher and an MSE-distilled student
 out:  out/demo: report.json, a table, an MP4, a PNG of the hypotheses, an .rrd
 """
+
+import os
+
+# Before torch is imported: threads that wait sleep. Spinning ones take ten times as long where others compute as well.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

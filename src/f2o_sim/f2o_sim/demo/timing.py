@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.runtime.load import load_engine, resolve_backend
@@ -19,10 +20,15 @@ def compare(
 ) -> dict[str, Any]:
     """Median time of one plan (head from noise to joint targets, and with the embedding), per backend.
 
-    The two are timed in turn on every observation, so that a busy neighbour slows both.
+    The two are timed in turn on every observation, so that a busy neighbour slows both; on one thread, as deployed.
     """
     backends = ["torch"] if resolve_backend("auto") == "torch" else ["torch", "openvino"]
-    return {backend: _compare(teacher, student, observations, backend, repeats, seed) for backend in backends}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return {b: _compare(teacher, student, observations, b, repeats, seed) for b in backends}
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _compare(
