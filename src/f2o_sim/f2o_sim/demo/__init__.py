@@ -6,5 +6,5 @@ out:  out/demo: report.json, a table, an MP4, a PNG of the hypotheses, an .rrd
 
 import os
 
-# Before torch is imported: threads that wait sleep. Spinning ones take ten times as long where others compute as well.
+# Before torch is imported: threads that wait sleep. Spinning ones keep a core from those they wait for.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
