@@ -136,12 +136,22 @@ class FaultLab(Lab):
         elif name == "receiver":
             words = [sys.executable, "-m", "f2o_control.receiver", "--config", str(CONFIG / "receiver.yaml")]
             words += ["--set", f"port={PORT}", "--set", f"trace={self.receiver_trace}"]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if name == "bridge" else {}
+        pipes = {}
         if name == "receiver":
             pipes = {"stdout": subprocess.DEVNULL}
         env = os.environ | {"PYTHONFAULTHANDLER": "1"}
         env |= self._clocks[name].environment if name in self._clocks else {}
-        self.processes[name] = subprocess.Popen(words, env=env, text=True, **pipes)
+        if (
+            name == "bridge"
+        ):  # into a file: a pipe that nobody reads is full after ten minutes, and stops its logger
+            with self._log.open("wb") as log:
+                self.processes[name] = subprocess.Popen(words, env=env, stdout=log, stderr=log)
+            return
+        self.processes[name] = subprocess.Popen(words, env=env, **pipes)
+
+    @property
+    def _log(self):
+        return self._folder / "bridge.log"
 
     @property
     def receiver_trace(self):
@@ -151,8 +161,8 @@ class FaultLab(Lab):
         """SIGINT, and wait for the end; status, and all that was said."""
         process = self.processes.pop(name)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, f"{out}{err}"
+        process.communicate(timeout=60)
+        return process.returncode, self._log.read_text() if name == "bridge" else ""
 
     def kill(self, name):
         """SIGKILL, and wait for the end."""
@@ -166,8 +176,8 @@ class FaultLab(Lab):
             return super().call(name)
         except AssertionError as error:
             self.processes["bridge"].send_signal(signal.SIGABRT)
-            said = self.processes.pop("bridge").communicate(timeout=20)[1]
-            raise AssertionError(f"{error}; the bridge: {said[-6000:]}") from error
+            self.processes.pop("bridge").communicate(timeout=20)
+            raise AssertionError(f"{error}; the bridge: {self._log.read_text()[-6000:]}") from error
 
     def pause(self, name, seconds):
         """SIGSTOP for so long."""
