@@ -10,9 +10,7 @@ import numpy as np
 from f2o_control.limits import Joints
 from f2o_control.watchdog import NS_PER_S, Watchdog
 
-CLOCK_STEP_NS = (
-    1_000_000_000  # a stamp that is further back was given by a clock that was set, not by an old message
-)
+CLOCK_STEP_NS = 1_000_000_000  # a stamp further back is of a clock that was set, not of an old message
 
 
 class StampOrder:

@@ -23,6 +23,7 @@ from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.data.batches import ObservationBatch, load_batch
 from f2o_policy.data.files import write_json
 from f2o_policy.data.store import Dataset
+from f2o_policy.data.windows import spaced
 from f2o_policy.errors import CheckpointError, DatasetError
 from f2o_policy.evaluation.modes import sample_sets, windows_of
 from f2o_policy.model.network import PolicyNetwork
@@ -46,7 +47,7 @@ def held_out(
     _, validation = windows.split(checkpoint.seed)
     if not len(validation):
         raise DatasetError(data, "has one episode: none is left to compare with")
-    rows = validation[np.linspace(0, len(validation) - 1, min(observations, len(validation))).astype(int)]
+    rows = spaced(validation, observations)
     batch = load_batch(windows, checkpoint.normaliser, rows, np.random.default_rng(SEED), checkpoint.points)
     shown = checkpoint.normaliser.action.decode(batch.actions.numpy().astype(np.float64))
     still = batch.proprio.numpy().astype(np.float64)[:, None, None, -shown.shape[-1] :]  # the newest instant
