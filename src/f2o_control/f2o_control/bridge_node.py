@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from f2o_nodekit.ros import STEADY, ConfiguredNode, Diagnosis, run
+from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_nodekit.stamps import to_ns
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -58,7 +58,7 @@ class BridgeNode(ConfiguredNode):
         # Diagnostics
         self.add_diagnostics("bridge", self._diagnose)
         self._logged = ""
-        self.create_timer(0.1, self._look_around, clock=STEADY)
+        self.create_timer(0.1, self._look_around)
         self._loop.start()
 
     def close(self) -> None:

@@ -78,7 +78,11 @@ class ConfiguredNode(Node):
         self.config = self._configure(config_cls)
         self._diagnoses: dict[str, Callable[[], Diagnosis]] = {}
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", reliable(10))
-        self.create_timer(1.0, self.publish_diagnostics, clock=STEADY)
+        self.create_timer(1.0, self.publish_diagnostics)
+
+    def create_timer(self, timer_period_sec: float, callback: Callable[..., Any], **more: Any) -> Any:
+        """As rclpy's, on the steady clock unless another is given."""
+        return super().create_timer(timer_period_sec, callback, **{"clock": STEADY, **more})
 
     def _configure(self, config_cls: type) -> Any:
         leaves = flatten(load_config(config_cls, self.config_path))
@@ -188,7 +192,6 @@ def _shut_down(node: ConfiguredNode | None) -> None:
 
 
 __all__ = [
-    "STEADY",
     "ConfiguredNode",
     "Diagnosis",
     "best_effort",
