@@ -64,6 +64,8 @@ class Simulator:
             outputs.task: Every(config.task_state_hz),
         }
         self._log_due = Every(LOG_HZ)
+        logs = [self._log_due] if self._log is not None else []
+        self._stops = [*self._dues.values(), *logs]
         self._anchor()
         self._threads = [
             threading.Thread(target=self._guard, args=(f,)) for f in (self._physics, self._cameras)
@@ -179,7 +181,7 @@ class Simulator:
             self._anchor_mono_ns += goal_ns - self.world.time_ns - SLIP_NS
             goal_ns = self.world.time_ns + SLIP_NS
         while (before := self.world.time_ns) + STEP_NS <= goal_ns:
-            self.world.step_to(min(goal_ns, *(due.at_ns for due in self._dues.values())))
+            self.world.step_to(min(goal_ns, *(due.at_ns for due in self._stops)))
             self._simulated_ns += self.world.time_ns - before
             self._say()
 

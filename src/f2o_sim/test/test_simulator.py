@@ -129,6 +129,21 @@ def test_the_log_keeps_the_episodes_in_which_the_robot_was_told_to_move(running)
         load_episode(path, 2)
 
 
+def test_physics_that_catches_up_logs_at_the_same_times(tmp_path):
+    """One step of 95 ms, as after a stall, instead of many short ones: what is due on the way is not late."""
+    path = tmp_path / "states.npz"
+    simulator = Simulator(SimConfig(state_log=str(path)), Ears().outputs(), clock_ros_ns)
+    start = simulator.world.time_ns
+    simulator.command(Trajectory(0, np.array([100_000_000]), simulator.world.joint_positions()[None]))
+    began = simulator._anchor_mono_ns
+    simulator._advance(began + 95_000_000)
+    simulator._advance(began + 190_000_000)
+    simulator.stop()
+    logged = load_episode(path, 0).time_ns - start
+    assert logged == pytest.approx(np.arange(1, len(logged) + 1) * 1e9 / 30, abs=1e6)
+    assert len(logged) == 5
+
+
 def test_a_file_that_is_no_log_is_named(tmp_path):
     with pytest.raises(StateLogError, match=r"state log: .*none.npz: expected an .npz written by sim_node"):
         load_episode(tmp_path / "none.npz", 0)
