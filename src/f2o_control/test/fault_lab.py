@@ -221,9 +221,17 @@ class FaultLab(Lab):
         stepped = self._stepped
         self.step_clock(0, "arm", *self._clocks)
         if stepped or self.mode != "policy":
-            self.call("disarm")
-            self.arm()
+            self._set_off()
+        for _ in range(2):
+            self.wait(lambda: self.mode == "fault" or (self.mode == "policy" and self._moves()))
+            if self.mode != "fault":
+                return
+            self._set_off()  # a process that starts may hold up what the others send: config/dds.xml
         self.wait(lambda: self.mode == "policy" and self._moves())
+
+    def _set_off(self):
+        self.call("disarm")
+        self.arm()
 
     def _moves(self):
         """Has the arm followed the policy for a fifth of a second, smoothly and not slowly?"""
