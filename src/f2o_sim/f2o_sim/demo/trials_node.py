@@ -71,6 +71,17 @@ class TrialsNode(Node):
         self._wait(lambda: bool(self.run.diagnostics.get(warm)), timeout_s, "the policy node did not report")
         self.run.diagnostics.clear()
 
+    def arm_and_disarm(self, timeout_s: float) -> None:
+        """Arm as soon as the bridge does: joint states, observations and the targets of a warm policy are there.
+
+        Raises:
+            TrialError: it refuses after ``timeout_s``; the text says what is missing.
+        """
+        ready = self._remote["/f2o/arm"].service_is_ready
+        self._wait(ready, timeout_s, "service /f2o/arm did not appear")
+        self._arm(timeout_s)
+        self._call("/f2o/disarm", Trigger.Request())
+
     def trial(self, seed: int, timeout_s: float) -> Trial:
         """One episode with the scene of ``seed``."""
         self._disarm()
@@ -105,9 +116,9 @@ class TrialsNode(Node):
             if self._commanded:
                 quiet_since = time.monotonic()
 
-    def _arm(self) -> None:
+    def _arm(self, patience_s: float = 5.0) -> None:
         """Arm; the bridge refuses until its inputs are live, so ask again for a while."""
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + patience_s
         while not (answer := self._call("/f2o/arm", Trigger.Request())).success:
             if time.monotonic() > deadline:
                 raise TrialError(f"/f2o/arm: refused: {answer.message}")
