@@ -17,7 +17,7 @@ from f2o_control.config import BridgeConfig
 from f2o_control.feed import feeds_of
 from f2o_control.gripper import GripperGoal
 from f2o_control.limiter import Command, TargetLimiter, Verdict
-from f2o_control.reference import Reference, ReferenceTrack
+from f2o_control.reference import PathClock, Reference, ReferenceTrack
 from f2o_control.requests import Answer, Requests
 from f2o_control.robot import Joints, RobotDescription
 from f2o_control.senses import Following, Observations, StampOrder
@@ -60,8 +60,9 @@ class Bridge(Requests):
         self.machine = Machine()
         self.verdicts: Counter[Verdict] = Counter()
         space = Space(robot.workspace) if config.guard_space else None
-        self._limiter = TargetLimiter(robot.limits(config.profile), period_s, space)
-        self._track = ReferenceTrack(rules.reach_s)
+        limits = robot.limits(config.profile)
+        self._limiter = TargetLimiter(limits, period_s, space)
+        self._track, self._pace = ReferenceTrack(rules.reach_s), PathClock(limits, period_s)
         self._gripper = GripperGoal(
             robot.gripper.min_width,
             robot.gripper.max_width,
@@ -134,7 +135,8 @@ class Bridge(Requests):
     def _reference(self, out_ros_ns: int, mono_ns: int) -> Reference | None:
         """Where to be at the end of this tick; None: brake."""
         if self.machine.mode in FOLLOWING:
-            return self._track.at(out_ros_ns)
+            return self._pace.next(self._track, out_ros_ns)
+        self._pace.restart()
         if self.machine.mode is not Mode.HOMING or self._way_home is None:
             return None
         if not self._way_home.over(mono_ns):

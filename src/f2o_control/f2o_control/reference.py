@@ -65,6 +65,10 @@ class ReferenceTrack:
         velocity = self._velocity if moved_s == ahead_s else np.zeros_like(self._velocity)
         return Reference(target.positions + self._velocity * moved_s, velocity)
 
+    def over(self, ros_ns: int) -> bool:
+        """Whether the newest target does not reach so far."""
+        return bool(self._targets) and ros_ns - self._targets[-1].due_ros_ns > self._reach_s * NS_PER_S
+
     def _between(self, ros_ns: int) -> Reference:
         """On the straight line between two neighbours; at rest before the oldest."""
         newest_first = reversed(self._targets)
@@ -92,6 +96,7 @@ class PathClock:
     Where the targets move faster than the velocity bounds allow, the clock runs slower: all joints together stay on
     the path and fall behind in time (``behind_s``, at most ``MOST_BEHIND_S``) instead of each taking a way of its own.
     It runs faster again, up to ``CATCH_UP``, until nothing is left to catch up. As long as nothing is, it does nothing.
+    Where the targets end it does not go on to what is left of the path: the arm brakes as soon as it does when on time.
     """
 
     def __init__(self, limits: Limits, period_s: float) -> None:
@@ -103,7 +108,9 @@ class PathClock:
         self.behind_s = 0.0
 
     def next(self, track: ReferenceTrack, ros_ns: int) -> Reference | None:
-        """The reference for the tick that ends at ROS time ``ros_ns``."""
+        """The reference for the tick that ends at ROS time ``ros_ns``; None: brake."""
+        if self.behind_s > 0.0 and track.over(ros_ns):
+            return None
         reference = track.at(ros_ns - round(self.behind_s * NS_PER_S))
         if reference is None:
             return None

@@ -134,6 +134,7 @@ class Requests:
         """Whose targets are followed from now on; the newest of them at once."""
         self._feed = feed
         self._track.restart()
+        self._pace.restart()
         if feed.newest is not None and feed is not self._own:
             self._track.update(feed.newest)
 

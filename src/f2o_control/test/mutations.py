@@ -18,7 +18,7 @@ from f2o_control.feed import Feed
 from f2o_control.guard import Guard
 from f2o_control.limiter import TargetLimiter, Verdict
 from f2o_control.loop import Loop
-from f2o_control.reference import Reference, ReferenceTrack
+from f2o_control.reference import PathClock, Reference, ReferenceTrack
 from f2o_control.requests import Requests
 from f2o_control.senses import Following, Observations, StampOrder
 from f2o_control.space import Space
@@ -251,7 +251,44 @@ def armed_blind(robot):
     return ["armed with joint states of 0.8 s ago"] if rig.arm().accepted else []
 
 
+def curve(home, phase):
+    """A path of several joints whose shape tells where one joint ran ahead of another; out and back in 2 pi."""
+    s = (1 - np.cos(phase)) / 2
+    return home + np.array([1.5, 0.6, 0.0, -0.3, 0.5, 0.0, 0.6]) * np.array([s, s**2, 0, s**2, s, 0, s**3])
+
+
+def too_fast(robot, until):
+    """A bridge whose targets go along ``curve`` at 1.1 times what the velocity limits allow, up to a phase."""
+    rig = Rig(robot, guard_space=False)
+    rig.run(0.1)
+    assert rig.arm().accepted
+    rig.targets, step = False, 2 * np.pi * 0.008 / 4.0
+    for k in [0] * 60 + [*range(round(until / step))]:  # at first it settles
+        velocity = (curve(rig.home, (k + 1) * step) - curve(rig.home, (k - 1) * step)) / 0.016
+        rig.target(positions=[*curve(rig.home, k * step), 0.04], velocities=[*velocity, 0.0])
+        rig.tick()
+    return rig
+
+
+def too_fast_targets(robot):
+    """The arm is late, but on the path of the targets."""
+    rig = too_fast(robot, np.pi)
+    path = np.array([curve(rig.home, phase) for phase in np.linspace(0, np.pi, 3000)])
+    aside = max(np.linalg.norm(path - command, axis=1).min() for command in rig.commands)
+    return ends_in(rig, Mode.POLICY) + ([f"{1e3 * aside:.1f} mrad aside"] if aside > 2e-3 else [])
+
+
 # when targets are missing
+
+
+def missing_targets_of_an_arm_that_is_late(robot):
+    """What is left of the path is no reason to brake later."""
+    rig = too_fast(robot, np.pi / 2)
+    assert rig.bridge._pace.behind_s > 0.02
+    before = rig.speed
+    for _ in range(4):
+        rig.tick()
+    return [] if rig.speed < before - 1e-3 else ["no braking 24 ms after the first missing target"]
 
 
 def missing_targets(robot):
@@ -569,7 +606,17 @@ BRIDGE = [
     GuardCase("far end watched", no_far_end, far_end_gone),
     GuardCase("arm must follow", replace(Following, "problem", lambda *_: ""), standing_arm),
     GuardCase("command near the arm", any_lead, leading_command),
+    GuardCase(
+        "slower along the path",
+        replace(PathClock, "next", lambda _, track, at: track.at(at)),
+        too_fast_targets,
+    ),
     GuardCase("braking on missing targets", no_reach, missing_targets),
+    GuardCase(
+        "braking when late",
+        replace(ReferenceTrack, "over", lambda *_: False),
+        missing_targets_of_an_arm_that_is_late,
+    ),
     GuardCase("targets watched", no_target_watch, silent_source),
     GuardCase("a long silence needs arming", replace(Bridge, "_may_resume", lambda *_: True), late_return),
     GuardCase("a fault needs a person", fault_may_be_left, fault_is_left),

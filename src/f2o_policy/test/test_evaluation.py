@@ -32,7 +32,7 @@ class Reach:
         self.seed, self.tick, self.q, self.targets = seed, 0, np.zeros(8), []
         return self._step()
 
-    def step(self, target):
+    def step(self, target, rate=None):
         self.targets.append(target)
         self.tick += 1
         if target is not None:

@@ -1,7 +1,8 @@
 """The whole loop without ROS and without waiting: world, cameras, perception and the bridge's limiter in one call.
 
 What a policy meets here is what it meets on the nodes: the same renderer, the same observation pipeline, observations
-that arrive late, targets limited as the bridge limits them and interpolated as the controller interpolates them.
+that arrive late, targets limited as the bridge limits them (``guard_space`` included) and interpolated as the controller
+interpolates them. What the bridge watches for (silence, a second publisher) does not happen here.
 The same seed and the same targets give the same episode.
 """
 
@@ -16,8 +17,9 @@ from f2o_control.adapters import JtcAdapter
 from f2o_control.config import BridgeConfig
 from f2o_control.gripper import GripperGoal
 from f2o_control.limiter import TargetLimiter
-from f2o_control.reference import ReferenceTrack
+from f2o_control.reference import PathClock, ReferenceTrack
 from f2o_control.robot import load_robot
+from f2o_control.space import Space
 from f2o_control.target import Target
 from f2o_perception.calibration import Calibration
 from f2o_perception.calibration import CameraMount as Pose
@@ -114,10 +116,15 @@ class Session:
         self._pending.clear()
         return self._step(arrived[-1] if arrived else None)
 
-    def step(self, target: Float64[np.ndarray, " 8"] | None) -> Step:
-        """Run one tick towards ``target``: seven joints [rad] and the gripper's width [m]; None lets the arm stop."""
+    def step(
+        self, target: Float64[np.ndarray, " 8"] | None, rate: Float64[np.ndarray, " 8"] | None = None
+    ) -> Step:
+        """Run one tick towards ``target``: seven joints [rad] and the gripper's width [m]; None lets the arm stop.
+
+        With its ``rate`` per second the target is for now, as the policy node sends it; without, for the tick's end.
+        """
         end_ns = self.world.time_ns + self._tick_ns
-        self._bridge.send(target, self.world, end_ns)
+        self._bridge.send(target, rate, self.world, end_ns)
         while (exposure_ns := self._start_ns + round(self._frames * self._frame_ns)) <= end_ns:
             self.world.step_to(exposure_ns)
             self._shoot()
@@ -170,7 +177,9 @@ class _Bridge:
 
     def __init__(self, robot: str | Path, tick_s: float) -> None:
         self._robot, self._config = load_robot(robot), BridgeConfig()
-        self._limiter = TargetLimiter(self._robot.limits(), tick_s)
+        limits = self._robot.limits(self._config.profile)
+        space = Space(self._robot.workspace) if self._config.guard_space else None
+        self._limiter, self._pace = TargetLimiter(limits, tick_s, space), PathClock(limits, tick_s)
         self._adapter = JtcAdapter(ARM_JOINTS, self._config.stop_points)
         self._track = ReferenceTrack(self._config.targets.reach_s)
 
@@ -183,6 +192,7 @@ class _Bridge:
         self._gripper.measured(world.gripper_width())
         self._limiter.reset(world.joint_positions())
         self._track.restart()
+        self._pace.restart()
         self._moving = False
 
     @property
@@ -190,16 +200,24 @@ class _Bridge:
         """What was commanded last."""
         return np.append(self._limiter.state.position, self._gripper.width)
 
-    def send(self, target: Float64[np.ndarray, " 8"] | None, world: World, due_ns: int) -> None:
-        """One tick: limit ``target``, hand it to the arm's and the gripper's controllers."""
+    def send(
+        self,
+        target: Float64[np.ndarray, " 8"] | None,
+        rate: Float64[np.ndarray, " 8"] | None,
+        world: World,
+        end_ns: int,
+    ) -> None:
+        """The tick that ends at ``end_ns``: limit ``target``, hand it to the arm's and the gripper's controllers."""
         if target is not None and np.isfinite(target).all():
             joints, width = np.array(target[:7], np.float64), float(target[7])
-            self._track.update(Target(joints, None, width, due_ns, world.time_ns, "policy"))
+            velocity = None if rate is None else np.array(rate[:7], np.float64)
+            due_ns = end_ns if rate is None else world.time_ns
+            self._track.update(Target(joints, velocity, width, due_ns, world.time_ns, "policy"))
             self._gripper.wish(width)
             self._moving = True
         if not self._moving:
             return
-        command, _ = self._limiter.step(self._track.at(due_ns), world.joint_positions())
+        command, _ = self._limiter.step(self._pace.next(self._track, end_ns), world.joint_positions())
         plan = self._adapter.send(command, self._gripper.width)
         times_ns = np.round(plan.times_s * NS_PER_S).astype(np.int64)
         world.command(Trajectory(0, times_ns, plan.positions, plan.velocities))

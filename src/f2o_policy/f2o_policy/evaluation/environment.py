@@ -40,8 +40,13 @@ class Environment(Protocol):
     def reset(self, seed: int) -> StepLike:
         """Start the episode of ``seed``."""
 
-    def step(self, target: Float64[ndarray, " 8"] | None) -> StepLike:
-        """One control tick towards ``target``: 7 joints [rad], gripper width [m]; None stands still."""
+    def step(
+        self, target: Float64[ndarray, " 8"] | None, rate: Float64[ndarray, " 8"] | None = None
+    ) -> StepLike:
+        """One control tick from ``target`` on: 7 joints [rad], gripper width [m], and their ``rate`` per second.
+
+        Without a target the arm stands still.
+        """
 
     def outcome(self) -> OutcomeLike:
         """The judgement so far."""

@@ -35,8 +35,8 @@ class Pilot:
         """Stand where the arm stands."""
         self.executor.reset(state(step), step.time_ns)
 
-    def tick(self, step: StepLike, motion: Motion) -> np.ndarray | None:
-        """The target for now; None before the first observation."""
+    def tick(self, step: StepLike, motion: Motion) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The target for now and its rate per second; None before the first observation."""
         if step.observation is not None:
             self._seen.push(step.observation.stamp_ros_ns, self._engine.embed(step.observation))
             self._embedding = self._seen.nearest()
@@ -47,7 +47,7 @@ class Pilot:
             self._plan(step.time_ns, self._embedding)
             self._submit(step.time_ns, motion)
         self._ticks += 1
-        return None if self._embedding is None else self.executor.target(step.time_ns)
+        return (None, None) if self._embedding is None else self.executor.read(step.time_ns)
 
     def _plan(self, now_ns: int, embedding: np.ndarray) -> None:
         noise = self._held if self._contender.noise == "held" else self._draw()

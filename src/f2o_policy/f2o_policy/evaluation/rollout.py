@@ -87,8 +87,7 @@ def run_episode(environment: Environment, engine: Engine, contender: Contender, 
     pilot, motion = Pilot(engine, contender, seed), Motion(TICK_S)
     pilot.begin(step)
     while not step.done:
-        target = pilot.tick(step, motion)
-        step = environment.step(target)
+        step = environment.step(*pilot.tick(step, motion))
         motion.moved(state(step)[:-1])
     outcome = environment.outcome()
     return Record(

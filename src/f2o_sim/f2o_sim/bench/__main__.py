@@ -124,7 +124,7 @@ def _windows(student: Path, seeds: range = range(4000, 4004)) -> list[Observatio
             pilot.begin(step)
             while not step.done:
                 seen += [] if step.observation is None else [step.observation]
-                step = session.step(pilot.tick(step, Motion(TICK_S)))
+                step = session.step(*pilot.tick(step, Motion(TICK_S)))
     finally:
         session.close()
     return seen
