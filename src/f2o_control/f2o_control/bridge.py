@@ -18,7 +18,7 @@ from f2o_control.feed import feeds_of
 from f2o_control.gripper import GripperGoal
 from f2o_control.limiter import Command, TargetLimiter, Verdict
 from f2o_control.reference import PathClock, Reference, ReferenceTrack
-from f2o_control.requests import Answer, Requests
+from f2o_control.requests import SAME_PLACE, Answer, Requests
 from f2o_control.robot import Joints, RobotDescription
 from f2o_control.senses import Following, Observations, StampOrder
 from f2o_control.space import Space
@@ -142,8 +142,16 @@ class Bridge(Requests):
         if not self._way_home.over(mono_ns):
             return self._way_home.at(mono_ns)
         if self._limiter.at_rest:
-            self.machine.fire(Event.AT_HOME, "at home")
+            self._arrive()
         return None
+
+    def _arrive(self) -> None:
+        """The way home is over; whether it led there is another matter: a limit may have stopped the arm before."""
+        away = float(np.abs(self._limiter.state.position - self._robot.home).max())
+        if away <= SAME_PLACE:
+            self.machine.fire(Event.AT_HOME, "at home")
+        else:
+            self.machine.fire(Event.DISARM, f"stopped {away:.2f} rad from home: a limit or the workspace")
 
     def target_age_s(self, mono_ns: int) -> float:
         """Seconds since the last good target, or since arming."""
@@ -195,7 +203,9 @@ class Bridge(Requests):
 
     def _may_resume(self, mono_ns: int) -> bool:
         soon = mono_ns - self._held_mono_ns <= self._config.timeouts.resume_s * NS_PER_S
-        return soon and not self._blind(self._feed, mono_ns)
+        newest, stands_at = self._feed.newest, self._limiter.state.position
+        near = newest is not None and not self._feed.far(newest, stands_at)
+        return soon and near and not self._blind(self._feed, mono_ns)
 
     def _settle(self) -> Sent | None:
         """The first thing said after arming: stay where you are, and take ``settle_s`` to get there."""

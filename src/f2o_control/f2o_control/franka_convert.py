@@ -53,6 +53,7 @@ class Goals:
 
     def __init__(self, node: Node, kind: type, name: str, client_cls: type) -> None:
         self._name, self._client, self._handle = name, client_cls(node, kind, name), None
+        self._unwanted = False
 
     def ready(self) -> bool:
         """Is the server there?"""
@@ -60,7 +61,7 @@ class Goals:
 
     def send(self, goal: Any, done: Done) -> None:
         """Send ``goal``; ``done`` is told how it ended."""
-        self._handle = None
+        self._handle, self._unwanted = None, False
         if not self.ready():
             done(f"nobody offers {self._name}")
             return
@@ -68,7 +69,8 @@ class Goals:
         future.add_done_callback(lambda answer: self._accepted(answer.result(), done))
 
     def cancel(self) -> None:
-        """Ask the server to end the goal under way."""
+        """Ask the server to end the goal under way, at once or as soon as it has taken it."""
+        self._unwanted = True
         if self._handle is not None:
             self._handle.cancel_goal_async()
 
@@ -77,6 +79,8 @@ class Goals:
             done(f"{self._name} refused")
             return
         self._handle = handle
+        if self._unwanted:
+            handle.cancel_goal_async()
         handle.get_result_async().add_done_callback(lambda answer: done(self._ended(answer.result())))
 
     def _ended(self, answer: Any) -> str:
@@ -125,7 +129,8 @@ class FrankaHand:
         self._grasp.send(goal, done)
 
     def stop(self) -> None:
-        """End either."""
+        """End whatever is under way."""
+        self._homing.cancel()
         self._move.cancel()
         self._grasp.cancel()
 
@@ -200,7 +205,7 @@ class Franka:
     def turn(self, mono_ns: int) -> None:
         """Begin what waits, give up what does not answer."""
         if self._worker is not None:
-            self._worker.turn()
+            self._worker.turn(mono_ns)
         if self._recovery is not None:
             self._recovery.check(mono_ns)
 

@@ -95,7 +95,7 @@ CONTROLLER = NodeSpec(
     "controller_manager",
     "spawner",
     "spawn_joint_trajectory_controller",
-    when={"sim": False, "drivers": True},
+    when={"sim": False, "drivers": True, "adapter": "jtc"},  # any other would find the joints taken
     required=False,
     args=("joint_trajectory_controller",),
 )

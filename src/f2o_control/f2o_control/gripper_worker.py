@@ -11,6 +11,10 @@ from typing import Protocol, runtime_checkable
 
 from f2o_nodekit.latest import Latest
 
+from f2o_control.watchdog import NS_PER_S
+
+LIMIT_S = 20.0  # for a goal: homing, the longest, takes some ten seconds
+
 
 @runtime_checkable
 class Hand(Protocol):
@@ -32,23 +36,29 @@ class Hand(Protocol):
 class GripperWorker:
     """Serialises goals; of those that come while one is under way the newest wins.
 
-    ``wish`` is for the loop: it hands over a number and returns. ``turn`` is for the thread that the hand answers on.
+    ``wish`` is for the loop: it hands over a number and returns. ``turn`` is for the thread that the hand answers on,
+    and called now and then: a goal without an answer for ``limit_s`` counts as failed.
     """
 
-    def __init__(self, hand: Hand) -> None:
-        self._hand, self._wishes = hand, Latest[float]()
+    def __init__(self, hand: Hand, limit_s: float = LIMIT_S) -> None:
+        self._hand, self._wishes, self._limit_ns = hand, Latest[float](), limit_s * NS_PER_S
         self._next: float | None = None  # the newest wish that was not begun
         self._goal: float | None = None  # under way
         self._width = float("nan")  # m, where the last goal led
         self._stopping = False
+        self._count, self._since_ns = 0, None  # of goals, so that a late answer is not taken for another's
         self.failures, self.last_problem = 0, ""
 
     def wish(self, width: float) -> None:
         """Ask for ``width`` [m]."""
         self._wishes.put(width)
 
-    def turn(self) -> None:
-        """Begin the newest wish, or end what stands in its way."""
+    def turn(self, mono_ns: int) -> None:
+        """Begin the newest wish, or end what stands in its way; give up what does not answer."""
+        self._give_up(mono_ns)
+        self._turn()
+
+    def _turn(self) -> None:
         if (newer := self._wishes.take()) is not None:
             self._next = newer if newer != self._goal or self._stopping else None
         if self._next is None or not self._hand.ready():
@@ -62,10 +72,23 @@ class GripperWorker:
     def _begin(self, width: float) -> None:
         self._goal, self._next, self._stopping = width, None, False
         opening = not width < self._width  # the first goal is a move, whatever the fingers hold
-        self._hand.begin(width, opening, self._ended)
+        self._count, self._since_ns = self._count + 1, None
+        mine = self._count
+        self._hand.begin(width, opening, lambda problem: self._ended(problem, mine))
 
-    def _ended(self, problem: str) -> None:
+    def _give_up(self, mono_ns: int) -> None:
+        """A server that died with a goal under way must not keep all later ones waiting."""
+        if self._goal is None:
+            return
+        self._since_ns = mono_ns if self._since_ns is None else self._since_ns
+        if mono_ns - self._since_ns > self._limit_ns:
+            self._stopping = False
+            self._ended(f"no answer for {self._limit_ns / NS_PER_S:g} s", self._count)
+
+    def _ended(self, problem: str, which: int) -> None:
+        if which != self._count or self._goal is None:
+            return
         if problem and not self._stopping:
             self.failures, self.last_problem = self.failures + 1, problem
         self._width, self._goal = self._goal, None
-        self.turn()
+        self._turn()

@@ -91,6 +91,10 @@ class TargetLimiter:
         """True when the last output does not move."""
         return self._stop.duration == 0.0
 
+    def forbids(self, position: Joints) -> bool:
+        """Would the arm be deeper in what is forbidden there than it is now?"""
+        return self._guard.forbids(position)
+
     def command(self, duration_s: float | None = None) -> Command:
         """The last output as a command, to be reached within ``duration_s`` (default: one period)."""
         return Command(self.state, self._stop, self._period_s if duration_s is None else duration_s)

@@ -33,7 +33,7 @@ class Recovery:
         self._steps, self._limit_ns, self._finish = steps, step_s * NS_PER_S, finish
         self._run = 0  # answers of an earlier run, or of a step that came too late, do not count
         self._left: list[Step] = []
-        self._since_ns = 0
+        self._since_ns: int | None = None  # None: since the next check
         self.running = False
 
     def start(self, mono_ns: int) -> bool:
@@ -46,10 +46,11 @@ class Recovery:
 
     def check(self, mono_ns: int) -> None:
         """Give up on a step that does not answer; called now and then."""
+        self._since_ns = mono_ns if self._since_ns is None else self._since_ns
         if self.running and mono_ns - self._since_ns > self._limit_ns:
             self._end(f"{self._left[0].name}: no answer for {self._limit_ns / NS_PER_S:g} s")
 
-    def _next(self, mono_ns: int) -> None:
+    def _next(self, mono_ns: int | None = None) -> None:
         if not self._left:
             self._end("")
             return
@@ -63,7 +64,7 @@ class Recovery:
                 self._end(f"{step.name}: {problem}")
                 return
             self._left.pop(0)
-            self._next(mono_ns)
+            self._next()
 
         step.begin(done)
 

@@ -13,10 +13,10 @@ from f2o_control.feed import Feed
 from f2o_control.homing import WayHome
 from f2o_control.limiter import TargetLimiter
 from f2o_control.limits import Joints
-from f2o_control.reference import ReferenceTrack
+from f2o_control.reference import PathClock, ReferenceTrack
 from f2o_control.robot import RobotDescription
 from f2o_control.senses import Observations
-from f2o_control.state import ARM, FOLLOWING, MOVING, Event, Machine, Mode
+from f2o_control.state import ARM, MOVING, Event, Machine, Mode
 from f2o_control.watchdog import NS_PER_S
 
 SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still stands where it was sent
@@ -44,6 +44,7 @@ class Requests:
     _lock: threading.Lock
     _limiter: TargetLimiter
     _track: ReferenceTrack
+    _pace: PathClock
     _joints: Latest[tuple[Joints, int]]
     _own: Feed  # whose mode arming enters
     _feed: Feed  # whose targets are followed
@@ -62,7 +63,8 @@ class Requests:
             if fresh_start:
                 self._set_out(mono_ns)
             self._follow(self._own)
-            self._own.restart(mono_ns)
+            for feed in self.feeds.values():  # the clocks of both senders may have been set since
+                feed.restart(mono_ns)
             return Answer(True, f"armed: {self._own.mode.value}")
 
     def take_over(self, mono_ns: int) -> Answer:
@@ -102,15 +104,22 @@ class Requests:
                 return Answer(False, f"not homing: {problem}")
             if self.machine.mode is Mode.HOLD:
                 return Answer(False, "not homing: on hold; disarm first")
-            self.machine.fire(Event.HOME, "on the way home")
-            self._set_out(mono_ns)
             home, speed = np.array(self._robot.home), self._config.home_rad_s
+            self._set_out(mono_ns)  # what is forbidden depends on where the arm stands
+            if self._limiter.forbids(home):
+                return Answer(
+                    False, f"not homing: home of robot_{self._robot.name}.yaml lies outside its workspace"
+                )
+            self.machine.fire(Event.HOME, "on the way home")
             start = self._limiter.state.position
             self._way_home = WayHome(start, home, speed, self._follow_from_mono_ns)
             return Answer(True, f"homing, {self._way_home.duration_s:.1f} s")
 
     def recover(self) -> Answer:
-        """Leave a fault, disarmed: what caused it is looked at again when somebody arms."""
+        """Leave a fault, disarmed: what caused it is looked at again when somebody arms.
+
+        Disarmed, there may be a fault of the adapter's far end to leave.
+        """
         with self._lock:
             if problem := self.not_recoverable():
                 return Answer(False, f"not recovered: {problem}")
@@ -119,14 +128,16 @@ class Requests:
 
     def not_recoverable(self) -> str:
         """Why there is nothing to recover from, or not yet; empty if there is."""
+        if self.machine.mode is Mode.DISARMED and self._far_problem:
+            return ""
         if self.machine.mode is not Mode.FAULT:
             return f"the bridge is {self.machine.mode.value}, not in fault"
         return "" if self._limiter.at_rest else "still braking; try again in a second"
 
     def count_publishers(self, publishers: dict[Mode, int]) -> None:
-        """How many nodes publish the targets of each mode now: a second one while the arm moves is a fault."""
+        """How many nodes publish the targets of each mode now: a second one while it counts is a fault."""
         for mode, many in publishers.items():
-            if many > 1 and self.machine.mode in FOLLOWING:
+            if many > 1 and self.machine.mode in (*MOVING, Mode.HOLD):
                 with self._lock:
                     self.machine.fire(Event.FAILURE, self._too_many(many, self.feeds[mode].topic))
 

@@ -160,9 +160,13 @@ def _environment(env: Mapping[str, str | Installed], folder: str) -> dict[str, s
 
 
 def find_config(name: str, folder: str = "") -> str:
-    """Path of a configuration file in ``folder``, or as installed with f2o_control; "" where there is none."""
+    """Path of a file in ``folder``, else as installed with f2o_control; "" where there is none.
+
+    A folder of one's own need not repeat what is the same for everybody.
+    """
     prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    folders = [folder] if folder else [f"{prefix}/share/f2o_control/config" for prefix in prefixes]
+    installed = [f"{prefix}/share/f2o_control/config" for prefix in prefixes]
+    folders = [folder, *installed] if folder else installed
     return next((f"{f}/{name}" for f in folders if os.path.isfile(f"{f}/{name}")), "")
 
 

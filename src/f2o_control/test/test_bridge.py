@@ -1,5 +1,8 @@
 """The bridge as a whole, on a clock that the test turns."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bridge_rig import ROS_OFFSET_NS, TICK_NS, Rig, S
@@ -361,6 +364,69 @@ def test_a_second_publisher_while_the_arm_moves_is_a_fault(armed):
     armed.bridge.count_publishers({Mode.POLICY: 2, Mode.TELEOP: 0})
     assert armed.bridge.mode is Mode.FAULT
     assert armed.bridge.machine.reason == "2 publishers on /f2o/joint_target, at most 1 expected"
+
+
+def test_a_second_publisher_counts_on_hold_too(armed):
+    armed.targets = False
+    armed.run(0.3)
+    assert armed.bridge.mode is Mode.HOLD
+    armed.bridge.count_publishers({Mode.POLICY: 2})
+    assert armed.bridge.mode is Mode.FAULT
+
+
+def test_targets_that_come_back_far_from_the_arm_are_not_followed(armed):
+    armed.targets = False
+    armed.run(0.3)
+    stood = armed.arm_at.copy()
+    armed.shift, armed.targets = armed.shift + 0.6, True
+    armed.run(0.3)
+    assert armed.bridge.mode is Mode.HOLD
+    np.testing.assert_array_equal(armed.arm_at, stood)
+
+
+def test_arming_forgets_the_clock_of_the_hand_too(shared):
+    shared.hand = shared.arm_at.copy()
+    shared.run(0.05)
+    shared.bridge.disarm()
+    shared.run(0.6)
+    assert shared.arm().accepted
+    earlier_ns = shared.mono_ns + ROS_OFFSET_NS - 60 * S
+    raw = RawTarget((*shared.names, GRIPPER), [*shared.hand, 0.02], [], earlier_ns, "teleop")
+    assert shared.bridge.offer_target(raw, earlier_ns, shared.mono_ns, Mode.TELEOP)
+
+
+def test_a_home_outside_the_workspace_is_refused_and_an_arm_stopped_on_the_way_is_not_at_home(panda):
+    low = replace(panda, workspace=replace(panda.workspace, upper=(2.0, 2.0, 0.4)))
+    rig = Rig(low)
+    rig.targets = False
+    rig.run(0.1)
+    assert rig.bridge.home(rig.mono_ns).text == "homing, 0.5 s"  # it stands there: no deeper than it is
+    rig.run(2.0)
+    rig.arm_at = rig.home + np.array([0.0, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0])
+    rig.run(0.1)
+    expected = "not homing: home of robot_panda.yaml lies outside its workspace"
+    assert rig.bridge.home(rig.mono_ns).text == expected
+
+
+def test_an_arm_that_is_stopped_on_the_way_is_not_said_to_be_at_home(rig, monkeypatch):
+    rig.targets = False
+    rig.arm_at = rig.home + 0.4
+    rig.run(0.1)
+    assert rig.bridge.home(rig.mono_ns).accepted
+    rig.run(1.0)
+    monkeypatch.setattr(Guard, "forbids", lambda *_: True)
+    rig.run(4.0)
+    assert rig.bridge.mode is Mode.DISARMED
+    assert re.fullmatch(r"stopped 0\.\d\d rad from home: a limit or the workspace", rig.bridge.machine.reason)
+
+
+def test_a_far_end_in_fault_can_be_recovered_while_disarmed(rig):
+    rig.run(0.1)
+    assert rig.bridge.recover().text == "not recovered: the bridge is disarmed, not in fault"
+    rig.far_problem = "receiver: the arm stopped by itself: user_stopped"
+    rig.run(0.1)
+    assert rig.arm().text == "not armed: receiver: the arm stopped by itself: user_stopped"
+    assert rig.bridge.recover().text == "recovered: disarmed"
 
 
 def test_a_fault_is_left_by_recovering_once_the_arm_is_at_rest(armed):

@@ -85,6 +85,13 @@ def test_without_sim_the_drivers_are_included():
     assert "spawn_joint_trajectory_controller" in [n.name for n in resolved.nodes]
 
 
+@pytest.mark.parametrize("adapter", ["null", "crisp", "multipanda", "udp"])
+def test_joint_trajectory_controller_starts_for_its_own_adapter_only(adapter):
+    """Started beside another it would hold the joints: with ``null`` an arm that is to be moved by hand."""
+    resolved = resolve(graph_named("deploy"), {"cameras": "a=1", "adapter": adapter})
+    assert "spawn_joint_trajectory_controller" not in [n.name for n in resolved.nodes]
+
+
 def test_ros2_control_gets_our_controllers(tmp_path, monkeypatch):
     monkeypatch.setenv("AMENT_PREFIX_PATH", "")
     (franka,) = (
@@ -161,6 +168,15 @@ def test_the_dds_profile_comes_from_the_configuration_unless_the_user_has_one(tm
     (tmp_path / "dds.xml").touch()
     given = {"sim": "true", "config": str(tmp_path)}
     assert node("deploy", "sim_node", **given).env[variable] == f"{tmp_path}/dds.xml"
+    own = tmp_path / "own"  # a folder that says nothing of DDS does not take the installed profile away
+    own.mkdir()
+    installed = tmp_path / "share" / "f2o_control" / "config"
+    installed.mkdir(parents=True)
+    (installed / "dds.xml").touch()
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    given_own = {"sim": "true", "config": str(own)}
+    assert node("deploy", "sim_node", **given_own).env[variable] == f"{installed}/dds.xml"
+    (installed / "dds.xml").unlink()
     monkeypatch.setenv(variable, "mine.xml")
     assert variable not in node("deploy", "sim_node", **given).env
     monkeypatch.delenv(variable)

@@ -71,8 +71,11 @@ def test_every_step_has_its_own_time(three):
     three.recovery.start(0)
     three.recovery.check(4 * S)
     three.steps.answers["errors"]("")
-    three.recovery.check(9 * S)
-    assert three.ends == [] or three.ends == ["hardware: no answer for 5 s"]
+    for seconds in (4.1, 9.0):
+        three.recovery.check(round(seconds * S))
+    assert three.ends == []
+    three.recovery.check(round(9.2 * S))
+    assert three.ends == ["hardware: no answer for 5 s"]
 
 
 class FakeHand:
@@ -106,30 +109,30 @@ def hand():
 def test_a_wish_alone_touches_nothing(hand):
     hand.worker.wish(0.02)
     assert hand.hand.begun == [] and isinstance(hand.hand, Hand)
-    hand.worker.turn()
+    hand.worker.turn(0)
     assert hand.hand.begun == [(0.02, True)]
 
 
 def test_goals_are_one_at_a_time_and_the_newest_wins(hand):
     for width in (0.08, 0.06, 0.04):
         hand.worker.wish(width)
-        hand.worker.turn()
+        hand.worker.turn(0)
     hand.worker.wish(0.02)
-    hand.worker.turn()
+    hand.worker.turn(0)
     assert hand.hand.begun == [(0.08, True)] and hand.hand.stops == 1
     hand.hand.end("cancelled")
     assert hand.hand.begun == [(0.08, True), (0.02, False)]
     assert hand.worker.failures == 0  # it was asked to end
     hand.hand.end()
-    hand.worker.turn()
+    hand.worker.turn(0)
     assert len(hand.hand.begun) == 2
 
 
 def test_the_goal_under_way_is_not_begun_again(hand):
     hand.worker.wish(0.02)
-    hand.worker.turn()
+    hand.worker.turn(0)
     hand.worker.wish(0.02)
-    hand.worker.turn()
+    hand.worker.turn(0)
     assert hand.hand.stops == 0
     hand.hand.end()
     assert len(hand.hand.begun) == 1
@@ -137,21 +140,39 @@ def test_the_goal_under_way_is_not_begun_again(hand):
 
 def test_a_failure_is_kept_and_the_next_goal_goes_on(hand):
     hand.worker.wish(0.02)
-    hand.worker.turn()
+    hand.worker.turn(0)
     hand.hand.end("grasp did not succeed")
     assert (hand.worker.failures, hand.worker.last_problem) == (1, "grasp did not succeed")
     hand.worker.wish(0.08)
-    hand.worker.turn()
+    hand.worker.turn(0)
     assert hand.hand.begun[-1] == (0.08, True)
+
+
+def test_a_hand_that_never_answers_does_not_keep_later_goals_waiting(hand):
+    hand.worker.wish(0.02)
+    hand.worker.turn(0)
+    died = hand.hand._done
+    hand.worker.turn(S)
+    hand.worker.wish(0.06)
+    hand.worker.turn(20 * S)
+    assert hand.hand.begun == [(0.02, True)]
+    hand.hand._done = None  # its server was started again and knows of nothing
+    hand.worker.turn(21 * S + 1)
+    assert hand.hand.begun == [(0.02, True), (0.06, True)]
+    assert (hand.worker.failures, hand.worker.last_problem) == (1, "no answer for 20 s")
+    died("")
+    hand.worker.wish(0.03)
+    hand.worker.turn(22 * S)
+    assert len(hand.hand.begun) == 2, "a late answer of the first goal was taken for the second's"
 
 
 def test_without_a_gripper_a_wish_waits_and_the_newest_is_begun_when_it_comes(hand):
     hand.hand.there = False
     for width in (0.05, 0.03):
         hand.worker.wish(width)
-        hand.worker.turn()
+        hand.worker.turn(0)
     hand.hand.there = True
-    hand.worker.turn()
+    hand.worker.turn(0)
     assert hand.hand.begun == [(0.03, True)]
 
 
@@ -382,6 +403,18 @@ def test_the_gripper_opens_by_a_move_and_closes_by_a_grasp(panda, monkeypatch):
     values = case.side.values()
     assert values["gripper.failures"] == 1
     assert values["gripper.last_problem"] == "/franka_gripper/grasp did not succeed: no object"
+
+
+def test_a_goal_that_is_unwanted_before_it_was_taken_is_ended_once_it_is(panda, monkeypatch):
+    case = franka(panda, monkeypatch)
+    move, grasp = case.servers["/franka_gripper/move"], case.servers["/franka_gripper/grasp"]
+    case.side.wish(0.08)
+    case.side.turn(0)
+    case.side.wish(0.02)
+    case.side.turn(0)
+    assert move.cancelled == 0
+    move.accept().come(SimpleNamespace(status=5, result=SimpleNamespace(success=False, error="")))
+    assert move.cancelled == 1 and len(grasp.asked) == 1
 
 
 def test_the_fingers_find_their_stroke_before_the_first_goal_where_that_is_wished(panda, monkeypatch):

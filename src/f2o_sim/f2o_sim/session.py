@@ -1,8 +1,8 @@
 """The whole loop without ROS and without waiting: world, cameras, perception and the bridge's limiter in one call.
 
 What a policy meets here is what it meets on the nodes: the same renderer, the same observation pipeline, observations
-that arrive late, targets limited as the bridge limits them (``guard_space`` included) and interpolated as the controller
-interpolates them. What the bridge watches for (silence, a second publisher) does not happen here.
+that arrive late, targets limited as the bridge limits them, ``guard_space`` included, and interpolated as the
+controller interpolates them. What the bridge watches for (silence, a second publisher) does not happen here.
 The same seed and the same targets give the same episode.
 """
 

@@ -21,6 +21,7 @@ from f2o_control.robot import RobotDescription
 NS_PER_S = 1e9
 GAP_PERIODS = 3  # between two commands whose velocities are compared
 HELLO_S = 0.02  # between two signs of life while there is nothing to send
+RECOVERS = 5  # datagrams that ask for a recovery: one may be lost
 MAX_STATUSES = 16  # read in one tick
 TYPE_OF_SERVICE = 0xB8  # expedited forwarding (RFC 3246): switches that know it let these go first
 
@@ -71,7 +72,7 @@ class UdpAdapter(Adapter):
         self._lost_ns: int | None = None  # since when the receiver stands while the command moves
         self._command: Command | None = None
         self._state, self._width, self._due_ns = JointState.at_rest(np.zeros(len(self._names))), 0.0, 0
-        self._recover = Flag.NONE
+        self._recover_left = 0  # datagrams that still ask for a recovery
 
     def send(self, command: Command, gripper_width: float) -> None:
         """Send ``command``, due after its own duration."""
@@ -100,8 +101,8 @@ class UdpAdapter(Adapter):
         return FarEnd(f"{where}: {problem}" if problem else "", joints, news.gripper_width if news else None)
 
     def recover(self) -> None:
-        """Ask the receiver to leave its fault, with the next datagram."""
-        self._recover = Flag.RECOVER
+        """Ask the receiver to leave its fault, with the next datagrams, until it has or they are used up."""
+        self._recover_left = RECOVERS
 
     def close(self) -> None:
         """Close the socket."""
@@ -119,9 +120,9 @@ class UdpAdapter(Adapter):
             (self._due_ns - now_ns) / NS_PER_S,
             self._state,
             self._width,
-            what | self._recover,
+            what | (Flag.RECOVER if self._recover_left else Flag.NONE),
         )
-        self._recover = Flag.NONE
+        self._recover_left = max(self._recover_left - 1, 0)
         with contextlib.suppress(OSError):  # a network that is down shows in the answers that do not come
             self._socket.sendto(pack_target(target), (self._rules.host, self._rules.port))
 
@@ -137,6 +138,8 @@ class UdpAdapter(Adapter):
                 break
             changed = changed or ("it was started again" if self._peer not in (0, news.session) else "")
             self._peer, self._status, self._heard_ns = news.session, news, now_ns
+            if news.state is not State.FAULT:
+                self._recover_left = 0
         return changed, news
 
     def _problem(self, now_ns: int) -> str:
