@@ -25,3 +25,12 @@ def test_incomplete_and_non_finite_states_are_not_passed_on():
     reader.read(1, FINGERS, [0.03, 0.03])
     assert reader.read(2, ARM[:6], range(6)) is None
     assert reader.read(3, ARM, [float("nan")] * 7) is None
+
+
+def test_a_state_without_its_positions_is_passed_over():
+    reader = JointReader([*ARM, "gripper_width"])
+    reader.read(1, FINGERS, [0.03, 0.03])
+    assert reader.read(2, FINGERS, []) is None
+    assert reader.read(3, ARM, []) is None
+    assert reader.read(4, ARM, range(6)) is None
+    assert reader.read(5, ARM, range(7)).values[-1] == 0.06  # the width that was known still is

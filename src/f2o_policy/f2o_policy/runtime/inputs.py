@@ -24,7 +24,13 @@ class JointReader:
         self._width: float | None = None
 
     def read(self, stamp_ros_ns: int, names: Sequence[str], positions: Sequence[float]) -> Joints | None:
-        """The joint vector if this message completes one: an arm state while the gripper's width is known."""
+        """The joint vector if this message completes one: an arm state while the gripper's width is known.
+
+        None of a message with fewer positions than names (the positions of a JointState may be left out) or with one
+        that is not finite.
+        """
+        if len(positions) < len(names):
+            return None
         index = {name: i for i, name in enumerate(names)}
         fingers = [i for name, i in index.items() if "finger_joint" in name]
         if fingers:
