@@ -17,6 +17,7 @@ from f2o_nodekit.config import build_config
 
 from f2o_policy.data.files import write_file
 from f2o_policy.data.normalise import Normaliser
+from f2o_policy.data.windows import WindowConfig
 from f2o_policy.errors import CheckpointError
 from f2o_policy.methods import create
 from f2o_policy.methods.base import Method
@@ -31,7 +32,10 @@ GRIPPER = "gripper_width"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained policy. Units: joints [rad], gripper width [m], points [m] in the base frame."""
+    """A trained policy. Units: joints [rad], gripper width [m], points [m] in the base frame.
+
+    ``workspace`` is for who reads the file: which points it was trained on. The runtime does not look at it.
+    """
 
     kind: Literal["teacher", "student"]
     method: str
@@ -49,6 +53,8 @@ class Checkpoint:
     seed: int
     data_sha256: str
     history_dt_s: float = 0.1  # between the instants that the policy sees, where it sees more than one
+    validation_fraction: float | None = None  # of the episodes its teacher held out; None: an older file
+    visual_lag_s: tuple[float, float] | None = None  # range of its teacher's windows; None: an older file
     versions: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     source_sha256: str = ""  # of the file it was read from; not stored in it
@@ -67,6 +73,12 @@ class Checkpoint:
     def history(self) -> int:
         """Instants that the policy sees, the newest last."""
         return self.model_config.history
+
+    def window_config(self, base: WindowConfig) -> WindowConfig:
+        """Windows as in its teacher's training; what the file does not say is as in ``base``."""
+        known = ("horizon", "dt_s", "history", "history_dt_s", "validation_fraction", "visual_lag_s")
+        values = {name: getattr(self, name) for name in known}
+        return dataclasses.replace(base, **{k: v for k, v in values.items() if v is not None})
 
     @property
     def spec(self) -> PolicySpec:

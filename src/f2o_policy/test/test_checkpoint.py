@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from f2o_policy.data.windows import WindowConfig
 from f2o_policy.errors import CheckpointError
 from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.network import PolicyNetwork
@@ -35,6 +36,22 @@ def test_round_trip(tmp_path):
     assert [p.name for p in (tmp_path / "run").iterdir()] == [
         "checkpoint.pt"
     ]  # no leftover of the atomic write
+
+
+def test_windows_are_cut_as_in_training_and_an_older_file_says_less(tmp_path):
+    base = WindowConfig(horizon=4, validation_fraction=0.5, transition_weight=3.0)
+    said = dataclasses.replace(checkpoint_of("teacher"), validation_fraction=0.2, visual_lag_s=(0.0, 0.05))
+    save_checkpoint(tmp_path / "new.pt", said)
+    window = load_checkpoint(tmp_path / "new.pt").window_config(base)
+    assert (window.validation_fraction, window.visual_lag_s) == (0.2, (0.0, 0.05))
+    assert (window.horizon, window.dt_s, window.transition_weight) == (TINY.horizon, 0.05, 3.0)
+    tree = torch.load(tmp_path / "new.pt", weights_only=True)
+    torch.save(
+        {k: v for k, v in tree.items() if k not in ("validation_fraction", "visual_lag_s")},
+        tmp_path / "old.pt",
+    )
+    window = load_checkpoint(tmp_path / "old.pt").window_config(base)
+    assert (window.validation_fraction, window.visual_lag_s) == (0.5, base.visual_lag_s)
 
 
 def test_half_precision_changes_the_function_by_little(tmp_path):

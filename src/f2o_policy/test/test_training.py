@@ -163,6 +163,16 @@ def test_a_finished_run_that_is_run_again_stays_what_it_was(teacher, student, se
     assert [checkpoint_file(run).read_bytes() for run in (teacher, student)] == before
 
 
+def test_sampling_holds_out_the_episodes_that_the_teacher_held_out(
+    sets, teacher, tiny_data, tmp_path, tiny_config
+):
+    other = dataclasses.replace(tiny_config.window, validation_fraction=0.5, visual_lag_s=(0.0, 0.0))
+    told = dataclasses.replace(tiny_config, window=other)
+    assert sample(teacher, tiny_data, tmp_path, told, progress=False)
+    for name in ("observation", "training", "proprio"):
+        assert (sets / f"{name}.npy").read_bytes() == (tmp_path / f"{name}.npy").read_bytes(), name
+
+
 def test_sets_are_begun_and_continued_with_one_setting(sets, teacher, tiny_data, tiny_config):
     other = dataclasses.replace(tiny_config, seed=9)
     with pytest.raises(SetsError, match="were begun with another seed; use another folder"):
@@ -280,6 +290,10 @@ def test_observations_are_chosen_evenly_from_both_splits():
     chosen, training = choose(np.arange(90), np.arange(90, 100), 20)
     assert chosen[training].tolist() == list(range(0, 90, 5))
     assert chosen[~training].tolist() == [90, 95]
+
+
+def test_rounding_may_choose_one_observation_more():
+    assert [len(choose(np.arange(5), np.arange(5), limit)[0]) for limit in (2, 3, 20)] == [2, 4, 10]
 
 
 def test_processes_share_the_blocks():

@@ -46,7 +46,7 @@ def held_out(
     windows = windows_of(checkpoint, dataset)
     _, validation = windows.split(checkpoint.seed)
     if not len(validation):
-        raise DatasetError(data, "has one episode: none is left to compare with")
+        raise DatasetError(data, "no episode was held out: none is left to compare with")
     rows = spaced(validation, observations)
     batch = load_batch(windows, checkpoint.normaliser, rows, np.random.default_rng(SEED), checkpoint.points)
     shown = checkpoint.normaliser.action.decode(batch.actions.numpy().astype(np.float64))

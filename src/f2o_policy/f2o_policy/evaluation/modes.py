@@ -87,7 +87,7 @@ def draw_sets(
     windows = windows_of(theirs, dataset)
     _, validation = windows.split(theirs.seed)
     if not len(validation):
-        raise DatasetError(data, "has one episode: none is left to compare modes on")
+        raise DatasetError(data, "no episode was held out: none is left to compare modes on")
     rows = validation[np.linspace(0, len(validation) - 1, min(observations, len(validation))).astype(int)]
     batch = load_batch(windows, theirs.normaliser, rows, np.random.default_rng(0), theirs.points)
     drawn = [sample_sets(c, batch, count, seed) for c, seed in ((theirs, 1), (theirs, 2), (ours, 3))]
@@ -96,13 +96,7 @@ def draw_sets(
 
 def windows_of(checkpoint: Checkpoint, dataset: Dataset) -> Windows:
     """Windows as the checkpoint was trained on."""
-    config = WindowConfig(
-        checkpoint.horizon,
-        checkpoint.dt_s,
-        history=checkpoint.history,
-        history_dt_s=checkpoint.history_dt_s,
-    )
-    return Windows(dataset, config)
+    return Windows(dataset, checkpoint.window_config(WindowConfig()))
 
 
 @torch.inference_mode()

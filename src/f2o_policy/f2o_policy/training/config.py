@@ -34,7 +34,7 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class SetsConfig:
-    """Teacher sets: K trajectories for each of at most so many observations."""
+    """Teacher sets: K trajectories for each of so many observations, or of all where there are fewer."""
 
     count: int = 16
     observations: int = 4000

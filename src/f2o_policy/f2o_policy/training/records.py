@@ -26,6 +26,8 @@ def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict
         "horizon": config.window.horizon,
         "dt_s": config.window.dt_s,
         "history_dt_s": config.window.history_dt_s,
+        "validation_fraction": config.window.validation_fraction,
+        "visual_lag_s": config.window.visual_lag_s,
         "action_names": (*dataset.joint_names, GRIPPER),
         "views": dataset.view_names,
         "image_size": dataset.image_size,

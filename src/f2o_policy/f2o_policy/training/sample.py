@@ -6,7 +6,6 @@ whatever the batch and wherever it was interrupted.
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import sys
 import time
@@ -55,14 +54,7 @@ def sample(
             allowed. DatasetError, SetsError, FullDiskError.
     """
     checkpoint, dataset = open_teacher(teacher, data, other_data)
-    window = dataclasses.replace(
-        config.window,
-        horizon=checkpoint.horizon,
-        dt_s=checkpoint.dt_s,
-        history=checkpoint.history,
-        history_dt_s=checkpoint.history_dt_s,
-    )
-    windows = Windows(dataset, window)
+    windows = Windows(dataset, checkpoint.window_config(config.window))
     training, validation = windows.split(checkpoint.seed)
     chosen, is_training = choose(training, validation, config.sets.observations)
     shape = set_shape(checkpoint, len(chosen), config.sets.count)
@@ -199,7 +191,10 @@ class SetSampler:
 
 
 def choose(training: np.ndarray, validation: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """At most ``limit`` observations, evenly spaced over both splits, and which of them are for training."""
+    """``limit`` observations, evenly spaced over both splits, and which of them are for training.
+
+    All of them where there are fewer; one more than ``limit`` where both splits are rounded up.
+    """
     stride = max(1.0, (len(training) + len(validation)) / limit)
     picked = [part[np.unique(np.arange(0, len(part), stride).astype(int))] for part in (training, validation)]
     flags = [np.full(len(part), kind) for part, kind in zip(picked, (True, False), strict=True)]
