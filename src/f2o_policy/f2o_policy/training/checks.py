@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,27 @@ def check_cameras(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) 
     if theirs != ours:
         seen, has = (f"{', '.join(views)} of {size} px" for views, size in (theirs, ours))
         raise CheckpointError(source, f"sees {seen}; {dataset.path} has {has}")
+
+
+def warn_of_seen(given: Mapping[str, Checkpoint], dataset: Dataset, config: Config) -> None:
+    """One line on stderr for each of ``given`` (by option) that may have been trained on episodes now held out.
+
+    Which episodes are held out follows from the number of episodes, the seed and the fraction: a data set that has
+    grown is divided anew.
+    """
+    for option, checkpoint in given.items():
+        divided = (dataset.sha256, config.seed, config.window.validation_fraction)
+        before = (
+            checkpoint.data_sha256,
+            checkpoint.seed,
+            checkpoint.window_config(config.window).validation_fraction,
+        )
+        if before != divided:
+            print(
+                f"f2o train: warning: --{option} was trained on other data than {dataset.path}, or with another seed "
+                "or validation_fraction: it may know episodes that are held out now, which flatters validation_loss",
+                file=sys.stderr,
+            )
 
 
 def stage_options(config: Config, name: str, kind: str) -> Any:

@@ -13,14 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from f2o_policy.checkpoint import (
-    FILE_NAME,
-    Checkpoint,
-    checkpoint_file,
-    file_sha256,
-    load_checkpoint,
-    save_checkpoint,
-)
+from f2o_policy.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
 from f2o_policy.data.augment import AugmentConfig, Draws, disturb_proprio
 from f2o_policy.data.normalise import MinMax
 from f2o_policy.data.sets import SetStore
@@ -58,7 +51,7 @@ def distill(
     stage = config.student
     method = create(stage.method, dataclasses.asdict(stage_options(config, stage.method, "student")))
     checkpoint, store = load_checkpoint(teacher), SetStore.open(sets)
-    if store.manifest["teacher_sha256"] != file_sha256(checkpoint_file(teacher)):
+    if store.manifest["teacher_sha256"] != checkpoint.source_sha256:
         raise SetsError(sets, f"were sampled from another teacher than {teacher}; run f2o sample again")
     usable, training = store["usable"][:], store["training"][:]
     rows = np.flatnonzero(usable & training)
@@ -67,6 +60,7 @@ def distill(
         raise SetsError(
             sets, "no training observation has a usable trajectory: the teacher is not trained enough"
         )
+    used = config.sets.used or None
     scaling, chance = checkpoint.normaliser.proprio, transition_chances(store, rows, config)
     with Team() as team:
         team.divides("student.batch", stage.batch)
@@ -78,12 +72,12 @@ def distill(
             "teacher_sha256": store.manifest["teacher_sha256"],
             "sets": {k: store.manifest[k] for k in ("shape", "seed", "data_sha256")},
         }
-        settings |= {"init": file_sha256(checkpoint_file(init))} if init else {}
-        run = RunFolder(out, settings, team.leader)
-
         network = student_from(checkpoint)
         if init is not None:
-            take_weights(network, load_checkpoint(init), Path(init), ("",))
+            start = load_checkpoint(init)
+            take_weights(network, start, Path(init), ("",))
+            settings |= {"init": start.source_sha256}
+        run = RunFolder(out, settings, team.leader)
         network = network.to(precision.device)
         freeze(network, KEEPS["encoder"])
         optimiser = Optimiser(network, stage, config.seed)
@@ -92,9 +86,7 @@ def distill(
         def loss(rng: np.random.Generator) -> Loss:
             network.train()
             drawn = rng.choice(rows, stage.batch, p=chance)
-            batch = load_sets(
-                store, drawn, precision, rng, scaling, config.augment, team.share, config.sets.used or None
-            )
+            batch = load_sets(store, drawn, precision, rng, scaling, config.augment, team.share, used)
             with precision.autocast():
                 return Loss(*objective(batch))
 
@@ -104,7 +96,7 @@ def distill(
             network.eval()
             torch.manual_seed(config.seed)
             with torch.no_grad(), precision.autocast():
-                value = student_loss(method, network, load_sets(store, held, precision))
+                value = student_loss(method, network, load_sets(store, held, precision, used=used))
             return {"validation_loss": float(value.total)} | {
                 f"validation_{k}": v for k, v in value.terms.items()
             }

@@ -11,14 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f2o_policy.checkpoint import (
-    FILE_NAME,
-    Checkpoint,
-    checkpoint_file,
-    file_sha256,
-    load_checkpoint,
-    save_checkpoint,
-)
+from f2o_policy.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
 from f2o_policy.data.augment import AugmentConfig
 from f2o_policy.data.batches import load_batch, load_joints
 from f2o_policy.data.normalise import Normaliser
@@ -30,7 +23,13 @@ from f2o_policy.methods import create
 from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.fusion import gate_entropy
 from f2o_policy.model.network import PolicyNetwork
-from f2o_policy.training.checks import check_cameras, check_fits, check_robot, stage_options
+from f2o_policy.training.checks import (
+    check_cameras,
+    check_fits,
+    check_robot,
+    stage_options,
+    warn_of_seen,
+)
 from f2o_policy.training.config import Config
 from f2o_policy.training.encoders import KEEPS, embeddings, freeze, take_weights
 from f2o_policy.training.loop import Objective, Work, run_loop
@@ -70,8 +69,11 @@ def train(
         team.divides("teacher.batch", stage.batch)
         precision = Precision(config, team.device)
         settings = {"config": dataclasses.asdict(config), "data_sha256": dataset.sha256, "stage": "teacher"}
-        settings |= {"encoder": file_sha256(checkpoint_file(encoder)), "keep": keep} if encoder else {}
-        settings |= {"init": file_sha256(checkpoint_file(init))} if init else {}
+        given = {name: load_checkpoint(path) for name, path in (("init", init), ("encoder", encoder)) if path}
+        settings |= {name: one.source_sha256 for name, one in given.items()}
+        settings |= {"keep": keep} if encoder else {}
+        if team.leader:
+            warn_of_seen(given, dataset, config)
 
         torch.manual_seed(config.seed)
         network, normaliser = start_network(config, normaliser, dataset, init, encoder, keep)
