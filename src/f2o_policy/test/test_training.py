@@ -332,6 +332,26 @@ def test_a_frozen_encoder_is_kept_and_its_embeddings_are_used_again(
     assert row == pytest.approx(expected.numpy(), abs=1e-5)
 
 
+def test_embeddings_of_other_settings_are_computed_anew(teacher, tiny_data, tiny_config, tmp_path):
+    from f2o_policy.model.network import PolicyNetwork
+    from f2o_policy.training.encoders import embeddings
+    from f2o_policy.training.optimise import Precision
+
+    file = tmp_path / "checkpoint.pt"
+    file.write_bytes(checkpoint_file(teacher).read_bytes())
+    checkpoint, data, found = load_checkpoint(file), Dataset(tiny_data), []
+    for points, precision in ((16, "float32"), (8, "float32"), (16, "bfloat16"), (16, "float32")):
+        model = dataclasses.replace(checkpoint.model_config, points=points)
+        network = PolicyNetwork(model, checkpoint.normaliser, timed=True)
+        network.load_state_dict({name: tensor.float() for name, tensor in checkpoint.state.items()})
+        how = Precision(dataclasses.replace(tiny_config, precision=precision))
+        found.append(np.array(embeddings(file, network, data, how)))
+    assert not np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+    assert np.array_equal(found[0], found[3])
+    assert len(list(tmp_path.glob("embeddings_*.npy"))) == 3
+
+
 def test_trunks_alone_can_be_kept(teacher, tiny_data, tiny_config, tmp_path):
     other = dataclasses.replace(tiny_config, model=dataclasses.replace(tiny_config.model, fusion="concat"))
     assert train(tiny_data, tmp_path / "run", other, progress=False, encoder=teacher, keep="trunks")
@@ -348,6 +368,48 @@ def test_weights_of_another_size_are_one_sentence(teacher, tiny_data, tiny_confi
         UnknownNameError, match="unknown part to keep 'head', expected one of: encoder, trunks"
     ):
         train(tiny_data, tmp_path / "b", tiny_config, progress=False, encoder=teacher, keep="head")
+
+
+def test_a_start_that_may_know_the_held_out_episodes_is_told_of(
+    teacher, tiny_data, tiny_config, tmp_path, capsys
+):
+    from toys import write_dataset
+
+    grown = write_dataset(tmp_path / "grown", episodes=5)
+    one = dataclasses.replace(tiny_config, teacher=dataclasses.replace(tiny_config.teacher, steps=1))
+    assert train(tiny_data, tmp_path / "same", one, progress=False, init=teacher)
+    assert "warning" not in capsys.readouterr().err
+    assert train(grown, tmp_path / "more", one, progress=False, init=teacher)
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert [line.startswith("f2o train: warning: --init was trained on other data") for line in lines] == [
+        True
+    ]
+
+
+@pytest.mark.parametrize("option", ["init", "encoder"])
+def test_a_start_that_is_not_there_is_one_sentence(option, teacher, sets, tiny_data, tmp_path, tiny_config):
+    missing = tmp_path / "missing.pt"
+    sentence = r"missing\.pt: cannot be read \(No such file or directory\)"
+    with pytest.raises(CheckpointError, match=sentence):
+        train(tiny_data, tmp_path / "run", tiny_config, progress=False, **{option: missing})
+    with pytest.raises(CheckpointError, match=sentence):
+        distill(teacher, sets, tmp_path / "run", tiny_config, progress=False, init=missing)
+    assert not (tmp_path / "run").exists()  # else another --init would be refused there
+
+
+def test_a_student_told_its_plan_is_validated_on_as_many_trajectories_as_it_learns(
+    sets, teacher, tmp_path, tiny_config
+):
+    from f2o_policy.methods.prefix import PrefixOptions
+
+    stage = dataclasses.replace(tiny_config.student, method="prefix")
+    fewer = dataclasses.replace(
+        tiny_config,
+        student=stage,
+        sets=dataclasses.replace(tiny_config.sets, used=2),
+        prefix=PrefixOptions(hypotheses=2, prefix=4),
+    )
+    assert distill(teacher, sets, tmp_path, fewer, progress=False)
 
 
 def test_distillation_uses_as_many_trajectories_as_it_is_told(sets, teacher, tmp_path, tiny_config):

@@ -6,6 +6,7 @@ the U-Net as the only cost of a step, which is how horizons, masks and methods a
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from f2o_policy.data.batches import thin
 from f2o_policy.data.files import write_file
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import CheckpointError
+from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.training.optimise import Precision
 
@@ -59,11 +61,18 @@ def embeddings(source: Path, network: PolicyNetwork, dataset: Dataset, precision
     They belong to the clean images: augmentation of images has no place where the encoder is frozen.
     """
     file = checkpoint_file(source)
-    kept = file.with_name(f"embeddings_{file_sha256(file)[:12]}_{dataset.sha256[:12]}.npy")
+    parts = (file_sha256(file), dataset.sha256, _settings_sha256(network.config, precision))
+    kept = file.with_name(f"embeddings_{'_'.join(part[:12] for part in parts)}.npy")
     if not kept.exists():
         computed = compute_embeddings(network, dataset, precision)
         write_file(kept, lambda part: part.write_bytes(_npy(computed)))
     return np.load(kept, mmap_mode="r")
+
+
+def _settings_sha256(config: ModelConfig, precision: Precision) -> str:
+    """Of what an embedding depends on besides weights and data."""
+    settings = (config.modalities, config.points, config.depth_range_m, str(precision.dtype))
+    return hashlib.sha256(repr(settings).encode()).hexdigest()
 
 
 def compute_embeddings(
