@@ -43,7 +43,7 @@ def build_config(
 ) -> C:
     """As ``load_config`` from a mapping; ``source`` names it in the error."""
     problems: list[str] = []
-    config = _dataclass(cls, with_overrides(tree, overrides or {}), "", problems)
+    config = _dataclass(cls, with_overrides(tree, overrides or {}, source), "", problems)
     if not problems:
         problems = check_tree(config)
     if problems:
@@ -63,16 +63,25 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def with_overrides(tree: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of ``tree`` in which each dotted key of ``overrides`` has the given value."""
+def with_overrides(
+    tree: Mapping[str, Any], overrides: Mapping[str, Any], source: str = "overrides"
+) -> dict[str, Any]:
+    """A copy of ``tree`` in which each dotted key of ``overrides`` has the given value.
+
+    Raises:
+        ConfigError: a key goes on below a value that has no keys; ``source`` names the tree.
+    """
     out = {
         key: with_overrides(value, {}) if isinstance(value, Mapping) else value for key, value in tree.items()
     }
     for dotted, value in overrides.items():
         node = out
         *parents, leaf = dotted.split(".")
-        for parent in parents:
+        for depth, parent in enumerate(parents, 1):
             node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                above = ".".join(parents[:depth])
+                raise ConfigError(source, [f"{dotted}: expected keys below {above}, it is {_kind(node)}"])
         node[leaf] = value
     return out
 

@@ -70,6 +70,15 @@ def test_a_file_that_is_missing_broken_or_a_list_is_one_sentence(tmp_path):
         load_config(Config, tmp_path / "list.yaml")
 
 
+@pytest.mark.parametrize(("key", "above"), [("name.x", "name"), ("robot.rate_hz.x.y", "robot.rate_hz")])
+def test_an_override_below_a_plain_value_is_one_sentence(key, above):
+    tree = {**GOOD, "robot": {"topic": "arm", "rate_hz": 5}}
+    with pytest.raises(
+        ConfigError, match=rf"node\.yaml: 1 error: {key}: expected keys below {above}, it is ('x'|5)$"
+    ):
+        build_config(Config, tree, "node.yaml", {key: 1})
+
+
 def test_flatten_gives_dotted_leaves():
     leaves = flatten(build_config(Config, GOOD, "node.yaml"))
     assert leaves["cameras.wrist.rate_hz"] == 30.0

@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 from f2o_nodekit.config import load_config
+from f2o_policy.methods import METHODS
 from f2o_policy.training.config import Config
 from toys import write_dataset
 
@@ -76,6 +77,14 @@ def test_teacher_sets_and_student_from_the_shell(place, capsys):
             "f2o train: --set teacher.steps: expected KEY=VALUE, e.g. teacher.steps=2000",
         ),
         (
+            ("train", "--data", "d", "--out", "x", "--set", "model.modalities=[colour"),
+            "f2o train: --set model.modalities=[colour: expected a value as YAML has it, e.g. 3 or [a, b]",
+        ),
+        (
+            ("train", "--data", "d", "--out", "x", "--set", "seed.x=1"),
+            "f2o train: command line: 1 error: seed.x: expected keys below seed, it is 0",
+        ),
+        (
             ("train", "--data", "d", "--out", "x", "--set", "teacher.steps=0", "--set", "model.kernel=4"),
             "f2o train: command line: 2 errors: model.kernel: expected an odd number, got 4; "
             "teacher.steps: expected > 0, got 0",
@@ -111,6 +120,15 @@ def test_usage_errors_have_no_traceback(capsys):
     code, _, err = f2o(capsys, "eval", "--policy", "x", "--episodes", "0")
     assert code == 2
     assert "argument --episodes: expected 1 or more, got 0" in err
+    code, _, err = f2o(capsys, "eval", "--policy", "x", "--seed", "-1")
+    assert code == 2
+    assert "argument --seed: expected 0 or more, got -1" in err
+
+
+def test_the_help_of_distill_names_every_method(capsys):
+    _, out, _ = f2o(capsys, "distill", "--help")
+    students = [name for name, method in METHODS.items() if method.kind == "student"]
+    assert all(name in out for name in students)
 
 
 def test_the_defaults_are_policy_small_yaml():

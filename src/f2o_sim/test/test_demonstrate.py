@@ -29,6 +29,14 @@ def test_processes_and_interruptions_do_not_change_the_data(data, tmp_path):
     assert demonstrate(tmp_path / "data", 2).sha256 == data.sha256  # nothing is missing: nothing is played
 
 
+def test_a_frame_rate_that_is_none_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["demonstrate", "--out", str(tmp_path / "data"), "--camera-hz", "0"])
+    assert ended.value.code == 2
+    assert "argument --camera-hz: expected a number above 0, got 0" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
 def test_it_is_a_demonstration_from_the_start_to_the_lift(data):
     assert data.view_names == ("wrist", "external_1", "external_2")
     for episode in data.episodes:

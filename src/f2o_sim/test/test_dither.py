@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from f2o_sim.dither.__main__ import NEWEST, PERIODS, contenders, draw, rows, show
+from f2o_sim.dither.__main__ import NEWEST, PERIODS, contenders, draw, main, rows, show
 
 
 def test_every_rule_is_played_at_every_period():
@@ -16,6 +16,15 @@ def test_every_rule_is_played_at_every_period():
     assert (newest.executor, newest.hypotheses, newest.replan_ticks) == (NEWEST, 1, 4)
     assert (told.checkpoint, told.executor) == (Path("told.pt"), NEWEST)
     assert len(contenders(Path("student.pt"), None, (1,))) == 4
+
+
+@pytest.mark.parametrize("given", ["0", "-15", "nan"])
+def test_a_frame_rate_that_is_none_is_refused(given, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["dither", "--camera-hz", given])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert f"argument --camera-hz: expected a number above 0, got {given}" in capsys.readouterr().err
 
 
 @pytest.fixture

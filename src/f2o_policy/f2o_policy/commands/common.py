@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,22 @@ def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
+    return value
+
+
+def seed(text: str) -> int:
+    """Argument type: 0 or more, which is what a generator can be seeded with."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {value}")
+    return value
+
+
+def rate(text: str) -> float:
+    """Argument type: a number above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
     return value
 
 
@@ -57,10 +74,16 @@ def configuration(arguments: argparse.Namespace, extra: dict[str, Any] | None = 
 def _overrides(pairs: list[str]) -> dict[str, Any]:
     from f2o_policy.errors import PolicyError
 
+    overrides = {}
     for pair in pairs:
-        if "=" not in pair:
+        key, equals, value = pair.partition("=")
+        if not equals:
             raise PolicyError(f"--set {pair}: expected KEY=VALUE, e.g. teacher.steps=2000")
-    return {key: yaml.safe_load(value) for key, value in (pair.split("=", 1) for pair in pairs)}
+        try:
+            overrides[key] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
+            raise PolicyError(f"--set {pair}: expected a value as YAML has it, e.g. 3 or [a, b]") from error
+    return overrides
 
 
 def installed(name: str) -> Path:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from f2o_policy.commands.common import positive
+from f2o_policy.commands.common import positive, seed
 
 
 def add(commands: Any) -> None:
@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
     )
     evaluate.add_argument("--episodes", type=positive, default=20)
     evaluate.add_argument(
-        "--seed", type=int, default=1000, help="first seed; every policy gets the same ones"
+        "--seed", type=seed, default=1000, help="first seed; every policy gets the same ones"
     )
     evaluate.add_argument("--steps", type=positive, default=50, help="Euler steps of a teacher (default 50)")
     evaluate.add_argument(

@@ -36,7 +36,9 @@ def add(commands: Any) -> None:
     distill = training_command(commands, "distill", "a one-step student from teacher sets", run_distill)
     distill.add_argument("--teacher", type=Path, required=True, help="run folder of the teacher")
     distill.add_argument("--sets", type=Path, required=True, help="folder of its sets (f2o sample)")
-    distill.add_argument("--method", help="imle (default) or mse")
+    distill.add_argument(
+        "--method", help="imle (default), coverage, fidelity, hungarian, mse, paired or prefix"
+    )
     distill.add_argument("--init", type=Path, help="student of the same teacher whose weights it begins with")
 
     export = commands.add_parser("export", help="a student as a folder that runs without torch")

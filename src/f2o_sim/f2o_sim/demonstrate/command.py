@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from f2o_policy.commands.common import positive
+from f2o_policy.commands.common import positive, rate, seed
 
 TASK, TICK_S = "reach_around", 0.008
 _open: dict[str, Any] = {}  # of this process: making a session costs more than an episode
@@ -28,8 +28,8 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--episodes", type=positive, default=120, help="from the first seed on (default 120)"
     )
-    command.add_argument("--seed", type=int, default=0, help="of the first scene (default 0)")
-    command.add_argument("--camera-hz", type=float, default=30.0, help="frame rate (default 30)")
+    command.add_argument("--seed", type=seed, default=0, help="of the first scene (default 0)")
+    command.add_argument("--camera-hz", type=rate, default=30.0, help="frame rate (default 30)")
     command.add_argument("--perception", type=Path, help="default: the installed perception.yaml")
     command.add_argument("--processes", type=positive, default=1)
 
@@ -50,15 +50,15 @@ def run(arguments: argparse.Namespace) -> int:
     perception = arguments.perception or config_file("perception.yaml")
     play = partial(_play, str(perception), arguments.camera_hz)
     sides: Counter[str] = Counter()
-    seed = arguments.seed
+    first = arguments.seed
     with (
         DatasetWriter(arguments.out) as writer,
         tqdm(total=arguments.episodes, desc="demonstrations", unit="episode") as bar,
     ):
         there = writer.sources
         while bar.n < arguments.episodes:
-            seeds = range(seed, seed + arguments.episodes - bar.n)
-            seed = seeds.stop
+            seeds = range(first, first + arguments.episodes - bar.n)
+            first = seeds.stop
             known = [one for one in seeds if source(TASK, one) in there]
             missing = [one for one in seeds if one not in known]
             bar.update(len(known))

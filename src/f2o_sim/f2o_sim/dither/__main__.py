@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import numpy as np
 from f2o_nodekit.errors import F2oError
+from f2o_policy.commands.common import positive, rate, seed
 from f2o_policy.data.files import write_json
 from f2o_policy.evaluation.contender import Contender
 from f2o_policy.evaluation.rollout import evaluate
@@ -106,16 +106,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/dither"))
     parser.add_argument("--student", type=Path, default=Path("checkpoints/reach_around/student.pt"))
     parser.add_argument("--told", type=Path, help="a student distilled with --method prefix")
-    parser.add_argument("--episodes", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=3000)
-    parser.add_argument("--periods", type=int, nargs="+", default=list(PERIODS))
-    parser.add_argument("--camera-hz", type=float, default=15.0)
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--episodes", type=positive, default=20)
+    parser.add_argument("--seed", type=seed, default=3000)
+    parser.add_argument("--periods", type=positive, nargs="+", default=list(PERIODS))
+    parser.add_argument("--camera-hz", type=rate, default=15.0)
+    parser.add_argument("--processes", type=positive, default=1)
     arguments = parser.parse_args()
-    if min(arguments.episodes, arguments.processes, *arguments.periods) < 1:
-        parser.error("--episodes, --processes and --periods: expected 1 or more")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    seeds = [int(seed) for seed in np.arange(arguments.episodes) + arguments.seed]
+    seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     try:
         if arguments.told is not None and not read_spec(arguments.told).prefix:
             print(f"dither: {arguments.told}: expected a student of method prefix", file=sys.stderr)
