@@ -77,6 +77,14 @@ def test_the_averaging_index_finds_what_lies_between():
     assert averaging_index(teacher, again, half, ONES) == pytest.approx(0.25, abs=0.05)
 
 
+def test_a_trajectory_beside_a_mode_is_not_between_the_modes():
+    teacher, again = two_sided(8, 8), two_sided(9, 7)
+    for share, index in ((0.9, 0.0), (0.6, 0.0), (0.4, 1.0)):
+        student = torch.zeros(4, 16, 6, 8)
+        student[..., 0] = share * torch.linspace(0, 1, 6)
+        assert averaging_index(teacher, again, student, ONES) == index, share
+
+
 def test_clusters_are_split_by_the_gap_alone():
     x = np.array([0.0, 0.1, 0.2, 1.0, 1.1])
     within = np.abs(x[:, None] - x)

@@ -5,7 +5,7 @@ fidelity      mean distance from a student's trajectory to the nearest of the te
 floor         the same between two independent sets of the teacher: 1.0 x floor cannot be beaten honestly
 spread        mean pairwise distance of the student's set over the teacher's, per observation; 0 = collapsed
 averaging     share of the student's trajectories that lie nearer to the middle of the teacher's set than to any of
-              its trajectories, further from it than 95 % of the teacher's own: between the modes
+              its trajectories, and further from those than 95 % of the teacher's own: between the modes
 spread_*_modes the same over the observations in which the teacher has several modes: where it has one, its own spread
               is so small that the ratio says little
 modes_kept    of the teacher's modes (clusters of its set) the share that the student's set reaches
@@ -138,8 +138,7 @@ def averaging_index(teacher: Tensor, again: Tensor, student: Tensor, weights: Te
     middle = teacher.mean(1, keepdim=True)
     nearest = distances(teacher, student, weights).amin(1)  # (B,M)
     to_middle = distances(middle, student, weights)[:, 0]
-    middle_to_nearest = distances(teacher, middle, weights).amin(1)  # (B,1)
-    return float(((nearest > usual) & (to_middle < middle_to_nearest)).float().mean())
+    return float(((nearest > usual) & (to_middle < nearest)).float().mean())
 
 
 def compare_modes(sets: Sets, weights: Tensor, gap: float = MODE_GAP) -> dict[str, float]:
