@@ -36,7 +36,6 @@ FINGER_DAMPING = 40.0  # [N s / m]
 
 # Collision classes: the robot touches objects, never itself (its own limits prevent most of that, and it saves time).
 ROBOT_CONTACT = {"contype": "1", "conaffinity": "2"}
-OBJECT_CONTACT = {"contype": "2", "conaffinity": "3"}
 
 
 @dataclass(frozen=True)

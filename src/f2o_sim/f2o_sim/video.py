@@ -52,18 +52,6 @@ def render_episodes(
                 film.append_data(frame)
 
 
-def render_fan(
-    task: str,
-    seed: int,
-    q: Float64[np.ndarray, " 7"],
-    paths: Float64[np.ndarray, "k steps 3"],
-    out_png: str | Path,
-    colours: Sequence[Colour] | None = None,
-) -> None:
-    """Write the picture that ``draw_fan`` draws."""
-    save_picture(draw_fan(task, seed, q, paths, colours), out_png)
-
-
 def draw_fan(
     task: str,
     seed: int,

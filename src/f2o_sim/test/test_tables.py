@@ -62,6 +62,15 @@ def results():
     ]
 
 
+@pytest.mark.parametrize(("won", "of"), [(6, 6), (0, 11)])
+def test_all_or_none_won_is_drawn(won, of, tmp_path):
+    low, high = wilson(won, of)
+    assert not low <= won / of <= high  # by a rounding error
+    entry = {"name": "off", "success": won / of, "interval": [low, high]}
+    draw({"tables": {"mask": [entry]}}, tmp_path / "tables.png")
+    assert (tmp_path / "tables.png").stat().st_size > 5_000
+
+
 def test_rows_are_paired_with_the_first_of_their_table(results, tmp_path):
     (tmp_path / "teacher").mkdir()
     (tmp_path / "teacher" / "checkpoint.pt").write_bytes(b"weights")

@@ -4,7 +4,7 @@ import pytest
 from f2o_sim.errors import StateLogError
 from f2o_sim.statelog import StateLog
 from f2o_sim.tasks import Verdict
-from f2o_sim.video import render_episode, render_fan
+from f2o_sim.video import draw_fan, render_episode, save_picture
 
 
 @pytest.fixture
@@ -47,8 +47,9 @@ def test_a_fan_shows_each_path_in_its_colour(world, tmp_path):
     start = world.tcp_position()
     ends = np.array([[0.5, 0.2, 0.12], [0.5, -0.2, 0.12]])
     paths = start + np.linspace(0, 1, 32)[None, :, None] * (ends - start)[:, None, :]
-    picture = tmp_path / "fan.png"
-    render_fan("reach_around", 3, world.joint_positions(), paths, picture, [(0, 255, 0), (255, 0, 255)])
+    picture = tmp_path / "pictures" / "fan.png"
+    colours = [(0, 255, 0), (255, 0, 255)]
+    save_picture(draw_fan("reach_around", 3, world.joint_positions(), paths, colours), picture)
     rgb = imageio.imread(picture).astype(int)
     assert rgb.shape == (720, 1280, 3)
     green = (rgb[..., 1] > rgb[..., 0] + 80) & (rgb[..., 1] > rgb[..., 2] + 80)

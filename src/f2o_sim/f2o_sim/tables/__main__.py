@@ -159,8 +159,9 @@ def draw(report: dict[str, Any], path: Path) -> None:
     for axis, (name, entries) in zip(axes[0], tables.items(), strict=True):
         where = range(len(entries))
         success = [e["success"] for e in entries]
-        errors = [[s - e["interval"][0] for s, e in zip(success, entries, strict=True)],
-                  [e["interval"][1] - s for s, e in zip(success, entries, strict=True)]]  # fmt: skip
+        # Not below 0: with all or none won, the interval's end may miss the share by a rounding error.
+        errors = [[max(0.0, s - e["interval"][0]) for s, e in zip(success, entries, strict=True)],
+                  [max(0.0, e["interval"][1] - s) for s, e in zip(success, entries, strict=True)]]  # fmt: skip
         axis.barh(where, success, xerr=errors, color="tab:blue", alpha=0.7)
         axis.set(title=name, xlim=(0, 1), xlabel="success")
         axis.set_yticks(where, [e["name"] for e in entries])
