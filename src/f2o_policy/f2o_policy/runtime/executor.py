@@ -34,8 +34,9 @@ class ExecutorConfig:
             99 % of the pairs of different sides further apart than 0.076.
         agree_s: how far ahead hypotheses are compared with the plan under way [s]. As far as they reach: looking only
             0.8 s ahead, different sides are 0.01 apart while the ways still run together, and would be averaged.
-        escape_rad: RMS joint distance beyond which no hypothesis agrees with the plan any more [rad].
-        escape_s: how long that must last before the plan is given up for the newest hypothesis [s].
+        escape_rad: RMS joint distance from the plan up to which the nearest hypothesis is blended into it once none has
+            agreed for ``escape_s``; where even the nearest is further away, the plan is given up for it [rad].
+        escape_s: how long no hypothesis may have been within ``agree_rad`` before that [s].
         splice_s: time over which a jump to another plan is spread, starting at the last target [s].
         action_latency_s: how far ahead of now the target is read, to make up for the way to the motors [s].
     """
