@@ -10,7 +10,9 @@ import json
 import os
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from bridge_lab import ENVIRONMENT
@@ -45,7 +47,8 @@ def growth(samples):
 
 def live(minutes, seed):
     """The real process."""
-    from fault_table import StarvedError, lab_on_a_small_disk, run_fault
+    from fault_lab import FaultLab
+    from fault_table import ROBOT, StarvedError, run_fault
     from faults import QUICK
 
     rng, until = np.random.default_rng(seed), time.monotonic() + 60 * minutes
@@ -53,7 +56,8 @@ def live(minutes, seed):
     found = {"faults": 0, "problems": [], "memory_kb": [], "violations": 0, "commands": 0}
     found |= {"unexplained": [], "starved": []}  # of the second kind: the machine gave the processes no time
     bar = tqdm(total=round(60 * minutes), unit="s", desc="live")
-    with lab_on_a_small_disk() as (lab, _):
+    # Without a trace: its 24 bytes a target are 10 MB an hour, and meant to grow.
+    with TemporaryDirectory() as folder, closing(FaultLab(load_robot(ROBOT).home, folder)) as lab:
         lab.ready()
         began_s, pid, checked = time.monotonic(), lab.processes["bridge"].pid, 0
         while time.monotonic() < until:
