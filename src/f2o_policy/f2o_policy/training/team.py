@@ -7,8 +7,8 @@ Each process takes its part of a step's batch, gradients are averaged (Distribut
 is drawn alike in all of them, so the loss is the one of a single process up to rounding. The leader alone writes.
 
 The exception is ``model.modality_dropout`` where the encoder learns: the network draws it for its own rows, from the
-same seed in every process. All of them drop the same rows of their parts, and what the method draws after it is alike in
-all of them, but not what a single process would draw. Set it to 0 for the loss of a single process.
+same seed in every process. All of them drop the same rows of their parts, and what the method draws after it is alike
+in all of them, but not what a single process would draw. Set it to 0 for the loss of a single process.
 """
 
 from __future__ import annotations
