@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from f2o_control.receiver.fci import ArmError
 from f2o_control.receiver.messages import Refusal, State
 from jaxtyping import config
 from receiver_rig import WHOLE, Rig, swing
@@ -223,6 +224,20 @@ def test_a_reflex_is_told_to_the_bridge_and_left_only_when_asked():
     assert np.abs(rig.receiver.position - rig.measured).max() < 1e-6
 
 
+def test_a_recovery_is_asked_for_again_when_a_datagram_is_lost():
+    rig = moving()
+    rig.asleep = lambda ms: True
+    rig.run(0.03)
+    rig.asleep = lambda ms: False
+    rig.sending = False
+    rig.run(0.5)
+    lost = iter([[]])
+    rig.there.fate = lambda data, rng: next(lost, [0.0002])
+    rig.adapter.recover()
+    rig.run(0.2)
+    assert rig.receiver.state is State.WAITING
+
+
 def test_the_end_brakes_first():
     rig = moving()
     before = rig.out[-1]
@@ -236,3 +251,94 @@ def test_the_end_brakes_first():
     rig.loop.finish()
     assert rig.receiver.at_rest and np.abs(rig.out[-1] - before).max() > 1e-3
     assert rig.violations() == []
+
+
+def faulted(**given):
+    """A rig whose arm has stopped by itself, at rest by now; its bridge says nothing but that it is there."""
+    rig = moving(**given)
+    rig.asleep = lambda ms: True
+    rig.run(0.03)
+    rig.asleep, rig.sending = lambda ms: False, False
+    rig.run(0.3)
+    assert rig.receiver.state is State.FAULT
+    return rig
+
+
+@pytest.mark.parametrize("gap_ms", [500, 2000])
+def test_after_a_long_recovery_a_cut_link_brakes_as_soon_as_ever(gap_ms):
+    rig = faulted()
+    recover = rig.arm.recover
+
+    def slow():
+        rig.ms += gap_ms
+        rig.turned_ms = rig.ms
+        return recover()
+
+    rig.arm.recover = slow
+    rig.adapter.recover()
+    rig.run(0.3)
+    assert rig.receiver.state is State.WAITING and rig.problems[-1] == ""
+    rig.limiter.reset(rig.measured)
+    rig.home, rig.began_ms, rig.sending = rig.measured.copy(), None, True
+    rig.wanted = swing(rig.home)
+    rig.run(1.2)
+    assert rig.receiver.state is State.FOLLOWING
+    rig.there.fate = lambda data, rng: []
+    last_ms, before = rig.sent[-1][0], len(rig.states)
+    cut_ms = rig.ms
+    rig.run(0.6)
+    braking = cut_ms + 1 + rig.states[before:].index(State.BRAKING)
+    assert braking - (last_ms + 8.2) <= 20
+
+
+def test_a_recovery_that_fails_is_tried_once_and_said():
+    rig = faulted()
+    tries, recover = [], rig.arm.recover
+
+    def refuse():
+        tries.append(rig.ms)
+        raise ArmError("user_stopped", "the stop button is pressed")
+
+    rig.arm.recover = refuse
+    rig.adapter.recover()
+    rig.run(0.3)
+    assert len(tries) == 1 and rig.receiver.fault == "user_stopped"
+    assert rig.problems[-1].endswith("the arm stopped by itself: user_stopped")
+    rig.arm.recover = recover  # the button is released: nothing comes back by itself
+    rig.run(0.3)
+    assert rig.receiver.state is State.FAULT
+    rig.adapter.recover()
+    rig.run(0.3)
+    assert rig.receiver.state is State.WAITING
+
+
+def test_an_arm_that_cannot_be_reached_is_said_and_an_old_wish_does_not_count():
+    rig = faulted()
+    cycle = rig.arm.cycle
+
+    def gone():
+        cycle()
+        raise ArmError("unreachable", "no answer")
+
+    rig.arm.cycle = gone
+    rig.run(0.1)
+    rig.adapter.recover()
+    rig.run(0.3)
+    assert rig.problems[-1].endswith("the arm stopped by itself: unreachable")
+    rig.arm.cycle = cycle
+    rig.run(0.3)
+    assert rig.receiver.state is State.FAULT
+    rig.there.fate = lambda data, rng: [0.2]  # as in a socket that nobody read
+    rig.adapter.recover()
+    rig.run(0.5)
+    assert rig.receiver.state is State.FAULT and rig.receiver.last_refusal is Refusal.OLD
+
+
+def test_after_a_fault_in_motion_a_bridge_that_is_started_again_can_recover():
+    rig = faulted()
+    rig.start_bridge(rig.home)
+    rig.run(1.2)
+    assert "the arm stopped by itself" in rig.problems[-1]
+    rig.adapter.recover()
+    rig.run(0.2)
+    assert rig.receiver.state is State.WAITING and rig.problems[-1] == ""

@@ -20,6 +20,7 @@ ALMOST_WHOLE = Scale(velocity=1.0, acceleration=0.98, jerk=0.95)  # what one ste
 SLACK = 1e-3  # of what is rounded on the way
 TURN = 2 * np.pi  # rad; no joint gets there
 NS_PER_S = 1e9
+WISH_NS = 200_000_000  # the bridge repeats a wish for a recovery, for one may be lost: it is tried once
 
 
 class Receiver:
@@ -43,9 +44,10 @@ class Receiver:
         self._limits = receiver_limits(robot, config.scale)
         self._whole = receiver_limits(robot, ALMOST_WHOLE)
         self._planner = Planner(self._limits)
-        self._clock, self._offset = CycleClock(CYCLE_NS), Offset()
+        self._offset = Offset()
         self.peer = self.sequence = self.echo_ns = 0  # the bridge that is listened to, its newest target
         self._heard_ns = self._target_ns = -(10**18)  # when it was last heard, and its newest target
+        self._wished_ns = -(10**18)  # when a recovery was last asked for
         self._new: Target | None = None  # waits for ``think``
         self._recent: tuple[JointState, int, int] | None = None  # the target followed: state, due, brake
         self.refused: Counter[Refusal] = Counter()
@@ -57,16 +59,22 @@ class Receiver:
         self.reset(position)
 
     def reset(self, position: Joints) -> None:
-        """The arm stands at ``position``; follow nobody until asked to again."""
+        """A motion begins at ``position``; follow nobody until asked to again.
+
+        Cycles that passed before it, in a fault or while it was left, were never counted: its clock is a new one.
+        """
+        self._clock = CycleClock(CYCLE_NS)
         self._last = JointState.at_rest(position)
         self._plan = self._planner.stop(self._last, 0)
         self._new = self._recent = None
         self.state, self.fault, self.recovery_wanted = State.WAITING, "", False
 
     def fail(self, fault: str) -> None:
-        """The arm stopped by itself, or cannot be reached."""
+        """The arm stopped by itself, or cannot be reached. Whoever asked for a recovery that fails asks again."""
+        # Nothing is commanded from here on: the arm's own brake stops it.
+        self._last = JointState.at_rest(self._last.position)
         self._new = self._recent = None
-        self.state, self.fault = State.FAULT, fault
+        self.state, self.fault, self.recovery_wanted = State.FAULT, fault, False
 
     def brake(self) -> None:
         """Come to rest as fast as the limits allow, and follow nobody."""
@@ -145,9 +153,12 @@ class Receiver:
         if target.session != self.peer and not self._listen_to(target, mono_ns):
             return Refusal.SENDER
         self._heard_ns = mono_ns
-        if Flag.RECOVER in target.flags and self.state is State.FAULT:
-            self.recovery_wanted = True
         late_ns = self._offset.add(target.sent_ns, mono_ns)
+        if Flag.RECOVER in target.flags and self.state is State.FAULT:
+            if late_ns > self._timing.stale_s * NS_PER_S:
+                return Refusal.OLD  # a wish of long ago, read now that the arm answers again
+            if mono_ns - self._wished_ns > WISH_NS:
+                self._wished_ns, self.recovery_wanted = mono_ns, True
         if Flag.TARGET not in target.flags or self.state is State.FAULT:
             return Refusal.NONE
         return self._take(target, late_ns, mono_ns)

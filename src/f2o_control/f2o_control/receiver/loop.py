@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from f2o_control.receiver.arm import Arm, ArmError, Cycle
 from f2o_control.receiver.config import ReceiverConfig
-from f2o_control.receiver.core import Receiver
+from f2o_control.receiver.core import CYCLE_S, Receiver
 from f2o_control.receiver.messages import Refusal, State, Status
 from f2o_control.receiver.trace import Trace
 from f2o_control.receiver.wire import SIZE, pack_status
@@ -47,13 +47,14 @@ class Loop:
         self._receiver, self._arm, self._socket, self._clock = receiver, arm, sock, clock
         self._bridge: tuple[str, int] | None = None  # where statuses go
         self.trace = Trace(len(receiver.position), round(config.trace_s * 1000) if config.trace else 0)
-        self.cycles = self.missed = self.heard = 0
+        self.cycles = self.missed = self.heard = self._turns = 0
         self.worst_work_ns = self.worst_late_ns = 0  # since a status line last set them back
         self.fault = ""  # the arm's last sentence
         self._last: Cycle | None = None
 
     def turn(self) -> None:
         """One cycle: first the set-point, then what may take longer. What the arm refuses, the bridge is told."""
+        self._turns += 1
         try:
             cycle = self._arm.cycle()
             self._arm.command(self._receiver.tick(cycle.mono_ns, cycle.missed, cycle.carried))
@@ -64,12 +65,11 @@ class Loop:
             if self._receiver.gripper_width is not None and self._receiver.state is State.FOLLOWING:
                 self._arm.grip(self._receiver.gripper_width)
         except ArmError as error:
-            self.fault = str(error)
-            self._receiver.fail(error.flag)
-            return
-        self._count(cycle, answered_ns)
-        if self.cycles % STATUS_CYCLES == 0 and self._bridge is not None:
-            self._send(self._status(cycle), self._bridge)
+            self._failed(error)
+        else:
+            self._count(cycle, answered_ns)
+        if self._turns % STATUS_CYCLES == 0 and None not in (self._bridge, self._last):
+            self._send(self._status(self._last), self._bridge)
 
     def finish(self) -> None:
         """Brake, and end the arm's motion at rest."""
@@ -80,6 +80,13 @@ class Loop:
             self.turn()
         with contextlib.suppress(ArmError):
             self._arm.close()
+
+    def _failed(self, error: ArmError) -> None:
+        """No cycle, or one without a set-point. What was asked for before counts no more."""
+        self._hear()  # else it lies in the socket until the arm answers again
+        self.fault = str(error)
+        self._receiver.fail(error.flag)
+        time.sleep(CYCLE_S)  # an arm that fails at once must not have a loop at FIFO priority spin
 
     def _hear(self) -> None:
         for _ in range(MAX_DATAGRAMS):
@@ -96,6 +103,7 @@ class Loop:
 
     def _recover_if_asked(self) -> None:
         if self._receiver.recovery_wanted:
+            self._receiver.recovery_wanted = False  # one wish, one attempt
             self._receiver.reset(self._arm.recover())
 
     def _status(self, cycle: Cycle) -> bytes:
