@@ -33,6 +33,7 @@ def receiver(*settings):
         ("arm=pylibfranka", "arm: pylibfranka is not installed; pip install pylibfranka"),
         ("listen=9.9.9.9", "listen: 9.9.9.9:47110: Cannot assign requested address; expected a free port"),
         ("port", "--set port: expected key=value"),
+        ("robot_ip=[", "--set robot_ip=[: expected a YAML value"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(setting, text):

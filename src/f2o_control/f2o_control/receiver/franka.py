@@ -72,13 +72,18 @@ class FrankaArm:
         return self._begin()
 
     def close(self) -> None:
-        """Finish the motion where it is; the caller has brought it to rest."""
-        self._hand.close()
-        if self._control is not None:
-            last = self._franka.JointPositions(list(self._control.readOnce()[0].q_d))
-            last.motion_finished = True
-            self._control.writeOnce(last)
-        self._control = self._robot = None
+        """Finish the motion where it is; the caller has brought it to rest. The hand comes last: it may take long."""
+        try:
+            if self._control is not None:
+                self._ask(self._finish)
+        finally:
+            self._control = self._robot = None
+            self._hand.close()
+
+    def _finish(self) -> None:
+        last = self._franka.JointPositions(list(self._control.readOnce()[0].q_d))
+        last.motion_finished = True
+        self._control.writeOnce(last)
 
     def _begin(self) -> Joints:
         mode = self._franka.ControllerMode.JointImpedance

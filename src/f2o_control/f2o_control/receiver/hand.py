@@ -42,17 +42,27 @@ class Hand:
                 self._goal = width
 
     def listen(self) -> None:
-        """Take the newest measured width."""
+        """Take the newest measured width; none once the process has ended."""
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            *lines, self._said = (self._said + (self._process.stdout.read(4096) or b"")).split(b"\n")
+            more = self._process.stdout.read(4096)  # None: nothing now
+            if more == b"":
+                self.width = None
+                return
+            *lines, self._said = (self._said + (more or b"")).split(b"\n")
             self.width = float(lines[-1]) if lines else self.width
 
     def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.stdin.close()
-            self._process.terminate()
+        """End the process, by force where it does not end by itself."""
+        if self._process is None:
+            return
+        self._process.stdin.close()
+        self._process.terminate()
+        try:
             self._process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
 
 
 def serve(gripper: Any, goals: int, widths: int) -> None:
@@ -64,8 +74,17 @@ def serve(gripper: Any, goals: int, widths: int) -> None:
                 return
             *lines, text = (text + more).split(b"\n")
             if lines:
-                _go(gripper, float(lines[-1]))
+                _try(gripper, lines[-1])
         os.write(widths, f"{gripper.read_once().width:.5f}\n".encode())
+
+
+def _try(gripper: Any, goal: bytes) -> None:
+    """Carry out a goal; what fails of it is said, and the next one has its turn."""
+    try:
+        _go(gripper, float(goal))
+    # libfranka has many, and none is known here: a reflex, a command that was broken off.
+    except Exception as error:
+        print(f"hand: goal {goal.decode(errors='replace')!r}: {error}", file=sys.stderr, flush=True)
 
 
 def _go(gripper: Any, width: float) -> None:

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import ctypes
 import gc
-import json
 import os
 import secrets
 import signal
@@ -14,6 +13,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -46,7 +46,7 @@ def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
 
     Raises:
         ConfigError: the file or a value is wrong.
-        ReceiverError: a change that is not ``key=value``.
+        ReceiverError: a change that is not ``key=value``, or whose value is not YAML.
     """
     parser = argparse.ArgumentParser(
         "f2o_rt_receiver", description="The real-time PC's end of f2o's udp path."
@@ -60,8 +60,15 @@ def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
     given = parser.parse_args(without_ros(words))
     if wrong := [word for word in given.set if "=" not in word]:
         raise ReceiverError(f"--set {wrong[0]}: expected key=value")
-    changes = {key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in given.set)}
+    changes = {key: _yaml(key, value) for key, value in (word.split("=", 1) for word in given.set)}
     return given.config, load_config(ReceiverConfig, given.config, changes)
+
+
+def _yaml(key: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ReceiverError(f"--set {key}={value}: expected a YAML value, e.g. 172.16.0.2 or 0.05") from error
 
 
 def without_ros(words: list[str]) -> list[str]:
@@ -71,7 +78,7 @@ def without_ros(words: list[str]) -> list[str]:
     first = words.index("--ros-args")
     pairs = zip(words[first:], words[first + 1 :], strict=False)
     settings = [value.split(":=", 1) for flag, value in pairs if flag == "-p"]
-    given = [("--config", json.loads(v)) if k == "config" else ("--set", f"{k}={v}") for k, v in settings]
+    given = [("--config", str(_yaml(k, v))) if k == "config" else ("--set", f"{k}={v}") for k, v in settings]
     return [*words[:first], *(word for pair in given for word in pair)]
 
 
@@ -152,13 +159,15 @@ def run(words: list[str]) -> None:
     saying = threading.Thread(target=_say, args=(stopping, loop, receiver), daemon=True)
     saying.start()  # before FIFO is asked for: it must not inherit it
     print(f"{robot.name} by {config.arm}, on {config.listen}:{config.port}; {prepare(config)}", flush=True)
-    while not stopping.is_set():
-        loop.turn()
-    loop.finish()
-    sock.close()
-    print(status_line(loop, receiver), flush=True)
-    if config.trace:
-        loop.trace.write(config.trace)
+    try:
+        while not stopping.is_set():
+            loop.turn()
+        loop.finish()
+    finally:  # the trace of a run that ended by a mistake is the one that is wanted most
+        sock.close()
+        print(status_line(loop, receiver), flush=True)
+        if config.trace:
+            loop.trace.write(config.trace)
 
 
 def main() -> None:
