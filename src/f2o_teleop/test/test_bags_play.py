@@ -1,5 +1,6 @@
 import episodes as e
 import pytest
+from f2o_teleop.bag import BagTopic, BagWriter
 from f2o_teleop.bags.play import COMMANDS, REMEMBERED, Course, Player, PlayOptions, chosen
 from f2o_teleop.bags.read import open_complete
 from f2o_teleop.definitions import MessageDefinition
@@ -118,10 +119,27 @@ def test_it_ends_when_told_and_otherwise_loops(bag):
     assert [t for t, _, _ in world.out].count(e.MODE) > 2
 
 
+TRAJECTORY, NUMBERS = "trajectory_msgs/msg/JointTrajectory", "std_msgs/msg/Float64MultiArray"
+
+
+@pytest.mark.parametrize(
+    ("topic", "kind"),
+    [
+        ("/target_joint", e.JOINTS),
+        ("/joint_impedance/joints_desired", e.JOINTS),
+        ("/my_arm/trajectory", TRAJECTORY),
+        ("/my_hand/commands", NUMBERS),
+    ],
+)
+def test_what_any_adapter_sends_is_obeyed(tmp_path, topic, kind):
+    writer = BagWriter(tmp_path, "a", e.topics() | {topic: BagTopic(e.definition(kind))}, {})
+    bag = open_complete(writer.close({}).folder)
+    assert chosen(bag, PlayOptions()) == list(e.topics())
+    assert chosen(bag, PlayOptions(topics=(topic,))) == [topic]
+
+
 def test_what_somebody_obeys_is_not_played_unless_named(tmp_path):
     kinds = e.topics()
-    from f2o_teleop.bag import BagWriter
-
     topics = kinds | {"/f2o/joint_target": kinds[e.ARM]}
     writer = BagWriter(tmp_path, "a", topics, {})
     writer.write("/f2o/joint_target", e.joints(1, e.ARM_NAMES, [0.0] * 7), 1, 1)

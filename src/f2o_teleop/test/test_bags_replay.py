@@ -1,6 +1,7 @@
 """An episode as targets again."""
 
 import threading
+import types
 
 import episodes as e
 import numpy as np
@@ -131,3 +132,19 @@ def test_why_it_cannot_begin_is_said(arm, asks, sentence):
 def test_a_track_of_two_points_is_one():
     track = Track(np.array([0.0, 1.0]), np.array([HOME, HOME + 1.0]))
     np.testing.assert_allclose(track.at(0.25).positions, HOME + 0.25)
+
+
+def test_a_message_without_the_joints_changes_nothing():
+    pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
+    from f2o_teleop.bags.replay_node import ReplayNode
+    from sensor_msgs.msg import JointState
+
+    node = types.SimpleNamespace(_names=("a", "b"), _joints=None, _width=0.0)
+    for names, positions, width in (
+        (["b", "a"], [2.0, 1.0], [0.02, 0.02]),
+        (["a"], [5.0], []),
+        (["a", "b"], [np.nan, 5.0], [np.nan, 0.02]),
+    ):
+        ReplayNode._on_joints(node, JointState(name=names, position=positions))
+        ReplayNode._on_gripper(node, JointState(position=width))
+        assert ReplayNode.measured(node).tolist() == [1.0, 2.0, 0.04]

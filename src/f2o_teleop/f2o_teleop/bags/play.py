@@ -24,7 +24,13 @@ COMMANDS = (
     "/f2o/episode/command",
     "/joint_trajectory_controller/joint_trajectory",
     "/gripper_position_controller/commands",
+    "/target_joint",  # crisp
+    "/joint_impedance/joints_desired",  # multipanda
 )
+COMMAND_TYPES = (
+    "trajectory_msgs/msg/JointTrajectory",
+    "std_msgs/msg/Float64MultiArray",
+)  # whatever the topic's name
 REMEMBERED = 4096  # messages of a course: some seconds
 
 
@@ -33,7 +39,7 @@ class PlayOptions:
     """How a bag is played."""
 
     speed: float = 1.0  # times true speed; 0: as fast as possible
-    topics: tuple[str, ...] = ()  # only these; empty: all but ``COMMANDS``
+    topics: tuple[str, ...] = ()  # only these; empty: all that nobody obeys (``obeyed``)
     exclude: tuple[str, ...] = ()
     remap: Mapping[str, str] = field(default_factory=dict)
     restamp: bool = False  # headers get the time of playing, so that nodes take the messages for fresh
@@ -65,6 +71,11 @@ class Outlet(Protocol):
         """ROS time."""
 
 
+def obeyed(bag: Bag, topic: str) -> bool:
+    """Does a topic of ``bag`` say what an arm, a gripper or the recorder does?"""
+    return topic in COMMANDS or bag.topics[topic].definition.name in COMMAND_TYPES
+
+
 def chosen(bag: Bag, options: PlayOptions) -> list[str]:
     """The topics of ``bag`` that are to be played.
 
@@ -74,7 +85,7 @@ def chosen(bag: Bag, options: PlayOptions) -> list[str]:
     named = {*options.topics, *options.exclude, *options.remap}
     if unknown := sorted(named - set(bag.topics)):
         raise BagError(f"{bag.path}: no topic {', '.join(unknown)}; it has {', '.join(sorted(bag.topics))}")
-    wanted = options.topics or [topic for topic in bag.topics if topic not in COMMANDS]
+    wanted = options.topics or [topic for topic in bag.topics if not obeyed(bag, topic)]
     left = [topic for topic in wanted if topic not in options.exclude]
     if not left:
         raise BagError(f"{bag.path}: no topic is left to play")

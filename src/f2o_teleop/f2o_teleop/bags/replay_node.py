@@ -38,10 +38,12 @@ class ReplayNode(Node):
         self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
 
     def _on_joints(self, msg: JointState) -> None:
-        self._joints = joint_positions(msg, self._names)
+        joints = joint_positions(msg, self._names)
+        self._joints = self._joints if joints is None else joints  # a message without them changes nothing
 
     def _on_gripper(self, msg: JointState) -> None:
-        self._width = float(sum(msg.position))
+        width = float(sum(msg.position))
+        self._width = width if len(msg.position) and np.isfinite(width) else self._width
 
     def _on_mode(self, msg: String) -> None:
         self.mode = msg.data
