@@ -231,6 +231,13 @@ def keep(partial: Path, labels: Mapping[str, str]) -> Path:
 
 
 def throw_away(partial: Path) -> None:
-    """Deletes a bag that was never kept."""
-    if partial.name.endswith(PARTIAL):
-        shutil.rmtree(partial)
+    """Deletes a bag that was never kept.
+
+    Raises:
+        BagError: the disk refuses; what is left of it stays.
+    """
+    try:
+        if partial.name.endswith(PARTIAL):
+            shutil.rmtree(partial)
+    except OSError as error:
+        raise BagError(f"{partial}: cannot be deleted: {error.strerror}") from error

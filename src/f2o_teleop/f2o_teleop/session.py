@@ -136,10 +136,8 @@ class Session:
         """To be called about once a second: ends a recording whose disk fails or fills; returns what it did, or ''."""
         if not self.recording or self._spool is None:
             return ""
-        if not self._spool.failure and self._free_gb() >= self._config.min_free_gb:
-            return ""
-        reason = self._spool.failure or f"less than {self._config.min_free_gb:g} GB left on the disk"
-        return f"{self._end_now()} ({reason})"
+        reason = self._spool.failure or self._disk_problem()
+        return f"{self._end_now()} ({reason})" if reason else ""
 
     def close(self) -> str:
         """Keeps what is being recorded or reviewed, success unknown, and returns a sentence about it, or ''."""
@@ -222,5 +220,16 @@ class Session:
     def _name(self) -> str:
         return episode_name(self._index)
 
+    def _disk_problem(self) -> str:
+        """Why a recording cannot go on, or nothing."""
+        try:
+            enough = self._free_gb() >= self._config.min_free_gb
+        except BagError as error:
+            return str(error)
+        return "" if enough else f"less than {self._config.min_free_gb:g} GB left on the disk"
+
     def _free_gb(self) -> float:
-        return shutil.disk_usage(self._output).free / GB
+        try:
+            return shutil.disk_usage(self._output).free / GB
+        except OSError as error:
+            raise BagError(f"output {self._output}: {error.strerror}; expected a folder on a disk") from error

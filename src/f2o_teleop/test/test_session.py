@@ -245,6 +245,28 @@ def test_a_disk_that_fails_leaves_the_bag_and_the_session_usable(make, tmp_path)
     assert names(tmp_path) == ["episode_0000.partial", "episode_0001"]
 
 
+def test_a_disk_that_goes_away_ends_the_recording_in_a_sentence(make, tmp_path):
+    session = make()
+    session.command("start", 0)
+    session.message("/a", PART, 5)
+    shutil.rmtree(tmp_path / "bags")
+    told = session.tick()
+    assert "kept as it is, not complete: No such file or directory" in told
+    assert told.endswith("bags: No such file or directory; expected a folder on a disk)")
+    assert session.state().state == "ready" and session.tick() == ""
+    with pytest.raises(BagError, match=r"bags: No such file or directory; expected a folder on a disk$"):
+        session.command("start", 10)
+
+
+def test_a_discarded_bag_that_is_gone_already_is_a_sentence(make, tmp_path):
+    session = make()
+    session.command("start", 0)
+    session.command("stop", 1)
+    shutil.rmtree(tmp_path / "bags" / "episode_0000.partial")
+    with pytest.raises(BagError, match="cannot be deleted: No such file or directory"):
+        session.command("discard", 2)
+
+
 def test_a_taken_name_leaves_the_bag_for_another_try(make, tmp_path):
     session = make()
     session.command("start", 0)
