@@ -101,7 +101,10 @@ class PipedDevice:
         if not found:
             return []
         self._rest = rest
-        return list(bytes.fromhex(line.decode().split(maxsplit=1)[1])[:max_length])
+        words = line.decode().split(maxsplit=1)
+        if len(words) != 2:
+            raise ValueError(f"expected seconds and bytes in hex, got {line.decode()!r}")
+        return list(bytes.fromhex(words[1])[:max_length])
 
     def close(self) -> None:
         """Close the pipe."""

@@ -154,15 +154,19 @@ class SpaceMouse:
     def _run(self) -> None:
         while not self._end.is_set():
             try:
-                device = self._open()
-            except (DeviceError, OSError) as error:
-                self._newest = (at_rest(str(error)), 0)
+                self._follow(self._open())
+            except Exception as error:  # whatever it is: the hand rests, says why, and is looked for again
+                known = isinstance(error, DeviceError | OSError)
+                told = str(error) if known else f"SpaceMouse: {type(error).__name__}: {error}"
+                self._newest = (at_rest(told), 0)
                 self._end.wait(self._retry_s)
-                continue
-            self._follow(device)
 
     def _follow(self, device: Device) -> None:
-        """Reads until the device or the program ends."""
+        """Reads until the device or the program ends.
+
+        Raises:
+            DeviceError: the device is gone.
+        """
         decoder = ReportDecoder()
         self._newest = (decoder.reading(), time.monotonic_ns())
         try:
@@ -171,7 +175,6 @@ class SpaceMouse:
                 if report and decoder.feed(report):
                     self._newest = (decoder.reading(), time.monotonic_ns())
         except (OSError, ValueError) as error:  # unplugged; hidapi raises either
-            self._newest = (at_rest(f"SpaceMouse: disappeared ({error})"), 0)
-            self._end.wait(self._retry_s)
+            raise DeviceError(f"SpaceMouse: disappeared ({error})") from error
         finally:
             device.close()

@@ -91,9 +91,11 @@ def test_a_pipe_is_a_device_that_another_program_speaks_for(tmp_path):
             until(hand, lambda r: r.axes[1] == -1.0)
             out.write("00\n0 01000000000000\n")
         assert until(hand, lambda r: not r.axes.any()).buttons[1]
-    with path.open("w") as out:
-        out.write("no report\n")
-    until(hand, lambda r: r.status.startswith("SpaceMouse: disappeared"))
+    for line in ("no report", "", "0.1"):
+        with path.open("w") as out:
+            out.write(f"{line}\n")
+        until(hand, lambda r: r.status.startswith("SpaceMouse: disappeared"))
+        until(hand, lambda r: not r.status)  # it is found again
     hand.close()
 
 

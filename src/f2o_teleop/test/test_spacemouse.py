@@ -1,6 +1,7 @@
 import builtins
 import sys
 import threading
+import time
 import types
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_a_deflected_cap_that_falls_silent_stops():
     mouse.close()
 
 
-@pytest.mark.parametrize("error", [OSError("read error"), ValueError("not open")])
+@pytest.mark.parametrize("error", [OSError("read error"), ValueError("not open"), IndexError("?")])
 def test_a_device_that_disappears_stops_and_is_found_again(error):
     second = FakeDevice(COMBINED)
     devices = [FakeDevice(SPLIT, then=error), second]
@@ -119,6 +120,14 @@ def test_a_device_that_disappears_stops_and_is_found_again(error):
     assert second.played.wait(WAIT_S)
     reading = mouse.read(stamp(mouse), True)
     np.testing.assert_allclose(reading.axes, [1, 0, 0.5, 0, -0.5, 0])  # nothing of the first device is left
+    mouse.close()
+
+
+def test_whatever_goes_wrong_is_a_status():
+    mouse = SpaceMouse(lambda: FakeDevice([], then=IndexError("out of range")), retry_s=1.0)
+    deadline = time.monotonic() + WAIT_S
+    while "SpaceMouse: IndexError: out of range" not in (reading := mouse.read(0, True)).status:
+        assert time.monotonic() < deadline, reading
     mouse.close()
 
 
