@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import os
 import signal
 import sys
 import threading
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +20,19 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import parameter_dict_from_yaml_file
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
-from f2o_nodekit.config import flatten, load_config
+from f2o_nodekit.config import ConfigError, flatten, load_config
 from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
 
 Diagnosis = tuple[int, str, Mapping[str, float | int | str]]  # level 0 OK, 1 WARN, 2 ERROR; message; values
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """For timers: one on the clock that can be set is silent for as long as that is set back."""
+ROS_PARAMETERS = ("config", "use_sim_time", "start_type_description_service")  # every node has them
+QOS_PARAMETERS = "qos_overrides."
 # Types are the configuration's to check: rclpy would refuse 100 for 100.0, and with a traceback.
 ANY_TYPE = ParameterDescriptor(dynamic_typing=True)
 
@@ -59,10 +65,12 @@ class ConfiguredNode(Node):
     """A node whose parameters are the leaves of one configuration dataclass.
 
     The file named by the parameter ``config`` is read first; any leaf may then be overridden by a ROS parameter of
-    its dotted name (``-p rate_hz:=100.0``). The result is ``self.config``.
+    its dotted name (``-p rate_hz:=100.0``). A key that a mapping does not have yet can only stand in the file. The
+    result is ``self.config``.
 
     Raises:
-        ConfigError: the file or an override is wrong; the text names every wrong key.
+        ConfigError: the file or an override is wrong, or a parameter given to this node is none of its leaves; the
+            text names every wrong key. What a parameter file says to all nodes (``/**``) may be meant for others.
     """
 
     events_executor = True  # False for nodes whose callbacks take the message's info; see make_executor
@@ -86,11 +94,12 @@ class ConfiguredNode(Node):
 
     def _configure(self, config_cls: type) -> Any:
         leaves = flatten(load_config(config_cls, self.config_path))
+        self._refuse_unknown([*leaves, *ROS_PARAMETERS])
         overrides = {}
         for key, value in leaves.items():
-            if key == "config" or not isinstance(value, bool | int | float | str | tuple) or value == ():
+            if key == "config":
                 continue
-            default = list(value) if isinstance(value, tuple) else value
+            default = (list(value) or None) if isinstance(value, tuple) else value  # rclpy: [] has no type
             given = self.declare_parameter(key, default, ANY_TYPE).value
             given = (
                 list(given) if isinstance(given, Sequence | array) and not isinstance(given, str) else given
@@ -98,6 +107,17 @@ class ConfiguredNode(Node):
             if given != default:
                 overrides[key] = given
         return load_config(config_cls, self.config_path, overrides)
+
+    def _refuse_unknown(self, known: Sequence[str]) -> None:
+        given = given_to(self.get_fully_qualified_name(), sys.argv) & set(self._parameter_overrides)
+        unknown = sorted(name for name in given.difference(known) if not name.startswith(QOS_PARAMETERS))
+        if unknown:
+            nearest = [difflib.get_close_matches(name, known, 1, 0.0)[0] for name in unknown]
+            problems = [
+                f"{name}: no such parameter, expected a key of this file, e.g. {key}"
+                for name, key in zip(unknown, nearest, strict=True)
+            ]
+            raise ConfigError(self.config_path, problems)
 
     def add_diagnostics(self, name: str, diagnose: Callable[[], Diagnosis]) -> None:
         """Report ``diagnose()`` on /diagnostics once a second under ``<node>: <name>``."""
@@ -121,6 +141,23 @@ class ConfiguredNode(Node):
 
     def close(self) -> None:
         """Stop threads and free what the node holds; called once on the way out."""
+
+
+def given_to(node: str, words: Sequence[str]) -> set[str]:
+    """Names of the ROS parameters that a command line gives, itself or in a file's section of that ``node``.
+
+    Args:
+        node: its full name.
+        words: of the command line; ``-p name:=value`` may be meant for another node that runs in this process.
+    """
+    names: set[str] = set()
+    for flag, word in pairwise(words):
+        if flag in ("-p", "--param"):
+            names.add(word.split(":=")[0].rsplit(":", 1)[-1])  # the node's name may stand before it
+        elif flag == "--params-file":
+            with contextlib.suppress(RuntimeError):  # it says nothing to this node
+                names.update(parameter_dict_from_yaml_file(word, target_nodes=[node]))
+    return names
 
 
 def _text(value: float | int | str) -> str:

@@ -20,6 +20,8 @@ NODE = textwrap.dedent("""
         rate_hz: float
         names: tuple[str, ...] = ("a",)
         fail: bool = False
+        more: tuple[str, ...] = ()
+        port: int | None = None
 
         def check(self):
             return [] if self.rate_hz > 0 else [f"rate_hz: expected > 0, got {self.rate_hz}"]
@@ -34,7 +36,8 @@ NODE = textwrap.dedent("""
 
         def say_once(self):
             self.publish_diagnostics()
-            print("ready", self.config.rate_hz, *self.config.names, flush=True)
+            config = self.config
+            print("ready", config.rate_hz, *config.names, *config.more, config.port or "", flush=True)
             self.say_once = lambda: None
 
         def close(self):
@@ -44,18 +47,21 @@ NODE = textwrap.dedent("""
 """)
 
 
-def start(tmp_path, *ros_args):
+def start(tmp_path, *ros_args, files=()):
     (tmp_path / "demo.yaml").write_text("rate_hz: 30.0\n")
     args = [sys.executable, "-c", NODE, "--ros-args", "-p", f"config:={tmp_path / 'demo.yaml'}"]
     for arg in ros_args:
         args += ["-p", arg]
+    for k, text in enumerate(files):
+        (tmp_path / f"{k}.yaml").write_text(text)
+        args += ["--params-file", str(tmp_path / f"{k}.yaml")]
     return subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_closes_the_node_and_exits_with_0(tmp_path, number):
     process = start(tmp_path, "rate_hz:=15.0", "names:=[p, q]")
-    assert process.stdout.readline() == "ready 15.0 p q\n"
+    assert process.stdout.readline().split() == ["ready", "15.0", "p", "q"]
     process.send_signal(number)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (0, "closed\n", "")
@@ -63,7 +69,7 @@ def test_a_signal_closes_the_node_and_exits_with_0(tmp_path, number):
 
 def test_a_whole_number_will_do_for_a_rate(tmp_path):
     process = start(tmp_path, "rate_hz:=15")
-    assert process.stdout.readline() == "ready 15.0 a\n"
+    assert process.stdout.readline().split() == ["ready", "15.0", "a"]
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
     assert process.returncode == 0
@@ -75,6 +81,15 @@ def test_a_whole_number_will_do_for_a_rate(tmp_path):
         ("rate_hz:=0.0", "demo.yaml: 1 error: rate_hz: expected > 0, got 0.0"),
         ("rate_hz:=fast", "demo.yaml: 1 error: rate_hz: expected a number, got 'fast'"),
         ("names:=3", "demo.yaml: 1 error: names: expected a list (a text each), got 3"),
+        (
+            "rate_hx:=15.0",
+            "demo.yaml: 1 error: rate_hx: no such parameter, expected a key of this file, e.g. rate_hz",
+        ),
+        (
+            "demo_node:name:=a",
+            "demo.yaml: 1 error: name: no such parameter, expected a key of this file, e.g. names",
+        ),
+        ("port:=high", "demo.yaml: 1 error: port: expected an integer, got 'high'"),
         ("config:=7", "7: 1 error: cannot be read (No such file or directory)"),
         ("fail:=true", "camera wrist: expected a device, got none"),
     ],
@@ -84,6 +99,29 @@ def test_a_mistake_is_one_sentence_and_status_2(tmp_path, override, sentence):
     _, err = process.communicate(timeout=10)
     assert process.returncode == 2
     assert sentence in err and err.count("\n") == 1 and "Traceback" not in err
+
+
+def said(process):
+    line = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    return (line.split(), process.returncode, err)
+
+
+def test_what_is_empty_by_default_can_be_given_too(tmp_path):
+    assert said(start(tmp_path, "more:=[x, z]", "port:=8")) == (["ready", "30.0", "a", "x", "z", "8"], 0, "")
+
+
+def test_what_a_file_says_to_all_nodes_or_to_others_is_no_mistake(tmp_path):
+    file = "/**: {ros__parameters: {rate_hz: 20, speed: 1}}\nother_node: {ros__parameters: {rate_hx: 7}}\n"
+    process = start(tmp_path, "use_sim_time:=false", "other_node:rate_hx:=7", files=[file])
+    assert said(process) == (["ready", "20.0", "a"], 0, "")
+
+
+def test_what_a_file_says_to_this_node_must_be_known(tmp_path):
+    process = start(tmp_path, files=["demo_node: {ros__parameters: {rate_hx: 7}}\n"])
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 2 and "demo.yaml: 1 error: rate_hx: no such parameter" in err
 
 
 def test_ctrl_c_while_a_node_is_still_importing_is_silent(tmp_path):
@@ -101,7 +139,7 @@ def test_ctrl_c_while_a_node_is_still_importing_is_silent(tmp_path):
 
 def test_what_a_node_reports_is_shown_in_the_terminal(tmp_path):
     process = start(tmp_path)
-    assert process.stdout.readline() == "ready 30.0 a\n"
+    assert process.stdout.readline().split() == ["ready", "30.0", "a"]
     program = "import argparse; from f2o_nodekit.watch import run; raise SystemExit(run(argparse.Namespace(once=6.0)))"
     seen = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
