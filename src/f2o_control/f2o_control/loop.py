@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from f2o_nodekit.pace import MIDDLEWARE, Pace, Tick, request_fifo, request_fifo_of
+from f2o_nodekit.pace import Pace, Tick, request_fifo
 from f2o_nodekit.stats import Samples
 
 from f2o_control.bridge import Bridge, Sent
@@ -48,13 +48,14 @@ class Loop:
         self.real_time = False
 
     def start(self) -> None:
-        """Start the thread, and raise the caller's priority to just below its own, the middleware's to its own.
+        """Start the thread, and raise the caller's priority to just below its own.
 
-        Caller and loop share Python's lock: were the caller preempted while it holds it, the loop would wait with it.
+        The two share Python's lock: were the caller preempted while it holds it, the loop would wait with it. The
+        middleware's threads keep ordinary priority: Fast DDS's shared memory waits for its locks by yielding, and a
+        real-time thread that yields to an ordinary one takes its core for good (seen in a soak).
         """
         if self._fifo_priority > 1:
             request_fifo(self._fifo_priority - 1)
-            request_fifo_of(MIDDLEWARE, self._fifo_priority)
         self._thread.start()
 
     def stop(self) -> None:

@@ -6,10 +6,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-
-MIDDLEWARE = "dds."
-"""How the names of Fast DDS's threads begin."""
 
 
 @dataclass(frozen=True)
@@ -62,20 +58,3 @@ def request_fifo(priority: int = 50) -> bool:
     except (OSError, AttributeError):
         return False
     return True
-
-
-def request_fifo_of(named: str, priority: int) -> int:
-    """Ask for SCHED_FIFO for the threads of this process whose names begin with ``named``; how many got it.
-
-    A loop's messages go through its middleware's threads on their way out and in: at ordinary priority they wait for
-    whatever else computes, the loop's own process included.
-    """
-    granted = 0
-    for task in Path("/proc/self/task").glob("*"):
-        try:
-            if (task / "comm").read_text().startswith(named):
-                os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(priority))
-                granted += 1
-        except (OSError, AttributeError):  # not granted, or the thread has ended
-            continue
-    return granted

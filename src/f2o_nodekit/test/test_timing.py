@@ -1,10 +1,5 @@
-import os
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
 from f2o_nodekit.latest import Latest
-from f2o_nodekit.pace import Pace, request_fifo, request_fifo_of
+from f2o_nodekit.pace import Pace
 from f2o_nodekit.stamps import from_ns, to_ns
 from f2o_nodekit.stats import RateMeter, Samples
 from hypothesis import given
@@ -89,31 +84,3 @@ class Stamp:
 @given(st.integers(0, 2**62))
 def test_stamps_round_trip(ns):
     assert to_ns(from_ns(ns, Stamp)) == ns
-
-
-def test_the_middleware_of_a_loop_is_as_urgent_as_the_loop():
-    ready, done, ids = threading.Barrier(3), threading.Event(), {}
-
-    def wait(name):
-        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name)
-        ids[name] = threading.get_native_id()
-        ready.wait()
-        done.wait()
-
-    threads = [threading.Thread(target=wait, args=(name,)) for name in ("dds.test", "other")]
-    for thread in threads:
-        thread.start()
-    ready.wait()
-    granted = request_fifo_of("dds.t", 7)
-    found = {name: os.sched_getscheduler(thread) for name, thread in ids.items()}
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert found == {"dds.test": os.SCHED_FIFO if granted else os.SCHED_OTHER, "other": os.SCHED_OTHER}
-    assert granted == (1 if may_be_urgent() else 0)
-
-
-def may_be_urgent():
-    """Asked in a thread of its own, which ends with it."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(request_fifo, 7).result()

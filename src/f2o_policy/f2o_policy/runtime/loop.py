@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from f2o_nodekit.pace import MIDDLEWARE, Pace, Tick, request_fifo, request_fifo_of
+from f2o_nodekit.pace import Pace, Tick, request_fifo
 from f2o_nodekit.stats import RateMeter, Samples
 
 from f2o_policy.runtime.config import PolicyConfig
@@ -53,7 +53,7 @@ class Loop:
         ]
 
     def start(self) -> None:
-        """Start both threads; the caller's priority goes to just below the ticking one's, the middleware's to it.
+        """Start both threads, and raise the caller's priority to just below the ticking one's.
 
         All threads share Python's lock: were one preempted while it holds it, the loop would wait with it. Those
         started from here inherit the caller's priority.
@@ -61,7 +61,6 @@ class Loop:
         sys.setswitchinterval(SWITCH_S)
         if self._config.fifo_priority > 1:
             request_fifo(self._config.fifo_priority - 1)
-            request_fifo_of(MIDDLEWARE, self._config.fifo_priority)
         for thread in self._threads:
             thread.start()
 
