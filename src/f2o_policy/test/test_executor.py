@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from f2o_policy.runtime.advance import advance
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
 from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig, with_prefix
 from hypothesis import given
@@ -136,6 +137,44 @@ def test_a_late_chunk_drops_what_has_expired():
     executor.reset(HOME, 0)
     executor.submit(ramp(1.0)[None], 0, DT, 200 * MS)
     assert executor.target(210 * MS)[0] == pytest.approx(0.21, abs=1e-6)
+
+
+def hesitant(executor):
+    """A policy that says at every look: wait for a fifth of a second, then go; until it sees itself moving."""
+
+    def chunk(now):
+        at = executor.target(now)[0] if executor.plan is not None else 0.0
+        if at > 0.05:
+            return ramp(0.2, start=at)[None]
+        return np.concatenate([np.zeros((4, 8)), ramp(0.2)[:-4]])[None]
+
+    return chunk
+
+
+@pytest.mark.parametrize(("advance_s", "goes"), [(0.0, False), (0.3, True)])
+def test_what_every_chunk_puts_off_is_not_put_off_for_ever(advance_s, goes):
+    executor = ChunkExecutor(ExecutorConfig(advance_s=advance_s))
+    executor.reset(HOME, 0)
+    targets = drive(executor, hesitant(executor), 500)
+    assert (targets[-1, 0] > 0.3) == goes, targets[-1, 0]
+    assert np.abs(np.diff(targets[:, 0])).max() < 0.25 * 0.008  # at the pace of the chunks, and smoothly
+
+
+def test_chunks_that_start_behind_the_plan_do_not_change_its_pace():
+    executor = ChunkExecutor(ExecutorConfig())
+    executor.reset(HOME, 0)
+    behind = drive(executor, lambda now: ramp(1.0, start=now / 1e9 - 0.05)[None], 200)
+    assert np.diff(behind[-50:, 0]).mean() / 0.008 == pytest.approx(1.0, abs=0.01)
+
+
+def test_an_advance_is_what_fits_best_and_no_more_than_allowed():
+    points = np.random.default_rng(0).normal(size=(32, 8)).cumsum(axis=0)
+    chunk = Chunk(0, DT, points)
+    for late_ms, most_ms, expected_ms in ((0, 300, 0), (100, 300, 100), (100, 0, 0), (-100, 300, 0)):
+        plan = Chunk(-late_ms * MS, DT, points)
+        found = advance(chunk, plan, 0, 1000 * MS, most_ms * MS)
+        assert found.t0_ns == -expected_ms * MS
+    assert advance(chunk, Chunk(-600 * MS, DT, ramp(1.0)), 0, 1000 * MS, 300 * MS).t0_ns >= -300 * MS
 
 
 def test_the_latency_is_read_ahead():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from f2o_policy.runtime.advance import advance
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
 from f2o_policy.runtime.spec import PolicySpec
 
@@ -26,9 +27,9 @@ class ExecutorConfig:
         selection: ``agree``: hypotheses of the plan's mode correct it, see ``ChunkExecutor``. Two simpler rules that it
             is measured against: ``nearest`` follows the hypothesis nearest to the plan, ``newest`` the first of every
             batch, as receding-horizon control without commitment does; both jump to it.
-        blend_s: time constant with which the plan under way follows the newest agreeing hypothesis [s]. Longer than
-            the pauses of the demonstrations: what every chunk puts off by a tenth of a second (lifting, once the
-            fingers are still) would else be put off for ever.
+        blend_s: time constant with which the plan under way follows the newest agreeing hypothesis [s].
+        advance_s: by how much of what it puts off a hypothesis may be taken earlier before it is blended in [s], see
+            ``advance``; 0 takes it as it comes. Longer than the pauses of the demonstrations.
         agree_rad: RMS joint distance up to which a hypothesis is of the plan's mode [rad]. In the teacher's sets of
             reach_around, over the whole chunk, 99 % of the pairs of one side are within 0.07 (90 % within 0.013), and
             99 % of the pairs of different sides further apart than 0.076.
@@ -43,6 +44,7 @@ class ExecutorConfig:
 
     selection: str = "agree"
     blend_s: float = 0.3
+    advance_s: float = 0.3
     agree_rad: float = 0.05
     agree_s: float = 1.5
     escape_rad: float = 0.15
@@ -51,22 +53,27 @@ class ExecutorConfig:
     action_latency_s: float = 0.008
 
     def check(self) -> list[str]:
-        """Every time and distance is positive (latency may be 0)."""
+        """Every time and distance is positive (latency and advance may be 0)."""
         positive = ("blend_s", "agree_rad", "agree_s", "escape_rad", "escape_s", "splice_s")
         wrong = [
             f"{key}: expected > 0, got {getattr(self, key)}" for key in positive if getattr(self, key) <= 0
         ]
         if self.selection not in SELECTIONS:
             wrong.append(f"selection: expected one of {', '.join(SELECTIONS)}, got {self.selection!r}")
-        late = self.action_latency_s
-        return wrong + ([] if late >= 0 else [f"action_latency_s: expected >= 0, got {late}"])
+        not_negative = ("advance_s", "action_latency_s")
+        return wrong + [
+            f"{key}: expected >= 0, got {getattr(self, key)}"
+            for key in not_negative
+            if getattr(self, key) < 0
+        ]
 
 
 class ChunkExecutor:
     """Keeps one plan on an absolute time grid and reads a joint target from it.
 
     Each ``submit`` brings M hypotheses for the same moment. The mean of those within ``agree_rad`` of the plan under
-    way (of its mode) is blended into it with time constant ``blend_s``; another mode is never averaged in. Taking only
+    way (of its mode) is blended into it with time constant ``blend_s``, what it puts off taken earlier (``advance``);
+    another mode is never averaged in. Taking only
     the nearest would lock the plan in: a plan that waits picks the hypothesis that waits longest. When none has agreed
     for ``escape_s``, the plan follows the nearest, or is given up for it (spliced from the last target) if even that
     is further than ``escape_rad``. Without a plan the first hypothesis is
@@ -124,7 +131,9 @@ class ChunkExecutor:
         agreeing = distances <= self._config.agree_rad
         self._astray_s = 0.0 if agreeing.any() else self._astray_s + elapsed_s
         if agreeing.any():
-            self._blend(Chunk(t0_ns, dt_ns, chunks[agreeing].mean(axis=0)), now_ns, share)
+            mean = Chunk(t0_ns, dt_ns, chunks[agreeing].mean(axis=0))
+            reach_ns, most_ns = (int(s * NS_PER_S) for s in (self._config.agree_s, self._config.advance_s))
+            self._blend(advance(mean, self._plan, now_ns, reach_ns, most_ns), now_ns, share)
         elif self._astray_s < self._config.escape_s:
             pass  # all of them happen to be of another mode, which is no reason to lean towards it
         elif distances[chosen] <= self._config.escape_rad:
