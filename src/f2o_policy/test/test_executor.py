@@ -135,8 +135,41 @@ def test_a_late_chunk_drops_what_has_expired():
     """A chunk that arrives 200 ms after its time zero is entered at 200 ms, not at its first point."""
     executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0, splice_s=1e-3))
     executor.reset(HOME, 0)
-    executor.submit(ramp(1.0)[None], 0, DT, 200 * MS)
-    assert executor.target(210 * MS)[0] == pytest.approx(0.21, abs=1e-6)
+    executor.submit(ramp(0.5)[None], 0, DT, 200 * MS)
+    assert executor.target(210 * MS)[0] == pytest.approx(0.105, abs=1e-6)
+
+
+def corner() -> np.ndarray:
+    """A chunk (H, 8) that goes around something: one joint first, the other after it."""
+    points = np.zeros((32, 8))
+    points[:16, 0] = np.linspace(0, 1, 16)
+    points[16:, 0] = 1.0
+    points[16:, 1] = np.linspace(0, 1, 16)
+    return points
+
+
+def test_a_chunk_that_comes_far_too_late_is_begun_where_the_arm_is_and_cuts_no_corner():
+    executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0))
+    executor.reset(HOME, 0)
+    late = 1200 * MS  # by then the chunk is past its corner
+    executor.submit(corner()[None], 0, DT, late)
+    targets = np.array([executor.target(late + i * TICK) for i in range(250)])
+    assert targets[-1, 1] == pytest.approx(1.0, abs=0.04)  # the plan's knots end up to one before the chunk's
+    before_the_corner = targets[:, 0] < 0.85
+    assert targets[before_the_corner, 1].max() < 0.05
+
+
+def test_a_chunk_goes_on_where_the_plan_before_it_has_ended():
+    executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0))
+    executor.reset(HOME, 0)
+    executor.submit(corner()[None, :8], 0, DT, 0)
+    late = 800 * MS  # the plan ended at 350 ms
+    executor.submit(corner()[None], 0, DT, late)
+    targets = np.array([executor.target(late + i * TICK) for i in range(250)])
+    assert targets[0, 0] == pytest.approx(7 / 15, abs=1e-6)
+    assert np.diff(targets[:, 0]).min() > -1e-3, "does not go back to where the chunk began"
+    assert targets[targets[:, 0] < 0.85, 1].max() < 0.05
+    np.testing.assert_allclose(targets[-1, :2], 1.0, atol=0.04)
 
 
 def hesitant(executor):

@@ -10,6 +10,7 @@ from jaxtyping import Float32, Float64
 
 from f2o_policy.runtime.advance import advance
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
+from f2o_policy.runtime.late import enter
 from f2o_policy.runtime.spec import PolicySpec
 
 NS_PER_S = 1e9
@@ -39,6 +40,8 @@ class ExecutorConfig:
             agreed for ``escape_s``; where even the nearest is further away, the plan is given up for it [rad].
         escape_s: how long no hypothesis may have been within ``agree_rad`` before that [s].
         splice_s: time over which a jump to another plan is spread, starting at the last target [s].
+        enter_rad: RMS joint distance that such a jump may have; a chunk so late that its present point is further from
+            the last target is begun at an earlier one, see ``late`` [rad].
         action_latency_s: how far ahead of now the target is read, to make up for the way to the motors [s].
     """
 
@@ -50,11 +53,12 @@ class ExecutorConfig:
     escape_rad: float = 0.15
     escape_s: float = 0.16
     splice_s: float = 0.3
+    enter_rad: float = 0.05
     action_latency_s: float = 0.008
 
     def check(self) -> list[str]:
         """Every time and distance is positive (latency and advance may be 0)."""
-        positive = ("blend_s", "agree_rad", "agree_s", "escape_rad", "escape_s", "splice_s")
+        positive = ("blend_s", "agree_rad", "agree_s", "escape_rad", "escape_s", "splice_s", "enter_rad")
         wrong = [
             f"{key}: expected > 0, got {getattr(self, key)}" for key in positive if getattr(self, key) <= 0
         ]
@@ -172,7 +176,7 @@ class ChunkExecutor:
     def _replace(self, chunk: Chunk, now_ns: int) -> None:
         """Follow ``chunk`` alone from now on, starting where the last target was."""
         last, _ = self.read(now_ns)
-        self._plan = _on_grid(chunk, now_ns)
+        self._plan = _on_grid(enter(chunk, last, now_ns, self._config.enter_rad), now_ns)
         self._offset = np.zeros_like(last)
         self._offset = last - self.target(now_ns)
         self._splice_ns = now_ns + int(self._config.action_latency_s * NS_PER_S)
