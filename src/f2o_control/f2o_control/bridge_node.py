@@ -42,7 +42,7 @@ class BridgeNode(ConfiguredNode):
         self._adapter = make_adapter(self._robot, config)
         self._bridge = Bridge(self._robot, config, self._far_end)
         self._trace = Trace()
-        pace = (config.rate_hz, config.fifo_priority)
+        pace = (config.rate_hz, config.phase_s, config.fifo_priority)
         self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._say_mode)
         self._franka = Franka(self, self._bridge, self._adapter, config.franka)
         self._port = convert.AdapterPort(self, self._adapter, self._topics, self._franka.wish)

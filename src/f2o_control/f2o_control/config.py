@@ -110,6 +110,7 @@ class BridgeConfig:
     home_rad_s: float = 0.3  # fastest joint on the way home
     adapter: str = "jtc"
     rate_hz: float = 125.0
+    phase_s: float = 0.004  # ticks begin this far behind the multiples of their period, the policy's at 0
     fifo_priority: int = 60  # SCHED_FIFO of the loop's thread where the system grants it; 0: do not ask
     stop_points: int = 4  # in each JointTrajectory, after its first point
     trace: str = ""  # path of an .npz with the times of every target, written on exit (f2o latency-report)
@@ -133,6 +134,8 @@ class BridgeConfig:
             problems.append(f"adapter: expected {' or '.join(sorted(ADAPTERS))}, got {self.adapter!r}")
         if not 50.0 <= self.rate_hz <= 1000.0:
             problems.append(f"rate_hz: expected 50 to 1000, got {self.rate_hz}")
+        if self.phase_s < 0:
+            problems.append(f"phase_s: expected 0 or more, got {self.phase_s}")
         if not 0 <= self.fifo_priority <= 99:
             problems.append(f"fifo_priority: expected 0 to 99, got {self.fifo_priority}")
         if not 1 <= self.stop_points <= 20:

@@ -104,7 +104,15 @@ CONTROLLER = NodeSpec(
 def bridge(source: str, **more: From) -> NodeSpec:
     """The bridge, arming into the mode ``source``."""
     parameters = {"source": source, "robot": From("robot"), "adapter": From("adapter"), **more}
-    return NodeSpec("f2o_control", "bridge_node", "bridge_node", parameters, env=ENV, config="bridge.yaml")
+    return NodeSpec(
+        "f2o_control",
+        "bridge_node",
+        "bridge_node",
+        parameters,
+        env=ENV,
+        config="bridge.yaml",
+        on_time=True,
+    )
 
 
 def recorder(when: Mapping[str, Value], **parameters: Value | From) -> NodeSpec:

@@ -22,6 +22,7 @@ class Loop:
     Args:
         bridge: the core.
         rate_hz: ticks a second.
+        phase_s: of the ticks, see ``Pace``.
         fifo_priority: SCHED_FIFO priority to ask for, 0 for none.
         ros_clock: ROS time in ns.
         publish: sends one tick's result.
@@ -32,12 +33,14 @@ class Loop:
         self,
         bridge: Bridge,
         rate_hz: float,
+        phase_s: float,
         fifo_priority: int,
         ros_clock: Callable[[], int],
         publish: Callable[[Sent], None],
         say_mode: Callable[[str], None],
     ) -> None:
-        self._bridge, self._pace, self._fifo_priority = bridge, Pace(1.0 / rate_hz), fifo_priority
+        self._bridge, self._fifo_priority = bridge, fifo_priority
+        self._pace = Pace(1.0 / rate_hz, phase_s=phase_s)
         self._ros_clock, self._publish, self._say_mode = ros_clock, publish, say_mode
         self._mode_said = ""
         self._before_ns: int | None = None

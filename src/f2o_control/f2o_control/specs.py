@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from f2o_control.errors import GraphError
+from f2o_control.middleware import on_time
 
 Value = str | int | bool
 
@@ -68,6 +69,7 @@ class NodeSpec:
         env: added to the environment; ``Installed`` is replaced by a path, unless the user has set the variable.
         config: file in the configuration folder that it reads; "" for none.
         args: on its command line before ROS's.
+        on_time: what it receives comes under SCHED_FIFO where that can be had, see ``middleware``.
     """
 
     package: str
@@ -80,6 +82,7 @@ class NodeSpec:
     env: Mapping[str, str | Installed] = field(default_factory=dict)
     config: str = ""
     args: tuple[str, ...] = ()
+    on_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,10 @@ def _resolve_node(node: NodeSpec, values: Mapping[str, Value]) -> NodeSpec:
     parameters = _fill(node.parameters, values)
     if node.config and values.get("config"):
         parameters = {"config": f"{values['config']}/{node.config}", **parameters}
-    env = _environment(node.env, str(values.get("config", "")))
+    folder = str(values.get("config", ""))
+    env = _environment(node.env, folder)
+    if node.on_time:
+        env |= on_time(lambda name: find_config(name, folder))
     return NodeSpec(**{**vars(node), "parameters": parameters, "env": env, "when": {}})
 
 

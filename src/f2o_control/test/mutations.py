@@ -331,7 +331,7 @@ def fault_is_left(robot):
 def failing_tick(robot):
     """What raises within a tick ends in a fault, not in a loop that is gone."""
     rig = armed(robot)
-    loop = Loop(rig.bridge, 125.0, 0, lambda: 0, lambda sent: 1 / 0, lambda mode: None)
+    loop = Loop(rig.bridge, 125.0, 0.0, 0, lambda: 0, lambda sent: 1 / 0, lambda mode: None)
     loop.turn(Tick(1, rig.mono_ns, 0, 0))
     return [] if rig.bridge.mode is Mode.FAULT else ["nobody was told"]
 

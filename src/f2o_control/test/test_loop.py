@@ -42,7 +42,7 @@ def bridge(panda):
 
 
 def make(bridge, board):
-    return Loop(bridge, 125.0, 0, lambda: 0, board.publish, board.say)
+    return Loop(bridge, 125.0, 0.0, 0, lambda: 0, board.publish, board.say)
 
 
 def test_whatever_raises_ends_in_fault_within_the_turn(bridge, board):

@@ -23,6 +23,13 @@ class Pace:
 
     The reference never moves, so the mean rate cannot drift. A turn that overruns its deadline is skipped and
     counted in ``Tick.skipped``; the loop never catches up in a burst, because a burst would move the arm in one.
+
+    Args:
+        period_s: time between two deadlines.
+        clock: monotonic time [ns].
+        sleep: waits so many seconds.
+        phase_s: deadlines lie this far behind the multiples of the period on the clock, so that loops of several
+            processes of one machine keep their distance. None: they count from the first call, which returns at once.
     """
 
     def __init__(
@@ -30,18 +37,22 @@ class Pace:
         period_s: float,
         clock: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], None] = time.sleep,
+        phase_s: float | None = None,
     ) -> None:
         self.period_ns = round(period_s * 1e9)
+        self._phase_ns = None if phase_s is None else round(phase_s * 1e9)
         self._clock, self._sleep = clock, sleep
         self._start_ns: int | None = None
         self._index = 0
 
     def wait(self) -> Tick:
-        """Sleep until the next deadline and return it; the first call returns at once and sets the reference."""
+        """Sleep until the next deadline and return it; the first call sets the reference."""
         now = self._clock()
-        if self._start_ns is None:
+        if self._start_ns is None and self._phase_ns is None:
             self._start_ns = now
             return Tick(0, now, 0, 0)
+        if self._start_ns is None:  # the reference is the deadline before the first
+            self._start_ns = now - (now - self._phase_ns) % self.period_ns
         due = max(self._index + 1, -(-(now - self._start_ns) // self.period_ns))
         skipped = due - self._index - 1
         self._index = due

@@ -45,6 +45,19 @@ def test_an_overrun_skips_to_the_next_deadline():
     assert (tick.index, tick.skipped, tick.late_ns, clock.now) == (3, 2, 0, 24 * MS)
 
 
+@given(st.integers(0, 10**12), st.sampled_from([0.0, 0.004, 0.009]))
+def test_a_phase_puts_the_deadlines_of_all_processes_on_one_grid(now, phase_s):
+    clock = Clock()
+    clock.now = now
+    pace = Pace(0.008, clock, clock.sleep, phase_s)
+    for _ in range(3):
+        tick = pace.wait()
+        assert tick.ideal_mono_ns % (8 * MS) == round(phase_s * 1e9) % (8 * MS)
+        assert (tick.late_ns, tick.skipped) == (0, 0)
+        assert 0 <= tick.ideal_mono_ns - now <= (tick.index + 1) * 8 * MS
+        clock.now += MS
+
+
 def test_samples_keep_a_window_and_count_all():
     samples = Samples(window=3)
     assert samples.summary()["count"] == 0

@@ -80,7 +80,7 @@ class TeleopNode(ConfiguredNode):
         self._hand.offer_buttons(tuple(bool(pressed) for pressed in msg.buttons))
 
     def _run(self) -> None:
-        pace = Pace(1.0 / self.config.rate_hz)
+        pace = Pace(1.0 / self.config.rate_hz, phase_s=0.0)  # as the policy
         while not self._end.is_set():
             pace.wait()
             self._tick(time.monotonic_ns())

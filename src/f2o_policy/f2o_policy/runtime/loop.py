@@ -110,7 +110,7 @@ class Loop:
         self.real_time = priority > 0 and request_fifo(priority)
         gc.collect()
         gc.freeze()  # what is loaded stays; the collector need not walk it between ticks
-        pace = Pace(1 / self._config.rate_hz)
+        pace = Pace(1 / self._config.rate_hz, phase_s=0.0)  # the bridge looks half a tick later
         while not self._stopping.is_set():
             self._turn(pace.wait())
         gc.unfreeze()

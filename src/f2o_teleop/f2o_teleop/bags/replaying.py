@@ -88,7 +88,7 @@ def run(node: Arm, path: Replay, ended: threading.Event, progress: bool = False)
     Raises:
         PlayError: the bridge left its mode.
     """
-    pace, begin, worst = Pace(1 / RATE_HZ), time.monotonic(), 0.0
+    pace, begin, worst = Pace(1 / RATE_HZ, phase_s=0.0), time.monotonic(), 0.0
     total = round(path.duration_s + AT_REST_S, 2)
     with tqdm(
         total=total, unit="s", disable=not progress, bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} s"

@@ -1,0 +1,44 @@
+"""How the bridge's messages are received: under SCHED_FIFO where that can be had (Fast DDS)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from f2o_nodekit.pace import request_fifo
+
+PROFILE, RANGE = "FASTDDS_DEFAULT_PROFILES_FILE", "ROS_AUTOMATIC_DISCOVERY_RANGE"
+PRIORITY = 58  # of the receiving threads, as in the two files
+EVERYBODY, BRIDGE, BRIDGE_LOCALHOST = "dds.xml", "dds_bridge.xml", "dds_bridge_localhost.xml"
+
+
+def may_take_fifo() -> bool:
+    """Whether the system grants SCHED_FIFO to this process, and so to those that it starts."""
+    with ThreadPoolExecutor(1) as pool:  # a thread that ends: the caller keeps its own priority
+        return pool.submit(request_fifo, PRIORITY).result()
+
+
+def on_time(
+    find: Callable[[str], str], environ: Mapping[str, str] = os.environ, granted: bool | None = None
+) -> dict[str, str]:
+    """Environment variables with which a process receives by UDP alone, under SCHED_FIFO; empty where it cannot.
+
+    Shared memory must go: it waits for its locks by yielding, and a real-time thread that yields to an ordinary one
+    keeps its core for good. rmw_fastrtps adds it by itself in the discovery range LOCALHOST, whatever the profile
+    says; so there the profile says what LOCALHOST means, and the range is left to it.
+
+    Args:
+        find: path of a configuration file, "" where there is none.
+        environ: of the process that starts it. Whoever names a profile of their own, or another middleware, keeps it.
+        granted: whether it may have SCHED_FIFO; None asks the system.
+    """
+    if not environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
+        return {}
+    if os.path.basename(environ.get(PROFILE, EVERYBODY)) != EVERYBODY:  # env.sh says that one to all
+        return {}
+    local = environ.get(RANGE) == "LOCALHOST"
+    path = find(BRIDGE_LOCALHOST if local else BRIDGE)
+    if not path or not (may_take_fifo() if granted is None else granted):
+        return {}
+    return {PROFILE: path} | ({RANGE: "SYSTEM_DEFAULT"} if local else {})
