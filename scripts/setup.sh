@@ -99,7 +99,7 @@ EOT
 # --- workspace ------------------------------------------------------------------------------------------------
 # Python sources are linked, not copied: only what describes the packages asks for a new build.
 built=$(find src launch config -type f \( -name package.xml -o -name 'setup.*' -o -name CMakeLists.txt -o -name '*.msg' \
-  -o -name '*.srv' -o -name '*.yaml' -o -name '*.launch.py' \) -not -path '*/build/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+  -o -name '*.srv' -o -path 'config/*' -o -name '*.launch.py' \) -not -path '*/build/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 built="$want $built"
 if [ "$(cat "$STAMPS/built" 2>/dev/null || true)" != "$built" ]; then
   say "building the workspace (colcon build)"

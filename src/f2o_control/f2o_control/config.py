@@ -110,7 +110,7 @@ class BridgeConfig:
     home_rad_s: float = 0.3  # fastest joint on the way home
     adapter: str = "jtc"
     rate_hz: float = 125.0
-    phase_s: float = 0.004  # ticks begin this far behind the multiples of their period, the policy's at 0
+    phase_s: float = 0.005  # ticks begin this far behind the multiples of their period, the policy's at 0
     fifo_priority: int = 60  # SCHED_FIFO of the loop's thread where the system grants it; 0: do not ask
     stop_points: int = 4  # in each JointTrajectory, after its first point
     trace: str = ""  # path of an .npz with the times of every target, written on exit (f2o latency-report)

@@ -4,7 +4,8 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
-from f2o_sim.bench.loop import beyond, busy
+from f2o_sim.bench.loop import beyond, busy, late_ticks
+from f2o_sim.bench.stalls import Stalls, late_wakes, watch
 
 HOME = np.array([0.0, -0.7, 0.0, -2.8, 0.0, 2.2, 0.8])
 
@@ -47,3 +48,38 @@ def test_a_core_is_kept_busy_only_while_asked():
         time.sleep(0.1)
         assert burner.is_alive()
     assert not burner.is_alive()
+
+
+MS = 1_000_000
+
+
+def test_a_late_tick_is_told_from_a_machine_that_stood_still():
+    ticks = {name: np.ones(4) for name in ("armed", "ok")}
+    ticks["ideal_mono_ns"] = np.arange(4) * 1000 * MS
+    ticks["done_ns"] = np.array([2, 9, 20, 9]) * MS
+    ticks["armed"][3] = 0
+    stalls = Stalls()
+    assert late_ticks(ticks, stalls) == {"count": 2, "without_a_stall": 2}
+    stalls.spans = np.array([[2005 * MS, 2017 * MS], [500 * MS, 510 * MS]])
+    assert late_ticks(ticks, stalls) == {"count": 2, "without_a_stall": 1}
+    stalls.spans = np.array([[992 * MS - 1, 992 * MS + 1]])
+    assert late_ticks(ticks, stalls) == {"count": 2, "without_a_stall": 1}
+
+
+def test_a_probe_notes_every_wake_that_came_too_late():
+    clock = SimpleNamespace(now=0, wakes=0)
+
+    def sleep(seconds):
+        clock.wakes += 1
+        clock.now += round(seconds * 1e9) + (7 * MS if clock.wakes == 3 else 0)
+
+    late = late_wakes(lambda: clock.wakes == 6, lambda: clock.now, sleep)
+    assert late == [(3 * MS, 10 * MS)]
+
+
+def test_the_probes_watch_and_end():
+    with watch() as stalls:
+        time.sleep(0.3)
+    assert (stalls.spans[:, 1] > stalls.spans[:, 0]).all()
+    found = stalls.to_dict()
+    assert found.keys() >= ({"count", "total_ms", "max_ms"} if stalls.watched else {"watched"})
