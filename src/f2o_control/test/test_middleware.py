@@ -35,6 +35,7 @@ def test_the_profile_follows_the_discovery_range():
         (LOCALHOST | {PROFILE: "/home/me/mine.xml"}, True),
         (LOCALHOST | {PROFILE: ""}, True),
         (LOCALHOST | {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}, True),
+        (LOCALHOST | {"ROS_STATIC_PEERS": "192.168.1.7"}, True),
     ],
 )
 def test_nothing_changes_where_it_cannot_be_had_or_was_chosen_otherwise(environ, granted):
