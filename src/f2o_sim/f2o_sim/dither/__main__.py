@@ -132,6 +132,7 @@ def main() -> int:
     table = rows(played)
     where = {
         "student": read_spec(arguments.student).source_sha256,
+        "told": arguments.told and read_spec(arguments.told).source_sha256,
         "seeds": seeds,
         "camera_hz": arguments.camera_hz,
     }
