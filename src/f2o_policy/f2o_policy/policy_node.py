@@ -34,7 +34,7 @@ class PolicyNode(ConfiguredNode):
         engine = open_engine(Path(config.checkpoint), config.hypotheses, config.backend, config.precision)
         self._policy, spec = Policy(engine, config), engine.spec
         self._policy.warm_up()
-        self._loop = Loop(self._policy, config, self.now_ns, self._publish)
+        self._loop = Loop(self._policy, config, self.now_ns, self._publish, self._tell)
         # Outputs
         self._names = list(spec.action_names)
         self._chunk = convert.chunk_message(self._names, spec.horizon, spec.dt_s)
@@ -70,9 +70,11 @@ class PolicyNode(ConfiguredNode):
     def _on_mode(self, msg: String) -> None:
         self._loop.enter(msg.data)
 
-    def _publish(self, tick: Tick, result: TickResult, due_ros_ns: int) -> None:
-        """Send the target; the rest only to those who listen."""
+    def _publish(self, result: TickResult, due_ros_ns: int) -> None:
         self._targets.publish(convert.target_message(self._names, result, due_ros_ns))
+
+    def _tell(self, tick: Tick, result: TickResult, due_ros_ns: int) -> None:
+        """Chunk and figures, to those who listen."""
         if self._chunks.get_subscription_count():
             convert.fill_chunk(self._chunk, result)
             self._chunks.publish(self._chunk)

@@ -44,15 +44,16 @@ class FakePolicy:
 
 @pytest.fixture
 def loop():
-    sent = []
+    sent, told = [], []
     policy = FakePolicy()
     made = Loop(
         policy,
         PolicyConfig(checkpoint="x", fifo_priority=0, trace="t.npz"),
         time.time_ns,
-        lambda tick, result, due: sent.append(due),
+        lambda result, due: sent.append(due),
+        lambda tick, result, due: told.append(due),
     )
-    yield SimpleNamespace(loop=made, policy=policy, sent=sent)
+    yield SimpleNamespace(loop=made, policy=policy, sent=sent, told=told)
     made.stop()
 
 
@@ -74,6 +75,7 @@ def test_a_turn_that_fails_sends_nothing_says_why_and_the_next_one_comes(loop):
     loop.policy.broken = False
     run_to(loop, loop.policy.ticks + 10)
     assert loop.sent
+    assert loop.told
 
 
 def test_it_sends_what_has_a_target_and_traces_every_tick(loop):

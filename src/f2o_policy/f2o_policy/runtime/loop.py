@@ -30,7 +30,8 @@ class Loop:
         policy: the core.
         config: rate and priority.
         ros_clock: ROS time [ns].
-        publish: sends a tick that has a target: the tick, its result, the ROS time the target is for.
+        publish: sends the target of a tick that has one: the result, the ROS time the target is for.
+        tell: what else is said of such a tick; what that takes is not counted as its own.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class Loop:
         policy: Policy,
         config: PolicyConfig,
         ros_clock: Callable[[], int],
-        publish: Callable[[Tick, TickResult, int], None],
+        publish: Callable[[TickResult, int], None],
+        tell: Callable[[Tick, TickResult, int], None],
     ) -> None:
         self._policy, self._config = policy, config
-        self._ros_clock, self._publish = ros_clock, publish
+        self._ros_clock, self._publish, self._tell = ros_clock, publish, tell
         self._stopping = threading.Event()
         self._embed_ms, self._embed_rate = Samples(300), RateMeter()
         self.trace, self.status = Trace(keep=bool(config.trace)), TickStatus.NO_OBSERVATION
@@ -121,11 +123,21 @@ class Loop:
         try:
             result = self._policy.tick(now_ros_ns)
             if result.target is not None:
-                self._publish(tick, result, now_ros_ns)
+                self._publish(result, now_ros_ns)
         except Exception as error:
             self._note(error)
             result = FAILED
         self.status = result.status
         done_ns = time.monotonic_ns() - tick.ideal_mono_ns
+        self._say(tick, result, now_ros_ns)
         armed, switches = self.mode == FOLLOWED, self._policy.mode_switches
         self.trace.tick(tick, result, done_ns, now_ros_ns, armed, switches)
+
+    def _say(self, tick: Tick, result: TickResult, now_ros_ns: int) -> None:
+        """Tell the rest of a tick whose target is on its way; that this fails takes no target back."""
+        if result.target is None:
+            return
+        try:
+            self._tell(tick, result, now_ros_ns)
+        except Exception as error:
+            self._note(error)

@@ -29,7 +29,7 @@ class Company(Node):
         super().__init__(name)
         self._running = running
         self.recorder, self.note, self.path, self.mode, self.saved = "", "", "", "", 0
-        self._arm = self.create_client(Trigger, "/f2o/arm")
+        self._arm, self._disarm = (self.create_client(Trigger, f"/f2o/{verb}") for verb in ("arm", "disarm"))
         self._commands = self.create_publisher(String, "/f2o/episode/command", reliable(10))
         self.create_subscription(String, "/f2o/episode/state", self._on_state, latched())
         self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
@@ -44,7 +44,7 @@ class Company(Node):
         self.mode = message.data
 
     def arm(self, mode: str) -> None:
-        """Ask the bridge until it is in ``mode``.
+        """Ask the bridge until it is in ``mode``; out of a fault (joint states late while all start up) by disarming.
 
         Raises:
             TeleopError: it is not in a minute. EndedError: a node has ended.
@@ -52,7 +52,8 @@ class Company(Node):
         self.until(self._arm.service_is_ready, "the bridge")
         deadline = time.monotonic() + PATIENCE_S
         while self.mode != mode and time.monotonic() < deadline:
-            rclpy.spin_until_future_complete(self, self._arm.call_async(Trigger.Request()), timeout_sec=2.0)
+            ask = self._disarm if self.mode == "fault" else self._arm
+            rclpy.spin_until_future_complete(self, ask.call_async(Trigger.Request()), timeout_sec=2.0)
             self.spin(0.5)
         self.until(lambda: self.mode == mode, f"the bridge to be in {mode}")
 

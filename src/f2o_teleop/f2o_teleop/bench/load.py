@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ class Meter:
         return times.user + times.system
 
     def _run(self) -> None:
-        while not self._end.wait(0.5):
-            self.rss_mb.append(self._process.memory_info().rss / 1e6)
+        with suppress(psutil.Error):  # it has ended
+            while not self._end.wait(0.5):
+                self.rss_mb.append(self._process.memory_info().rss / 1e6)
 
     def stop(self) -> dict[str, float]:
         """Share of one core used since the beginning [%], and memory [MB]."""
