@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
@@ -37,7 +37,7 @@ class Stalls:
         return ((begins < end_ns[:, None]) & (ends > begin_ns[:, None])).any(axis=1)
 
     def to_dict(self) -> dict[str, Any]:
-        """How many, how long [ms]; None where nobody could watch."""
+        """How many, how long [ms]; only that nobody watched where nobody could."""
         if not self.watched:
             return {"watched": False}
         lengths = np.diff(self.spans, axis=1)[:, 0] / 1e6
@@ -54,6 +54,7 @@ def watch() -> Iterator[Stalls]:
         ours, theirs = context.Pipe()
         process = context.Process(target=_probe, args=(cpu, theirs), daemon=True)
         process.start()
+        theirs.close()  # else a probe that was killed would be waited for
         probes.append((process, ours))
     try:
         found.watched = all([ours.recv() for _, ours in probes])
@@ -82,7 +83,11 @@ def _probe(cpu: int, ours: Connection) -> None:
     ours.send(late_wakes(lambda: ours.poll()) if granted else [])
 
 
-def late_wakes(stop: Any, clock: Any = time.monotonic_ns, sleep: Any = time.sleep) -> list[tuple[int, int]]:
+def late_wakes(
+    stop: Callable[[], bool],
+    clock: Callable[[], int] = time.monotonic_ns,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[tuple[int, int]]:
     """Wake every millisecond until ``stop()``; the due and actual times [ns] of every wake that came too late."""
     late, due = [], clock()
     while not stop():

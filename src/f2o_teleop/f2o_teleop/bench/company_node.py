@@ -44,7 +44,7 @@ class Company(Node):
         self.mode = message.data
 
     def arm(self, mode: str) -> None:
-        """Ask the bridge until it is in ``mode``; out of a fault (joint states late while all start up) by disarming.
+        """Ask the bridge until it is in ``mode``; out of a fault by disarming.
 
         Raises:
             TeleopError: it is not in a minute. EndedError: a node has ended.
