@@ -41,10 +41,11 @@ def test_a_gap_between_commands_is_no_acceleration():
 def test_a_core_is_kept_busy_only_while_asked():
     import multiprocessing
 
+    others = set(multiprocessing.active_children())  # a plugin of pytest may have one of its own
     with busy(False):
-        assert not multiprocessing.active_children()
+        assert not set(multiprocessing.active_children()) - others
     with busy(True):
-        (burner,) = multiprocessing.active_children()
+        (burner,) = set(multiprocessing.active_children()) - others
         time.sleep(0.1)
         assert burner.is_alive()
     assert not burner.is_alive()
