@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from f2o_nodekit.latest import Latest
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.config import BridgeConfig
 from f2o_control.feed import feeds_of
@@ -24,7 +25,7 @@ from f2o_control.senses import Following, Observations, StampOrder
 from f2o_control.space import Space
 from f2o_control.state import FOLLOWING, MOVING, RESUME, Event, Machine, Mode
 from f2o_control.target import RawTarget, Target
-from f2o_control.watchdog import NS_PER_S, Watchdog
+from f2o_control.watchdog import Watchdog
 
 
 @dataclass(frozen=True)

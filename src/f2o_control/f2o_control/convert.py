@@ -83,7 +83,7 @@ def trajectory_message(plan: TrajectoryPlan) -> JointTrajectory:
     Its parts are made once for each number of points and filled again: as new ones they cost more than the plan.
     """
     msg = _trajectory_of(plan.joint_names, len(plan.times_s))
-    times_ns = np.rint(plan.times_s * 1e9).astype(np.int64).tolist()
+    times_ns = np.rint(plan.times_s * NS_PER_S).astype(np.int64).tolist()
     for point, ns, positions, velocities in zip(
         msg.points, times_ns, plan.positions, plan.velocities, strict=True
     ):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from f2o_nodekit.latest import Latest
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.config import BridgeConfig
 from f2o_control.limits import Joints
 from f2o_control.robot import RobotDescription
 from f2o_control.state import Mode
 from f2o_control.target import RawTarget, Target, TargetCheck
-from f2o_control.watchdog import NS_PER_S, Watchdog
+from f2o_control.watchdog import Watchdog
 
 
 class Feed:

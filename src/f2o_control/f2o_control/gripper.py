@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from f2o_nodekit.stamps import NS_PER_S
+
 
 class GripperGoal:
     """Turns a stream of wished widths into the few goals a gripper can take.
@@ -18,7 +20,7 @@ class GripperGoal:
     ) -> None:
         self._range = (min_width, max_width)
         self._hysteresis = hysteresis_m
-        self._interval_ns = round(min_interval_s * 1e9)
+        self._interval_ns = round(min_interval_s * NS_PER_S)
         self._sent: float | None = None
         self._sent_mono_ns = 0
         self.width = max_width

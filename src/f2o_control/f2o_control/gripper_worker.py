@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from f2o_nodekit.latest import Latest
-
-from f2o_control.watchdog import NS_PER_S
+from f2o_nodekit.stamps import NS_PER_S
 
 LIMIT_S = 20.0  # for a goal: homing, the longest, takes some ten seconds
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.limits import Joints
-from f2o_control.reference import NS_PER_S, Reference
+from f2o_control.reference import Reference
 
 PEAK = 1.875  # of the mean speed: the fastest moment of a minimum-jerk path
 SHORTEST_S = 0.5

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from f2o_control.watchdog import NS_PER_S
+from f2o_nodekit.stamps import NS_PER_S
 
 Done = Callable[[str], None]  # is told what went wrong, or ""
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.limits import Joints, Limits
 from f2o_control.target import Target
 
-NS_PER_S = 1e9
 MIN_GAP_S, MAX_GAP_S = 0.02, 0.1  # between two targets whose difference is taken for a velocity
 KEEP_S = 0.5  # targets are kept that long: more than the arm may fall behind
 MOST_BEHIND_S = 0.3  # further behind the arm leaves the path rather than come later still

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from f2o_nodekit.latest import Latest
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.config import BridgeConfig
 from f2o_control.feed import Feed
@@ -17,7 +18,6 @@ from f2o_control.reference import PathClock, ReferenceTrack
 from f2o_control.robot import RobotDescription
 from f2o_control.senses import Observations
 from f2o_control.state import ARM, MOVING, Event, Machine, Mode
-from f2o_control.watchdog import NS_PER_S
 
 SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still stands where it was sent
 

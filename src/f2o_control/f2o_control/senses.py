@@ -6,11 +6,12 @@ Stamps only say which of two messages is the newer; how long ago one came is tol
 from __future__ import annotations
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.limits import Joints
-from f2o_control.watchdog import NS_PER_S, Watchdog
+from f2o_control.watchdog import Watchdog
 
-CLOCK_STEP_NS = 1_000_000_000  # a stamp further back is of a clock that was set, not of an old message
+CLOCK_STEP_NS = NS_PER_S  # a stamp further back is of a clock that was set, not of an old message
 
 
 class StampOrder:

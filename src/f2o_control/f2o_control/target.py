@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.robot import Joints
 from f2o_control.state import SOURCES
 
 GRIPPER = "gripper_width"  # name of the last entry of a target [m]
-NS_PER_S = 1e9
 
 
 class Refusal(enum.Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NS_PER_S = 1e9
+from f2o_nodekit.stamps import NS_PER_S
 
 
 class Watchdog:

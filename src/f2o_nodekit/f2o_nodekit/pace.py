@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from f2o_nodekit.stamps import NS_PER_S
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -39,8 +41,8 @@ class Pace:
         sleep: Callable[[float], None] = time.sleep,
         phase_s: float | None = None,
     ) -> None:
-        self.period_ns = round(period_s * 1e9)
-        self._phase_ns = None if phase_s is None else round(phase_s * 1e9)
+        self.period_ns = round(period_s * NS_PER_S)
+        self._phase_ns = None if phase_s is None else round(phase_s * NS_PER_S)
         self._clock, self._sleep = clock, sleep
         self._start_ns: int | None = None
         self._index = 0
@@ -58,7 +60,7 @@ class Pace:
         self._index = due
         ideal = self._start_ns + due * self.period_ns
         while (left := ideal - self._clock()) > 0:
-            self._sleep(left / 1e9)
+            self._sleep(left / NS_PER_S)
         return Tick(due, ideal, self._clock() - ideal, skipped)
 
 

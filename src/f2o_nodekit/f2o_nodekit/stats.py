@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-NS_PER_S = 1e9
+from f2o_nodekit.stamps import NS_PER_S
 
 
 class Samples:

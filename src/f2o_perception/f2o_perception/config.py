@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from f2o_nodekit.config import load_config
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_perception.voxel import BACKENDS
 
-NS_PER_S = 1_000_000_000
 VIEW_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)  # part of a ROS name
 TOPIC_NAME = re.compile(r"[/~]?[\w/{}]+", re.ASCII)
 MAX_VOXELS = 50_000_000  # a 200 MB index; more is a mistake in the box or the voxel

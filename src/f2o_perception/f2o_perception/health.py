@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from f2o_nodekit.stamps import NS_PER_S
 from f2o_nodekit.stats import RateMeter
 
 OK, WARN, ERROR = 0, 1, 2  # as in diagnostic_msgs
@@ -66,7 +67,7 @@ class StreamHealth:
 
     def __init__(self, name: str, what: str, stopped_after_s: float) -> None:
         self._name, self._what = name, what
-        self._stopped_after_ns = round(stopped_after_s * 1e9)
+        self._stopped_after_ns = round(stopped_after_s * NS_PER_S)
         self._rate = RateMeter(60)
         self._last_mono_ns: int | None = None
         self._lag_ns = 0
@@ -91,7 +92,7 @@ class StreamHealth:
 
     def status(self, now_mono_ns: int, drops: Mapping[str, int]) -> StreamStatus:
         """The stream's state at ``now_mono_ns``."""
-        age = float("inf") if self._last_mono_ns is None else (now_mono_ns - self._last_mono_ns) * 1e-9
+        age = float("inf") if self._last_mono_ns is None else (now_mono_ns - self._last_mono_ns) / NS_PER_S
         return StreamStatus(
             problem=self._problem(now_mono_ns, age),
             hz=self._rate.hz(now_mono_ns),
@@ -111,5 +112,5 @@ class StreamHealth:
             return f"{self._name}: stopped, no {self._what} for {age_s:.1f} s"
         if abs(self._lag_ns) > self._stopped_after_ns:
             side = "behind" if self._lag_ns > 0 else "ahead of"
-            return f"{self._name}: stamps {abs(self._lag_ns) * 1e-9:.2f} s {side} the joint states"
+            return f"{self._name}: stamps {abs(self._lag_ns) / NS_PER_S:.2f} s {side} the joint states"
         return ""

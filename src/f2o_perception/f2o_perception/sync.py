@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64
 
-from f2o_perception.config import NS_PER_S, PerceptionConfig
+from f2o_perception.config import PerceptionConfig
 from f2o_perception.frames import GripperSample, JointSample, RgbdFrame
 from f2o_perception.pairing import RESET_NS
 from f2o_perception.tracks import GripperTrack, JointTrack

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_perception.frames import GripperSample, JointSample
 
@@ -64,7 +65,7 @@ class JointTrack(_Track):
             return None
         before, last = self._samples[-2:]
         velocities = _said_or_slope(last.velocities, before, last)
-        positions = last.positions + velocities * ((stamp_ros_ns - last.stamp_ros_ns) * 1e-9)
+        positions = last.positions + velocities * ((stamp_ros_ns - last.stamp_ros_ns) / NS_PER_S)
         return JointSample(stamp_ros_ns, last.names, positions, velocities)
 
 
@@ -81,7 +82,7 @@ def _said_or_slope(
     velocities: Float64[np.ndarray, " n"], older: JointSample, newer: JointSample
 ) -> Float64[np.ndarray, " n"]:
     """``velocities``; where the robot does not say one, the slope of the positions."""
-    slope = (newer.positions - older.positions) / ((newer.stamp_ros_ns - older.stamp_ros_ns) * 1e-9)
+    slope = (newer.positions - older.positions) / ((newer.stamp_ros_ns - older.stamp_ros_ns) / NS_PER_S)
     return np.where(np.isnan(velocities), slope, velocities)
 
 

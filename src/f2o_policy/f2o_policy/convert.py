@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from builtin_interfaces.msg import Duration, Time
 from f2o_nodekit.pace import Tick
-from f2o_nodekit.stamps import from_ns
+from f2o_nodekit.stamps import NS_PER_S, from_ns
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -34,7 +34,7 @@ def tick_message(tick: Tick, result: TickResult, due_ros_ns: int, switches: int)
     msg.header.frame_id = SOURCE
     msg.observation_stamp = from_ns(result.embedded.stamp_ros_ns, Time)
     msg.observation_age, msg.inference = result.observation_age_s, result.inference_s
-    msg.late, msg.skipped = tick.late_ns / 1e9, tick.skipped
+    msg.late, msg.skipped = tick.late_ns / NS_PER_S, tick.skipped
     msg.chosen, msg.mode_switches = result.chosen, switches
     return msg
 
@@ -42,7 +42,7 @@ def tick_message(tick: Tick, result: TickResult, due_ros_ns: int, switches: int)
 def chunk_message(names: Sequence[str], horizon: int, dt_s: float) -> JointTrajectory:
     """A trajectory message with ``horizon`` points ``dt_s`` seconds apart, to be filled every tick."""
     msg = JointTrajectory(joint_names=names)
-    times = [from_ns(round(k * dt_s * 1e9), Duration) for k in range(horizon)]
+    times = [from_ns(round(k * dt_s * NS_PER_S), Duration) for k in range(horizon)]
     msg.points = [JointTrajectoryPoint(time_from_start=t) for t in times]
     return msg
 

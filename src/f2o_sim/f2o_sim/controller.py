@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64, Int64
 
 from f2o_sim.errors import TrajectoryError
-
-NS_PER_S = 1e9
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from f2o_sim.world import STEP_NS
+from f2o_nodekit.stamps import NS_PER_S
 
-NS_PER_S = 1_000_000_000
+from f2o_sim.world import STEP_NS
 
 
 class Every:

@@ -21,6 +21,7 @@ from f2o_control.reference import PathClock, ReferenceTrack
 from f2o_control.robot import load_robot
 from f2o_control.space import Space
 from f2o_control.target import Target
+from f2o_nodekit.stamps import NS_PER_S
 from f2o_perception.calibration import Calibration
 from f2o_perception.calibration import CameraMount as Pose
 from f2o_perception.config import PerceptionConfig
@@ -35,7 +36,6 @@ from f2o_sim.paths import config_file
 from f2o_sim.robot import ARM_JOINTS
 from f2o_sim.world import World
 
-NS_PER_S = 1_000_000_000
 GRIPPER_HZ = 15.0  # franka_gripper's state_publish_rate
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import mujoco
 from f2o_nodekit.pace import Pace
+from f2o_nodekit.stamps import NS_PER_S
 from f2o_nodekit.stats import RateMeter, Samples
 
 from f2o_sim.cameras import Picture, Renderer
@@ -25,7 +26,6 @@ from f2o_sim.statelog import HZ as LOG_HZ
 from f2o_sim.statelog import StateLog
 from f2o_sim.world import STEP_NS, World, pose
 
-NS_PER_S = 1_000_000_000
 CHUNK_S = 0.002  # physics between two looks at the clock
 SLIP_NS = 100_000_000
 LOG_TAIL_NS = NS_PER_S  # how long the log goes on after the episode is over

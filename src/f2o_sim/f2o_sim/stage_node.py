@@ -11,7 +11,7 @@ import numpy as np
 from f2o_nodekit.latest import Latest
 from f2o_nodekit.pace import Pace
 from f2o_nodekit.ros import best_effort, latched, reliable
-from f2o_nodekit.stamps import to_ns
+from f2o_nodekit.stamps import NS_PER_S, to_ns
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -92,7 +92,7 @@ class RosStage:
     def tick(self, target: np.ndarray | None) -> Scene:
         """Send ``target``, wait for the next tick, and look."""
         if target is not None:
-            due_ns = self._node.get_clock().now().nanoseconds + round(self._period_s * 1e9)
+            due_ns = self._node.get_clock().now().nanoseconds + round(self._period_s * NS_PER_S)
             self._targets.publish(convert.target_message(target, due_ns))
         self._pace.wait()
         return convert.scene_from_msgs(self._joints.get(), self._fingers.get(), self._task.get())

@@ -8,6 +8,7 @@ from pathlib import Path
 import imageio.v2 as imageio
 import mujoco
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64, UInt8
 
 from f2o_sim.statelog import HZ, LoggedEpisode, load_episode
@@ -106,13 +107,13 @@ def _frames(episode: LoggedEpisode, lines: Sequence[Line]) -> Iterator[Image]:
 def _moving(episode: LoggedEpisode) -> range:
     moved = np.abs(episode.qpos - episode.qpos[0]).max(axis=1) > MOVES_RAD
     first = int(moved.argmax()) - round(LEAD_S * HZ) if moved.any() else 0
-    elapsed = (episode.time_ns - episode.time_ns[0]) * 1e-9
+    elapsed = (episode.time_ns - episode.time_ns[0]) / NS_PER_S
     last = int(np.searchsorted(elapsed, episode.verdict.elapsed_s + TAIL_S))
     return range(max(0, first), min(last, len(elapsed)))
 
 
 def _caption(episode: LoggedEpisode, index: int) -> str:
-    verdict, elapsed = episode.verdict, (episode.time_ns[index] - episode.time_ns[0]) * 1e-9
+    verdict, elapsed = episode.verdict, (episode.time_ns[index] - episode.time_ns[0]) / NS_PER_S
     text = f"{episode.task}, seed {episode.seed}"
     if elapsed < verdict.elapsed_s:
         return text

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64
 
 from f2o_sim.controller import GripperController, Trajectory, TrajectoryController
@@ -16,8 +17,8 @@ from f2o_sim.robot import ARM_JOINTS, DAMPING, FINGER_BODIES, FINGER_JOINTS, JOI
 from f2o_sim.scene import TIMESTEP_S, build_scene
 from f2o_sim.tasks import Snapshot, Task, Verdict, make_task
 
-STEP_NS = round(TIMESTEP_S * 1e9)
-START_NS = 1_000_000_000  # not 0: a stamp of 0 means "unknown" in half of ROS
+STEP_NS = round(TIMESTEP_S * NS_PER_S)
+START_NS = NS_PER_S  # not 0: a stamp of 0 means "unknown" in half of ROS
 JUDGE_EVERY = 8  # steps between two looks of the judge
 LIFTED_M = 0.003  # an object that is this far from its first height lies on no belt
 CATCH_UP_S, CATCH_UP_M_S = (

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from f2o_nodekit.stamps import NS_PER_S
 from mcap.writer import CompressionType, Writer
 
 from f2o_teleop.definitions import MessageDefinition
@@ -55,7 +56,7 @@ class BagSummary:
     @property
     def duration_s(self) -> float:
         """Seconds from the first to the last message."""
-        return (self.end_ros_ns - self.start_ros_ns) / 1e9
+        return (self.end_ros_ns - self.start_ros_ns) / NS_PER_S
 
 
 class BagWriter:

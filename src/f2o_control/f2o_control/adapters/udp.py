@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.adapters.base import Adapter, FarEnd, NamedJoints
 from f2o_control.braking import JointState
@@ -18,7 +19,6 @@ from f2o_control.receiver.messages import Flag, State, Status, Target, robot_id
 from f2o_control.receiver.wire import SIZE, DatagramError, pack_target, unpack_status
 from f2o_control.robot import RobotDescription
 
-NS_PER_S = 1e9
 GAP_PERIODS = 3  # between two commands whose velocities are compared
 HELLO_S = 0.02  # between two signs of life while there is nothing to send
 RECOVERS = 5  # datagrams that ask for a recovery: one may be lost
@@ -78,7 +78,7 @@ class UdpAdapter(Adapter):
         """Send ``command``, due after its own duration."""
         now_ns, before = self._clock(), self._command
         contiguous = (
-            before is not None and now_ns - self._sent_last_ns < GAP_PERIODS * 1e9 * command.duration_s
+            before is not None and now_ns - self._sent_last_ns < GAP_PERIODS * NS_PER_S * command.duration_s
         )
         acceleration = np.zeros(len(self._names))
         if contiguous and command.stop.duration > 0:

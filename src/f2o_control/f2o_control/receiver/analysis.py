@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.receiver.fci import FciRules
 from f2o_control.receiver.messages import State
@@ -56,9 +57,9 @@ def tracking_error(trace: Record, sent: Record) -> float:
     """The largest distance to what was sent [rad], behind by one fixed time: the one that fits best."""
     from scipy.interpolate import CubicSpline
 
-    path = CubicSpline(sent["mono_ns"] / 1e9, sent["position"])
+    path = CubicSpline(sent["mono_ns"] / NS_PER_S, sent["position"])
     inside = (trace["mono_ns"] > sent["mono_ns"][5] + 1e8) & (trace["mono_ns"] < sent["mono_ns"][-1])
-    times, points = trace["mono_ns"][inside] / 1e9, trace["set_point"][inside]
+    times, points = trace["mono_ns"][inside] / NS_PER_S, trace["set_point"][inside]
     delays = LEAD_S + np.arange(-0.001, 0.03, 0.0002)
     return float(min(np.abs(points - path(times - delay)).max() for delay in delays))
 

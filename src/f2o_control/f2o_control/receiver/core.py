@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.braking import JointState
 from f2o_control.limits import Joints
@@ -19,7 +20,6 @@ CYCLE_NS, CYCLE_S = 1_000_000, 1e-3
 ALMOST_WHOLE = Scale(velocity=1.0, acceleration=0.98, jerk=0.95)  # what one step after missed cycles may take
 SLACK = 1e-3  # of what is rounded on the way
 TURN = 2 * np.pi  # rad; no joint gets there
-NS_PER_S = 1e9
 WISH_NS = 200_000_000  # the bridge repeats a wish for a recovery, for one may be lost: it is tried once
 
 

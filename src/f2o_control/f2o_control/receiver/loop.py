@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from f2o_nodekit.stamps import NS_PER_S
+
 from f2o_control.receiver.arm import Arm, ArmError, Cycle
 from f2o_control.receiver.config import ReceiverConfig
 from f2o_control.receiver.core import CYCLE_S, Receiver
@@ -118,7 +120,7 @@ class Loop:
                 max(receiver.echo_ns, 0),
                 cycle.positions,
                 cycle.velocities,
-                (now_ns - cycle.mono_ns) / 1e9,
+                (now_ns - cycle.mono_ns) / NS_PER_S,
                 cycle.gripper_width,
                 receiver.target_age_s(now_ns),
                 self.missed,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64
 
 from f2o_control.braking import JointState, StopPlan, plan_stop
@@ -103,7 +104,7 @@ class Plan:
 
     def at(self, mono_ns: int) -> JointState:
         """The state at ``mono_ns``; at rest for ever from the end of the stop on."""
-        time_s = (mono_ns - self.start_ns) / 1e9
+        time_s = (mono_ns - self.start_ns) / NS_PER_S
         if time_s >= self.brake_s:
             return self.stop.at(time_s - self.brake_s)
         if time_s >= self.quintic.length_s:
@@ -112,11 +113,11 @@ class Plan:
 
     def brakes(self, mono_ns: int) -> bool:
         """Has the stop begun?"""
-        return mono_ns - self.start_ns >= self.brake_s * 1e9
+        return mono_ns - self.start_ns >= self.brake_s * NS_PER_S
 
     def rests(self, mono_ns: int) -> bool:
         """Is all motion over?"""
-        return mono_ns - self.start_ns >= (self.brake_s + self.stop.duration) * 1e9
+        return mono_ns - self.start_ns >= (self.brake_s + self.stop.duration) * NS_PER_S
 
 
 class Planner:
@@ -138,7 +139,7 @@ class Planner:
         """
         limits = self._limits
         lower, upper = np.minimum(limits.lower, state.position), np.maximum(limits.upper, state.position)
-        due_s, brake_s = (due_ns - start_ns) / 1e9, max((brake_ns - start_ns) / 1e9, 1e-3)
+        due_s, brake_s = (due_ns - start_ns) / NS_PER_S, max((brake_ns - start_ns) / NS_PER_S, 1e-3)
         first = max(due_s, LENGTHS_S[0])
         for length_s in (first, *(longer for longer in LENGTHS_S if longer > first)):
             quintic = Quintic.between(state, expect(target, length_s - due_s), float(length_s))

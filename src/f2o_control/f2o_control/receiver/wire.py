@@ -40,7 +40,6 @@ CRC = struct.Struct("<I")
 RAD, MILLI, TEN_MICRO = 2.0**-28, 1e-3, 1e-5
 NO_WIDTH = 0xFFFF
 IS_STATUS = 128
-NS_PER_S = 1e9
 
 
 class DatagramError(ValueError):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.stamps import NS_PER_S
 from f2o_nodekit.workers import results
 from f2o_perception.config import PerceptionConfig
 from jaxtyping import Float64, Int64
@@ -122,7 +123,8 @@ def read_spans(
     found = spans(stamps, sources, only)
     if not found:
         legal = ", ".join(sorted(set(sources)))
-        raise BagError(path, f"{only!r} was never in control for {SHORTEST_SPAN_NS / 1e9:g} s; {legal} was")
+        least_s = SHORTEST_SPAN_NS / NS_PER_S
+        raise BagError(path, f"{only!r} was never in control for {least_s:g} s; {legal} was")
     return [
         _demonstration(
             path,
@@ -175,8 +177,8 @@ def _demonstration(
             path, f"{len(replay.observations)} observations, {len(kept)} while commands changed ({problems})"
         )
     if longest_pause_s > 0:
-        kept, stamps, commands, lost = cut(kept, stamps, commands, round(longest_pause_s * 1e9))
-        meta |= {"longest_pause_s": longest_pause_s, "cut_s": round(lost / 1e9, 3)}
+        kept, stamps, commands, lost = cut(kept, stamps, commands, round(longest_pause_s * NS_PER_S))
+        meta |= {"longest_pause_s": longest_pause_s, "cut_s": round(lost / NS_PER_S, 3)}
     return Demonstration(kept, stamps, commands, meta)
 
 

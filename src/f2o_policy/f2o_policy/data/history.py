@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Int64
 
 
 def lookback_ns(count: int, dt_s: float) -> Int64[np.ndarray, " n"]:
     """How long before the instant each of ``count`` instants of a history lies, the oldest first, 0 last."""
-    return np.round(np.arange(count - 1, -1, -1) * dt_s * 1e9).astype(np.int64)
+    return np.round(np.arange(count - 1, -1, -1) * dt_s * NS_PER_S).astype(np.int64)
 
 
 def nearest(stamps_ns: Int64[np.ndarray, " t"], at_ns: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:

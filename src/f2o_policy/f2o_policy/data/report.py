@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from tqdm import tqdm
 
 from f2o_policy.data.files import write_json, write_text
@@ -84,7 +85,7 @@ def episode_facts(dataset: Dataset, episode: Episode, path: np.ndarray | None) -
         str(episode.meta.get("source", "")),
         str(episode.meta.get("strategy", "")) or "unnamed",
         str(episode.meta.get("success", "unknown")),
-        float(stamps[-1] - stamps[0]) / 1e9,
+        float(stamps[-1] - stamps[0]) / NS_PER_S,
         _rate(stamps),
         float(gaps.max()) / 1e6 if len(gaps) else 0.0,
         float(np.ptp(views, axis=1).max()) / 1e6,
@@ -142,7 +143,7 @@ def draw_signals(path: Path, dataset: Dataset, facts: list[EpisodeFacts]) -> Non
     colours = _colours(facts)
     for episode, fact in zip(dataset.episodes, facts, strict=True):
         sent = slice(*episode.commands)
-        times = (dataset["command_stamps"][sent] - dataset["command_stamps"][sent.start]) / 1e9
+        times = (dataset["command_stamps"][sent] - dataset["command_stamps"][sent.start]) / NS_PER_S
         axes[0].plot(times, dataset["commands"][sent, -1] * 1e3, color=colours[fact.strategy], alpha=0.25)
     axes[0].set(title="commanded gripper width", xlabel="time [s]", ylabel="[mm]")
     shown = {
@@ -193,7 +194,9 @@ def _colours(facts: list[EpisodeFacts]) -> dict[str, str]:
 
 
 def _rate(stamps_ns: np.ndarray) -> float:
-    return (len(stamps_ns) - 1) * 1e9 / float(stamps_ns[-1] - stamps_ns[0]) if len(stamps_ns) > 1 else 0.0
+    if len(stamps_ns) < 2:
+        return 0.0
+    return (len(stamps_ns) - 1) * NS_PER_S / float(stamps_ns[-1] - stamps_ns[0])
 
 
 def _cell(value: Any) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Bool, Float64, Int64
 
 from f2o_policy.data.history import lookback_ns, nearest
@@ -89,7 +90,7 @@ class Windows:
             np.arange(len(dataset.episodes)), [b - a for a, b in (e.observations for e in dataset.episodes)]
         )
         self._lookback_ns = lookback_ns(config.history, config.history_dt_s)
-        self._steps_ns = np.round(np.arange(config.horizon) * config.dt_s * 1e9).astype(np.int64)
+        self._steps_ns = np.round(np.arange(config.horizon) * config.dt_s * NS_PER_S).astype(np.int64)
 
     def window(self, observation: int, lag_ns: int = 0) -> Window:
         """The window whose newest images are ``observation`` and whose instant is ``lag_ns`` later."""
@@ -106,7 +107,7 @@ class Windows:
 
     def draw_lag_ns(self, rng: np.random.Generator) -> int:
         """A lag from the configured range."""
-        return int(rng.uniform(*self.config.visual_lag_s) * 1e9)
+        return int(rng.uniform(*self.config.visual_lag_s) * NS_PER_S)
 
     def transitions(self, observations: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """Whether the commanded gripper width changes within the window of each observation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_policy.evaluation.contender import Contender
 from f2o_policy.evaluation.environment import StepLike
@@ -11,7 +12,7 @@ from f2o_policy.runtime.engine import Engine
 from f2o_policy.runtime.executor import ChunkExecutor, with_prefix
 from f2o_policy.runtime.history import Ring
 
-NS_PER_S, TICK_S = 1_000_000_000, 0.008
+TICK_S = 0.008
 
 
 class Pilot:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float32, Float64
 
 from f2o_policy.runtime.advance import advance
@@ -13,7 +14,6 @@ from f2o_policy.runtime.chunk import Chunk, catmull_rom
 from f2o_policy.runtime.late import enter
 from f2o_policy.runtime.spec import PolicySpec
 
-NS_PER_S = 1e9
 SELECTIONS = ("agree", "nearest", "newest")
 SAME_MODE_RAD = (
     0.075  # RMS joint distance of two plans beyond which they are of different modes; see agree_rad

@@ -10,6 +10,7 @@ from enum import Enum
 import numpy as np
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.latest import Latest
+from f2o_nodekit.stamps import NS_PER_S
 from f2o_perception.frames import Observation
 from jaxtyping import Float32, Float64
 
@@ -18,8 +19,6 @@ from f2o_policy.runtime.engine import Engine
 from f2o_policy.runtime.executor import ChunkExecutor, with_prefix
 from f2o_policy.runtime.history import Ring
 from f2o_policy.runtime.spec import PolicySpec
-
-NS_PER_S = 1_000_000_000
 
 
 class MismatchError(F2oError):

@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 import torch
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.stamps import NS_PER_S
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.errors import EngineError
@@ -77,7 +78,7 @@ def _simulate(seconds: float = 4.0) -> tuple[list[Observation], dict[str, float]
         first = session.reset(0)
         begin, cpu = time.perf_counter(), time.process_time()
         step, start_ns = first, first.time_ns
-        while step.time_ns - start_ns < seconds * 1e9:
+        while step.time_ns - start_ns < seconds * NS_PER_S:
             step = session.step(None)
             if step.observation is not None:
                 observations.append(step.observation)

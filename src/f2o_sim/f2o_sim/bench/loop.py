@@ -26,6 +26,7 @@ import numpy as np
 from f2o_control.processes import Running, start
 from f2o_control.robot import load_robot
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.stamps import NS_PER_S
 from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.data.files import write_json
 from f2o_policy.runtime.export import write_export
@@ -109,9 +110,9 @@ def late_ticks(ticks: dict[str, np.ndarray], stalls: Stalls) -> dict[str, int]:
 
     The time in question begins a period before the tick: the thread that woke late was asleep then.
     """
-    late = (ticks["armed"] > 0) & (ticks["ok"] > 0) & (ticks["done_ns"] > PERIOD_S * 1e9)
+    late = (ticks["armed"] > 0) & (ticks["ok"] > 0) & (ticks["done_ns"] > PERIOD_S * NS_PER_S)
     ideal, done = ticks["ideal_mono_ns"][late], ticks["done_ns"][late]
-    stalled = stalls.during(ideal - round(PERIOD_S * 1e9), ideal + done)
+    stalled = stalls.during(ideal - round(PERIOD_S * NS_PER_S), ideal + done)
     return {"count": int(late.sum()), "without_a_stall": int((~stalled).sum())}
 
 
@@ -185,8 +186,8 @@ def beyond(commands: list[Any]) -> dict[str, int]:
     """
     limits = load_robot(config_file("robot_panda.yaml")).limits()
     q, v = (np.array([getattr(c, name)[:7] for c in commands]) for name in ("position", "velocity"))
-    stamps = np.array([c.header.stamp.sec * 10**9 + c.header.stamp.nanosec for c in commands])
-    follows = np.diff(stamps) < 1.5 * PERIOD_S * 1e9
+    stamps = np.array([c.header.stamp.sec * NS_PER_S + c.header.stamp.nanosec for c in commands])
+    follows = np.diff(stamps) < 1.5 * PERIOD_S * NS_PER_S
     acceleration = np.abs(np.diff(v, axis=0))[follows] / PERIOD_S
     wrong = {
         "position": (q < limits.lower - 1e-6) | (q > limits.upper + 1e-6),

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from f2o_nodekit.pace import request_fifo
+from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Bool, Int64
 
 PRIORITY = 90  # above every thread of the graph
@@ -93,7 +94,7 @@ def late_wakes(
     while not stop():
         due += PERIOD_NS
         if (left := due - clock()) > 0:
-            sleep(left / 1e9)
+            sleep(left / NS_PER_S)
         if (now := clock()) - due > STALL_NS:
             late.append((due, now))
             due = now

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from f2o_control.processes import start
 from f2o_control.specs import find_config
+from f2o_nodekit.stamps import NS_PER_S
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
@@ -90,7 +91,7 @@ def look(path: Path) -> dict[str, Any]:
     with Reader(path) as reader:
         by_rosbags = sum(1 for _ in reader.messages())
         labels, counts = reader.storage.metadata.custom, {c.topic: c.msgcount for c in reader.connections}
-        seconds = reader.duration / 1e9
+        seconds = reader.duration / NS_PER_S
     version = yaml.safe_load((path / "metadata.yaml").read_text())["rosbag2_bagfile_information"]["version"]
     with next(path.glob("*.mcap")).open("rb") as stream:
         by_mcap = sum(1 for _ in make_reader(stream).iter_messages())

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from f2o_nodekit.stamps import NS_PER_S
 from tqdm import tqdm
 
 from f2o_policy.data.files import write_json
@@ -122,7 +123,8 @@ class _Export:
         """Every feature of the frames of an episode."""
         rows, sent = slice(*episode.observations), slice(*episode.commands)
         stamps = np.array(self.data["stamps"][rows])
-        count = math.ceil((stamps[-1] - stamps[0]) * 1e-9 * self.fps - 1e-6) + 1  # the last observation too
+        length_s = (stamps[-1] - stamps[0]) / NS_PER_S
+        count = math.ceil(length_s * self.fps - 1e-6) + 1  # the last observation too
         frame = np.arange(count)
         times = frame_times(int(stamps[0]), frame, self.fps)
         seen = rows.start + nearest(stamps, times)

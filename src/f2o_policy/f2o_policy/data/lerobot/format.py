@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from f2o_nodekit.stamps import NS_PER_S
 from PIL import Image
 
 from f2o_policy.data.store import Dataset
@@ -34,7 +35,7 @@ SAMPLES = 50  # frames of an episode that the statistics of its images and point
 
 def frame_times(start_ns: int, frames: np.ndarray, fps: float) -> np.ndarray:
     """ROS ns of frames of an episode: the float32 column ``timestamp`` is too coarse for that."""
-    return start_ns + np.round(frames / fps * 1e9).astype(np.int64)
+    return start_ns + np.round(frames / fps * NS_PER_S).astype(np.int64)
 
 
 def features_of(data: Dataset) -> dict[str, dict[str, Any]]:
