@@ -25,9 +25,9 @@ setup(
             "view_node = f2o_teleop.start:view_node",
         ],
         "f2o.commands": [
-            "bag = f2o_teleop.bags.commands:add",
             "spacemouse = f2o_teleop.device_command:add",
         ],
+        "f2o.bag": ["replay = f2o_teleop.replay_command:add"],
     },
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},

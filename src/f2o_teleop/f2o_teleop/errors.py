@@ -15,14 +15,6 @@ class CommandError(TeleopError):
     """An episode command that is unknown, or not possible in the present state."""
 
 
-class DefinitionError(TeleopError):
-    """A message type whose definition is not installed."""
-
-
-class BagError(TeleopError):
-    """A bag that cannot be opened or finished."""
-
-
 class DiskSpaceError(TeleopError):
     """The disk of the output folder has less room left than the configured margin."""
 
@@ -33,10 +25,6 @@ class RateError(TeleopError):
 
 class ScriptError(TeleopError):
     """A scripted hand whose file cannot be used."""
-
-
-class PlayError(TeleopError):
-    """A bag that cannot be played into the graph that is there."""
 
 
 class FrameError(TeleopError):

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from f2o_bags.writer import COMPRESSIONS
 from f2o_nodekit.config import ConfigError
-
-from f2o_teleop.bag import COMPRESSIONS
 
 QOS_KINDS = ("sensor", "reliable", "latched")
 CAMERA_TOPICS = {

@@ -4,15 +4,15 @@ import sys
 from functools import partial
 from typing import Any
 
+from f2o_bags.convert import message_class, qos_to_metadata
+from f2o_bags.definitions import find_definition
+from f2o_nodekit.errors import F2oError
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, best_effort, latched, reliable, run
 from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from f2o_teleop.convert import message_class, qos_to_metadata
-from f2o_teleop.definitions import find_definition
 from f2o_teleop.episode import Verb
-from f2o_teleop.errors import TeleopError
 from f2o_teleop.priority import set_niceness
 from f2o_teleop.recorder_config import RecorderConfig, TopicConfig, read_calibration
 from f2o_teleop.session import Session
@@ -67,7 +67,7 @@ class RecorderNode(ConfiguredNode):
         try:
             done, told = True, self.session.command(text, self.now_ns())
             self._say(told)
-        except TeleopError as error:
+        except F2oError as error:
             done, told = False, str(error)
             self.get_logger().error(told)
         self._publish_state()

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from f2o_teleop.bag import BagSummary
-from f2o_teleop.quality import Track, worst_gap, worst_skew
+from f2o_bags.quality import Track, worst_gap, worst_skew
+from f2o_bags.writer import BagSummary
+
 from f2o_teleop.recorder_config import RecorderConfig
 
 

@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from f2o_teleop.bag import BagSummary, BagTopic, BagWriter, keep, throw_away
-from f2o_teleop.definitions import MessageDefinition
+from f2o_bags.definitions import MessageDefinition
+from f2o_bags.errors import BagError
+from f2o_bags.numbering import episode_name, leftovers, next_index
+from f2o_bags.quality import Track
+from f2o_bags.spool import Item, Spool
+from f2o_bags.writer import BagSummary, BagTopic, BagWriter, keep, throw_away
+
 from f2o_teleop.episode import SUCCESS_LABEL, Command, State, Verb, advance, parse_command
-from f2o_teleop.errors import BagError, DiskSpaceError, RateError
+from f2o_teleop.errors import DiskSpaceError, RateError
 from f2o_teleop.labels import standing_labels, versions
-from f2o_teleop.numbering import episode_name, leftovers, next_index
-from f2o_teleop.quality import Track
 from f2o_teleop.rates import Losses, Rates
 from f2o_teleop.recorder_config import RecorderConfig
 from f2o_teleop.report import Missing, episode_report
-from f2o_teleop.spool import Item, Spool
 
 GB = 1_000_000_000
 

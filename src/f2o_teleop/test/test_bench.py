@@ -1,11 +1,13 @@
 """The instruments themselves."""
 
 import json
+import sys
 from array import array
+from pathlib import Path
 
-import episodes as e
 import numpy as np
 import pytest
+from f2o_bags.stamps import stamp_of, with_stamp
 from f2o_teleop.bench import hands, messages
 from f2o_teleop.bench.beside import compare
 from f2o_teleop.bench.conversion import decoded
@@ -17,7 +19,9 @@ from f2o_teleop.bench.ledger import Ledger
 from f2o_teleop.bench.session import look, total
 from f2o_teleop.errors import TeleopError
 from f2o_teleop.spacemouse import ReportDecoder
-from f2o_teleop.stamps import stamp_of, with_stamp
+
+sys.path.append(str(Path(__file__).parents[2] / "f2o_bags" / "test"))
+import episodes as e
 
 
 def test_a_kill_costs_what_was_sent_after_the_last_thing_kept(tmp_path):

@@ -4,11 +4,12 @@ import shutil
 import types
 
 import pytest
+from f2o_bags.definitions import find_definition
+from f2o_bags.errors import BagError
+from f2o_bags.numbering import leftovers, next_index
+from f2o_bags.writer import read_metadata
 from f2o_nodekit.config import ConfigError, load_config
-from f2o_teleop.bag import read_metadata
-from f2o_teleop.definitions import find_definition
-from f2o_teleop.errors import BagError, CommandError, DiskSpaceError, RateError
-from f2o_teleop.numbering import leftovers, next_index
+from f2o_teleop.errors import CommandError, DiskSpaceError, RateError
 from f2o_teleop.recorder_config import RecorderConfig, TopicConfig, read_calibration
 from f2o_teleop.session import Session
 from rosbags.highlevel import AnyReader

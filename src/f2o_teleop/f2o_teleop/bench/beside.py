@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_bags.read import open_bag
 from f2o_control.processes import start
 
-from f2o_teleop.bags.read import open_bag
 from f2o_teleop.bench.crash import recorder
 from f2o_teleop.bench.load import Meter
 from f2o_teleop.bench.session import configure

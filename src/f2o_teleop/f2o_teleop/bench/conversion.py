@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from f2o_bags.read import find_bags
 from rosbags.highlevel import AnyReader
 
-from f2o_teleop.bags.read import find_bags
 from f2o_teleop.errors import TeleopError
 
 EPISODES = (5, 20, 80)  # converted in one call; where there are fewer bags, each comes several times

@@ -24,14 +24,14 @@ from typing import Any
 
 import numpy as np
 import yaml
+from f2o_bags.edit import recover
+from f2o_bags.mcap_file import to_the_cut
+from f2o_bags.stamps import stamp_of
+from f2o_bags.writer import PARTIAL
 from rosbags.rosbag2 import Reader
 from tqdm import tqdm
 
-from f2o_teleop.bag import PARTIAL
-from f2o_teleop.bags.mcap_file import to_the_cut
-from f2o_teleop.bags.write import recover
 from f2o_teleop.bench.ledger import LEDGER, Ledger
-from f2o_teleop.stamps import stamp_of
 
 VIEWS = ("wrist", "external_1", "external_2")
 

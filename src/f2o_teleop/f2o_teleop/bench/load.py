@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import psutil
+from f2o_bags.read import open_bag
+from f2o_bags.stamps import stamp_of
 
-from f2o_teleop.bags.read import open_bag
 from f2o_teleop.bench.crash import VIEWS, recorder, recorder_config
-from f2o_teleop.stamps import stamp_of
 
 
 class Meter:

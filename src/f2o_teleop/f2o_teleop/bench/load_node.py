@@ -9,15 +9,15 @@ from array import array
 from typing import Any
 
 import rclpy
+from f2o_bags.convert import message_class
+from f2o_bags.stamps import with_stamp
 from f2o_nodekit.pace import Pace
 from f2o_nodekit.ros import latched, reliable
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import String
 
 from f2o_teleop.bench import messages
-from f2o_teleop.convert import message_class
 from f2o_teleop.errors import TeleopError
-from f2o_teleop.stamps import with_stamp
 
 ARM, GRIPPER = "/franka/joint_states", "/franka_gripper/joint_states"
 TICK_HZ = 125

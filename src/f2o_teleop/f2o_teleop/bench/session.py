@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from f2o_bags.check import check
 from f2o_control.processes import start
 from f2o_control.specs import find_config
 from f2o_nodekit.stamps import NS_PER_S
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
-from f2o_teleop.bags.check import check
 from f2o_teleop.bench.load import Meter
 
 SOURCES = ("hid", "expert")

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from f2o_bags.stamps import stamp_of
 from f2o_nodekit.ros import run
 
 from f2o_teleop.bench.ledger import LEDGER, Ledger
 from f2o_teleop.recorder_node import RecorderNode
-from f2o_teleop.stamps import stamp_of
 
 
 class WatchedRecorder(RecorderNode):

@@ -1,0 +1,207 @@
+"""A bag as live topics: which messages go out, when, and with which stamp. No ROS: the node is ``player_node``."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
+from tqdm import tqdm
+
+from f2o_bags.errors import BagError
+from f2o_bags.mcap_file import BagMessage
+from f2o_bags.read import Bag
+from f2o_bags.stamps import has_header, stamp_of, with_stamp
+
+# What somebody obeys: never played unless asked for, because a bag must not move an arm that happens to listen.
+COMMANDS = (
+    "/f2o/joint_target",
+    "/f2o/takeover_target",
+    "/f2o/episode/command",
+    "/joint_trajectory_controller/joint_trajectory",
+    "/gripper_position_controller/commands",
+    "/target_joint",  # crisp
+    "/joint_impedance/joints_desired",  # multipanda
+)
+COMMAND_TYPES = (
+    "trajectory_msgs/msg/JointTrajectory",
+    "std_msgs/msg/Float64MultiArray",
+)  # whatever the topic's name
+REMEMBERED = 4096  # messages of a course: some seconds
+
+
+@dataclass(frozen=True)
+class PlayOptions:
+    """How a bag is played."""
+
+    speed: float = 1.0  # times true speed; 0: as fast as possible
+    topics: tuple[str, ...] = ()  # only these; empty: all that nobody obeys (``obeyed``)
+    exclude: tuple[str, ...] = ()
+    remap: Mapping[str, str] = field(default_factory=dict)
+    restamp: bool = False  # headers get the time of playing, so that nodes take the messages for fresh
+    clock_hz: float = 0.0  # of /clock, for nodes with use_sim_time; 0: none
+    loop: bool = False
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a run did."""
+
+    messages: int
+    bag_s: float
+    wall_s: float
+    late_ms: dict[str, float]  # p50, p99, max of publishing after the due time; empty without a speed
+
+
+@runtime_checkable
+class Outlet(Protocol):
+    """Where messages go."""
+
+    def publish(self, topic: str, data: bytes) -> None:
+        """One serialised message."""
+
+    def clock(self, ros_ns: int) -> None:
+        """The time of the bag."""
+
+    def now_ros_ns(self) -> int:
+        """ROS time."""
+
+
+def obeyed(bag: Bag, topic: str) -> bool:
+    """Does a topic of ``bag`` say what an arm, a gripper or the recorder does?"""
+    return topic in COMMANDS or bag.topics[topic].definition.name in COMMAND_TYPES
+
+
+def chosen(bag: Bag, options: PlayOptions) -> list[str]:
+    """The topics of ``bag`` that are to be played.
+
+    Raises:
+        BagError: one that was named is not in the bag, or none is left.
+    """
+    named = {*options.topics, *options.exclude, *options.remap}
+    if unknown := sorted(named - set(bag.topics)):
+        raise BagError(f"{bag.path}: no topic {', '.join(unknown)}; it has {', '.join(sorted(bag.topics))}")
+    wanted = options.topics or [topic for topic in bag.topics if not obeyed(bag, topic)]
+    left = [topic for topic in wanted if topic not in options.exclude]
+    if not left:
+        raise BagError(f"{bag.path}: no topic is left to play")
+    return left
+
+
+class Course:
+    """How the time of the bag has run in ROS time so far, for a bag that is played as fast as possible.
+
+    A stamp is put where the bag was at that time, so that stamps of different topics keep their order and every one
+    is as fresh as its message was in the recording, at the speed that this stretch was played with.
+    """
+
+    def __init__(self) -> None:
+        self._bag: list[int] = []
+        self._ros: list[int] = []
+
+    def passed(self, bag_ns: int, ros_ns: int) -> None:
+        """A message received at ``bag_ns`` is played at ``ros_ns``; both must not decrease."""
+        if len(self._bag) == 2 * REMEMBERED:
+            del self._bag[:REMEMBERED], self._ros[:REMEMBERED]
+        self._bag.append(bag_ns)
+        self._ros.append(ros_ns)
+
+    def at(self, bag_ns: int) -> int:
+        """ROS time of a stamp; what lies before all that is remembered is taken at true speed."""
+        after = bisect_right(self._bag, bag_ns)
+        if after == 0:
+            return self._ros[0] - (self._bag[0] - bag_ns)
+        if after == len(self._bag):
+            return self._ros[-1]
+        (bag, ros), (bag_after, ros_after) = ((self._bag[k], self._ros[k]) for k in (after - 1, after))
+        return ros + (ros_after - ros) * (bag_ns - bag) // (bag_after - bag)
+
+
+class Player:
+    """Plays one bag to an outlet.
+
+    Args:
+        bag: a finished one.
+        options: see ``PlayOptions``.
+        outlet: where the messages go.
+        sleep: waits that many seconds; returns True when the run shall end.
+        mono_ns: monotonic clock.
+    """
+
+    def __init__(
+        self,
+        bag: Bag,
+        options: PlayOptions,
+        outlet: Outlet,
+        sleep: Callable[[float], bool],
+        mono_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._bag, self._options, self._outlet = bag, options, outlet
+        self._sleep, self._mono_ns = sleep, mono_ns
+        self._topics = chosen(bag, options)
+        self._stamped = (
+            {t for t in self._topics if has_header(bag.topics[t].definition)} if options.restamp else ()
+        )
+        self._late: list[int] = []
+
+    def play(self, progress: bool = True) -> Played:
+        """Play once, or for ever with ``loop``; ends early when ``sleep`` says so.
+
+        Raises:
+            BagError: the bag has no message on the topics, or is damaged.
+        """
+        begin, count, bag_ns = self._mono_ns(), 0, 0
+        while True:
+            more, length, ended = self._once(progress)
+            count, bag_ns = count + more, bag_ns + length
+            if ended or not self._options.loop:
+                break
+        wall_s = (self._mono_ns() - begin) / NS_PER_S
+        late = np.array(self._late) / 1e6
+        told = {"p50": 50, "p99": 99, "max": 100} if len(late) else {}
+        spread = {name: round(float(np.percentile(late, share)), 3) for name, share in told.items()}
+        return Played(count, bag_ns / NS_PER_S, wall_s, spread)
+
+    def _once(self, progress: bool) -> tuple[int, int, bool]:
+        """Messages played, time of the bag [ns], and whether it was ended."""
+        first = last = 0
+        count, clock_due = 0, 0
+        start_mono, start_ros, course = self._mono_ns(), self._outlet.now_ros_ns(), Course()
+        with tqdm(desc=self._bag.name, unit=" messages", unit_scale=True, disable=not progress) as bar:
+            for message in self._bag.messages(self._topics):
+                first = first or message.log_ros_ns
+                last, count = message.log_ros_ns, count + 1
+                if self._wait(start_mono, last - first):
+                    return count - 1, last - first, True
+                if self._options.clock_hz and last >= clock_due:
+                    self._outlet.clock(last)
+                    clock_due = last + round(NS_PER_S / self._options.clock_hz)
+                if self._stamped and not self._options.speed:
+                    course.passed(last, self._outlet.now_ros_ns())
+                self._outlet.publish(message.topic, self._data(message, course, start_ros, first))
+                bar.update()
+        if not count:
+            raise BagError(f"{self._bag.path}: no message on {', '.join(self._topics)}")
+        return count, last - first, False
+
+    def _wait(self, start_mono: int, into_bag_ns: int) -> bool:
+        """Wait until a moment of the bag is due; True when the run shall end."""
+        speed = self._options.speed
+        due = start_mono + round(into_bag_ns / speed) if speed else 0
+        ended = self._sleep(max(0.0, (due - self._mono_ns()) / NS_PER_S) if speed else 0.0)
+        if speed:
+            self._late.append(self._mono_ns() - due)
+        return ended
+
+    def _data(self, message: BagMessage, course: Course, start_ros: int, first: int) -> bytes:
+        stamp = stamp_of(message.data) if message.topic in self._stamped else None
+        if stamp is None:
+            return message.data
+        speed = self._options.speed
+        return with_stamp(
+            message.data, start_ros + round((stamp - first) / speed) if speed else course.at(stamp)
+        )

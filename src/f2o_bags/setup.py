@@ -1,0 +1,22 @@
+from setuptools import find_packages, setup
+
+NAME = "f2o_bags"
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={NAME: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    entry_points={"f2o.commands": [f"bag = {NAME}.commands:add"]},
+    zip_safe=True,
+    maintainer="f2o maintainers",
+    maintainer_email="maintainers@f2o.dev",
+    description="Episodes as bags: one discovery, one reader, one writer; check, info, trim, merge, recover, play.",
+    license="Apache-2.0",
+)

@@ -1,0 +1,47 @@
+"""``f2o bag replay``: the arm moves as in an episode. Cheap to import: what it needs it imports when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from f2o_bags.commands import above_zero
+from f2o_bags.runs import STOPPED, ros_module
+
+
+def add(verbs: Any) -> None:
+    """Add ``replay`` to the verbs of ``f2o bag`` (entry point group f2o.bag)."""
+    replay = verbs.add_parser(
+        "replay", help="move the arm as in an episode, through the bridge (f2o-launch replay)"
+    )
+    replay.set_defaults(run=run_replay)
+    replay.add_argument("bag", type=Path)
+    replay.add_argument(
+        "--topic", default="/f2o/joint_command", help="JointState to follow (default what was sent)"
+    )
+    replay.add_argument("--speed", type=above_zero, default=1.0, help="times true speed (default 1)")
+    replay.add_argument("--from", type=float, default=0.0, dest="begin", metavar="S")
+    replay.add_argument("--to", type=float, dest="end", metavar="S")
+    replay.add_argument(
+        "--arm", action="store_true", help="arm the bridge; otherwise wait until somebody does"
+    )
+    replay.add_argument("--wait", type=float, default=30.0, metavar="S", help="for the bridge (default 30)")
+
+
+def run_replay(arguments: argparse.Namespace) -> int:
+    """``f2o bag replay``."""
+    from f2o_bags.read import open_complete
+
+    from f2o_teleop.replay import load_track
+
+    track = load_track(open_complete(arguments.bag), arguments.topic, arguments.begin, arguments.end)
+    node = ros_module("f2o_teleop.replay_node")
+    done = node.replay(track, arguments.speed, arguments.arm, arguments.wait, sys.stderr.isatty())
+    if done is None or not done.complete:
+        return STOPPED
+    print(
+        f"{done.seconds:.1f} s replayed; the arm was never more than {done.worst_rad:.3f} rad from its target"
+    )
+    return 0

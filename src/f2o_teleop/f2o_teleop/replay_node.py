@@ -1,0 +1,95 @@
+"""``f2o bag replay`` as a ROS node: joint targets from "replay" into the bridge, which alone moves the arm."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+import rclpy
+from f2o_bags.signals import ended_by_signals
+from f2o_nodekit.ros import best_effort, latched, reliable
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from f2o_teleop.convert import GRIPPER, joint_positions
+from f2o_teleop.priority import set_niceness
+from f2o_teleop.replay import Replay, ReplayTarget, Track
+from f2o_teleop.replaying import MODE, Replayed, run, wait
+
+SOURCE = "replay"
+NICENESS = -10  # where granted: a target that is 0.1 s late makes the bridge hold
+
+
+class ReplayNode(Node):
+    """Publishes the present position until the bridge follows, then the replay."""
+
+    def __init__(self, joint_names: tuple[str, ...]) -> None:
+        super().__init__("bag_replay")
+        self._names = joint_names
+        self._joints: np.ndarray | None = None
+        self._width, self.mode = 0.0, ""
+        self._targets = self.create_publisher(JointState, "/f2o/joint_target", reliable(1))
+        self._bridge = {verb: self.create_client(Trigger, f"/f2o/{verb}") for verb in ("arm", "disarm")}
+        self.create_subscription(JointState, "/franka/joint_states", self._on_joints, best_effort(1))
+        self.create_subscription(JointState, "/franka_gripper/joint_states", self._on_gripper, best_effort(1))
+        self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
+
+    def _on_joints(self, msg: JointState) -> None:
+        joints = joint_positions(msg, self._names)
+        self._joints = self._joints if joints is None else joints  # a message without them changes nothing
+
+    def _on_gripper(self, msg: JointState) -> None:
+        width = float(sum(msg.position))
+        self._width = width if len(msg.position) and np.isfinite(width) else self._width
+
+    def _on_mode(self, msg: String) -> None:
+        self.mode = msg.data
+
+    def hear(self) -> None:
+        """Take what has come in; not all of it if it is much, for the next target is due."""
+        for _ in range(4):
+            rclpy.spin_once(self, timeout_sec=0.0)
+
+    def measured(self) -> np.ndarray | None:
+        """Joints [rad] and gripper [m]; None before the first."""
+        return None if self._joints is None else np.append(self._joints, self._width)
+
+    def ask(self, verb: str) -> str:
+        """Ask the bridge to arm or disarm; its answer where it says no."""
+        if not self._bridge[verb].service_is_ready():
+            return "the bridge is not there"
+        future = self._bridge[verb].call_async(Trigger.Request())
+        rclpy.spin_until_future_complete(self, future, timeout_sec=2.0)
+        answer = future.result()
+        return "no answer" if answer is None else "" if answer.success else answer.message
+
+    def send(self, target: ReplayTarget) -> None:
+        """One target, due now."""
+        message = JointState(name=[*self._names, GRIPPER])
+        message.header.stamp, message.header.frame_id = self.get_clock().now().to_msg(), SOURCE
+        message.position, message.velocity = array("d", target.positions), array("d", target.velocities)
+        self._targets.publish(message)
+
+
+def replay(track: Track, speed: float, arm: bool, wait_s: float, progress: bool = True) -> Replayed | None:
+    """Replay ``track`` once the bridge is in its mode; None when a signal ended it before.
+
+    Raises:
+        PlayError: no arm, no bridge in the mode replay within ``wait_s``, or the bridge left that mode.
+    """
+    with ended_by_signals() as ended:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        node = ReplayNode(track.names)
+        set_niceness(NICENESS)
+        try:
+            if not wait(node, arm, wait_s, ended):
+                return None
+            return run(node, Replay(node.measured(), track, speed), ended, progress)
+        finally:
+            if arm and node.mode == MODE:
+                node.ask("disarm")
+            node.destroy_node()
+            rclpy.try_shutdown()
