@@ -89,7 +89,7 @@ cat >>"$ROOT/env.sh" <<EOT
 source "$VENV/bin/activate"
 [ ! -f "$ROOT/install/local_setup.bash" ] || source "$ROOT/install/local_setup.bash"
 # ros2 run finds the nodes by package; the commands f2o and f2o-launch are typed alone.
-export PATH="$ROOT/install/f2o_policy/lib/f2o_policy:$ROOT/install/f2o_control/lib/f2o_control:\$PATH"
+export PATH="$ROOT/install/f2o_bringup/lib/f2o_bringup:\$PATH"
 # Nothing leaves this machine, and images get through (Fast DDS's default transport loses two of three).
 export ROS_AUTOMATIC_DISCOVERY_RANGE="\${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
 export FASTDDS_BUILTIN_TRANSPORTS="\${FASTDDS_BUILTIN_TRANSPORTS:-LARGE_DATA}"

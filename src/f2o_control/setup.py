@@ -23,23 +23,19 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", top_level("launch", "*.launch.py")),
-        (f"share/{NAME}/config", top_level("config", "*")),
     ],
     install_requires=["setuptools"],
     extras_require={
         "test": ["pytest"],
-        "receiver": ["f2o_nodekit", "jaxtyping", "numpy", "pyyaml"],  # f2o_rt_receiver alone, without ROS
     },
     zip_safe=True,
     maintainer="f2o maintainers",
     maintainer_email="maintainers@f2o.dev",
-    description="The only process that may move the arm, and the node graph.",
+    description="The only process that may move the arm.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
             "bridge_node = f2o_control.start:bridge_node",
-            "f2o-launch = f2o_control.processes:main",
-            "f2o_rt_receiver = f2o_control.receiver.start:main",
         ]
     },
 )

@@ -18,5 +18,4 @@ setup(
     maintainer_email="maintainers@f2o.dev",
     description="What every f2o node shell stands on.",
     license="Apache-2.0",
-    entry_points={"f2o.commands": [f"watch = {NAME}.watch:add"]},
 )

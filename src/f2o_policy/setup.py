@@ -20,8 +20,10 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "f2o = f2o_policy.cli:main",
             "policy_node = f2o_policy.start:policy_node",
+        ],
+        "f2o.commands": [
+            f"{part} = f2o_policy.commands.{part}:add" for part in ("data", "learning", "judging")
         ],
     },
 )

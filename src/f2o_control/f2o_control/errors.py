@@ -21,11 +21,3 @@ class KinematicsError(ControlError):
 
 class InterfacesError(ControlError):
     """Message packages of the robot's driver that are not installed."""
-
-
-class GraphError(ControlError):
-    """A node graph or one of its arguments that does not exist or does not fit."""
-
-
-class ExecutableError(ControlError):
-    """A process that cannot be started."""

@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 import rclpy
-from checker import violations
 from conftest import CONFIG
 from diagnostic_msgs.msg import DiagnosticArray
+from f2o_control.testing import violations
 from f2o_nodekit.pace import Pace, request_fifo
 from f2o_nodekit.ros import latched, reliable
 from f2o_nodekit.stamps import from_ns, to_ns

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from bridge_rig import TICK_NS, Rig
-from checker import violations
 from conftest import CONFIG
 from f2o_control.limiter import Verdict
 from f2o_control.robot import load_robot
 from f2o_control.state import Mode
+from f2o_control.testing import violations
 from jaxtyping import config
 from tqdm import tqdm
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from bridge_lab import NAMES, Lab, command_line
-from checker import violations
 from conftest import CONFIG
+from f2o_control.testing import violations
 from f2o_nodekit.stamps import from_ns
 from sensor_msgs.msg import JointState
 
@@ -134,7 +134,7 @@ class FaultLab(Lab):
         if name == "bridge":
             words = command_line(*self._parameters)
         elif name == "receiver":
-            words = [sys.executable, "-m", "f2o_control.receiver", "--config", str(CONFIG / "receiver.yaml")]
+            words = [sys.executable, "-m", "f2o_rt", "--config", str(CONFIG / "receiver.yaml")]
             words += ["--set", f"port={PORT}", "--set", f"trace={self.receiver_trace}"]
         pipes = {}
         if name == "receiver":

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from checker import violations
 from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
 from f2o_control.robot import load_robot
 from f2o_control.state import FOLLOWING, Mode
 from f2o_control.target import GRIPPER, RawTarget
+from f2o_control.testing import violations
 from tqdm import tqdm
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from bridge_rig import Rig, S
-from checker import violations
 from f2o_control.adapters import make_adapter
 from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
@@ -24,6 +23,7 @@ from f2o_control.senses import Following, Observations, StampOrder
 from f2o_control.space import Space
 from f2o_control.state import TABLE, Event, Mode
 from f2o_control.target import TargetCheck
+from f2o_control.testing import violations
 from f2o_control.watchdog import Watchdog
 from f2o_nodekit.pace import Tick
 from forward import tool

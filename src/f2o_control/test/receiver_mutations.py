@@ -3,11 +3,12 @@
 import dataclasses
 
 import numpy as np
-from f2o_control.receiver import core, wire
-from f2o_control.receiver.core import Receiver
-from f2o_control.receiver.messages import Refusal, State
+from f2o_control.datagrams import Refusal, State
+from f2o_rt.core import Receiver
 from mutations import GuardCase, replace
 from receiver_rig import Rig, swing
+
+from f2o_rt import core, wire
 
 OFF_RAD = 2e-3  # from the bridge's own path: more than a guarded receiver ever is
 

@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from bridge_lab import ENVIRONMENT
 from bridge_rig import Rig, S
-from checker import violations
 from conftest import CONFIG
 from f2o_control.robot import load_robot
 from f2o_control.state import Mode
+from f2o_control.testing import violations
 from jaxtyping import config as jaxtyping_config
 from tqdm import tqdm
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from checker import PERIOD, violations
 from f2o_control.braking import JointState
 from f2o_control.limiter import TargetLimiter, Verdict
 from f2o_control.reference import Reference
+from f2o_control.testing import PERIOD, violations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

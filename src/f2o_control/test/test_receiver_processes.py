@@ -18,7 +18,7 @@ ROBOT = CONFIG / "robot_panda.yaml"
 def receiver(*settings):
     words = [word for setting in settings for word in ("--set", setting)]
     return subprocess.Popen(
-        [sys.executable, "-m", "f2o_control.receiver", "--config", str(CONFIG / "receiver.yaml"), *words],
+        [sys.executable, "-m", "f2o_rt", "--config", str(CONFIG / "receiver.yaml"), *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

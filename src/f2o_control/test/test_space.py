@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from checker import PERIOD, violations
 from f2o_control.errors import KinematicsError
 from f2o_control.limiter import TargetLimiter, Verdict
 from f2o_control.reference import Reference
 from f2o_control.space import Space
+from f2o_control.testing import PERIOD, violations
 from forward import tool
 
 STILL = np.zeros(7)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 import signal
 import sys
 import threading
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import rclpy
@@ -27,6 +25,7 @@ from rclpy.signals import SignalHandlerOptions
 from f2o_nodekit.config import ConfigError, flatten, load_config
 from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.paths import find_config
 
 Diagnosis = tuple[int, str, Mapping[str, float | int | str]]  # level 0 OK, 1 WARN, 2 ERROR; message; values
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
@@ -54,13 +53,6 @@ def latched() -> QoSProfile:
     )
 
 
-def default_config_path(node_name: str) -> str:
-    """The installed ``config/<name>.yaml`` (share/f2o_control/config), or '' where it is not installed."""
-    name = f"share/f2o_control/config/{node_name.removesuffix('_node')}.yaml"
-    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
-    return next((str(Path(p) / name) for p in prefixes if p and (Path(p) / name).is_file()), "")
-
-
 class ConfiguredNode(Node):
     """A node whose parameters are the leaves of one configuration dataclass.
 
@@ -80,7 +72,11 @@ class ConfiguredNode(Node):
 
     def __init__(self, name: str, config_cls: type) -> None:
         super().__init__(name)
-        self.config_path = str(self.declare_parameter("config", default_config_path(name), ANY_TYPE).value)
+        self.config_path = str(
+            self.declare_parameter(
+                "config", find_config(f"{name.removesuffix('_node')}.yaml"), ANY_TYPE
+            ).value
+        )
         if not self.config_path:
             raise F2oError(f"{name}: parameter config: expected the path of a YAML file, got nothing")
         self.config = self._configure(config_cls)
@@ -232,7 +228,6 @@ __all__ = [
     "ConfiguredNode",
     "Diagnosis",
     "best_effort",
-    "default_config_path",
     "latched",
     "make_executor",
     "reliable",

@@ -140,7 +140,7 @@ def test_ctrl_c_while_a_node_is_still_importing_is_silent(tmp_path):
 def test_what_a_node_reports_is_shown_in_the_terminal(tmp_path):
     process = start(tmp_path)
     assert process.stdout.readline().split() == ["ready", "30.0", "a"]
-    program = "import argparse; from f2o_nodekit.watch import run; raise SystemExit(run(argparse.Namespace(once=6.0)))"
+    program = "import argparse; from f2o_bringup.watch import run; raise SystemExit(run(argparse.Namespace(once=6.0)))"
     seen = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )

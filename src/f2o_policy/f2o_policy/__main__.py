@@ -1,5 +1,5 @@
 """``python -m f2o_policy``: the same as the ``f2o`` command, for ``torchrun -m``."""
 
-from f2o_policy.cli import main
+from f2o_bringup.cli import main
 
 main()

@@ -57,7 +57,7 @@ class ConfigFileError(SimError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"configuration: {name} not found; expected it in share/f2o_control/config of a folder in "
+            f"configuration: {name} not found; expected it in share/f2o_bringup/config of a folder in "
             "AMENT_PREFIX_PATH (colcon build, then source install/setup.bash), or in config/ of the source tree"
         )
 

@@ -1,4 +1,4 @@
-"""Where the configuration files are: installed with f2o_control, or in the source tree."""
+"""Where the configuration files are: installed with f2o_bringup, or in the source tree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def config_file(name: str) -> Path:
         ConfigFileError: it is neither installed nor in the source tree.
     """
     prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    folders = [Path(prefix) / "share" / "f2o_control" / "config" for prefix in prefixes]
+    folders = [Path(prefix) / "share" / "f2o_bringup" / "config" for prefix in prefixes]
     for folder in (*folders, SOURCE_CONFIG):
         if (folder / name).is_file():
             return folder / name

@@ -22,7 +22,7 @@ def test_every_mistake_is_reported_at_once():
 
 
 def test_configuration_is_found_where_it_is_installed_first(monkeypatch, tmp_path):
-    folder = tmp_path / "share" / "f2o_control" / "config"
+    folder = tmp_path / "share" / "f2o_bringup" / "config"
     folder.mkdir(parents=True)
     (folder / "robot_panda.yaml").write_text("")
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path}")
@@ -30,6 +30,6 @@ def test_configuration_is_found_where_it_is_installed_first(monkeypatch, tmp_pat
     monkeypatch.delenv("AMENT_PREFIX_PATH")
     assert config_file("robot_panda.yaml") == SOURCE_CONFIG / "robot_panda.yaml"
     with pytest.raises(
-        ConfigFileError, match=r"configuration: nothing.yaml not found; expected it in share/f2o_control"
+        ConfigFileError, match=r"configuration: nothing.yaml not found; expected it in share/f2o_bringup"
     ):
         config_file("nothing.yaml")

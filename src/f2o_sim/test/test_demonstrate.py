@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from f2o_policy.cli import main
+from f2o_bringup.cli import main
 from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import WindowConfig, Windows
 

@@ -15,9 +15,9 @@ rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: no node can
 pytest.importorskip("f2o_msgs", reason="f2o_msgs is not built: run make setup")
 
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from f2o_control.graph import COMMON, ENV, SIM  # noqa: E402
-from f2o_control.processes import start  # noqa: E402
-from f2o_control.specs import Graph, NodeSpec  # noqa: E402
+from f2o_bringup.graph import COMMON, ENV, SIM  # noqa: E402
+from f2o_bringup.processes import start  # noqa: E402
+from f2o_bringup.specs import Graph, NodeSpec  # noqa: E402
 from f2o_perception.config import load_perception_config  # noqa: E402
 from f2o_perception.convert import observation_from_msg  # noqa: E402
 from f2o_policy.data.replay import COMMAND_TOPIC, BagReplay, messages  # noqa: E402

@@ -17,10 +17,11 @@ import yaml
 
 rclpy = pytest.importorskip("rclpy", reason="no rclpy: no node can run")
 pytest.importorskip("f2o_msgs", reason="f2o_msgs is not built: run make setup")
-from f2o_control.graph import DEPLOY  # noqa: E402
-from f2o_control.processes import start  # noqa: E402
+from f2o_bringup.graph import DEPLOY  # noqa: E402
+from f2o_bringup.processes import start  # noqa: E402
+from f2o_bringup.specs import Graph  # noqa: E402
 from f2o_control.robot import load_robot  # noqa: E402
-from f2o_control.specs import Graph, find_config  # noqa: E402
+from f2o_nodekit.paths import find_config  # noqa: E402
 from f2o_nodekit.ros import reliable  # noqa: E402
 from f2o_nodekit.stamps import to_ns  # noqa: E402
 from f2o_teleop.bench.company_node import Company  # noqa: E402

@@ -3,7 +3,7 @@
 import pytest
 
 pytest.importorskip("rclpy", reason="no rclpy: no node can run")
-from f2o_control.specs import find_config
+from f2o_nodekit.paths import find_config
 from f2o_teleop.bench import session
 from test_processes import environment
 

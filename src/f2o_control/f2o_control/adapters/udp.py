@@ -14,10 +14,10 @@ from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.adapters.base import Adapter, FarEnd, NamedJoints
 from f2o_control.braking import JointState
+from f2o_control.datagrams import Flag, State, Status, Target, robot_id
 from f2o_control.limiter import Command
-from f2o_control.receiver.messages import Flag, State, Status, Target, robot_id
-from f2o_control.receiver.wire import SIZE, DatagramError, pack_target, unpack_status
 from f2o_control.robot import RobotDescription
+from f2o_control.wire import SIZE, DatagramError, pack_target, unpack_status
 
 GAP_PERIODS = 3  # between two commands whose velocities are compared
 HELLO_S = 0.02  # between two signs of life while there is nothing to send

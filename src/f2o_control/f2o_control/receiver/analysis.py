@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
+from f2o_rt.fci import FciRules
 
-from f2o_control.receiver.fci import FciRules
-from f2o_control.receiver.messages import State
+from f2o_control.datagrams import State
 from f2o_control.robot import RobotDescription
 
 CYCLE_S = 1e-3

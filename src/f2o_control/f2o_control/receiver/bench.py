@@ -43,10 +43,10 @@ def run_case(cable: Cable, robot_path: Path, seconds: float, out: Path, cut_s: f
     )
     changes = [word for setting in settings for word in ("--set", setting)]
     config = robot_path.with_name("receiver.yaml")
-    words = [sys.executable, "-m", "f2o_control.receiver", "--config", str(config), *changes]
+    words = [sys.executable, "-m", "f2o_rt", "--config", str(config), *changes]
     with (out / "receiver.log").open("w") as log:
         receiver = subprocess.Popen(cable.command("receiver", words), stdout=log, stderr=subprocess.STDOUT)
-    words = [sys.executable, "-m", "f2o_control.receiver.sender", str(robot_path)]
+    words = [sys.executable, "-m", "f2o_rt.sender", str(robot_path)]
     words += ["--host", BRIDGE_SENDS_TO, "--seconds", str(seconds), "--out", str(out / "sent.npz")]
     try:
         sender = subprocess.Popen(cable.command("bridge", words), stdout=subprocess.PIPE, text=True)

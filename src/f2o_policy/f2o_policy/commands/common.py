@@ -87,11 +87,11 @@ def _overrides(pairs: list[str]) -> dict[str, Any]:
 
 
 def installed(name: str) -> Path:
-    """A configuration file: installed with f2o_control, or in ./config."""
+    """A configuration file: installed with f2o_bringup, or in ./config."""
     from f2o_policy.errors import PolicyError
 
     prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    folders = [*(Path(p) / "share" / "f2o_control" / "config" for p in prefixes), Path("config")]
+    folders = [*(Path(p) / "share" / "f2o_bringup" / "config" for p in prefixes), Path("config")]
     for folder in folders:
         if (folder / name).is_file():
             return folder / name

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from f2o_control.processes import Running, start
+from f2o_bringup.processes import Running, start
 from f2o_control.robot import load_robot
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.stamps import NS_PER_S

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from f2o_control.processes import Running, start
+from f2o_bringup.processes import Running, start
 from f2o_nodekit.errors import F2oError
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.runtime.trace import summarise

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from f2o_bags.read import open_bag
-from f2o_control.processes import start
+from f2o_bringup.processes import start
 
 from f2o_teleop.bench.crash import recorder
 from f2o_teleop.bench.load import Meter

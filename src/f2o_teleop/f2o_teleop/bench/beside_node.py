@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
-from f2o_control.processes import Running
+from f2o_bringup.processes import Running
 from tqdm import tqdm
 
 from f2o_teleop.bench.company_node import Company

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import rclpy
-from f2o_control.processes import Running
+from f2o_bringup.processes import Running
 from f2o_nodekit.ros import latched, reliable
 from rclpy.node import Node
 from std_msgs.msg import String

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 from f2o_bags.check import check
-from f2o_control.processes import start
-from f2o_control.specs import find_config
+from f2o_bringup.processes import start
+from f2o_nodekit.paths import find_config
 from f2o_nodekit.stamps import NS_PER_S
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader

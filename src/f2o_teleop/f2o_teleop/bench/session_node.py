@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import rclpy
-from f2o_control.processes import Running
+from f2o_bringup.processes import Running
 from tqdm import tqdm
 
 from f2o_teleop.bench import hands

@@ -1,0 +1,79 @@
+"""The node graph as a launch description. Imports ``launch`` late: it is not on PyPI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from f2o_bringup.errors import GraphError
+from f2o_bringup.graph import graph_named
+from f2o_bringup.specs import Graph, IncludeSpec, NodeSpec, resolve
+
+if TYPE_CHECKING:
+    from launch import Action, LaunchContext, LaunchDescription
+
+
+def launch_description(name: str) -> LaunchDescription:
+    """The graph called ``name`` with its arguments declared.
+
+    Raises:
+        GraphError: no such graph, or ROS 2's ``launch`` and ``launch_ros`` are not installed.
+    """
+    try:
+        from launch.actions import DeclareLaunchArgument, OpaqueFunction
+
+        from launch import LaunchDescription
+    except ImportError as error:
+        raise GraphError(
+            f"{error.name}: not installed; it comes with ROS 2 (apt install ros-jazzy-launch-ros). "
+            f"Without it: f2o-launch {name}"
+        ) from error
+    graph = graph_named(name)
+    declared = [
+        DeclareLaunchArgument(
+            a.name, default_value=a.default, description=a.meaning, choices=list(a.choices) or None
+        )
+        for a in graph.arguments
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=_actions, args=[graph])])
+
+
+def _actions(context: LaunchContext, graph: Graph) -> list[Action]:
+    """What to start, now that the arguments are known."""
+    from launch.substitutions import LaunchConfiguration
+
+    given = {a.name: LaunchConfiguration(a.name).perform(context) for a in graph.arguments}
+    resolved = resolve(graph, given)
+    return [*map(_include, resolved.includes), *map(_node, resolved.nodes)]
+
+
+def _node(spec: NodeSpec) -> Action:
+    from launch.actions import Shutdown
+    from launch_ros.actions import Node
+    from launch_ros.parameter_descriptions import ParameterValue  # else a text "007" would become a number
+
+    return Node(
+        package=spec.package,
+        executable=spec.executable,
+        name=spec.name,
+        parameters=[{k: ParameterValue(v, value_type=type(v)) for k, v in spec.parameters.items()}],
+        arguments=list(spec.args),
+        additional_env=dict(spec.env) or None,
+        respawn=spec.respawn_s is not None,
+        respawn_delay=spec.respawn_s,
+        on_exit=Shutdown(reason=f"{spec.name} ended") if spec.required else None,
+        output="both",
+        sigterm_timeout="1.6",
+        sigkill_timeout="0.8",
+    )
+
+
+def _include(spec: IncludeSpec) -> Action:
+    from launch.actions import IncludeLaunchDescription
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+    from launch.substitutions import PathJoinSubstitution
+    from launch_ros.substitutions import FindPackageShare
+
+    path = PathJoinSubstitution([FindPackageShare(spec.package), "launch", spec.file])
+    return IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(path), launch_arguments=list(spec.arguments.items())
+    )

@@ -1,0 +1,102 @@
+"""One node as a process: found, started, listened to, signalled."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from f2o_bringup.errors import ExecutableError
+from f2o_bringup.specs import NodeSpec
+
+# SIGINT is ignored until the node asks for it: Ctrl-C while Python still imports must not print a traceback.
+# Where setpriv is (util-linux), a node is terminated when the thread that started it dies, even by SIGKILL: no arm
+# goes on moving for nobody.
+WRAPPER = (
+    """trap '' INT; command -v setpriv >/dev/null && exec setpriv --pdeathsig TERM -- "$@"; exec "$@" """
+)
+
+
+def find_executable(package: str, executable: str) -> str:
+    """Path of an executable as ``ros2 run`` finds it.
+
+    Raises:
+        ExecutableError: it is not there.
+    """
+    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    paths = [Path(prefix) / "lib" / package / executable for prefix in prefixes]
+    found = next((path for path in paths if os.access(path, os.X_OK)), None)
+    if found is None:
+        raise ExecutableError(
+            f"{package}/{executable}: not found below AMENT_PREFIX_PATH; run colcon build and source env.sh"
+        )
+    return str(found)
+
+
+def command_of(spec: NodeSpec) -> list[str]:
+    """The command line of a node.
+
+    Raises:
+        ExecutableError: it is not installed.
+    """
+    # JSON is YAML: texts stay texts, whatever they look like
+    parameters = [arg for k, v in spec.parameters.items() for arg in ("-p", f"{k}:={json.dumps(v)}")]
+    path = find_executable(spec.package, spec.executable)
+    return [path, *spec.args, "--ros-args", "-r", f"__node:={spec.name}", *parameters]
+
+
+class NodeProcess:
+    """One node of a running graph; its output goes to ``write``, line by line, behind its name."""
+
+    def __init__(self, spec: NodeSpec, command: list[str], write: Callable[[str], None]) -> None:
+        self.spec, self._command, self._write = spec, command, write
+        self.last_line = ""
+        self._ended_s: float | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self.popen = subprocess.Popen(
+            ["/bin/sh", "-c", WRAPPER, "sh", *self._command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.spec.env, "PYTHONUNBUFFERED": "1"},
+            text=True,
+            errors="replace",
+            start_new_session=True,  # the terminal's Ctrl-C comes to us alone
+        )
+        self._reader = threading.Thread(target=self._read, args=(self.popen,), daemon=True)
+        self._reader.start()
+
+    def _read(self, popen: subprocess.Popen[str]) -> None:
+        with popen.stdout as lines:
+            for line in lines:
+                self.last_line = line.strip() or self.last_line
+                self._write(f"[{self.spec.name}] {line.rstrip()}")
+
+    @property
+    def status(self) -> int | None:
+        """Exit status; None while it runs."""
+        return self.popen.poll()
+
+    def restart_if_due(self, now_s: float) -> None:
+        """Start it again ``respawn_s`` after its end."""
+        if self.spec.respawn_s is None or self.status is None:
+            return
+        self._ended_s = now_s if self._ended_s is None else self._ended_s
+        if now_s - self._ended_s >= self.spec.respawn_s:
+            self._ended_s = None
+            self._start()
+
+    def signal(self, number: int) -> None:
+        """Send ``number`` to the process and what it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, number)
+
+    def finish(self) -> None:
+        """Wait for the rest of its output."""
+        self._reader.join(timeout=0.5)

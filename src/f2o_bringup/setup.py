@@ -1,0 +1,41 @@
+import os
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "f2o_bringup"
+
+os.chdir(Path(__file__).parent)
+
+
+def top_level(folder, pattern):
+    """Files of the workspace's top level, as relative paths: colcon refuses absolute ones."""
+    workspace = Path(__file__).resolve().parents[2]  # resolved: colcon may run a link to this file
+    return sorted(os.path.relpath(path) for path in (workspace / folder).glob(pattern) if path.is_file())
+
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={NAME: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/config", top_level("config", "*")),
+    ],
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    zip_safe=True,
+    maintainer="f2o maintainers",
+    maintainer_email="maintainers@f2o.dev",
+    description="The node graph, its configuration, and the f2o command.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            f"f2o = {NAME}.cli:main",
+            f"f2o-launch = {NAME}.processes:main",
+        ],
+        "f2o.commands": [f"watch = {NAME}.watch:add"],
+    },
+)

@@ -1,0 +1,102 @@
+"""What the bridge's messages come by: environment variables, and what Fast DDS makes of them in a real process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from f2o_bringup.graph import graph_named
+from f2o_bringup.middleware import PROFILE, RANGE, may_take_fifo, on_time
+from f2o_bringup.specs import resolve
+
+CONFIG = Path(__file__).resolve().parents[3] / "config"
+LOCALHOST, SUBNET = {RANGE: "LOCALHOST"}, {RANGE: "SUBNET"}
+
+
+def find(name):
+    return str(CONFIG / name) if (CONFIG / name).is_file() else ""
+
+
+def test_the_profile_follows_the_discovery_range():
+    assert on_time(find, LOCALHOST, True) == {
+        PROFILE: find("dds_bridge_localhost.xml"),
+        RANGE: "SYSTEM_DEFAULT",
+    }
+    assert on_time(find, SUBNET, True) == on_time(find, {}, True) == {PROFILE: find("dds_bridge.xml")}
+    assert on_time(find, LOCALHOST | {PROFILE: find("dds.xml")}, True), "env.sh names that one to everybody"
+
+
+@pytest.mark.parametrize(
+    ("environ", "granted"),
+    [
+        (LOCALHOST, False),
+        (LOCALHOST | {PROFILE: "/home/me/mine.xml"}, True),
+        (LOCALHOST | {PROFILE: ""}, True),
+        (LOCALHOST | {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}, True),
+        (LOCALHOST | {"ROS_STATIC_PEERS": "192.168.1.7"}, True),
+    ],
+)
+def test_nothing_changes_where_it_cannot_be_had_or_was_chosen_otherwise(environ, granted):
+    assert on_time(find, environ, granted) == {}
+
+
+def test_nothing_changes_where_the_files_are_missing():
+    assert on_time(lambda name: "", LOCALHOST, True) == {}
+
+
+def test_it_is_the_bridge_alone(monkeypatch):
+    monkeypatch.setattr("f2o_bringup.middleware.request_fifo", lambda priority: True)
+    for name, value in (LOCALHOST | {PROFILE: find("dds.xml")}).items():
+        monkeypatch.setenv(name, value)
+    given = {"sim": "true", "config": str(CONFIG)}
+    nodes = resolve(graph_named("deploy"), given).nodes
+    changed = [node.name for node in nodes if node.env.get(RANGE) == "SYSTEM_DEFAULT"]
+    assert changed == ["bridge_node"]
+
+
+LISTENER = """
+import glob, json, os, sys, time
+import rclpy
+from std_msgs.msg import String
+
+rclpy.init()
+node, heard = rclpy.create_node("listener"), []
+node.create_subscription(String, "/middleware", lambda message: heard.append(message.data), 10)
+publisher = node.create_publisher(String, "/middleware", 10)
+end = time.monotonic() + 20
+while time.monotonic() < end and not {"one", "other"} <= set(heard):
+    publisher.publish(String(data=sys.argv[1]))
+    rclpy.spin_once(node, timeout_sec=0.05)
+threads = {}
+for task in glob.glob("/proc/self/task/*"):
+    name, stat = open(task + "/comm").read().strip(), open(task + "/stat").read()
+    threads[name] = int(stat.rpartition(")")[2].split()[38])
+end = time.monotonic() + 2  # the other may not have heard this one yet
+while time.monotonic() < end:
+    publisher.publish(String(data=sys.argv[1]))
+    rclpy.spin_once(node, timeout_sec=0.05)
+print(json.dumps({"heard": sorted(set(heard)), "threads": threads}))
+"""
+
+
+def test_the_two_profiles_hear_each_other_and_the_bridges_has_no_shared_memory():
+    pytest.importorskip("rclpy")
+    if not os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
+        pytest.skip("another middleware")
+    granted = may_take_fifo()
+    common = {**os.environ, **LOCALHOST, PROFILE: find("dds.xml")}
+    profiles = {"one": common, "other": common | on_time(find, common, True)}
+    command = [sys.executable, "-c", LISTENER]
+    processes = {
+        name: subprocess.Popen([*command, name], env=env, stdout=subprocess.PIPE, text=True)
+        for name, env in profiles.items()
+    }
+    said = {name: json.loads(p.communicate(timeout=60)[0].splitlines()[-1]) for name, p in processes.items()}
+    for found in said.values():
+        assert found["heard"] == ["one", "other"]
+    threads = said["other"]["threads"]
+    assert not [name for name in threads if name.startswith("dds.shm")], threads
+    receiving = {name: policy for name, policy in threads.items() if name.startswith("dds.udp")}
+    assert receiving and set(receiving.values()) == {os.SCHED_FIFO if granted else os.SCHED_OTHER}

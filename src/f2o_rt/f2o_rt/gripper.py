@@ -1,0 +1,106 @@
+"""The gripper (a Franka Hand) on the real-time PC, in a process of its own: ``python -m f2o_rt.gripper ADDRESS``.
+
+It reads goals (a width in m, a line each) and says widths likewise. Calls of libfranka last until the fingers stand, so
+of the goals that come meanwhile the newest wins. Not run on a Franka Hand: tested with a fake one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+from typing import Any
+
+from f2o_rt.libfranka import import_pylibfranka
+
+SPEED, FORCE = 0.1, 20.0  # m/s, N: franka_gripper's default speed, and a force that does not crush
+ANY_WIDTH = 0.08  # m, tolerance of a grasp: whatever is between the fingers counts
+SAY_S = 0.07  # between two widths said, about franka_gripper's 15 Hz
+
+
+class GripperProcess:
+    """The end that the receiver holds; ``width`` is the last measured one [m]. Nothing here waits."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command, self._process = command, None
+        self._goal: float | None = None
+        self._said, self.width = b"", None
+
+    def open(self) -> None:
+        """Start the process."""
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+        for pipe in (self._process.stdin, self._process.stdout):
+            os.set_blocking(pipe.fileno(), False)
+
+    def grip(self, width: float) -> None:
+        """Pass on a goal that is another one; it is lost only where the process is."""
+        if width != self._goal and self._process is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(f"{width:.5f}\n".encode())
+                self._goal = width
+
+    def listen(self) -> None:
+        """Take the newest measured width; none once the process has ended."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            more = self._process.stdout.read(4096)  # None: nothing now
+            if more == b"":
+                self.width = None
+                return
+            *lines, self._said = (self._said + (more or b"")).split(b"\n")
+            self.width = float(lines[-1]) if lines else self.width
+
+    def close(self) -> None:
+        """End the process, by force where it does not end by itself."""
+        if self._process is None:
+            return
+        self._process.stdin.close()
+        self._process.terminate()
+        try:
+            self._process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+
+def serve(gripper: Any, goals: int, widths: int) -> None:
+    """Carry out the newest of the goals read from file ``goals`` until it ends; ``gripper`` is pylibfranka's."""
+    text = b""
+    while True:
+        if select.select([goals], [], [], SAY_S)[0]:
+            if not (more := os.read(goals, 4096)):
+                return
+            *lines, text = (text + more).split(b"\n")
+            if lines:
+                _try(gripper, lines[-1])
+        os.write(widths, f"{gripper.read_once().width:.5f}\n".encode())
+
+
+def _try(gripper: Any, goal: bytes) -> None:
+    """Carry out a goal; what fails of it is said, and the next one has its turn."""
+    try:
+        _go(gripper, float(goal))
+    # libfranka has many, and none is known here: a reflex, a command that was broken off.
+    except Exception as error:
+        print(f"gripper: goal {goal.decode(errors='replace')!r}: {error}", file=sys.stderr, flush=True)
+
+
+def _go(gripper: Any, width: float) -> None:
+    """Open by a move; close by a grasp, which keeps its force on what it meets."""
+    if width >= gripper.read_once().width:
+        gripper.move(width, SPEED)
+    else:
+        gripper.grasp(width, SPEED, FORCE, ANY_WIDTH, ANY_WIDTH)
+
+
+def main() -> None:
+    """Serve the gripper at the address given."""
+    serve(import_pylibfranka().Gripper(sys.argv[1]), sys.stdin.fileno(), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The receiver's only loop: wait for the arm's cycle, read the socket, answer with a set-point."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+from f2o_control.datagrams import Refusal, State, Status
+from f2o_control.wire import SIZE, pack_status
+from f2o_nodekit.stamps import NS_PER_S
+
+from f2o_rt.arm import Arm, Cycle
+from f2o_rt.config import ReceiverConfig
+from f2o_rt.core import CYCLE_S, Receiver
+from f2o_rt.errors import ArmError
+from f2o_rt.trace import Trace
+
+STATUS_CYCLES = 8  # between two statuses
+MAX_DATAGRAMS = 16  # read in one cycle: a flood must not cost the arm its set-point
+ANSWERED = (Refusal.ROBOT, Refusal.SENDER)  # a bridge that is not listened to is told so
+REST_WITHIN_CYCLES = 600  # of braking at the end
+
+
+@runtime_checkable
+class Datagrams(Protocol):
+    """What the loop needs of a socket that does not block."""
+
+    def recvfrom(self, size: int) -> tuple[bytes, Any]:
+        """The next datagram and its sender; OSError where there is none."""
+        ...
+
+    def sendto(self, data: bytes, address: Any) -> object:
+        """Send a datagram."""
+        ...
+
+
+class Loop:
+    """Ties an arm, a socket and a receiver together. One thread: pylibfranka holds Python's lock while it waits."""
+
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        receiver: Receiver,
+        arm: Arm,
+        sock: Datagrams,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._receiver, self._arm, self._socket, self._clock = receiver, arm, sock, clock
+        self._bridge: tuple[str, int] | None = None  # where statuses go
+        self.trace = Trace(len(receiver.position), round(config.trace_s * 1000) if config.trace else 0)
+        self.cycles = self.missed = self.heard = self._turns = 0
+        self.worst_work_ns = self.worst_late_ns = 0  # since a status line last set them back
+        self.fault = ""  # the arm's last sentence
+        self._last: Cycle | None = None
+
+    def turn(self) -> None:
+        """One cycle: first the set-point, then what may take longer. What the arm refuses, the bridge is told."""
+        self._turns += 1
+        try:
+            cycle = self._arm.cycle()
+            self._arm.command(self._receiver.tick(cycle.mono_ns, cycle.missed, cycle.carried))
+            answered_ns = self._clock()
+            self._hear()
+            self._recover_if_asked()
+            self._receiver.think()
+            if self._receiver.gripper_width is not None and self._receiver.state is State.FOLLOWING:
+                self._arm.grip(self._receiver.gripper_width)
+        except ArmError as error:
+            self._failed(error)
+        else:
+            self._count(cycle, answered_ns)
+        if self._turns % STATUS_CYCLES == 0 and None not in (self._bridge, self._last):
+            self._send(self._status(self._last), self._bridge)
+
+    def finish(self) -> None:
+        """Brake, and end the arm's motion at rest."""
+        self._receiver.brake()
+        for _ in range(REST_WITHIN_CYCLES):
+            if self._receiver.at_rest:
+                break
+            self.turn()
+        with contextlib.suppress(ArmError):
+            self._arm.close()
+
+    def _failed(self, error: ArmError) -> None:
+        """No cycle, or one without a set-point. What was asked for before counts no more."""
+        self._hear()  # else it lies in the socket until the arm answers again
+        self.fault = str(error)
+        self._receiver.fail(error.flag)
+        time.sleep(CYCLE_S)  # an arm that fails at once must not have a loop at FIFO priority spin
+
+    def _hear(self) -> None:
+        for _ in range(MAX_DATAGRAMS):
+            try:
+                data, sender = self._socket.recvfrom(SIZE + 1)
+            except OSError:  # nothing more, or the network says that the bridge is gone
+                return
+            self.heard += 1
+            refusal = self._receiver.hear(data, self._clock())
+            if refusal in ANSWERED and self._last is not None:
+                self._send(self._status(self._last), sender)
+            elif refusal is not Refusal.DAMAGED:
+                self._bridge = sender
+
+    def _recover_if_asked(self) -> None:
+        if self._receiver.recovery_wanted:
+            self._receiver.recovery_wanted = False  # one wish, one attempt
+            self._receiver.reset(self._arm.recover())
+
+    def _status(self, cycle: Cycle) -> bytes:
+        receiver, now_ns = self._receiver, self._clock()
+        return pack_status(
+            Status(
+                receiver.robot,
+                receiver.session,
+                receiver.peer,
+                receiver.state,
+                max(receiver.sequence, 0),
+                max(receiver.echo_ns, 0),
+                cycle.positions,
+                cycle.velocities,
+                (now_ns - cycle.mono_ns) / NS_PER_S,
+                cycle.gripper_width,
+                receiver.target_age_s(now_ns),
+                self.missed,
+                sum(receiver.refused.values()),
+                receiver.last_refusal,
+                receiver.fault,
+            )
+        )
+
+    def _send(self, data: bytes, address: tuple[str, int]) -> None:
+        with contextlib.suppress(OSError):  # a cut link is the bridge's to notice
+            self._socket.sendto(data, address)
+
+    def _count(self, cycle: Cycle, answered_ns: int) -> None:
+        self._last = cycle
+        work_ns = self._clock() - cycle.mono_ns
+        self.cycles, self.missed = self.cycles + 1, self.missed + cycle.missed
+        self.worst_work_ns = max(self.worst_work_ns, work_ns)
+        self.worst_late_ns = max(self.worst_late_ns, cycle.late_ns)
+        self.trace.add(
+            self._receiver.position,
+            cycle.positions,
+            mono_ns=cycle.mono_ns,
+            late_ns=cycle.late_ns,
+            answer_ns=answered_ns - cycle.mono_ns,
+            work_ns=work_ns,
+            missed=cycle.missed,
+            state=self._receiver.state,
+            sequence=self._receiver.sequence,
+            sent_ns=self._receiver.echo_ns,
+        )

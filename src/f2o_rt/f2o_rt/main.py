@@ -1,0 +1,179 @@
+"""``f2o_rt_receiver``: the program on the real-time PC."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from f2o_control.braking import JointState
+from f2o_control.datagrams import Flag, Target
+from f2o_control.robot import RobotDescription, load_robot
+from f2o_control.wire import pack_target
+from f2o_nodekit.config import load_config
+from f2o_nodekit.errors import F2oError
+from f2o_nodekit.pace import request_fifo
+from f2o_nodekit.paths import find_config
+
+from f2o_rt.arms import make_arm
+from f2o_rt.config import ReceiverConfig
+from f2o_rt.core import CYCLE_NS, Receiver
+from f2o_rt.errors import ReceiverError
+from f2o_rt.loop import Loop
+
+LOCK_NOW_AND_LATER = 3  # mlockall's MCL_CURRENT | MCL_FUTURE
+INSTALLED = find_config("receiver.yaml") or f"{sys.prefix}/share/f2o_rt/config/receiver.yaml"
+SAY_S = 1.0  # between two status lines
+
+
+def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
+    """The configuration's path and what it says, with the command line's changes.
+
+    Raises:
+        ConfigError: the file or a value is wrong.
+        ReceiverError: a change that is not ``key=value``, or whose value is not YAML.
+    """
+    parser = argparse.ArgumentParser(
+        "f2o_rt_receiver", description="The real-time PC's end of f2o's udp path."
+    )
+    parser.add_argument(
+        "--config", default=Path(INSTALLED), type=Path, help="robot_<name>.yaml lies beside it"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. arm=pylibfranka"
+    )
+    given = parser.parse_args(without_ros(words))
+    if wrong := [word for word in given.set if "=" not in word]:
+        raise ReceiverError(f"--set {wrong[0]}: expected key=value")
+    changes = {key: _yaml(key, value) for key, value in (word.split("=", 1) for word in given.set)}
+    return given.config, load_config(ReceiverConfig, given.config, changes)
+
+
+def _yaml(key: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ReceiverError(f"--set {key}={value}: expected a YAML value, e.g. 172.16.0.2 or 0.05") from error
+
+
+def without_ros(words: list[str]) -> list[str]:
+    """A node's command line, as launch files write it, in the receiver's own words."""
+    if "--ros-args" not in words:
+        return words
+    first = words.index("--ros-args")
+    pairs = zip(words[first:], words[first + 1 :], strict=False)
+    settings = [value.split(":=", 1) for flag, value in pairs if flag == "-p"]
+    given = [("--config", str(_yaml(k, v))) if k == "config" else ("--set", f"{k}={v}") for k, v in settings]
+    return [*words[:first], *(word for pair in given for word in pair)]
+
+
+def listen(config: ReceiverConfig) -> socket.socket:
+    """The socket that the bridge sends to.
+
+    Raises:
+        ReceiverError: the address is not this machine's, or taken.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.bind((config.listen, config.port))
+    except OSError as error:
+        text = (
+            f"listen: {config.listen}:{config.port}: {error.strerror}; expected a free port of this machine"
+        )
+        raise ReceiverError(text) from error
+    sock.setblocking(False)
+    return sock
+
+
+def prepare(config: ReceiverConfig) -> str:
+    """Ask for what keeps the time, and say what was granted."""
+    if config.cpu >= 0:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {config.cpu})
+    locked = ctypes.CDLL(None).mlockall(LOCK_NOW_AND_LATER) == 0
+    fifo = config.fifo_priority > 0 and request_fifo(config.fifo_priority)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    return f"SCHED_FIFO {config.fifo_priority if fifo else 'not granted'}, memory {'' if locked else 'not '}locked"
+
+
+def warm_up(robot: RobotDescription, config: ReceiverConfig) -> None:
+    """Follow, brake and rest once on an imagined clock: what runs for the first time takes many times as long."""
+    home = np.array(robot.home)
+    receiver = Receiver(robot, config, 1, home)
+    state = JointState(home, np.full(len(home), 1e-3), np.zeros(len(home)))
+    for cycle in range(200):
+        now_ns = cycle * CYCLE_NS + 1
+        moving = state if cycle > 8 else JointState.at_rest(home)
+        target = Target(receiver.robot, 1, 1, cycle + 1, now_ns, 0.008, moving, None, Flag.TARGET)
+        if cycle % 8 == 0 and cycle < 80:
+            receiver.hear(pack_target(target), now_ns)
+        receiver.tick(now_ns, int(cycle == 40), state)
+        receiver.think()
+
+
+def status_line(loop: Loop, receiver: Receiver) -> str:
+    """A second in a line; sets back the loop's worst values."""
+    late_ms, work_ms = loop.worst_late_ns / 1e6, loop.worst_work_ns / 1e6
+    loop.worst_late_ns = loop.worst_work_ns = 0
+    why = f": {loop.fault}" if receiver.fault else ""
+    refused = f", refused {sum(receiver.refused.values())} (last: {receiver.last_refusal.name.lower()})"
+    return (
+        f"{receiver.state.name.lower()}{why}; cycles {loop.cycles}, missed {loop.missed}, heard {loop.heard}"
+        f"{refused if receiver.refused else ''}; worst wake-up {late_ms:.2f} ms, worst work {work_ms:.2f} ms"
+    )
+
+
+def _say(stopping: threading.Event, loop: Loop, receiver: Receiver) -> None:
+    while not stopping.wait(SAY_S):
+        print(status_line(loop, receiver), flush=True)
+
+
+def run(words: list[str]) -> None:
+    """Run until SIGINT or SIGTERM; then brake, end the arm's motion and write the trace."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    path, config = parse(words)
+    robot = load_robot(path.with_name(f"robot_{config.robot}.yaml"))
+    sock, arm = listen(config), make_arm(robot, config)
+    warm_up(robot, config)
+    receiver = Receiver(robot, config, secrets.randbelow(0xFFFF) + 1, arm.open())
+    loop = Loop(config, receiver, arm, sock)
+    saying = threading.Thread(target=_say, args=(stopping, loop, receiver), daemon=True)
+    saying.start()  # before FIFO is asked for: it must not inherit it
+    print(f"{robot.name} by {config.arm}, on {config.listen}:{config.port}; {prepare(config)}", flush=True)
+    try:
+        while not stopping.is_set():
+            loop.turn()
+        loop.finish()
+    finally:  # the trace of a run that ended by a mistake is the one that is wanted most
+        sock.close()
+        print(status_line(loop, receiver), flush=True)
+        if config.trace:
+            loop.trace.write(config.trace)
+
+
+def main() -> None:
+    """Entry point."""
+    try:
+        run(sys.argv[1:])
+    except F2oError as error:
+        print(f"f2o_rt_receiver: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A simulated arm behind the interface of the real one: ``arm: mock``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from f2o_control.braking import JointState
+from f2o_control.robot import RobotDescription
+from f2o_nodekit.pace import Pace, Tick
+
+from f2o_rt.arm import Cycle, instant
+from f2o_rt.errors import ArmError
+from f2o_rt.fci import CYCLE_S, FciRules
+
+LAG_S = 0.015  # of the simulated arm behind its set-point; ours
+SPEED = 0.1  # m/s of the simulated gripper, franka_gripper's default
+
+
+class MockArm:
+    """A simulated arm that enforces the rules of the real one's interface, and lags a little behind its set-points.
+
+    Args:
+        robot: the arm.
+        wait: paces the cycles; a test gives its own.
+    """
+
+    def __init__(self, robot: RobotDescription, wait: Callable[[], Tick] | None = None) -> None:
+        self._robot, self._wait = robot, wait or Pace(CYCLE_S).wait
+        self._measured, self._velocity = np.array(robot.home), np.zeros(len(robot.home))
+        self._width, self._goal = robot.gripper.max_width, robot.gripper.max_width
+        self._rules: FciRules | None = None
+
+    def open(self) -> Joints:
+        """Begin where the arm stands."""
+        self._rules = FciRules(self._robot, self._measured)
+        return self._measured.copy()
+
+    def cycle(self) -> Cycle:
+        """The next millisecond; a motion whose set-points are missing is carried on, and ended after twenty.
+
+        Raises:
+            ArmError: too many are missing.
+        """
+        tick = self._wait()
+        mono_ns = tick.ideal_mono_ns + tick.late_ns
+        try:
+            for _ in range(tick.skipped if self._rules else 0):
+                self._rules.lose()
+        except ArmError:
+            self._rules = None
+            raise
+        self._move()
+        measured = (self._measured.copy(), self._velocity.copy(), self._width)
+        return Cycle(mono_ns, tick.late_ns, tick.skipped, *measured, self._carried())
+
+    def command(self, positions: Joints) -> None:
+        """Judge the set-point; one that breaks a rule ends the motion.
+
+        Raises:
+            ArmError: it did.
+        """
+        if self._rules is None:
+            return
+        try:
+            self._rules.take(positions)
+        except ArmError:
+            self._rules = None
+            raise
+
+    def grip(self, width: float) -> None:
+        """Fingers move at franka_gripper's default speed."""
+        self._goal = width
+
+    def recover(self) -> Joints:
+        """A new motion from where the arm stands."""
+        return self.open()
+
+    def close(self) -> None:
+        """Nothing to free."""
+        self._rules = None
+
+    def _carried(self) -> JointState:
+        if self._rules is None:
+            return JointState.at_rest(self._measured)
+        return instant(self._rules.position, self._rules.velocity, self._rules.acceleration)
+
+    def _move(self) -> None:
+        goal = self._measured if self._rules is None else self._rules.position
+        step = (goal - self._measured) * (CYCLE_S / LAG_S)
+        self._measured, self._velocity = self._measured + step, step / CYCLE_S
+        self._width += float(np.clip(self._goal - self._width, -SPEED * CYCLE_S, SPEED * CYCLE_S))

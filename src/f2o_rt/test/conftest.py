@@ -1,0 +1,30 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook(["f2o_rt", "f2o_control"], "beartype.beartype")
+
+CONFIG = Path(__file__).resolve().parents[3] / "config"
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(params=["panda", "fr3"])
+def robot(request):
+    from f2o_control.robot import load_robot
+
+    return load_robot(CONFIG / f"robot_{request.param}.yaml")
+
+
+@pytest.fixture(scope="session")
+def panda():
+    from f2o_control.robot import load_robot
+
+    return load_robot(CONFIG / "robot_panda.yaml")
+
+
+@pytest.fixture(scope="session")
+def home(panda):
+    return np.array(panda.home)
