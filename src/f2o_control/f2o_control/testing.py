@@ -13,7 +13,7 @@ PERIOD = 0.008
 
 
 def violations(
-    positions: Sequence[Sequence[float]] | np.ndarray,
+    positions: Sequence[Sequence[float] | np.ndarray] | np.ndarray,
     name: str = "panda",
     start: Sequence[float] | np.ndarray | None = None,
     moving: bool = False,
