@@ -10,7 +10,7 @@ from f2o_policy.methods import METHODS
 from f2o_policy.training.config import Config
 from toys import write_dataset
 
-from f2o_policy import cli
+from f2o_bringup import cli
 
 TINY = {
     "threads": 1,

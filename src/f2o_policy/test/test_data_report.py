@@ -10,7 +10,7 @@ from f2o_policy.errors import DatasetError
 from f2o_policy.page import Tool
 from toys import HZ_NS, JOINTS, episode, write_dataset
 
-from f2o_policy import cli
+from f2o_bringup import cli
 
 TOOL = Tool(JOINTS)
 

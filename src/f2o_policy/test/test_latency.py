@@ -9,7 +9,7 @@ from f2o_policy.runtime.latency import BRIDGE, STAGES, TraceError, measure, read
 from f2o_policy.runtime.policy import Embedded, TickResult, TickStatus
 from f2o_policy.runtime.trace import Trace
 
-from f2o_policy import cli
+from f2o_bringup import cli
 
 MS = 1_000_000
 ROS = 1_800_000_000_000_000_000  # ROS time of monotonic 0: too large for the digits of a float64
