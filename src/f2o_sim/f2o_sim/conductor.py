@@ -17,7 +17,7 @@ from jaxtyping import Float64
 
 from f2o_sim.errors import SimError
 from f2o_sim.expert import ReachAroundExpert
-from f2o_sim.tasks import Snapshot, Verdict
+from f2o_sim.tasks.base import Snapshot, Verdict
 
 RECORDER_S = 10.0
 SETTLE_S = 0.3  # after arming: the bridge takes 0.2 s to take over where the arm stands

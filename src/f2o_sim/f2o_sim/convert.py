@@ -18,7 +18,7 @@ from f2o_sim.conductor import Scene
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import TrajectoryError
 from f2o_sim.robot import ARM_JOINTS, BASE, FINGER_JOINTS
-from f2o_sim.tasks import Verdict
+from f2o_sim.tasks.base import Verdict
 from f2o_sim.world import World
 
 

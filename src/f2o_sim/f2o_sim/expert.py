@@ -16,9 +16,9 @@ from f2o_teleop.ik import DifferentialIk
 from jaxtyping import Float64
 
 from f2o_sim.path import Path, Runner, blend
-from f2o_sim.reach_around import CUBE, POST
 from f2o_sim.robot import MAX_WIDTH
-from f2o_sim.tasks import Snapshot
+from f2o_sim.tasks.base import Snapshot
+from f2o_sim.tasks.reach_around import CUBE, POST
 
 COMMON_M, COMMON_SPREAD_M = (0.19, 0.135), 0.03  # before the post, both sides alike: within this of its axis
 BYPASS_M = 0.185  # from the post's axis to the hand's: half a hand (0.105), the post (0.03), room (0.05)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from f2o_sim.errors import StateLogError
-from f2o_sim.tasks import Verdict
+from f2o_sim.tasks.base import Verdict
 from f2o_sim.world import State, World
 
 HZ = 30.0

@@ -15,7 +15,8 @@ from jaxtyping import Float64
 from f2o_sim.controller import GripperController, Trajectory, TrajectoryController
 from f2o_sim.robot import ARM_JOINTS, DAMPING, FINGER_BODIES, FINGER_JOINTS, JOINT_FRICTION, STIFFNESS, TCP
 from f2o_sim.scene import TIMESTEP_S, build_scene
-from f2o_sim.tasks import Snapshot, Task, Verdict, make_task
+from f2o_sim.tasks import make_task
+from f2o_sim.tasks.base import Snapshot, Task, Verdict
 
 STEP_NS = round(TIMESTEP_S * NS_PER_S)
 START_NS = NS_PER_S  # not 0: a stamp of 0 means "unknown" in half of ROS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from f2o_sim.conductor import Conductor, Scene, StageError
 from f2o_sim.controller import Trajectory
-from f2o_sim.tasks import Verdict
+from f2o_sim.tasks.base import Verdict
 
 TICK_S, TICK_NS = 0.008, 8_000_000
 

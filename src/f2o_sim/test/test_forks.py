@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from f2o_sim.demo.forks import ForkScenes, _row
 from f2o_sim.expert import ReachAroundExpert
-from f2o_sim.reach_around import FORK_M, FORK_Z, POST
-from f2o_sim.tasks import Snapshot
+from f2o_sim.tasks.base import Snapshot
+from f2o_sim.tasks.reach_around import FORK_M, FORK_Z, POST
 from f2o_teleop.ik import DifferentialIk
 
 KNOT_TICKS = 12  # a chunk's points are about 0.1 s apart

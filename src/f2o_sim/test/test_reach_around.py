@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from f2o_sim.errors import UnknownTaskError
-from f2o_sim.reach_around import CUBE, HOLD_S, LIFT_M, POST, TIME_LIMIT_S, ReachAround
-from f2o_sim.tasks import Snapshot, make_task
+from f2o_sim.tasks import make_task
+from f2o_sim.tasks.base import Snapshot
+from f2o_sim.tasks.reach_around import CUBE, HOLD_S, LIFT_M, POST, TIME_LIMIT_S, ReachAround
 
 
 @pytest.fixture

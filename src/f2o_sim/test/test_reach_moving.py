@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from f2o_sim.reach_around import CUBE, ReachAround
-from f2o_sim.reach_moving import AMPLITUDE_M, ReachMoving
+from f2o_sim.tasks.reach_around import CUBE, ReachAround
+from f2o_sim.tasks.reach_moving import AMPLITUDE_M, ReachMoving
 from f2o_sim.world import World
 
 

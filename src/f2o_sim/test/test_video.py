@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from f2o_sim.errors import StateLogError
 from f2o_sim.statelog import StateLog
-from f2o_sim.tasks import Verdict
+from f2o_sim.tasks.base import Verdict
 from f2o_sim.video import draw_fan, render_episode, save_picture
 
 

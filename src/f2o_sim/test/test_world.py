@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import TrajectoryError
-from f2o_sim.reach_around import POST
 from f2o_sim.robot import ARM_JOINTS, panda_urdf
+from f2o_sim.tasks.reach_around import POST
 from f2o_sim.world import START_NS
 from f2o_teleop.ik import DifferentialIk
 

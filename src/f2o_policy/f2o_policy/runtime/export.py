@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from f2o_policy.data.files import write_file, write_json
+from f2o_policy.data.files import write_file
 from f2o_policy.errors import EngineError
 from f2o_policy.runtime.engine import NetworkEngine
 from f2o_policy.runtime.equality import TOLERANCE, Reference, check_equal, record
-from f2o_policy.runtime.load import POLICY, SCHEMA, read_spec
 from f2o_policy.runtime.openvino_backend import openvino_callables
+from f2o_policy.runtime.spec import read_exported_spec, write_spec
 
 REFERENCE = "reference.npz"
 
@@ -69,7 +69,7 @@ def write_export(checkpoint: Any, out: Path) -> float:
     reference = record(NetworkEngine(checkpoint.spec, *torch_callables(checkpoint), name="torch-f32"))
     write_file(part / REFERENCE, lambda path: _save_arrays(path, dataclasses.asdict(reference)))
     versions = {name: importlib.metadata.version(name) for name in ("torch", "openvino", "numpy")}
-    write_json(part / POLICY, {"schema": SCHEMA, "versions": versions, "policy": checkpoint.spec.to_dict()})
+    write_spec(part, checkpoint.spec, versions)
     engine = open_export(part, 1, "f32")
     part.rename(out)
     return engine.difference_rad
@@ -81,7 +81,7 @@ def open_export(folder: Path, hypotheses: int, precision: str) -> NetworkEngine:
     Raises:
         EngineError: a file is missing or unreadable, this processor lacks ``precision``, or the results differ.
     """
-    spec = read_spec(folder)
+    spec = read_exported_spec(folder)
     try:
         models = [ov.Core().read_model(folder / f"{name}.xml") for name in ("embed", "head")]
         with np.load(folder / REFERENCE) as arrays:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ from f2o_policy.errors import EngineError
 from f2o_policy.runtime.config import BACKENDS, PRECISIONS
 from f2o_policy.runtime.engine import Call, NetworkEngine
 from f2o_policy.runtime.equality import TOLERANCE, check_equal, record
-from f2o_policy.runtime.spec import PolicySpec
-
-POLICY, SCHEMA = "policy.json", "f2o_export/1"  # what makes a folder an export (export.py)
+from f2o_policy.runtime.spec import PolicySpec, is_export, read_exported_spec
 
 
 def open_engine(
@@ -28,7 +25,7 @@ def open_engine(
     """
     if precision not in PRECISIONS:
         raise EngineError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
-    if not (path / POLICY).is_file():
+    if not is_export(path):
         import torch
 
         from f2o_policy.checkpoint import load_checkpoint
@@ -52,19 +49,11 @@ def read_spec(path: Path) -> PolicySpec:
     Raises:
         CheckpointError, EngineError: it cannot be read.
     """
-    if not (path / POLICY).is_file():
+    if not is_export(path):
         from f2o_policy.checkpoint import load_checkpoint
 
         return load_checkpoint(path).spec
-    try:
-        tree = json.loads((path / POLICY).read_text())
-        if tree.get("schema") != SCHEMA:
-            raise EngineError(
-                f"export {path}: expected schema {SCHEMA}, got {tree.get('schema')!r}; export again"
-            )
-        return PolicySpec.from_dict(tree["policy"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EngineError(f"export {path}: {POLICY} is not one of an export ({error!r})") from error
+    return read_exported_spec(path)
 
 
 def load_engine(

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from f2o_policy.data.files import write_json
 from f2o_policy.data.normalise import Normaliser
+from f2o_policy.errors import EngineError
+
+EXPORTED, SCHEMA = "policy.json", "f2o_export/1"  # what makes a folder an export (export.py)
 
 
 @dataclass(frozen=True)
@@ -49,3 +55,30 @@ class PolicySpec:
         fields = tree | {"normaliser": Normaliser.from_dict(tree["normaliser"])}
         fields |= {name: tuple(tree[name]) for name in ("action_names", "views")}
         return cls(**fields)
+
+
+def is_export(folder: Path) -> bool:
+    """Whether ``folder`` holds an exported policy, and not a checkpoint."""
+    return (folder / EXPORTED).is_file()
+
+
+def write_spec(folder: Path, spec: PolicySpec, versions: dict[str, str]) -> None:
+    """Say in an export's folder what it is, and which packages made it."""
+    write_json(folder / EXPORTED, {"schema": SCHEMA, "versions": versions, "policy": spec.to_dict()})
+
+
+def read_exported_spec(folder: Path) -> PolicySpec:
+    """What the export in ``folder`` is.
+
+    Raises:
+        EngineError: the file that says so is missing, unreadable or of another version.
+    """
+    try:
+        tree = json.loads((folder / EXPORTED).read_text())
+        if tree.get("schema") != SCHEMA:
+            raise EngineError(
+                f"export {folder}: expected schema {SCHEMA}, got {tree.get('schema')!r}; export again"
+            )
+        return PolicySpec.from_dict(tree["policy"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EngineError(f"export {folder}: {EXPORTED} is not one of an export ({error!r})") from error

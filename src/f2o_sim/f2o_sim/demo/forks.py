@@ -20,8 +20,8 @@ from f2o_teleop.ik import DifferentialIk
 from jaxtyping import Float64
 from tqdm import tqdm
 
-from f2o_sim.reach_around import FORK_M, FORK_Z, HOME, POST
 from f2o_sim.session import Session
+from f2o_sim.tasks.reach_around import FORK_M, FORK_Z, HOME, POST
 from f2o_sim.world import World
 
 CHUNKS = 16

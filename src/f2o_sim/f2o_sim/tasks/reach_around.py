@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from f2o_sim.tasks import Placement, Snapshot, Verdict, final
+from f2o_sim.tasks.base import Placement, Snapshot, Verdict, final
 
 CUBE, POST = "cube", "post"
 CUBE_SIDE = 0.045  # [m]

@@ -9,8 +9,6 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64
 
-from f2o_sim.errors import UnknownTaskError
-
 
 @dataclass(frozen=True)
 class Swing:
@@ -85,21 +83,6 @@ class Task(Protocol):
 
     def judge(self, placement: Placement) -> Judge:
         """A judge for the episode that starts at ``placement``."""
-
-
-def make_task(name: str) -> Task:
-    """The task of that name.
-
-    Raises:
-        UnknownTaskError: there is none.
-    """
-    from f2o_sim.reach_around import ReachAround  # here, because every task module needs the classes above
-    from f2o_sim.reach_moving import ReachMoving
-
-    known = {task.name: task for task in (ReachAround, ReachMoving)}
-    if name not in known:
-        raise UnknownTaskError(name, list(known))
-    return known[name]()
 
 
 def final(verdict: Verdict, **changes: object) -> Verdict:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from f2o_sim.reach_around import CUBE, ReachAround
-from f2o_sim.tasks import Placement, Swing
+from f2o_sim.tasks.base import Placement, Swing
+from f2o_sim.tasks.reach_around import CUBE, ReachAround
 
 AMPLITUDE_M = 0.04
 RATE_RAD_S = (
