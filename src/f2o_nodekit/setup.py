@@ -11,7 +11,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
-    install_requires=["setuptools"],
+    install_requires=["annotated-types", "numpy", "pydantic>=2.12", "pyyaml", "setuptools"],
     extras_require={"test": ["pytest"]},
     zip_safe=True,
     maintainer="f2o maintainers",

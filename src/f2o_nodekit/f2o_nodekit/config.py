@@ -1,23 +1,41 @@
-"""YAML files read into frozen dataclasses, with every mistake reported at once.
+"""YAML files read into frozen pydantic dataclasses, with every mistake reported at once.
 
-The dataclass is the only place that knows the keys, types, defaults and rules of a configuration; the YAML file,
-the ROS parameters and the command line are three ways to fill it.
+The dataclass is the only place that knows the keys, types, ranges, rules and defaults of a configuration; the YAML
+file, the ROS parameters and the command line are three ways to fill it. A configuration class is written as
+
+    @dataclass(frozen=True, config=STRICT)  # of pydantic.dataclasses
+    class Loop:
+        rate_hz: Annotated[float, Field(ge=50, le=1000)] = 125.0
+
+with types of ``f2o_nodekit.fields`` where those fit, and ``rules`` for what holds between keys.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import functools
+import json
+import os
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import annotated_types
 import yaml
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import is_pydantic_dataclass
+from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from f2o_nodekit import old_config
 from f2o_nodekit.errors import F2oError
 
 C = TypeVar("C")
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+"""Of every configuration class: no unknown keys, no NaN/Inf, no text that looks like a number."""
 
 
 class ConfigError(F2oError):
@@ -32,35 +50,87 @@ class ConfigError(F2oError):
 def load_config(cls: type[C], path: str | Path, overrides: Mapping[str, Any] | None = None) -> C:
     """Read ``path`` into ``cls``; ``overrides`` maps dotted keys to values that replace the file's.
 
+    A path in the file is relative to the file's folder, a path among ``overrides`` to the working folder.
+
     Raises:
-        ConfigError: no such file, not YAML, unknown or missing keys, wrong types, or a rule of a ``check`` method.
+        ConfigError: no such file, not YAML, unknown or missing keys, wrong types, values out of range, or a rule.
     """
-    return build_config(cls, _read_yaml(Path(path)), str(path), overrides)
+    return build_config(cls, _read_yaml(Path(path)), str(path), overrides, Path(path).absolute().parent)
 
 
 def build_config(
-    cls: type[C], tree: Mapping[str, Any], source: str, overrides: Mapping[str, Any] | None = None
+    cls: type[C],
+    tree: Mapping[str, Any],
+    source: str,
+    overrides: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> C:
-    """As ``load_config`` from a mapping; ``source`` names it in the error."""
+    """As ``load_config`` from a mapping; ``source`` names it in the error, its paths are relative to ``folder``.
+
+    Raises:
+        ConfigError: as of ``load_config``, but for the file.
+    """
+    if not is_pydantic_dataclass(cls):
+        return _old(cls, with_overrides(tree, overrides or {}, source), source)
+    given = {key: _from_shell(cls, key, value) for key, value in (overrides or {}).items()}
+    text = json.dumps(
+        with_overrides(tree, given, source), default=str
+    )  # strict JSON takes a list for a tuple
+    try:
+        return _adapter(cls).validate_json(text, context=folder)
+    except ValidationError as error:
+        texts = dict.fromkeys(_sentence(cls, problem) for problem in error.errors(include_url=False))
+        raise ConfigError(source, list(texts)) from None
+
+
+def _old(cls: type[C], tree: Mapping[str, Any], source: str) -> C:
     problems: list[str] = []
-    config = _dataclass(cls, with_overrides(tree, overrides or {}, source), "", problems)
-    if not problems:
-        problems = check_tree(config)
-    if problems:
+    config = old_config._dataclass(cls, tree, "", problems)
+    if problems := problems or old_config.check_tree(config):
         raise ConfigError(source, problems)
-    return config
+    return config  # type: ignore[return-value]
+
+
+def rules(check: Callable[[Any], Iterable[str]]) -> Any:
+    """Decorate a method that yields ``key: expected ..., got ...`` for each broken rule between keys.
+
+    The rules of a class are looked at once each of its values is legal by itself.
+    """
+
+    def validate(self: Any) -> Any:
+        if problems := list(check(self)):
+            details = [PydanticCustomError("rule", "{text}", {"text": text}) for text in problems]
+            raise ValidationError.from_exception_data(
+                "rules", [InitErrorDetails(type=detail, input=None) for detail in details]
+            )
+        return self
+
+    return model_validator(mode="after")(functools.wraps(check)(validate))
+
+
+def _beside(path: str, info: Any) -> str:  # pydantic.ValidationInfo, a protocol that beartype cannot check
+    folder = info.context
+    return os.path.normpath(os.path.join(folder, os.path.expanduser(path))) if folder and path else path
+
+
+ConfigPath = typing.Annotated[str, AfterValidator(_beside)]
+"""A path that a file gives relative to itself and the model holds absolute; empty where there is none."""
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
     """Dotted key -> leaf of a configuration dataclass; a leaf is a scalar, None or a tuple of scalars."""
     leaves: dict[str, Any] = {}
-    for key, value in _children(config):
-        name = f"{prefix}{key}"
-        if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
-            leaves.update(flatten(value, f"{name}."))
-        else:
-            leaves[name] = value
+    tree = config if isinstance(config, Mapping) else dataclasses.asdict(config)
+    for key, value in tree.items():
+        leaves |= (
+            flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        )
     return leaves
+
+
+def describe(cls: type, key: str) -> str:
+    """What the value of a dotted key may be, in words."""
+    return _expected(_field(cls, key.split(".")))
 
 
 def with_overrides(
@@ -81,24 +151,23 @@ def with_overrides(
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 above = ".".join(parents[:depth])
-                raise ConfigError(source, [f"{dotted}: expected keys below {above}, it is {_kind(node)}"])
+                raise ConfigError(source, [f"{dotted}: expected keys below {above}, it is {_got(node)}"])
         node[leaf] = value
     return out
 
 
-def check_tree(config: Any, prefix: str = "") -> list[str]:
-    """Messages of the ``check`` methods of a configuration and of everything in it."""
-    problems = [prefix + message for message in getattr(config, "check", list)()]
-    for key, value in _children(config):
-        if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
-            problems += check_tree(value, f"{prefix}{key}.")
-    return problems
+def _from_shell(cls: type, key: str, value: Any) -> Any:
+    """``value``, absolute where ``key`` is that of a path."""
+    try:
+        is_path = any(getattr(item, "func", None) is _beside for item in _field(cls, key.split(".")).metadata)
+    except KeyError:  # reported with all other mistakes
+        return value
+    return (
+        os.path.abspath(os.path.expanduser(value)) if is_path and value and isinstance(value, str) else value
+    )
 
 
-def _children(config: Any) -> list[tuple[str, Any]]:
-    if isinstance(config, Mapping):
-        return list(config.items())
-    return [(f.name, getattr(config, f.name)) for f in dataclasses.fields(config)]
+_adapter = functools.cache(TypeAdapter)
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
@@ -106,78 +175,115 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
         tree = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigError(str(path), [f"cannot be read ({error.strerror})"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), ["not a text"]) from error
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
         raise ConfigError(str(path), [f"not YAML (line {line})"]) from error
     if not isinstance(tree, Mapping):
-        raise ConfigError(str(path), [f"expected keys and values, got {_kind(tree)}"])
+        raise ConfigError(str(path), [f"expected keys and values, got {_got(tree)}"])
     return tree
 
 
-def _dataclass(cls: type[C], tree: Mapping[str, Any], prefix: str, problems: list[str]) -> C | None:
-    hints = typing.get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
-    problems += [
-        f"{prefix}{key}: unknown key, expected one of {', '.join(fields)}"
-        for key in tree
-        if key not in fields
-    ]
-    values = {}
-    for name, field in fields.items():
-        if name in tree:
-            values[name] = _value(hints[name], tree[name], prefix + name, problems)
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            problems.append(f"{prefix}{name}: missing, expected {_describe(hints[name])}")
-    return None if problems else cls(**values)
+def _sentence(cls: type, error: Any) -> str:
+    """An error of pydantic in our words."""
+    kind, keys = error["type"], list(error["loc"])
+    if kind == "rule":
+        return ".".join([*map(str, keys), error["ctx"]["text"]])
+    if kind == "unexpected_keyword_argument":
+        return f"{_dotted(keys)}: unknown key, {_known(_field(cls, keys[:-1]), keys[-1])}"
+    if kind.startswith("missing") and isinstance(keys[-1], int):  # an item of a list
+        keys.pop()
+    elif kind.startswith("missing"):
+        return f"{_dotted(keys)}: missing, expected {_expected(_field(cls, keys))}"
+    expected = str(error["ctx"]["error"]) if kind == "value_error" else _expected(_field(cls, keys))
+    return f"{_dotted(keys)}: expected {expected}, got {_got(error['input'])}"
 
 
-def _value(hint: Any, value: Any, key: str, problems: list[str]) -> Any:
-    """``value`` as the type ``hint`` asks for; appends to ``problems`` where it is something else."""
-    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        return _dataclass(hint, value, f"{key}.", problems)
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        inner = [arg for arg in args if arg is not type(None)]
-        return None if value is None and len(inner) < len(args) else _value(inner[0], value, key, problems)
-    if origin is dict and isinstance(value, Mapping):
-        return {name: _value(args[1], item, f"{key}.{name}", problems) for name, item in value.items()}
-    if origin is tuple and isinstance(value, list | tuple):
-        return _tuple(hint, args, value, key, problems)
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(hint, type) and not dataclasses.is_dataclass(hint) and type(value) is hint:
-        return value
-    problems.append(f"{key}: expected {_describe(hint)}, got {_kind(value)}")
-    return None
+def _known(info: FieldInfo, key: str) -> str:
+    """The legal keys in the place of the unknown ``key``, the one that was probably meant first."""
+    names = [name for name, field in _fields(info.annotation).items() if field.init is not False]
+    near = difflib.get_close_matches(key, names, 1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    return f"{guess}expected one of {', '.join(names)}"
 
 
-def _tuple(hint: Any, args: tuple[Any, ...], value: Any, key: str, problems: list[str]) -> tuple[Any, ...]:
-    if args[-1] is not Ellipsis and len(args) != len(value):
-        problems.append(f"{key}: expected {_describe(hint)}, got {len(value)} items")
-        return ()
-    hints = [args[0]] * len(value) if args[-1] is Ellipsis else args
-    return tuple(
-        _value(h, v, f"{key}[{i}]", problems) for i, (h, v) in enumerate(zip(hints, value, strict=True))
-    )
+def _dotted(keys: Sequence[str | int]) -> str:
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return text.removeprefix(".")
+
+
+def _fields(hint: Any) -> dict[str, FieldInfo]:
+    return getattr(hint, "__pydantic_fields__", {})
+
+
+def _field(cls: type, keys: Sequence[str | int]) -> FieldInfo:
+    """The field below ``keys``.
+
+    Raises:
+        KeyError: there is none.
+    """
+    info = FieldInfo.from_annotation(cls)
+    for key in keys:
+        for hint in _alternatives(info.annotation):
+            args = typing.get_args(hint)
+            if typing.get_origin(hint) is dict:
+                info = FieldInfo.from_annotation(args[1])
+            elif typing.get_origin(hint) is tuple:
+                info = FieldInfo.from_annotation(args[0])
+            else:
+                info = _fields(hint)[str(key)]
+    return info
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    """The members of a union without None, or ``hint`` alone."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return [arg for arg in typing.get_args(hint) if arg is not type(None)] if union else [hint]
 
 
 _NAMES = {float: "a number", int: "an integer", str: "a text", bool: "true or false", type(None): "nothing"}
 
 
-def _describe(hint: Any) -> str:
-    """A type hint in words."""
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
+def _expected(info: FieldInfo) -> str:
+    """What a field may hold, in words."""
+    origin, args = typing.get_origin(info.annotation), typing.get_args(info.annotation)
+    if info.description:
+        return info.description
+    if origin is typing.Literal:
+        return " or ".join(map(str, args))
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_describe(arg) for arg in args)
+        return " or ".join(_expected(FieldInfo.from_annotation(arg)) for arg in args)
     if origin is tuple:
         many = "a list" if args[-1] is Ellipsis else f"a list of {len(args)}"
-        return f"{many} ({_describe(args[0])} each)"
-    if origin is dict or dataclasses.is_dataclass(hint):
+        return f"{many} ({_expected(FieldInfo.from_annotation(args[0]))} each)"
+    if origin is dict or dataclasses.is_dataclass(info.annotation):
         return "keys and values"
-    return _NAMES.get(hint, str(hint))
+    return _NAMES.get(info.annotation, str(info.annotation)) + _range(info.metadata)  # type: ignore[arg-type]
 
 
-def _kind(value: Any) -> str:
+def _range(metadata: Sequence[Any]) -> str:
+    """The bounds among a field's metadata, in words."""
+    bounds = {
+        name: getattr(item, name)
+        for item in metadata
+        for name in ("gt", "ge", "lt", "le", "multiple_of")
+        if isinstance(item, annotated_types.BaseMetadata) and hasattr(item, name)
+    }
+    if {"ge", "le"} <= bounds.keys():
+        return f" from {bounds['ge']:g} to {bounds['le']:g}"
+    words = {
+        "gt": "above",
+        "ge": "of at least",
+        "lt": "below",
+        "le": "at most",
+        "multiple_of": "that is a multiple of",
+    }
+    parts = [f"{words[name]} {limit:g}" for name, limit in bounds.items()]
+    return f" {' and '.join(parts)}" if parts else ""
+
+
+def _got(value: Any) -> str:
     if isinstance(value, Mapping):
         return "keys and values"
     return "nothing" if value is None else repr(value)

@@ -1,19 +1,32 @@
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
-from f2o_nodekit.config import ConfigError, build_config, flatten, load_config
+from f2o_nodekit.config import (
+    STRICT,
+    ConfigError,
+    ConfigPath,
+    build_config,
+    describe,
+    flatten,
+    load_config,
+    rules,
+    with_overrides,
+)
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Camera:
     topic: str
-    rate_hz: float = 30.0
+    rate_hz: Annotated[float, Field(gt=0)] = 30.0
+    mode: Literal["colour", "depth"] = "colour"
+    calibration: ConfigPath = ""
 
-    def check(self) -> list[str]:
-        return [] if self.rate_hz > 0 else [f"rate_hz: expected > 0, got {self.rate_hz}"]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Config:
     name: str
     box: tuple[float, float]
@@ -22,41 +35,92 @@ class Config:
     port: int | None = None
     robot: Camera = field(default_factory=lambda: Camera("arm"))
 
-    def check(self) -> list[str]:
+    @rules
+    def _ordered(self):
         low, high = self.box
-        return [] if low < high else [f"box: expected low < high, got {low} and {high}"]
+        if not low < high:
+            yield f"box: expected low < high, got {low} and {high}"
+        if self.name in self.cameras:
+            yield f"name: expected none of a camera, got {self.name!r}"
 
 
 GOOD = {"name": "x", "box": [0, 1], "cameras": {"wrist": {"topic": "/w"}}, "joints": ["a", "b"]}
 
 
-def test_a_file_becomes_a_dataclass(tmp_path):
+def sentence(tree, overrides=None):
+    with pytest.raises(ConfigError) as error:
+        build_config(Config, tree, "node.yaml", overrides)
+    return str(error.value)
+
+
+def test_a_file_becomes_a_frozen_dataclass(tmp_path):
     path = tmp_path / "node.yaml"
     path.write_text("name: x\nbox: [0, 1]\ncameras: {wrist: {topic: /w}}\njoints: [a, b]\n")
     config = load_config(Config, path, {"cameras.wrist.rate_hz": 15, "robot.topic": "elbow"})
     assert config.box == (0.0, 1.0) and isinstance(config.box[0], float)
     assert config.cameras["wrist"] == Camera("/w", 15.0)
     assert config.robot.topic == "elbow" and config.port is None
+    with pytest.raises(FrozenInstanceError):
+        config.name = "y"
 
 
 def test_every_mistake_is_reported_at_once_with_file_and_key():
     tree = {**GOOD, "box": [1], "nme": 3, "port": "usb", "cameras": {"wrist": {"rate_hz": True}}}
-    with pytest.raises(ConfigError) as error:
-        build_config(Config, tree, "node.yaml")
-    text = str(error.value)
-    assert text.startswith("node.yaml: 5 errors: nme: unknown key, expected one of name, box, cameras")
-    assert "box: expected a list of 2 (a number each), got 1 items" in text
-    assert "cameras.wrist.topic: missing, expected a text" in text
-    assert "cameras.wrist.rate_hz: expected a number, got True" in text
-    assert "port: expected an integer, got 'usb'" in text
+    text = sentence(tree)
+    assert text.startswith("node.yaml: 5 errors: ")
+    for problem in (
+        "box: expected a list of 2 (a number each), got [1]",
+        "nme: unknown key, did you mean name? expected one of name, box, cameras, joints, port, robot",
+        "cameras.wrist.topic: missing, expected a text",
+        "cameras.wrist.rate_hz: expected a number above 0, got True",
+        "port: expected an integer or nothing, got 'usb'",
+    ):
+        assert problem in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("name", 3, "name: expected a text, got 3"),
+        ("name", None, "name: expected a text, got nothing"),
+        ("box", [0, "1"], "box[1]: expected a number, got '1'"),
+        ("box", [0, 1, 2], "box: expected a list of 2 (a number each), got [0, 1, 2]"),
+        ("box", 1.5, "box: expected a list of 2 (a number each), got 1.5"),
+        ("box", [0, float("inf")], "box[1]: expected a number, got inf"),
+        ("joints", "a", "joints: expected a list (a text each), got 'a'"),
+        ("joints", ["a", 1], "joints[1]: expected a text, got 1"),
+        ("port", 1.5, "port: expected an integer or nothing, got 1.5"),
+        ("port", 1.0, "port: expected an integer or nothing, got 1.0"),
+        ("cameras", [], "cameras: expected keys and values, got []"),
+        ("cameras.wrist", 3, "cameras.wrist: expected keys and values, got 3"),
+        ("cameras.wrist.rate_hz", "30", "cameras.wrist.rate_hz: expected a number above 0, got '30'"),
+        ("cameras.wrist.rate_hz", float("nan"), "cameras.wrist.rate_hz: expected a number above 0, got nan"),
+        ("cameras.wrist.rate_hz", 0, "cameras.wrist.rate_hz: expected a number above 0, got 0"),
+        ("cameras.wrist.mode", "infrared", "cameras.wrist.mode: expected colour or depth, got 'infrared'"),
+        ("robot.zzz", 1, "robot.zzz: unknown key, expected one of topic, rate_hz, mode, calibration"),
+        ("robot", {"mode": "depth"}, "robot.topic: missing, expected a text"),
+        ("name", "wrist", "name: expected none of a camera, got 'wrist'"),
+    ],
+)
+def test_a_wrong_value_names_its_key_and_what_is_legal(key, value, problem):
+    tree = GOOD | {"robot": {"topic": "arm"}}
+    assert sentence(tree, {key: value}) == f"node.yaml: 1 error: {problem}"
+
+
+def test_all_rules_between_keys_are_reported():
+    assert sentence({**GOOD, "name": "wrist", "box": [2, 1]}) == (
+        "node.yaml: 2 errors: box: expected low < high, got 2.0 and 1.0; "
+        "name: expected none of a camera, got 'wrist'"
+    )
 
 
 def test_rules_of_nested_dataclasses_name_the_whole_key():
-    tree = {**GOOD, "box": [2, 1], "cameras": {"wrist": {"topic": "/w", "rate_hz": 0}}}
-    with pytest.raises(
-        ConfigError, match=r"box: expected low < high, got 2.0 and 1.0; cameras.wrist.rate_hz: expected > 0"
-    ):
-        build_config(Config, tree, "node.yaml")
+    @dataclass(frozen=True, config=STRICT)
+    class Outer:
+        inner: Config
+
+    with pytest.raises(ConfigError, match=r"node\.yaml: 1 error: inner\.box: expected low < high"):
+        build_config(Outer, {"inner": {**GOOD, "box": [2, 1]}}, "node.yaml")
 
 
 def test_a_file_that_is_missing_broken_or_a_list_is_one_sentence(tmp_path):
@@ -68,6 +132,12 @@ def test_a_file_that_is_missing_broken_or_a_list_is_one_sentence(tmp_path):
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(ConfigError, match=r"expected keys and values, got \[1\]"):
         load_config(Config, tmp_path / "list.yaml")
+    (tmp_path / "empty.yaml").write_text("")
+    with pytest.raises(ConfigError, match=r"expected keys and values, got nothing"):
+        load_config(Config, tmp_path / "empty.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"a: \xff\xfe")
+    with pytest.raises(ConfigError, match=r"binary\.yaml: 1 error: not a text"):
+        load_config(Config, tmp_path / "binary.yaml")
 
 
 @pytest.mark.parametrize(("key", "above"), [("name.x", "name"), ("robot.rate_hz.x.y", "robot.rate_hz")])
@@ -79,8 +149,85 @@ def test_an_override_below_a_plain_value_is_one_sentence(key, above):
         build_config(Config, tree, "node.yaml", {key: 1})
 
 
+def test_overrides_leave_the_tree_as_it_was():
+    tree = {"a": {"b": 1, "c": 2}}
+    assert with_overrides(tree, {"a.b": 3, "d.e": 4}) == {"a": {"b": 3, "c": 2}, "d": {"e": 4}}
+    assert tree == {"a": {"b": 1, "c": 2}}
+
+
+def test_a_path_in_a_file_is_relative_to_the_file(tmp_path, monkeypatch):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "config" / "node.yaml"
+    path.write_text("topic: /w\ncalibration: ../cameras.yaml\n")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert load_config(Camera, path).calibration == str(tmp_path / "cameras.yaml")
+    assert load_config(Camera, Path("../config/node.yaml")).calibration == str(tmp_path / "cameras.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("/abs/cameras.yaml", "/abs/cameras.yaml"), ("~/cameras.yaml", "/home/me/cameras.yaml"), ('""', "")],
+)
+def test_a_path_may_be_absolute_of_the_home_or_none(tmp_path, monkeypatch, text, expected):
+    monkeypatch.setenv("HOME", "/home/me")
+    path = tmp_path / "node.yaml"
+    path.write_text(f"topic: /w\ncalibration: {text}\n")
+    assert load_config(Camera, path).calibration == expected
+
+
+def test_a_path_given_as_an_override_is_relative_to_the_shell(tmp_path, monkeypatch):
+    path = tmp_path / "node.yaml"
+    path.write_text("name: x\nbox: [0, 1]\ncameras: {wrist: {topic: /w, calibration: a.yaml}}\n")
+    (tmp_path / "shell").mkdir()
+    monkeypatch.chdir(tmp_path / "shell")
+    given = {"cameras.wrist.calibration": "b.yaml", "robot.topic": "b.yaml", "robot.calibration": ""}
+    config = load_config(Config, path, given)
+    assert config.cameras["wrist"].calibration == str(tmp_path / "shell" / "b.yaml")
+    assert (config.robot.topic, config.robot.calibration) == ("b.yaml", "")
+
+
+def test_what_code_builds_is_checked_too_and_its_paths_stay():
+    with pytest.raises(ValueError, match="greater than 0"):
+        replace(Camera("/w"), rate_hz=0.0)
+    assert replace(Camera("/w", calibration="a.yaml"), rate_hz=1.0).calibration == "a.yaml"
+
+
 def test_flatten_gives_dotted_leaves():
     leaves = flatten(build_config(Config, GOOD, "node.yaml"))
     assert leaves["cameras.wrist.rate_hz"] == 30.0
     assert leaves["joints"] == ("a", "b")
     assert leaves["port"] is None
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("name", "a text"),
+        ("box", "a list of 2 (a number each)"),
+        ("robot", "keys and values"),
+        ("robot.rate_hz", "a number above 0"),
+        ("cameras.any.mode", "colour or depth"),
+        ("port", "an integer or nothing"),
+    ],
+)
+def test_a_key_is_described_in_words(key, words):
+    assert describe(Config, key) == words
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"ge": 1, "le": 9}, "an integer from 1 to 9"),
+        ({"gt": 0, "lt": 1}, "an integer above 0 and below 1"),
+        ({"ge": 0, "lt": 5}, "an integer of at least 0 and below 5"),
+        ({"le": 3}, "an integer at most 3"),
+        ({"multiple_of": 8}, "an integer that is a multiple of 8"),
+    ],
+)
+def test_limits_are_described_in_words(limits, words):
+    @dataclass(frozen=True, config=STRICT)
+    class One:
+        value: Annotated[int, Field(**limits)]
+
+    assert describe(One, "value") == words

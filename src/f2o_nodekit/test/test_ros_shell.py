@@ -11,20 +11,21 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
 
 NODE = textwrap.dedent("""
     import sys
-    from dataclasses import dataclass
+    from typing import Annotated
+    from pydantic import Field
+    from pydantic.dataclasses import dataclass
+    from f2o_nodekit.config import STRICT, ConfigPath
     from f2o_nodekit.errors import F2oError
     from f2o_nodekit.ros import ConfiguredNode, run
 
-    @dataclass(frozen=True)
+    @dataclass(frozen=True, config=STRICT)
     class Config:
-        rate_hz: float
+        rate_hz: Annotated[float, Field(gt=0, le=1000)]
         names: tuple[str, ...] = ("a",)
         fail: bool = False
         more: tuple[str, ...] = ()
         port: int | None = None
-
-        def check(self):
-            return [] if self.rate_hz > 0 else [f"rate_hz: expected > 0, got {self.rate_hz}"]
+        trace: ConfigPath = ""
 
     class Demo(ConfiguredNode):
         def __init__(self):
@@ -37,7 +38,7 @@ NODE = textwrap.dedent("""
         def say_once(self):
             self.publish_diagnostics()
             config = self.config
-            print("ready", config.rate_hz, *config.names, *config.more, config.port or "", flush=True)
+            print("ready", config.rate_hz, *config.names, *config.more, config.port or "", config.trace, flush=True)
             self.say_once = lambda: None
 
         def close(self):
@@ -78,8 +79,11 @@ def test_a_whole_number_will_do_for_a_rate(tmp_path):
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("rate_hz:=0.0", "demo.yaml: 1 error: rate_hz: expected > 0, got 0.0"),
-        ("rate_hz:=fast", "demo.yaml: 1 error: rate_hz: expected a number, got 'fast'"),
+        ("rate_hz:=0.0", "demo.yaml: 1 error: rate_hz: expected a number above 0 and at most 1000, got 0.0"),
+        (
+            "rate_hz:=fast",
+            "demo.yaml: 1 error: rate_hz: expected a number above 0 and at most 1000, got 'fast'",
+        ),
         ("names:=3", "demo.yaml: 1 error: names: expected a list (a text each), got 3"),
         (
             "rate_hx:=15.0",
@@ -89,7 +93,7 @@ def test_a_whole_number_will_do_for_a_rate(tmp_path):
             "demo_node:name:=a",
             "demo.yaml: 1 error: name: no such parameter, expected a key of this file, e.g. names",
         ),
-        ("port:=high", "demo.yaml: 1 error: port: expected an integer, got 'high'"),
+        ("port:=high", "demo.yaml: 1 error: port: expected an integer or nothing, got 'high'"),
         ("config:=7", "7: 1 error: cannot be read (No such file or directory)"),
         ("fail:=true", "camera wrist: expected a device, got none"),
     ],
