@@ -60,10 +60,10 @@ class Bridge(Requests):
         times, rules, period_s = config.timeouts, config.targets, 1.0 / config.rate_hz
         self.machine = Machine()
         self.verdicts: Counter[Verdict] = Counter()
-        space = Space(robot.workspace) if config.guard_space else None
+        space = Space(robot.workspace) if config.guard_workspace else None
         limits = robot.limits(config.profile)
         self._limiter = TargetLimiter(limits, period_s, space)
-        self._track, self._pace = ReferenceTrack(rules.reach_s), PathClock(limits, period_s)
+        self._track, self._pace = ReferenceTrack(rules.max_extrapolation_s), PathClock(limits, period_s)
         self._gripper = GripperGoal(
             robot.gripper.min_width,
             robot.gripper.max_width,
@@ -76,7 +76,7 @@ class Bridge(Requests):
         self._joints: Latest[tuple[Joints, int]] = Latest()
         self._joints_order = StampOrder()
         self.observations = Observations(config.topics.observation, times.observations_s)
-        self._following = Following(robot.joint_names, config.follow_rad, times.follow_s)
+        self._following = Following(robot.joint_names, config.max_tracking_error_rad, times.tracking_error_s)
         self._lock = threading.Lock()
         self._way_home: WayHome | None = None
         self._sent_before = False

@@ -46,7 +46,9 @@ class Timeouts:
     first_target_s: float = 1.0  # from arming to the first target; then hold
     joint_states_s: float = 0.2  # between two joint states; then fault
     observations_s: float = 0.5  # between two observations of a policy that has any; then hold
-    follow_s: float = 0.25  # that the arm may stay follow_rad from its command; then fault
+    tracking_error_s: float = (
+        0.25  # that the arm may stay max_tracking_error_rad from its command; then fault
+    )
     resume_s: float = 1.0  # from hold to the next target that is followed without arming again
     settle_s: float = 0.2  # after arming, for the controller to take over where the arm stands
 
@@ -57,9 +59,9 @@ class Timeouts:
 class TargetRules:
     """Which targets are let through, by their due time (ROS clock) [s]."""
 
-    stale_s: float = 0.1
-    ahead_s: float = 0.5
-    reach_s: float = 0.03  # how far beyond its due time a target is carried along its velocity
+    max_staleness_s: float = 0.1
+    max_ahead_s: float = 0.5
+    max_extrapolation_s: float = 0.03  # how far beyond its due time a target is carried along its velocity
 
     check = _positive
 
@@ -88,11 +90,11 @@ class FrankaRules:
     hardware_service: str = "/controller_manager/set_hardware_component_state"
     controller: str = "joint_trajectory_controller"
     switch_service: str = "/controller_manager/switch_controller"
-    step_s: float = 5.0  # longest wait for a step of the recovery
+    step_timeout_s: float = 5.0  # longest wait for a step of the recovery
 
     def check(self) -> list[str]:
         """Messages about values that do not fit."""
-        keys = ("speed", "force", "epsilon", "step_s")
+        keys = ("speed", "force", "epsilon", "step_timeout_s")
         values = ((key, getattr(self, key)) for key in keys)
         return [f"{key}: expected a number above 0, got {value}" for key, value in values if not value > 0]
 
@@ -104,10 +106,10 @@ class BridgeConfig:
     robot: str = "panda"  # config/robot_<name>.yaml
     source: str = "policy"  # the mode that arming enters: policy, teleop or replay
     profile: str = "normal"  # of the robot's limits: cautious, normal or full
-    guard_space: bool = True  # keep the tool in its box, the arm out of table and itself
-    near_rad: float = 0.3  # how far a first target may be from where the arm is
-    follow_rad: float = 0.15  # an arm that stays further from its command does not follow
-    home_rad_s: float = 0.3  # fastest joint on the way home
+    guard_workspace: bool = True  # keep the tool in its box, the arm out of table and itself
+    max_start_error_rad: float = 0.3  # how far a first target may be from where the arm is
+    max_tracking_error_rad: float = 0.15  # an arm that stays further from its command does not follow
+    homing_rad_s: float = 0.3  # fastest joint on the way home
     adapter: str = "jtc"
     rate_hz: float = 125.0
     phase_s: float = 0.005  # ticks begin this far behind the multiples of their period, the policy's at 0
@@ -127,7 +129,7 @@ class BridgeConfig:
         modes = [mode.value for mode in FOLLOWING]
         if self.source not in modes:
             problems.append(f"source: expected {' or '.join(modes)}, got {self.source!r}")
-        for key in ("near_rad", "follow_rad", "home_rad_s"):
+        for key in ("max_start_error_rad", "max_tracking_error_rad", "homing_rad_s"):
             if not getattr(self, key) > 0:
                 problems.append(f"{key}: expected a number above 0, got {getattr(self, key)}")
         if self.adapter not in ADAPTERS:

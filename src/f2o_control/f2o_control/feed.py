@@ -20,10 +20,10 @@ class Feed:
     def __init__(self, mode: Mode, topic: str, joint_names: tuple[str, ...], config: BridgeConfig) -> None:
         rules, times = config.targets, config.timeouts
         self.mode, self.topic = mode, topic
-        self.check = TargetCheck(joint_names, mode.value, rules.stale_s, rules.ahead_s)
+        self.check = TargetCheck(joint_names, mode.value, rules.max_staleness_s, rules.max_ahead_s)
         self.watch = Watchdog(times.target_s, times.first_target_s)
         self.newest: Target | None = None
-        self._joint_names, self._near_rad = joint_names, config.near_rad
+        self._joint_names, self._max_start_error_rad = joint_names, config.max_start_error_rad
         self._fresh_ns = times.target_s * NS_PER_S
         self._slot: Latest[Target] = Latest()
 
@@ -60,11 +60,11 @@ class Feed:
         """Which joint of ``target`` is too far from ``position``; empty if none is."""
         away = np.abs(target.positions - position)
         worst = int(away.argmax())
-        if away[worst] <= self._near_rad:
+        if away[worst] <= self._max_start_error_rad:
             return ""
         return (
             f"the target of {self._joint_names[worst]} on {self.topic} is {away[worst]:.2f} rad away "
-            f"(limit {self._near_rad:g} rad)"
+            f"(limit {self._max_start_error_rad:g} rad)"
         )
 
 

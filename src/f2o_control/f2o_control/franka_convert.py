@@ -193,7 +193,7 @@ class Franka:
         try:
             self._worker = GripperWorker(FrankaHand(node, rules))
             steps, self._there = recovery_steps(node, rules)
-            self._recovery = Recovery(steps, rules.step_s, self._recovered)
+            self._recovery = Recovery(steps, rules.step_timeout_s, self._recovered)
         except InterfacesError as error:
             self.missing = str(error)
 

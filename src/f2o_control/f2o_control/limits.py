@@ -53,12 +53,12 @@ class Limits:
         )
 
 
-def restful(velocity: Joints, acceleration: Joints, jerk: Joints, rest_within_s: float) -> Joints:
-    """``velocity`` lowered to what the arm can always stop from within ``rest_within_s``.
+def restful(velocity: Joints, acceleration: Joints, jerk: Joints, max_stop_s: float) -> Joints:
+    """``velocity`` lowered to what the arm can always stop from within ``max_stop_s``.
 
     The longest stop begins at full acceleration: acceleration / jerk to end that, and a stop with two ramps after it.
     """
-    return np.minimum(velocity, acceleration * (rest_within_s - 2 * acceleration / jerk))
+    return np.minimum(velocity, acceleration * (max_stop_s - 2 * acceleration / jerk))
 
 
 def brakable(gain: Joints, acceleration: Joints, scale: float) -> Joints:

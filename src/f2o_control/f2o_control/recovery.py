@@ -23,14 +23,14 @@ class Step:
 
 
 class Recovery:
-    """Runs steps in order, the next when the one before is done, each within ``step_s``; one run at a time.
+    """Runs steps in order, the next when the one before is done, each within ``step_timeout_s``; one run at a time.
 
     ``start``, ``check`` and the steps' answers belong to one thread. ``finish`` is called once a run: with what went
     wrong in one sentence, or with nothing.
     """
 
-    def __init__(self, steps: Sequence[Step], step_s: float, finish: Callable[[str], None]) -> None:
-        self._steps, self._limit_ns, self._finish = steps, step_s * NS_PER_S, finish
+    def __init__(self, steps: Sequence[Step], step_timeout_s: float, finish: Callable[[str], None]) -> None:
+        self._steps, self._limit_ns, self._finish = steps, step_timeout_s * NS_PER_S, finish
         self._run = 0  # answers of an earlier run, or of a step that came too late, do not count
         self._left: list[Step] = []
         self._since_ns: int | None = None  # None: since the next check

@@ -33,12 +33,12 @@ class ReferenceTrack:
 
     Targets and ticks are not in step: without this, a target would be up to a tick old and the arm behind by as much.
     Where the sender gives no velocities, the newest target is compared with one that was due at least ``MIN_GAP_S``
-    before it: two targets in a row would make a velocity mostly of the jitter of their stamps. Beyond ``reach_s`` from
-    its due time a target moves no further.
+    before it: two targets in a row would make a velocity mostly of the jitter of their stamps. Beyond
+    ``max_extrapolation_s`` from its due time a target moves no further.
     """
 
-    def __init__(self, reach_s: float) -> None:
-        self._reach_s = reach_s
+    def __init__(self, max_extrapolation_s: float) -> None:
+        self._max_extrapolation_s = max_extrapolation_s
         self._targets: deque[Target] = deque()  # those of the last KEEP_S
         self._velocity = np.zeros(0)
 
@@ -61,13 +61,16 @@ class ReferenceTrack:
         if ros_ns < target.due_ros_ns and len(self._targets) > 1:
             return self._between(ros_ns)
         ahead_s = (ros_ns - target.due_ros_ns) / NS_PER_S
-        moved_s = min(max(ahead_s, -self._reach_s), self._reach_s)
+        moved_s = min(max(ahead_s, -self._max_extrapolation_s), self._max_extrapolation_s)
         velocity = self._velocity if moved_s == ahead_s else np.zeros_like(self._velocity)
         return Reference(target.positions + self._velocity * moved_s, velocity)
 
     def over(self, ros_ns: int) -> bool:
         """Whether the newest target does not reach so far."""
-        return bool(self._targets) and ros_ns - self._targets[-1].due_ros_ns > self._reach_s * NS_PER_S
+        return (
+            bool(self._targets)
+            and ros_ns - self._targets[-1].due_ros_ns > self._max_extrapolation_s * NS_PER_S
+        )
 
     def _between(self, ros_ns: int) -> Reference:
         """On the straight line between two neighbours; at rest before the oldest."""

@@ -104,7 +104,7 @@ class Requests:
                 return Answer(False, f"not homing: {problem}")
             if self.machine.mode is Mode.HOLD:
                 return Answer(False, "not homing: on hold; disarm first")
-            home, speed = np.array(self._robot.home), self._config.home_rad_s
+            home, speed = np.array(self._robot.home), self._config.homing_rad_s
             self._set_out(mono_ns)  # what is forbidden depends on where the arm stands
             if self._limiter.forbids(home):
                 return Answer(

@@ -82,7 +82,7 @@ class RobotDescription:
     acceleration: tuple[float, ...]
     jerk: tuple[float, ...]
     lost_packets: int  # cycles of full acceleration that are kept free below every velocity limit
-    rest_within_s: float  # s, the longest stop
+    max_stop_s: float  # s, the longest stop
     profiles: dict[str, Scale]
     max_lead: float
     workspace: Workspace
@@ -124,7 +124,7 @@ class RobotDescription:
 
     def _check_limits(self) -> list[str]:
         problems = [
-            f"rest_within_s: expected more than {self.rest_within_s:g}, too short for profile {name}"
+            f"max_stop_s: expected more than {self.max_stop_s:g}, too short for profile {name}"
             for name in self.profiles
             if (self.limits(name).velocity <= 0).any()
         ]
@@ -158,7 +158,7 @@ class RobotDescription:
         return Limits(
             lower=lower,
             upper=upper,
-            velocity=restful(velocity, acceleration, jerk, self.rest_within_s),
+            velocity=restful(velocity, acceleration, jerk, self.max_stop_s),
             acceleration=acceleration,
             jerk=jerk,
             max_lead=self.max_lead,

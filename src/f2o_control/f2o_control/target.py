@@ -59,14 +59,16 @@ class TargetCheck:
     Args:
         joint_names: the robot's joints; a target names these and ``gripper_width``, in any order.
         mode: the mode that this bridge arms into; only its sources are let through.
-        stale_s: how long after its due time a target is still one.
-        ahead_s: how far before its due time it is one.
+        max_staleness_s: how long after its due time a target is still one.
+        max_ahead_s: how far before its due time it is one.
     """
 
-    def __init__(self, joint_names: tuple[str, ...], mode: str, stale_s: float, ahead_s: float) -> None:
+    def __init__(
+        self, joint_names: tuple[str, ...], mode: str, max_staleness_s: float, max_ahead_s: float
+    ) -> None:
         self._names = (*joint_names, GRIPPER)
         self._sources = tuple(source for source, its_mode in SOURCES.items() if its_mode.value == mode)
-        self._stale_s, self._ahead_s = stale_s, ahead_s
+        self._max_staleness_s, self._max_ahead_s = max_staleness_s, max_ahead_s
         self._order: tuple[tuple[str, ...] | None, list[int]] = (None, [])
         self._last_due_ns = 0
         self.refused: Counter[Refusal] = Counter()
@@ -120,10 +122,10 @@ class TargetCheck:
             legal = " or ".join(self._sources)
             return Refusal.SOURCE, f"frame_id (source) is '{raw.source}', expected {legal}"
         age_s = (now_ros_ns - raw.due_ros_ns) / NS_PER_S
-        if age_s > self._stale_s:
-            return Refusal.STALE, f"due {age_s:.3f} s ago, expected at most {self._stale_s:g} s"
-        if -age_s > self._ahead_s:
-            return Refusal.AHEAD, f"due in {-age_s:.3f} s, expected at most {self._ahead_s:g} s"
+        if age_s > self._max_staleness_s:
+            return Refusal.STALE, f"due {age_s:.3f} s ago, expected at most {self._max_staleness_s:g} s"
+        if -age_s > self._max_ahead_s:
+            return Refusal.AHEAD, f"due in {-age_s:.3f} s, expected at most {self._max_ahead_s:g} s"
         if raw.due_ros_ns <= self._last_due_ns:
             back_s = (self._last_due_ns - raw.due_ros_ns) / NS_PER_S
             return Refusal.REVERSED, f"due {back_s:.3f} s before the last one, expected later"

@@ -259,7 +259,7 @@ def curve(home, phase):
 
 def too_fast(robot, until):
     """A bridge whose targets go along ``curve`` at 1.1 times what the velocity limits allow, up to a phase."""
-    rig = Rig(robot, guard_space=False)
+    rig = Rig(robot, guard_workspace=False)
     rig.run(0.1)
     assert rig.arm().accepted
     rig.targets, step = False, 2 * np.pi * 0.008 / 4.0
@@ -551,7 +551,7 @@ def any_lead(patch):
 
 def no_reach(patch):
     init = ReferenceTrack.__init__
-    patch.setattr(ReferenceTrack, "__init__", lambda self, reach_s: init(self, 1e9))
+    patch.setattr(ReferenceTrack, "__init__", lambda self, max_extrapolation_s: init(self, 1e9))
 
 
 def fault_may_be_left(patch):
@@ -592,8 +592,8 @@ BRIDGE = [
     GuardCase("unknown names", any_names, strange_targets(names=tuple("abcdefgh"))),
     GuardCase("order of names", any_names, permuted_targets),
     GuardCase("source matches the mode", any_source, strange_targets(source="teleop")),
-    GuardCase("old targets", wide("_stale_s"), old_targets),
-    GuardCase("targets far ahead", wide("_ahead_s"), far_ahead_targets),
+    GuardCase("old targets", wide("_max_staleness_s"), old_targets),
+    GuardCase("targets far ahead", wide("_max_ahead_s"), far_ahead_targets),
     GuardCase("reversed targets", any_order_of_stamps, reversed_targets),
     GuardCase("first target near", replace(Feed, "far", lambda *_: ""), far_first_target),
     GuardCase("target near when arming", replace(Feed, "far", lambda *_: ""), far_when_arming),

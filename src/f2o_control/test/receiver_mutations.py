@@ -182,19 +182,19 @@ def no_order(receiver):
 
 
 def no_age(receiver):
-    receiver._timing = dataclasses.replace(receiver._timing, stale_s=0.9)
+    receiver._timing = dataclasses.replace(receiver._timing, max_staleness_s=0.9)
 
 
 def no_patience(receiver):
-    receiver._timing = dataclasses.replace(receiver._timing, patience_s=0.1)
+    receiver._timing = dataclasses.replace(receiver._timing, brake_after_s=0.1)
 
 
 def no_start(receiver):
-    receiver._config = dataclasses.replace(receiver._config, start_rad=0.2)
+    receiver._config = dataclasses.replace(receiver._config, max_start_error_rad=0.2)
 
 
 def never_lost(receiver):
-    receiver._timing = dataclasses.replace(receiver._timing, lost_s=1e9)
+    receiver._timing = dataclasses.replace(receiver._timing, restart_after_s=1e9)
 
 
 def any_sender(patch):

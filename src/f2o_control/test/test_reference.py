@@ -13,7 +13,7 @@ def target(q, due_ms, v=None):
 
 
 def test_nothing_before_the_first_target():
-    track = ReferenceTrack(reach_s=0.05)
+    track = ReferenceTrack(max_extrapolation_s=0.05)
     assert track.at(0) is None
     track.update(target(1.0, 0))
     track.restart()
@@ -21,7 +21,7 @@ def test_nothing_before_the_first_target():
 
 
 def test_a_target_is_carried_along_its_velocity_but_not_for_ever():
-    track = ReferenceTrack(reach_s=0.05)
+    track = ReferenceTrack(max_extrapolation_s=0.05)
     track.update(target(1.0, 100, v=2.0))
     for at_ms, q, v in ((100, 1.0, 2.0), (110, 1.02, 2.0), (90, 0.98, 2.0), (150, 1.1, 2.0), (400, 1.1, 0.0)):
         reference = track.at(at_ms * MS)
@@ -30,7 +30,7 @@ def test_a_target_is_carried_along_its_velocity_but_not_for_ever():
 
 
 def test_a_velocity_that_is_not_given_is_the_difference_to_a_target_some_ticks_ago():
-    track = ReferenceTrack(reach_s=0.05)
+    track = ReferenceTrack(max_extrapolation_s=0.05)
     track.update(target(1.0, 100))
     assert np.allclose(track.at(110 * MS).position, 1.0)
     track.update(target(1.008, 108))  # too near in time to tell a velocity
@@ -42,7 +42,7 @@ def test_a_velocity_that_is_not_given_is_the_difference_to_a_target_some_ticks_a
 
 
 def test_late_stamps_do_not_make_a_velocity():
-    track, wrong = ReferenceTrack(reach_s=0.05), []
+    track, wrong = ReferenceTrack(max_extrapolation_s=0.05), []
     for tick in range(100):
         late_ms = 5 if tick % 7 == 3 else 0
         track.update(target(0.2 * tick * 0.008, tick * 8 + late_ms))
@@ -51,7 +51,7 @@ def test_late_stamps_do_not_make_a_velocity():
 
 
 def test_between_two_targets_the_path_is_straight():
-    track = ReferenceTrack(reach_s=0.05)
+    track = ReferenceTrack(max_extrapolation_s=0.05)
     for due_ms, q in ((100, 1.0), (108, 1.1), (116, 1.3)):
         track.update(target(q, due_ms, v=0.0))
     for at_ms, q, v in ((104, 1.05, 12.5), (112, 1.2, 25.0), (108, 1.1, 25.0), (50, 1.0, 0.0)):
@@ -68,7 +68,7 @@ def curve(home, phase):
 @pytest.mark.parametrize(("period_s", "aside_mrad"), [(8.0, 1.0), (4.0, 1.0), (3.33, 2.0)])
 def test_targets_that_are_too_fast_slow_the_arm_along_their_path(panda, home, period_s, aside_mrad):
     """The last two move at 1.1 and 1.3 times the velocity limit; without the clock the arm is 13 and 71 mrad aside."""
-    limits, track = panda.limits(), ReferenceTrack(reach_s=0.05)
+    limits, track = panda.limits(), ReferenceTrack(max_extrapolation_s=0.05)
     clock, limiter = PathClock(limits, 0.008), TargetLimiter(limits, 0.008)
     limiter.reset(home)
     path, aside, behind = np.array([curve(home, p) for p in np.linspace(0, np.pi, 3000)]), [], []

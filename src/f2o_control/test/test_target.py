@@ -14,7 +14,7 @@ def raw(names=ALL, positions=VALUES, velocities=(), due=NOW, source="policy"):
 
 @pytest.fixture
 def check():
-    return TargetCheck(NAMES, "policy", stale_s=0.1, ahead_s=0.5)
+    return TargetCheck(NAMES, "policy", max_staleness_s=0.1, max_ahead_s=0.5)
 
 
 def test_a_target_in_order_passes(check):
@@ -82,7 +82,7 @@ def test_time_must_not_run_backwards_until_the_next_arming(check):
 
 
 def test_teleop_takes_the_expert_too():
-    check = TargetCheck(NAMES, "teleop", stale_s=0.1, ahead_s=0.5)
+    check = TargetCheck(NAMES, "teleop", max_staleness_s=0.1, max_ahead_s=0.5)
     assert check.admit(raw(source="teleop", due=NOW), NOW, 0)
     assert check.admit(raw(source="expert", due=NOW + 1), NOW, 0)
     assert check.admit(raw(source="policy", due=NOW + 2), NOW, 0) is None

@@ -43,7 +43,7 @@ class Topics:
     depth: str = "/{view}/aligned_depth_to_color/image_raw"
     camera_info: str = "/{view}/color/camera_info"
     joint_states: str = "/franka/joint_states"
-    gripper_joint_states: str = "/franka_gripper/joint_states"
+    gripper_states: str = "/franka_gripper/joint_states"
     observation: str = "/f2o/observation"
     cloud: str = "/f2o/observation/cloud"
 
@@ -80,7 +80,7 @@ class PerceptionConfig:
     joint_wait_s: float = 0.1  # how long a reference waits for a joint state from after it
     max_extrapolation_s: float = 0.01  # how far joints may be extrapolated after that wait
     max_joint_gap_s: float = 0.1  # joint states further apart than this are not interpolated
-    gripper_max_age_s: float = 1.0
+    max_gripper_age_s: float = 1.0
     calibration: str = "cameras.yaml"  # relative to the configuration file
     urdf: str = (
         ""  # empty: the Panda of the example-robot-data wheel; else relative to the configuration file
@@ -121,7 +121,7 @@ class PerceptionConfig:
             "image_size": (8, 1024), "points": (1, 1_000_000), "pixel_stride": (1, 16), "voxel_m": (0.001, 1.0),
             "camera_hz": (0.1, 1000.0), "max_skew_s": (0.0, 1.0), "max_age_s": (0.01, 10.0),
             "joint_wait_s": (0.0, 1.0), "max_extrapolation_s": (0.0, 0.05), "max_joint_gap_s": (0.001, 1.0),
-            "gripper_max_age_s": (0.01, 60.0),
+            "max_gripper_age_s": (0.01, 60.0),
         }  # fmt: skip
         values = {key: getattr(self, key) for key in ranges}
         return [

@@ -58,7 +58,7 @@ class ObservationPipeline:
         self._clock = clock_mono_ns
         self._health = {view: StreamHealth(view, "frame", config.max_age_s) for view in config.views}
         self._health[JOINTS] = StreamHealth(JOINTS, "joint state", config.max_age_s)
-        self._health[GRIPPER] = StreamHealth(GRIPPER, "gripper state", config.gripper_max_age_s)
+        self._health[GRIPPER] = StreamHealth(GRIPPER, "gripper state", config.max_gripper_age_s)
         self._rate, self._skew_ms, self._build_ms = RateMeter(60), Samples(1000), Samples(1000)
         self._count = 0
         self._empty = False

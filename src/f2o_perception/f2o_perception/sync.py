@@ -93,7 +93,7 @@ class Synchroniser:
         self._joints = JointTrack(
             round(config.max_joint_gap_s * NS_PER_S), round(config.max_extrapolation_s * NS_PER_S)
         )
-        self._gripper = GripperTrack(round(config.gripper_max_age_s * NS_PER_S))
+        self._gripper = GripperTrack(round(config.max_gripper_age_s * NS_PER_S))
         self.drops: Counter[tuple[str, Drop]] = Counter()  # (view, joints or gripper; reason) -> how many
         self.clock_resets = 0
         self.clear()

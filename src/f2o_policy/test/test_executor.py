@@ -184,9 +184,9 @@ def hesitant(executor):
     return chunk
 
 
-@pytest.mark.parametrize(("advance_s", "goes"), [(0.0, False), (0.3, True)])
-def test_what_every_chunk_puts_off_is_not_put_off_for_ever(advance_s, goes):
-    executor = ChunkExecutor(ExecutorConfig(advance_s=advance_s))
+@pytest.mark.parametrize(("stall_avoidance_s", "goes"), [(0.0, False), (0.3, True)])
+def test_what_every_chunk_puts_off_is_not_put_off_for_ever(stall_avoidance_s, goes):
+    executor = ChunkExecutor(ExecutorConfig(stall_avoidance_s=stall_avoidance_s))
     executor.reset(HOME, 0)
     targets = drive(executor, hesitant(executor), 500)
     assert (targets[-1, 0] > 0.3) == goes, targets[-1, 0]

@@ -15,17 +15,30 @@ ARMS = ("mock", "pylibfranka")
 class Timing:
     """When the receiver stops to wait [s], monotonic clock."""
 
-    target_s: float = 0.008  # between two targets, as the bridge sends them
-    patience_s: float = 0.017  # after the first missing one; then it brakes. One cycle less than it may take
-    stale_s: float = 0.05  # a target that was under way this much longer than the quickest does not count
-    lost_s: float = 0.35  # after so long a silence that met a moving arm, it has to begin again: at rest
-    sender_s: float = 1.0  # after so long a silence another bridge may take over
+    target_period_s: float = 0.008  # between two targets, as the bridge sends them
+    brake_after_s: float = (
+        0.017  # after the first missing one; then it brakes. One cycle less than it may take
+    )
+    max_staleness_s: float = (
+        0.05  # a target that was under way this much longer than the quickest does not count
+    )
+    restart_after_s: float = (
+        0.35  # after so long a silence that met a moving arm, it has to begin again: at rest
+    )
+    sender_timeout_s: float = 1.0  # after so long a silence another bridge may take over
 
     def check(self) -> list[str]:
         """Messages about times out of order."""
-        if self.target_s >= 0.001 and 0 <= self.patience_s <= 0.1 and 0 < self.stale_s < self.sender_s:
+        if (
+            self.target_period_s >= 0.001
+            and 0 <= self.brake_after_s <= 0.1
+            and 0 < self.max_staleness_s < self.sender_timeout_s
+        ):
             return []
-        return ["timing: expected target_s >= 0.001, 0 <= patience_s <= 0.1 and 0 < stale_s < sender_s"]
+        return [
+            "timing: expected target_period_s >= 0.001, 0 <= brake_after_s <= 0.1 and "
+            "0 < max_staleness_s < sender_timeout_s"
+        ]
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ class ReceiverConfig:
     port: int = 47110
     fifo_priority: int = 80  # SCHED_FIFO where the system grants it; 0: do not ask
     cpu: int = -1  # the core to stay on; -1: any
-    start_rad: float = 0.05  # a target farther from where the arm is than this does not count
+    max_start_error_rad: float = 0.05  # a target farther from where the arm is than this does not count
     timing: Timing = field(default_factory=Timing)
     scale: Scale = field(default_factory=lambda: Scale(velocity=1.0, acceleration=0.95, jerk=0.6))
     trace: str = ""  # path of an .npz with every cycle, written on exit
@@ -54,8 +67,10 @@ class ReceiverConfig:
             problems.append(f"port: expected 1 to 65535, got {self.port}")
         if not 0 <= self.fifo_priority <= 99:
             problems.append(f"fifo_priority: expected 0 to 99, got {self.fifo_priority}")
-        if not 0 < self.start_rad <= 0.2:
-            problems.append(f"start_rad: expected more than 0 and at most 0.2, got {self.start_rad}")
+        if not 0 < self.max_start_error_rad <= 0.2:
+            problems.append(
+                f"max_start_error_rad: expected more than 0 and at most 0.2, got {self.max_start_error_rad}"
+            )
         if not 0 < self.trace_s <= 7200:
             problems.append(f"trace_s: expected more than 0 and at most 7200, got {self.trace_s}")
         return problems

@@ -155,7 +155,7 @@ class Receiver:
         self._heard_ns = mono_ns
         late_ns = self._offset.add(target.sent_ns, mono_ns)
         if Flag.RECOVER in target.flags and self.state is State.FAULT:
-            if late_ns > self._timing.stale_s * NS_PER_S:
+            if late_ns > self._timing.max_staleness_s * NS_PER_S:
                 return Refusal.OLD  # a wish of long ago, read now that the arm answers again
             if mono_ns - self._wished_ns > WISH_NS:
                 self._wished_ns, self.recovery_wanted = mono_ns, True
@@ -165,7 +165,7 @@ class Receiver:
 
     def _listen_to(self, target: Target, mono_ns: int) -> bool:
         """May another bridge take over? Not while this one is heard, nor while the arm moves."""
-        if not self.at_rest or mono_ns - self._heard_ns < self._timing.sender_s * NS_PER_S:
+        if not self.at_rest or mono_ns - self._heard_ns < self._timing.sender_timeout_s * NS_PER_S:
             return False
         self.peer, self.sequence, self.echo_ns = target.session, -1, -1
         self._offset, self._new, self._recent = Offset(), None, None
@@ -179,7 +179,7 @@ class Receiver:
             return Refusal.RESTARTED
         if target.sequence <= self.sequence or target.sent_ns <= self.echo_ns:
             return Refusal.ORDER
-        if late_ns > self._timing.stale_s * NS_PER_S:
+        if late_ns > self._timing.max_staleness_s * NS_PER_S:
             return Refusal.OLD
         if not self._possible(target.state):
             return Refusal.NUMBERS
@@ -196,12 +196,16 @@ class Receiver:
     def _adopt(self, target: Target, from_ns: int) -> None:
         """Follow the newest target, from where the last output was."""
         due_ns = target.sent_ns + self._offset.ns + round(target.lead_s * NS_PER_S)
-        brake_ns = self._target_ns + round((self._timing.target_s + self._timing.patience_s) * NS_PER_S)
+        brake_ns = self._target_ns + round(
+            (self._timing.target_period_s + self._timing.brake_after_s) * NS_PER_S
+        )
         gap = np.abs(expect(target.state, (from_ns - due_ns) / NS_PER_S).position - self._last.position).max()
         moving = target.state.velocity.any() or target.state.acceleration.any()
-        if self.state is State.WAITING and (moving or gap > self._config.start_rad):
+        if self.state is State.WAITING and (moving or gap > self._config.max_start_error_rad):
             self._refuse(Refusal.START)
-        elif gap > self._config.start_rad or not self._replan((target.state, due_ns, brake_ns), from_ns):
+        elif gap > self._config.max_start_error_rad or not self._replan(
+            (target.state, due_ns, brake_ns), from_ns
+        ):
             self._refuse(Refusal.FAR)
         else:
             self.gripper_width = target.gripper_width
@@ -219,7 +223,7 @@ class Receiver:
         if self._plan.stop.duration == 0.0:
             return  # silence while at rest is nothing: a bridge that is disarmed says nothing
         self.state, self._recent = State.BRAKING, None
-        if self._plan.rests(now_ns) and self.target_age_s(mono_ns) > self._timing.lost_s:
+        if self._plan.rests(now_ns) and self.target_age_s(mono_ns) > self._timing.restart_after_s:
             self.state = State.WAITING
 
     def _refuse(self, refusal: Refusal) -> None:

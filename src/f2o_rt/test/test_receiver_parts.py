@@ -178,14 +178,20 @@ def test_the_simulated_arm_enforces_each_rule(robot):
 
 def test_receiver_yaml_is_the_defaults_and_wrong_values_are_named():
     assert load_config(ReceiverConfig, CONFIG / "receiver.yaml") == ReceiverConfig()
-    wrong = {"arm": "ur5", "port": 0, "start_rad": 1.0, "timing": {"patience_s": 3.0}, "scale": {"jerk": 2.0}}
+    wrong = {
+        "arm": "ur5",
+        "port": 0,
+        "max_start_error_rad": 1.0,
+        "timing": {"brake_after_s": 3.0},
+        "scale": {"jerk": 2.0},
+    }
     scale = {"velocity": 1.0, "acceleration": 0.9, **wrong["scale"]}
     with pytest.raises(ConfigError) as error:
         build_config(ReceiverConfig, wrong | {"scale": scale}, "receiver.yaml")
     for text in (
         "arm: expected mock or pylibfranka",
         "port: expected 1",
-        "start_rad: expected",
+        "max_start_error_rad: expected",
         "timing.timing: exp",
     ):
         assert text in str(error.value)

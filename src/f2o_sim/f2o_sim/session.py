@@ -1,7 +1,7 @@
 """The whole loop without ROS and without waiting: world, cameras, perception and the bridge's limiter in one call.
 
 What a policy meets here is what it meets on the nodes: the same renderer, the same observation pipeline, observations
-that arrive late, targets limited as the bridge limits them, ``guard_space`` included, and interpolated as the
+that arrive late, targets limited as the bridge limits them, ``guard_workspace`` included, and interpolated as the
 controller interpolates them. What the bridge watches for (silence, a second publisher) does not happen here.
 The same seed and the same targets give the same episode.
 """
@@ -178,10 +178,10 @@ class _Bridge:
     def __init__(self, robot: str | Path, tick_s: float) -> None:
         self._robot, self._config = load_robot(robot), BridgeConfig()
         limits = self._robot.limits(self._config.profile)
-        space = Space(self._robot.workspace) if self._config.guard_space else None
+        space = Space(self._robot.workspace) if self._config.guard_workspace else None
         self._limiter, self._pace = TargetLimiter(limits, tick_s, space), PathClock(limits, tick_s)
         self._adapter = JtcAdapter(ARM_JOINTS, self._config.stop_points)
-        self._track = ReferenceTrack(self._config.targets.reach_s)
+        self._track = ReferenceTrack(self._config.targets.max_extrapolation_s)
 
     def reset(self, world: World) -> None:
         """Stand still where the arm stands."""

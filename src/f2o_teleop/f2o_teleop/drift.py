@@ -19,14 +19,18 @@ from f2o_teleop.hand import Axes
 class DriftConfig:
     """When a deflection is taken for the zero."""
 
-    most: float = 0.12  # in every axis; 0: never
-    spread: float = 0.006  # numbers that differ by no more are equal: two counts of 350
+    max_deflection: float = 0.12  # in every axis; 0: never
+    tolerance: float = 0.006  # numbers that differ by no more are equal: two counts of 350
     after_s: float = 1.5
 
     def check(self) -> list[str]:
         """Messages about values out of range."""
-        problems = [] if 0 <= self.most < 1 else [f"most: expected 0 or more and below 1, got {self.most}"]
-        for key in ("spread", "after_s"):
+        problems = (
+            []
+            if 0 <= self.max_deflection < 1
+            else [f"max_deflection: expected 0 or more and below 1, got {self.max_deflection}"]
+        )
+        for key in ("tolerance", "after_s"):
             if not getattr(self, key) > 0:
                 problems.append(f"{key}: expected above 0, got {getattr(self, key)}")
         return problems
@@ -53,8 +57,8 @@ class Zero:
     def _watch(self, axes: Axes, mono_ns: int) -> None:
         config = self._config
         low, high = np.minimum(self._low, axes), np.maximum(self._high, axes)
-        still = self._since_mono_ns is not None and (high - low).max() <= config.spread
-        if not still or np.abs(axes).max() > config.most:
+        still = self._since_mono_ns is not None and (high - low).max() <= config.tolerance
+        if not still or np.abs(axes).max() > config.max_deflection:
             self._low, self._high, self._since_mono_ns = axes, axes, mono_ns
             return
         self._low, self._high = low, high

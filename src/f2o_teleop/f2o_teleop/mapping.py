@@ -81,14 +81,14 @@ class ButtonConfig:
     failure: int = NOT_MAPPED
     discard: int = NOT_MAPPED
     debounce_s: float = 0.2
-    held_s: float = 0.8
+    long_press_s: float = 0.8
 
     def check(self) -> list[str]:
         """Messages about values out of range."""
         used = [index for index in self.mapped().values() if index >= 0]
         problems = [] if len(set(used)) == len(used) else [f"gripper: expected each button once, got {used}"]
-        if not 0 <= self.debounce_s < self.held_s:
-            problems.append(f"debounce_s: expected 0 or more and below held_s, got {self.debounce_s}")
+        if not 0 <= self.debounce_s < self.long_press_s:
+            problems.append(f"debounce_s: expected 0 or more and below long_press_s, got {self.debounce_s}")
         return problems
 
     def mapped(self) -> dict[str, int]:
@@ -152,6 +152,6 @@ class Buttons:
     def _record(self, held_s: float | None, recording: bool) -> list[str]:
         if held_s is None:
             return []
-        if held_s >= self._config.held_s:
+        if held_s >= self._config.long_press_s:
             return ["discard"]
         return ["success" if recording else "start"]

@@ -19,7 +19,7 @@ class TakeoverConfig:
 
     enabled: bool = False  # only beside a policy: the bridge offers it when its source is policy
     deflection: float = 0.2  # of any axis; more than a hand that only touches the cap
-    moved_s: float = 0.05  # for so long
+    push_s: float = 0.05  # for so long
     release_s: float = 0.5  # at rest: the policy goes on
     retry_s: float = 0.5  # between two requests that the bridge refused
 
@@ -28,7 +28,7 @@ class TakeoverConfig:
         problems = []
         if not 0.0 < self.deflection < 1.0:
             problems.append(f"deflection: expected above 0 and below 1, got {self.deflection}")
-        for key in ("moved_s", "release_s", "retry_s"):
+        for key in ("push_s", "release_s", "retry_s"):
             if not getattr(self, key) > 0.0:
                 problems.append(f"{key}: expected above 0, got {getattr(self, key)}")
         return problems
@@ -55,7 +55,7 @@ class Takeover:
             self._since_mono_ns = None
             return None
         self._since_mono_ns = self._since_mono_ns or mono_ns
-        needed_s = self._config.release_s if ours else 0.0 if pressed else self._config.moved_s
+        needed_s = self._config.release_s if ours else 0.0 if pressed else self._config.push_s
         if mono_ns - self._since_mono_ns < needed_s * NS_PER_S or not self._may_ask(mono_ns):
             return None
         self._asked_mono_ns, self._taken = mono_ns, True

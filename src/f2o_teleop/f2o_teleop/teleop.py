@@ -66,7 +66,7 @@ class Teleop:
         self._typed: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._joints: tuple[Joints, int] | None = None
         self._sent: tuple[Measured, int] | None = None
-        self._joints_ns = round(config.joint_states_s * NS_PER_S)
+        self._joints_ns = round(config.max_joint_state_age_s * NS_PER_S)
         self._width = config.open_width
         self.mode, self.recording, self.hand_status = "", False, ""
 

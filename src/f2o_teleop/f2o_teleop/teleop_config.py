@@ -69,7 +69,7 @@ class TeleopConfig:
     open_width: float = 0.08  # m
     closed_width: float = 0.0  # m
     workspace: Workspace = field(default_factory=Workspace)
-    joint_states_s: float = 0.2  # no targets when the joint states are older
+    max_joint_state_age_s: float = 0.2  # no targets when the joint states are older
     topics: TeleopTopics = field(default_factory=TeleopTopics)
     drift: DriftConfig = field(default_factory=DriftConfig)
     mapping: MappingConfig = field(default_factory=MappingConfig)

@@ -43,7 +43,7 @@ REST, LIFTED = "01" + "0000" * 6, "01" + "0000" * 2 + "0cff" + "0000" * 3  # z d
 PATIENT = {
     "target_s": 1.0,
     "joint_states_s": 5.0,
-    "follow_s": 5.0,
+    "tracking_error_s": 5.0,
 }  # with a machine that tests many things at once
 WIDTH = 0.045  # m, that the policy holds the gripper at
 PERIOD_S, WAIT_S = 0.008, 120.0

@@ -124,7 +124,7 @@ def test_a_device_that_rests_beside_zero_is_zeroed_and_a_hand_is_not():
     assert not held.offset.any()
     again = run_zero(zero, 0.0, 2.0, 10.0)
     assert np.abs(again).max() < 1e-9  # back at a true zero, too
-    off = Zero(DriftConfig(most=0.0))
+    off = Zero(DriftConfig(max_deflection=0.0))
     assert run_zero(off, 0.1, 5.0).max() == pytest.approx(0.1)
 
 
@@ -143,7 +143,7 @@ def test_an_arm_does_not_creep_at_rest():
 
 
 def test_the_drift_configuration_is_checked():
-    assert DriftConfig(most=2.0, spread=0.0).check() == [
-        "most: expected 0 or more and below 1, got 2.0",
-        "spread: expected above 0, got 0.0",
+    assert DriftConfig(max_deflection=2.0, tolerance=0.0).check() == [
+        "max_deflection: expected 0 or more and below 1, got 2.0",
+        "tolerance: expected above 0, got 0.0",
     ]

@@ -57,7 +57,7 @@ def test_wrong_mappings_are_explained():
     assert problems[2].startswith("axes: expected six of +x, -x, +y")
     assert ButtonConfig(gripper=1).check() == ["gripper: expected each button once, got [1, 1]"]
     assert ButtonConfig(debounce_s=1.0).check() == [
-        "debounce_s: expected 0 or more and below held_s, got 1.0"
+        "debounce_s: expected 0 or more and below long_press_s, got 1.0"
     ]
 
 

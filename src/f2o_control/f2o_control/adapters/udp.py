@@ -32,13 +32,13 @@ class UdpRules:
 
     host: str = "127.0.0.1"
     port: int = 47110
-    answer_s: float = 0.1  # without an answer, or with targets that do not arrive; then fault
+    status_timeout_s: float = 0.1  # without an answer, or with targets that do not arrive; then fault
 
     def check(self) -> list[str]:
         """Messages about values that do not fit."""
         problems = [] if 0 < self.port < 65536 else [f"port: expected 1 to 65535, got {self.port}"]
-        if not 0.02 <= self.answer_s <= 1.0:
-            problems.append(f"answer_s: expected 0.02 to 1, got {self.answer_s}")
+        if not 0.02 <= self.status_timeout_s <= 1.0:
+            problems.append(f"status_timeout_s: expected 0.02 to 1, got {self.status_timeout_s}")
         return problems
 
 
@@ -144,7 +144,7 @@ class UdpAdapter(Adapter):
 
     def _problem(self, now_ns: int) -> str:
         """Why the receiver cannot be used, or nothing."""
-        status, limit_ns = self._status, self._rules.answer_s * NS_PER_S
+        status, limit_ns = self._status, self._rules.status_timeout_s * NS_PER_S
         if status is None or now_ns - self._heard_ns > limit_ns:
             return f"no answer for {(now_ns - self._heard_ns) / NS_PER_S:.3f} s; is f2o_rt_receiver running there?"
         if status.robot != self._robot:
@@ -166,6 +166,6 @@ class UdpAdapter(Adapter):
             self._lost_ns = None
             return ""
         self._lost_ns = self._lost_ns or now_ns
-        if now_ns - self._lost_ns <= self._rules.answer_s * NS_PER_S:
+        if now_ns - self._lost_ns <= self._rules.status_timeout_s * NS_PER_S:
             return ""
         return f"it does not follow (last refusal: {status.refusal.name.lower()})"

@@ -38,7 +38,7 @@ class BagReplay:
         topics = config.topics
         self.topics = {
             topics.joint_states: self._joints,
-            topics.gripper_joint_states: self._gripper,
+            topics.gripper_states: self._gripper,
             COMMAND_TOPIC: self._command,
         }
         for view in config.views:

@@ -39,7 +39,7 @@ class PolicyConfig:
         precision: ``f32``, ``bf16`` or, on a GPU, ``f16``.
         seed: of the noise.
         max_observation_age_s: an older observation stops the policy (it publishes no target) [s].
-        max_joints_age_s: likewise for the joint state [s].
+        max_joint_state_age_s: likewise for the joint state [s].
         fifo_priority: of the loop's thread where the system grants it; 0 asks for none.
         trace: path of an .npz with every tick's times, written on exit; empty for none.
         executor: see ``ExecutorConfig``.
@@ -54,7 +54,7 @@ class PolicyConfig:
     precision: str = "f32"
     seed: int = 0
     max_observation_age_s: float = 0.3
-    max_joints_age_s: float = 0.1
+    max_joint_state_age_s: float = 0.1
     fifo_priority: int = 50
     trace: str = ""
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
@@ -63,7 +63,7 @@ class PolicyConfig:
     def check(self) -> list[str]:
         """Ranges and choices."""
         wrong = []
-        for key in ("rate_hz", "hypotheses", "max_observation_age_s", "max_joints_age_s"):
+        for key in ("rate_hz", "hypotheses", "max_observation_age_s", "max_joint_state_age_s"):
             if getattr(self, key) <= 0:
                 wrong.append(f"{key}: expected > 0, got {getattr(self, key)}")
         if self.noise not in NOISES:

@@ -29,8 +29,8 @@ class ExecutorConfig:
             is measured against: ``nearest`` follows the hypothesis nearest to the plan, ``newest`` the first of every
             batch, as receding-horizon control without commitment does; both jump to it.
         blend_s: time constant with which the plan under way follows the newest agreeing hypothesis [s].
-        advance_s: by how much of what it puts off a hypothesis may be taken earlier before it is blended in [s], see
-            ``advance``; 0 takes it as it comes. Longer than the pauses of the demonstrations.
+        stall_avoidance_s: by how much of what it puts off a hypothesis may be taken earlier before it is blended in
+            [s], see ``advance``; 0 takes it as it comes. Longer than the pauses of the demonstrations.
         agree_rad: RMS joint distance up to which a hypothesis is of the plan's mode [rad]. In the teacher's sets of
             reach_around, over the whole chunk, 99 % of the pairs of one side are within 0.07 (90 % within 0.013), and
             99 % of the pairs of different sides further apart than 0.076.
@@ -40,31 +40,31 @@ class ExecutorConfig:
             agreed for ``escape_s``; where even the nearest is further away, the plan is given up for it [rad].
         escape_s: how long no hypothesis may have been within ``agree_rad`` before that [s].
         splice_s: time over which a jump to another plan is spread, starting at the last target [s].
-        enter_rad: RMS joint distance that such a jump may have; a chunk so late that its present point is further from
-            the last target is begun at an earlier one, see ``late`` [rad].
+        max_splice_rad: RMS joint distance that such a jump may have; a chunk so late that its present point is further
+            from the last target is begun at an earlier one, see ``late`` [rad].
         action_latency_s: how far ahead of now the target is read, to make up for the way to the motors [s].
     """
 
     selection: str = "agree"
     blend_s: float = 0.3
-    advance_s: float = 0.3
+    stall_avoidance_s: float = 0.3
     agree_rad: float = 0.05
     agree_s: float = 1.5
     escape_rad: float = 0.15
     escape_s: float = 0.16
     splice_s: float = 0.3
-    enter_rad: float = 0.05
+    max_splice_rad: float = 0.05
     action_latency_s: float = 0.008
 
     def check(self) -> list[str]:
         """Every time and distance is positive (latency and advance may be 0)."""
-        positive = ("blend_s", "agree_rad", "agree_s", "escape_rad", "escape_s", "splice_s", "enter_rad")
+        positive = ("blend_s", "agree_rad", "agree_s", "escape_rad", "escape_s", "splice_s", "max_splice_rad")
         wrong = [
             f"{key}: expected > 0, got {getattr(self, key)}" for key in positive if getattr(self, key) <= 0
         ]
         if self.selection not in SELECTIONS:
             wrong.append(f"selection: expected one of {', '.join(SELECTIONS)}, got {self.selection!r}")
-        not_negative = ("advance_s", "action_latency_s")
+        not_negative = ("stall_avoidance_s", "action_latency_s")
         return wrong + [
             f"{key}: expected >= 0, got {getattr(self, key)}"
             for key in not_negative
@@ -136,7 +136,9 @@ class ChunkExecutor:
         self._astray_s = 0.0 if agreeing.any() else self._astray_s + elapsed_s
         if agreeing.any():
             mean = Chunk(t0_ns, dt_ns, chunks[agreeing].mean(axis=0))
-            reach_ns, most_ns = (int(s * NS_PER_S) for s in (self._config.agree_s, self._config.advance_s))
+            reach_ns, most_ns = (
+                int(s * NS_PER_S) for s in (self._config.agree_s, self._config.stall_avoidance_s)
+            )
             self._blend(advance(mean, self._plan, now_ns, reach_ns, most_ns), now_ns, share)
         elif self._astray_s < self._config.escape_s:
             pass  # all of them happen to be of another mode, which is no reason to lean towards it
@@ -176,7 +178,7 @@ class ChunkExecutor:
     def _replace(self, chunk: Chunk, now_ns: int) -> None:
         """Follow ``chunk`` alone from now on, starting where the last target was."""
         last, _ = self.read(now_ns)
-        self._plan = _on_grid(enter(chunk, last, now_ns, self._config.enter_rad), now_ns)
+        self._plan = _on_grid(enter(chunk, last, now_ns, self._config.max_splice_rad), now_ns)
         self._offset = np.zeros_like(last)
         self._offset = last - self.target(now_ns)
         self._splice_ns = now_ns + int(self._config.action_latency_s * NS_PER_S)

@@ -175,7 +175,7 @@ class Policy:
         # A stamp from the future is no better: after a step of the clock it would count as fresh for ever.
         if abs(now_ros_ns - embedded.stamp_ros_ns) > self._config.max_observation_age_s * NS_PER_S:
             return TickStatus.STALE_OBSERVATION
-        if abs(now_ros_ns - joints.stamp_ros_ns) > self._config.max_joints_age_s * NS_PER_S:
+        if abs(now_ros_ns - joints.stamp_ros_ns) > self._config.max_joint_state_age_s * NS_PER_S:
             return TickStatus.STALE_JOINTS
         return TickStatus.OK
 
