@@ -28,7 +28,7 @@ COMMON = (
     Argument("seed", "0", "of the simulator's scene", kind=int),
     Argument("state_log", "", "path of an .npz with the simulator's states, written on exit"),
     Argument("config", "", "folder with the nodes' YAML files; default: those installed with f2o_bringup"),
-    Argument("robot", "panda", "robot_<name>.yaml of the bridge"),
+    Argument("robot", "panda", "which arm: <robot> of a robot_<robot>.yaml in the configuration"),
     Argument("adapter", "jtc", "how commands reach the arm", ("jtc", "crisp", "multipanda", "udp", "null")),
     Argument("drivers", "true", "without sim: start the drivers of robot and cameras", BOOLEAN, bool),
     Argument(
@@ -37,7 +37,6 @@ COMMON = (
         "everything runs, nothing moves: franka_bringup's fake hardware; with adapter:=udp a simulated arm",
         BOOLEAN,
     ),
-    Argument("robot_type", "fr3", "without sim: franka_bringup's robot_type"),
     Argument("robot_ip", "172.16.0.3", "without sim: address of the arm's control unit"),
     Argument("cameras", "", "without sim: name=serial of each RealSense, e.g. wrist=123,external_1=456"),
 )
@@ -47,7 +46,7 @@ DRIVERS = (
         "franka_bringup",
         "franka.launch.py",
         {
-            "robot_type": From("robot_type"),
+            "robot_type": From("robot"),
             "robot_ip": From("robot_ip"),
             "use_fake_hardware": From("use_fake_hardware"),
             "load_gripper": "true",
@@ -117,7 +116,7 @@ def bridge(source: str, **more: From) -> NodeSpec:
 
 def recorder(when: Mapping[str, Value], **parameters: Value | From) -> NodeSpec:
     """The recorder: one bag an episode, as the episode topic says."""
-    common = {name: From(name) for name in ("task", "operator", "output", "seed")}
+    common = {"output": From("bags")} | {name: From(name) for name in ("task", "operator", "seed")}
     return NodeSpec(
         "f2o_teleop",
         "recorder_node",
@@ -145,7 +144,7 @@ def teleop(when: Mapping[str, Value], required: bool = True, **parameters: Value
 
 SESSION = (
     Argument("operator", "", "name of the person, kept in every episode"),
-    Argument("output", "bags", "folder that gets one folder an episode"),
+    Argument("bags", "bags", "folder that gets one folder per episode"),
     Argument(
         "device", "", "of the hand: spacemouse, spacenav, keyboard, hidfile; default: what teleop.yaml says"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from f2o_bringup.errors import GraphError
@@ -43,7 +44,7 @@ def _actions(context: LaunchContext, graph: Graph) -> list[Action]:
 
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in graph.arguments}
     resolved = resolve(graph, given)
-    return [*map(_include, resolved.includes), *map(_node, resolved.nodes)]
+    return [*(_include(context, spec) for spec in resolved.includes), *map(_node, resolved.nodes)]
 
 
 def _node(spec: NodeSpec) -> Action:
@@ -67,13 +68,44 @@ def _node(spec: NodeSpec) -> Action:
     )
 
 
-def _include(spec: IncludeSpec) -> Action:
-    from launch.actions import IncludeLaunchDescription
-    from launch.launch_description_sources import PythonLaunchDescriptionSource
-    from launch.substitutions import PathJoinSubstitution
-    from launch_ros.substitutions import FindPackageShare
+def _include(context: LaunchContext, spec: IncludeSpec) -> Action:
+    """A driver's launch file, in a scope of its own: it gets ``spec.arguments`` and nothing else of ours.
 
-    path = PathJoinSubstitution([FindPackageShare(spec.package), "launch", spec.file])
-    return IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(path), launch_arguments=list(spec.arguments.items())
-    )
+    Launch configurations are global otherwise: an argument of ours that happens to have the name of one of the
+    driver's would replace its default.
+
+    Raises:
+        GraphError: the package is not installed, or its launch file does not declare one of the arguments.
+    """
+    from launch.actions import GroupAction, IncludeLaunchDescription
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    source = PythonLaunchDescriptionSource(_installed(spec))
+    declared = {argument.name for argument in source.get_launch_description(context).get_launch_arguments()}
+    if unknown := sorted(set(spec.arguments) - declared):
+        raise GraphError(
+            f"{spec.package}/{spec.file}: declares no argument {', '.join(unknown)}; "
+            "expected a version that does (docs/robot.md names those that fit)"
+        )
+    include = IncludeLaunchDescription(source, launch_arguments=list(spec.arguments.items()))
+    return GroupAction([include], scoped=True, forwarding=False)
+
+
+def _installed(spec: IncludeSpec) -> str:
+    """Path of the launch file.
+
+    Raises:
+        GraphError: its package is not installed, or has no such file.
+    """
+    from ament_index_python.packages import PackageNotFoundError, get_package_share_path
+
+    try:
+        path = get_package_share_path(spec.package) / "launch" / spec.file
+    except PackageNotFoundError:
+        debian = f"ros-{os.environ.get('ROS_DISTRO', '<distro>')}-{spec.package.replace('_', '-')}"
+        raise GraphError(
+            f"{spec.package}: not installed; install it ({debian}), or give sim:=true or drivers:=false"
+        ) from None
+    if not path.is_file():
+        raise GraphError(f"{spec.package}: expected launch/{spec.file} in its share folder, got none")
+    return str(path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from f2o_nodekit.paths import find_config
 
+from f2o_bringup.checks import mismatches
 from f2o_bringup.errors import GraphError
 from f2o_bringup.middleware import on_time
 
@@ -120,7 +121,8 @@ def resolve(graph: Graph, given: Mapping[str, str]) -> Resolved:
     """What ``graph`` runs with the arguments ``given`` (texts; the others have their defaults).
 
     Raises:
-        GraphError: an argument that the graph has not, or a value that it cannot have.
+        GraphError: an argument that the graph has not, a value that it cannot have, or a robot that does not fit
+            what is to run.
     """
     values = _values(graph, given)
     nodes = tuple(_resolve_node(node, values) for node in graph.nodes if _applies(node.when, values))
@@ -130,6 +132,8 @@ def resolve(graph: Graph, given: Mapping[str, str]) -> Resolved:
         if _applies(include.when, values)
         for copy in _copies(include, values)
     )
+    if problems := mismatches(values, [node.name for node in nodes]):
+        raise GraphError(f"{graph.name}: {'; '.join(problems)}")
     return Resolved(nodes, includes)
 
 

@@ -72,8 +72,13 @@ def test_a_configuration_folder_reaches_every_node():
     ]
 
 
-def test_without_sim_the_drivers_are_included():
-    given = {"cameras": "wrist=123,external_1=456", "robot_ip": "10.0.0.2", "robot_type": "fr3"}
+def test_without_sim_the_drivers_are_included(fr3_cell):
+    given = {
+        "cameras": "wrist=123,external_1=456",
+        "robot_ip": "10.0.0.2",
+        "robot": "fr3",
+        "config": fr3_cell,
+    }
     resolved = resolve(graph_named("deploy"), given)
     franka, wrist, external = resolved.includes
     assert (franka.package, franka.file) == ("franka_bringup", "franka.launch.py")
@@ -86,32 +91,38 @@ def test_without_sim_the_drivers_are_included():
 
 
 @pytest.mark.parametrize("adapter", ["null", "crisp", "multipanda", "udp"])
-def test_joint_trajectory_controller_starts_for_its_own_adapter_only(adapter):
+def test_joint_trajectory_controller_starts_for_its_own_adapter_only(adapter, fr3_cell):
     """Started beside another it would hold the joints: with ``null`` an arm that is to be moved by hand."""
-    resolved = resolve(graph_named("deploy"), {"cameras": "a=1", "adapter": adapter})
+    resolved = resolve(
+        graph_named("deploy"), {"cameras": "a=1", "adapter": adapter, "robot": "fr3", "config": fr3_cell}
+    )
     assert "spawn_joint_trajectory_controller" not in [n.name for n in resolved.nodes]
 
 
 def test_ros2_control_gets_our_controllers(tmp_path, monkeypatch):
     monkeypatch.setenv("AMENT_PREFIX_PATH", "")
     (franka,) = (
-        i for i in resolve(graph_named("deploy"), {"cameras": "a=1"}).includes if "franka" in i.package
+        i
+        for i in resolve(graph_named("deploy"), {"cameras": "a=1", "robot": "fr3"}).includes
+        if "franka" in i.package
     )
     assert "controllers_yaml" not in franka.arguments  # nothing installed: franka_bringup's own
     (tmp_path / "controllers.yaml").touch()
-    given = {"cameras": "a=1", "config": str(tmp_path)}
+    given = {"cameras": "a=1", "config": str(tmp_path), "robot": "fr3"}
     (franka,) = (i for i in resolve(graph_named("deploy"), given).includes if "franka" in i.package)
     assert franka.arguments["controllers_yaml"] == f"{tmp_path}/controllers.yaml"
 
 
-def test_fake_hardware_is_the_drivers_or_a_simulated_arm_behind_udp():
-    given = {"use_fake_hardware": "true", "cameras": "wrist=123", "robot": "fr3"}
+def test_fake_hardware_is_the_drivers_or_a_simulated_arm_behind_udp(fr3_cell):
+    given = {"use_fake_hardware": "true", "cameras": "wrist=123", "robot": "fr3", "config": fr3_cell}
     franka, _ = resolve(graph_named("deploy"), given).includes
     assert franka.arguments["use_fake_hardware"] == "true"
     assert "f2o_rt_receiver" not in names("deploy", **given)
     given |= {"adapter": "udp", "drivers": "false"}
     assert names("deploy", **given) == ["f2o_rt_receiver", "perception_node", "policy_node", "bridge_node"]
-    assert node("deploy", "f2o_rt_receiver", **given).parameters == {"robot": "fr3", "arm": "mock"}
+    assert node("deploy", "f2o_rt_receiver", **given).parameters == {
+        "robot": "fr3", "arm": "mock", "config": f"{fr3_cell}/receiver.yaml"
+    }  # fmt: skip
     assert node("deploy", "bridge_node", **given).parameters["adapter"] == "udp"
     assert names("deploy", **given | {"use_fake_hardware": "false"})[0] == "perception_node"
 
@@ -137,6 +148,23 @@ def test_a_wrong_argument_is_one_sentence(graph, given, text):
     with pytest.raises(GraphError) as error:
         resolve(graph_named(graph), given)
     assert str(error.value).startswith(text)
+
+
+def test_what_does_not_fit_the_robot_is_said_at_once(fr3_cell):
+    with pytest.raises(GraphError) as error:
+        resolve(graph_named("deploy"), {"sim": "true", "robot": "fr3", "config": str(WORKSPACE / "config")})
+    text = str(error.value)
+    assert text.startswith("deploy: robot: the simulator has panda, got 'fr3'; ")
+    assert (
+        "perception.yaml: joint_names: expected fr3_joint1 ... as in robot_fr3.yaml, got panda_joint1" in text
+    )
+    with pytest.raises(GraphError, match="deploy: robot: expected fr3 or panda, got 'ur5'"):
+        resolve(graph_named("deploy"), {"drivers": "false", "robot": "ur5", "config": fr3_cell})
+    with pytest.raises(
+        GraphError, match="robot: franka_bringup drives fr3 or fr3v2, got 'panda'; for another"
+    ):
+        resolve(graph_named("record"), {"cameras": "a=1", "config": fr3_cell})
+    assert "perception_node" in names("deploy", robot="fr3", drivers="false", config=fr3_cell)
 
 
 def test_an_unknown_graph_is_one_sentence():
@@ -221,12 +249,6 @@ def test_the_launch_description_starts_what_the_graph_says(graph):
     declared, actions = entities(graph, sim="true")
     assert [a.name for a in declared] == [a.name for a in graph_named(graph).arguments]
     assert len(actions) == len(resolve(graph_named(graph), {"sim": "true"}).nodes)
-
-
-def test_the_launch_description_includes_the_drivers():
-    _, actions = entities("deploy", cameras="wrist=1")
-    kinds = [type(action).__name__ for action in actions]
-    assert kinds.count("IncludeLaunchDescription") == 2
 
 
 def test_the_files_for_the_other_machine_can_be_read():

@@ -60,7 +60,7 @@ def run(
 
     output.mkdir(parents=True, exist_ok=True)
     config = configure(folder, output.resolve(), camera_hz, width, height)
-    arguments = {"sim": "true", "config": str(config), "output": str(output.resolve()), "operator": "bench"}
+    arguments = {"sim": "true", "config": str(config), "bags": str(output.resolve()), "operator": "bench"}
     arguments |= {"source": "scripted", "episodes": str(episodes)} if source == "expert" else {}
     begin = time.monotonic()
     with (
