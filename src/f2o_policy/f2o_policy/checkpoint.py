@@ -23,7 +23,7 @@ from f2o_policy.methods import create
 from f2o_policy.methods.base import Method
 from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.network import PolicyNetwork
-from f2o_policy.runtime.spec import PolicySpec
+from f2o_policy.spec import PolicySpec
 
 SCHEMA = "f2o_checkpoint/1"
 FILE_NAME = "checkpoint.pt"

@@ -13,8 +13,8 @@ import numpy as np
 from f2o_perception.frames import Observation
 from jaxtyping import Float32, Float64
 
-from f2o_policy.runtime.spec import PolicySpec
 from f2o_policy.solver import euler
+from f2o_policy.spec import PolicySpec
 
 Array = Float32[np.ndarray, "..."]
 Call = Callable[..., np.ndarray]

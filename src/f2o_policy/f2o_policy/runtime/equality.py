@@ -8,7 +8,7 @@ import numpy as np
 
 from f2o_policy.errors import EngineError
 from f2o_policy.runtime.engine import NetworkEngine
-from f2o_policy.runtime.spec import PolicySpec
+from f2o_policy.spec import PolicySpec
 
 CASES, NOISES = 3, 4
 TOLERANCE = {"f32": (1e-5, 1e-6), "bf16": (1e-3, 1e-4), "f16": (1e-3, 1e-4)}

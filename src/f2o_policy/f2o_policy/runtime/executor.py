@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64
 from f2o_policy.runtime.advance import advance
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
 from f2o_policy.runtime.late import enter
-from f2o_policy.runtime.spec import PolicySpec
+from f2o_policy.spec import PolicySpec
 
 SELECTIONS = ("agree", "nearest", "newest")
 SAME_MODE_RAD = (

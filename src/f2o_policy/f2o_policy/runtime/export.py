@@ -24,7 +24,7 @@ from f2o_policy.errors import EngineError
 from f2o_policy.runtime.engine import NetworkEngine
 from f2o_policy.runtime.equality import TOLERANCE, Reference, check_equal, record
 from f2o_policy.runtime.openvino_backend import openvino_callables
-from f2o_policy.runtime.spec import read_exported_spec, write_spec
+from f2o_policy.spec import read_exported_spec, write_spec
 
 REFERENCE = "reference.npz"
 

@@ -10,7 +10,7 @@ from f2o_policy.errors import EngineError
 from f2o_policy.runtime.config import BACKENDS, PRECISIONS
 from f2o_policy.runtime.engine import Call, NetworkEngine
 from f2o_policy.runtime.equality import TOLERANCE, check_equal, record
-from f2o_policy.runtime.spec import PolicySpec, is_export, read_exported_spec
+from f2o_policy.spec import PolicySpec, is_export, read_exported_spec
 
 
 def open_engine(

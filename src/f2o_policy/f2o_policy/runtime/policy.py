@@ -18,7 +18,7 @@ from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.engine import Engine
 from f2o_policy.runtime.executor import ChunkExecutor, with_prefix
 from f2o_policy.runtime.history import Ring
-from f2o_policy.runtime.spec import PolicySpec
+from f2o_policy.spec import PolicySpec
 
 
 class MismatchError(F2oError):

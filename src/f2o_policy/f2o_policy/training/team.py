@@ -1,7 +1,7 @@
 """Several processes that train one network: started by ``torchrun``, found by their environment; one is a team too.
 
-    torchrun --nproc-per-node 4 -m f2o_policy train ...                       four GPUs of one machine
-    torchrun --nnodes 2 --node-rank 0 --master-addr HOST --nproc-per-node 4 -m f2o_policy train ...   and of two
+    torchrun --nproc-per-node 4 --no-python f2o train ...                       four GPUs of one machine
+    torchrun --nnodes 2 --node-rank 0 --master-addr HOST --nproc-per-node 4 --no-python f2o train ...   and of two
 
 Each process takes its part of a step's batch, gradients are averaged (DistributedDataParallel), and everything random
 is drawn alike in all of them, so the loss is the one of a single process up to rounding. The leader alone writes.
