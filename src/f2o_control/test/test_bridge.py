@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bridge_rig import ROS_OFFSET_NS, TICK_NS, Rig, S
 from f2o_control.guard import Guard
 from f2o_control.state import Mode
 from f2o_control.target import GRIPPER, RawTarget, Refusal
 from f2o_control.testing import violations
+from f2o_control.testing.rig import ROS_OFFSET_NS, TICK_NS, Rig, S
 
 
 @pytest.fixture

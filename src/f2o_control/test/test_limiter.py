@@ -3,7 +3,7 @@ import pytest
 from f2o_control.braking import JointState
 from f2o_control.limiter import TargetLimiter, Verdict
 from f2o_control.reference import Reference
-from f2o_control.testing import PERIOD, violations
+from f2o_control.testing.checker import PERIOD, violations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

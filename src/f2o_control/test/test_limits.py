@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import CONFIG
 from f2o_control.errors import UnknownProfileError
 from f2o_control.robot import load_robot
+from f2o_control.testing import CONFIG
 
 # libfranka's computeUpperLimitsJointVelocity and ...Lower..., evaluated with a pocket calculator
 # joint, position, up, down [rad/s]

@@ -281,10 +281,10 @@ class Node:
 def franka(panda, monkeypatch, *leave_out, adapter="jtc", **rules):
     """The franka side of a bridge in fault, at rest."""
     pytest.importorskip("rclpy", reason="rclpy is not installed")
-    from bridge_rig import Rig
     from f2o_control.adapters import make_adapter
     from f2o_control.config import BridgeConfig, FrankaRules
     from f2o_control.franka_convert import Franka
+    from f2o_control.testing.rig import Rig
 
     rig, node = Rig(panda), Node()
     rig.run(0.1)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import CONFIG
 from f2o_control.config import BridgeConfig
 from f2o_control.gripper import GripperGoal
 from f2o_control.robot import RobotDescription, load_robot
 from f2o_control.state import TABLE, Event, Machine, Mode
+from f2o_control.testing import CONFIG
 from f2o_control.watchdog import Watchdog
 from f2o_nodekit.config import ConfigError, build_config, load_config
 

@@ -9,7 +9,7 @@ from f2o_control.limiter import TargetLimiter, Verdict
 from f2o_control.reference import Reference
 from f2o_control.space import Space
 from f2o_control.testing import PERIOD, violations
-from forward import tool
+from f2o_control.testing.forward import tool
 
 STILL = np.zeros(7)
 

@@ -1,14 +1,10 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook(["f2o_rt", "f2o_control"], "beartype.beartype")
 
-CONFIG = Path(__file__).resolve().parents[3] / "config"
-sys.path.insert(0, str(Path(__file__).parent))
+from f2o_control.testing import CONFIG  # noqa: E402
 
 
 @pytest.fixture(params=["panda", "fr3"])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from f2o_control.datagrams import Refusal, State
 from f2o_rt.errors import ArmError
+from f2o_rt.testing import WHOLE, Rig, swing
 from jaxtyping import config
-from receiver_rig import WHOLE, Rig, swing
 
 
 @pytest.fixture(autouse=True)

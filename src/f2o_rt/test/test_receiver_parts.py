@@ -4,11 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import CONFIG
 from f2o_control.braking import JointState
 from f2o_control.datagrams import FAULTS, Flag, Refusal, State, Status, Target, robot_id
 from f2o_control.robot import load_robot
-from f2o_control.testing import violations
+from f2o_control.testing import CONFIG, violations
 from f2o_control.wire import (
     SIZE,
     DatagramError,
@@ -24,10 +23,10 @@ from f2o_rt.config import ReceiverConfig
 from f2o_rt.core import Receiver
 from f2o_rt.errors import ArmError
 from f2o_rt.fci import MAX_LOST, FciRules
+from f2o_rt.testing import SCALE, WHOLE
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from jaxtyping import config
-from receiver_rig import SCALE, WHOLE
 
 MS = 1_000_000
 

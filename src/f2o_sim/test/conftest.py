@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Everything but what runs a thousand times a second of simulated time: there the checks take longer than the physics.
 HOT = {"world", "controller"}
-ROS = {"convert", "sim_node", "expert_node", "stage_node", "demo", "bench", "tables", "dither"}
+ROS = {"convert", "sim_node", "expert_node", "stage_node", "demo"}
 PACKAGE = pkgutil.resolve_name("f2o_sim").__path__
 CHECKED = [m.name for m in pkgutil.iter_modules(PACKAGE) if m.name not in HOT | ROS]
 

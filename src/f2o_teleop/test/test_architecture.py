@@ -53,6 +53,4 @@ def test_the_core_runs_where_there_is_no_ros():
 
 def test_the_nodes_are_thin_shells():
     for path in FILES:
-        assert (
-            not is_node(path) or path.parent.name == "bench" or len(path.read_text().splitlines()) <= 120
-        ), path
+        assert not is_node(path) or len(path.read_text().splitlines()) <= 120, path

@@ -24,8 +24,8 @@ from f2o_control.robot import load_robot  # noqa: E402
 from f2o_nodekit.paths import find_config  # noqa: E402
 from f2o_nodekit.ros import reliable  # noqa: E402
 from f2o_nodekit.stamps import to_ns  # noqa: E402
-from f2o_teleop.bench.company_node import Company  # noqa: E402
-from f2o_teleop.bench.session import configure  # noqa: E402
+from f2o_teleop.testing import configure  # noqa: E402
+from f2o_teleop.testing.company_node import Company  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from test_processes import environment  # noqa: E402

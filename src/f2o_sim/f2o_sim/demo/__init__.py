@@ -1,7 +1,7 @@
 """`make demo`: the whole stack on a simulated Franka, in real time, and what it measured.
 
-in:   checkpoints of a student, its teacher and an MSE-distilled student
-out:  out/demo: report.json, a table, an MP4, a PNG of the hypotheses, an .rrd
+in:   checkpoint of a student
+out:  out/demo: report.json, a table, an MP4, an .rrd
 """
 
 import os

@@ -1,4 +1,4 @@
-"""``python -m f2o_sim.demo``: start the graph, run the trials, compare, report."""
+"""``python -m f2o_sim.demo``: start the graph, run the trials, report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.runtime.trace import summarise
 from tqdm import tqdm
 
-from f2o_sim.demo.baselines import Checkpoints, contenders, run_baselines
 from f2o_sim.demo.report import print_table, write_report
 from f2o_sim.demo.trials import Run, Trial, count
 
@@ -49,8 +48,7 @@ def _arguments() -> argparse.Namespace:
         "--seed", type=int, default=1000, help="of the first episode's scene; the others follow"
     )
     parser.add_argument("--out", type=Path, default=Path("out/demo"))
-    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints") / TASK)
-    parser.add_argument("--no-baselines", action="store_true", help="leave out teacher and MSE student")
+    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints") / TASK / "student.pt")
     arguments = parser.parse_args()
     if arguments.episodes < 1:
         parser.error(f"--episodes: expected 1 or more, got {arguments.episodes}")
@@ -59,16 +57,15 @@ def _arguments() -> argparse.Namespace:
 
 def _demo(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(arguments.checkpoints)
-    student, teacher = load_checkpoint(checkpoints.student), load_checkpoint(checkpoints.teacher)
+    student = load_checkpoint(arguments.checkpoint)
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     run = _live(seeds, _export(student, arguments.out / "policy"), arguments.out)
     report = _live_report(run, arguments)
-    report |= _compare(student, teacher, checkpoints, run, seeds, arguments)
+    report["checkpoint"] = {"data_sha256": student.data_sha256, "seed": student.seed}
     write_report(arguments.out / "report.json", report)
-    _pictures(run, checkpoints, student, arguments.out)
+    _pictures(run, student, arguments.out)
     print_table(report)
-    print(f"\nreport, film, picture and recording: {arguments.out}/")
+    print(f"\nreport, film and recording: {arguments.out}/")
     return 0
 
 
@@ -129,31 +126,10 @@ def _live_report(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
     return report | {"seed": arguments.seed, "task": TASK, "cpus": os.cpu_count()}
 
 
-def _compare(
-    student: Checkpoint,
-    teacher: Checkpoint,
-    checkpoints: Checkpoints,
-    run: Run,
-    seeds: list[int],
-    arguments: argparse.Namespace,
-) -> dict[str, Any]:
-    from f2o_sim.demo.forks import look_at_forks
-    from f2o_sim.demo.timing import compare
-
-    timing = compare(teacher, student, run.observations)
-    result: dict[str, Any] = {"teacher_50_against_student": timing}
-    result["at_the_fork"] = look_at_forks(contenders(checkpoints), seeds)
-    if not arguments.no_baselines:
-        result["headless"] = run_baselines(TASK, checkpoints, seeds, processes=os.cpu_count() or 1)
-    return result | {"checkpoint": {"data_sha256": student.data_sha256, "seed": student.seed}}
-
-
-def _pictures(run: Run, checkpoints: Checkpoints, student: Checkpoint, out: Path) -> None:
-    from f2o_sim.demo.pictures import one_of_each_side, save_fans, save_rerun
+def _pictures(run: Run, student: Checkpoint, out: Path) -> None:
+    from f2o_sim.demo.pictures import one_of_each_side, save_rerun
     from f2o_sim.video import render_episodes
 
-    chamfer, *_, mse = contenders(checkpoints)
-    save_fans(out / "hypotheses.png", TASK, run.trials[0].seed, [chamfer, mse])
     chosen = one_of_each_side(run.trials) or [0]
     render_episodes(out / "states.npz", chosen, out / "episodes.mp4")
     save_rerun(out / "demo.rrd", run.first, student)

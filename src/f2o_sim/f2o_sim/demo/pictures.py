@@ -1,4 +1,4 @@
-"""What a person looks at after a run: two episodes as a film, fans of hypotheses, everything for rerun."""
+"""What a person looks at after a run: an episode of each side, everything for rerun."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ import rerun as rr
 from f2o_perception.frames import Observation
 from f2o_perception.kinematics import ForwardKinematics
 from f2o_policy.checkpoint import Checkpoint
-from f2o_policy.evaluation.contender import Contender
 from f2o_policy.runtime.load import load_engine
 from jaxtyping import Float64
 
-from f2o_sim.demo.forks import ForkScenes, draw, fork_engine
 from f2o_sim.demo.trials import Trial
-from f2o_sim.video import draw_fan, save_picture
 
 HYPOTHESES = 16
 TCP = "panda_hand_tcp"
@@ -35,21 +32,6 @@ def tool_paths(chunks: Float64[np.ndarray, "K H 8"]) -> Float64[np.ndarray, "K H
     """Positions of the tool centre point along each chunk, in the base frame [m]."""
     kinematics = ForwardKinematics()
     return np.array([[kinematics.pose(TCP, q[:7])[:3, 3] for q in chunk] for chunk in chunks])
-
-
-def save_fans(path: Path, task: str, seed: int, fans: list[Contender]) -> None:
-    """Sixteen hypotheses of each contender at the fork of one scene, one picture beside the other."""
-    scenes = ForkScenes()
-    try:
-        arm, observation = scenes.arm(seed), scenes.look(seed)
-    finally:
-        scenes.close()
-    pictures = []
-    for contender in fans:
-        engine, shape = fork_engine(contender)
-        paths = tool_paths(draw(engine, observation, shape, seed))
-        pictures.append(draw_fan(task, seed, arm, paths, side_colours(paths), contender.name))
-    save_picture(np.hstack(pictures), path)
 
 
 def one_of_each_side(trials: list[Trial]) -> list[int]:

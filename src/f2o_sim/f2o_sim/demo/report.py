@@ -19,27 +19,6 @@ def print_table(report: dict[str, Any]) -> None:
     print("\nThrough the ROS nodes, in real time")
     for label, text in live_rows(report):
         print(f"  {label:<34}{text}")
-    print("\nTeacher with 50 steps against the student, one plan on the same observations")
-    for backend, row in report["teacher_50_against_student"].items():
-        print(
-            f"  {backend:<10} teacher {row['teacher_ms']:8.2f} ms   student {row['student_ms']:6.2f} ms   "
-            f"ratio {row['ratio_head']:5.1f} (with the embedding, {row['embed_ms']:.1f} ms: {row['ratio_whole']:.1f})"
-        )
-    print("\nWhy Chamfer: sixteen chunks a scene, one look, the arm before the post")
-    for name, row in report["at_the_fork"].items():
-        print(
-            f"  {name:<28} left {row['left']:.2f}  right {row['right']:.2f}  into the post "
-            f"{row['into the post']:.2f}  stays {row['stays before it']:.2f}   "
-            f"both sides in {row['scenes_with_both_sides']:.0%} of the scenes"
-        )
-    if "headless" in report:
-        print("\nThe same seeds in closed loop, without ROS, faster than real time")
-        for row in report["headless"]["contenders"]:
-            low, high = row["interval"]
-            print(
-                f"  {row['name']:<28} success {row['success_rate']:.2f} [{low:.2f}, {high:.2f}]   "
-                f"left {row['left']:>2}  right {row['right']:>2}  collisions {row['collisions']:>2}"
-            )
 
 
 def live_rows(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ class Run:
 
     Attributes:
         trials: in order of their seeds.
-        observations: some of those the policy saw, for timing teacher and student on the same inputs.
+        observations: some of those the policy saw, every so many.
         first: the first observation of every trial.
         diagnostics: values of every status heard while a trial ran, by "<status name>/<key>".
     """

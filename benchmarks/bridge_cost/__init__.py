@@ -1,0 +1,1 @@
+"""What the bridge's process costs at 125 Hz."""

@@ -1,0 +1,1 @@
+"""`make fuzz-bridge`: adversarial targets against the bridge, every command checked."""

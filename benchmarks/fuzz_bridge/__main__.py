@@ -1,0 +1,153 @@
+"""``make fuzz-bridge``: adversarial targets against the whole bridge on a clock that the script turns.
+
+NaN, infinity, jumps, targets far outside, permuted, missing, repeated and unknown names, reversed and stamped times,
+1 Hz to 2 kHz, two sources, takeovers, silences, joint states that stop. An independent checker (checker.py) looks at
+every command. The last line counts targets and violations; status 1 if there was one.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+from f2o_control.bridge import Bridge
+from f2o_control.config import BridgeConfig
+from f2o_control.robot import load_robot
+from f2o_control.state import FOLLOWING, Mode
+from f2o_control.target import GRIPPER, RawTarget
+from f2o_control.testing import CONFIG, violations
+from tqdm import tqdm
+
+TICK_NS, S = 8_000_000, 1_000_000_000
+ROS_OFFSET_NS = 77 * S
+SEGMENT = 250  # ticks under one kind of attack
+OVERLAP = 4  # commands that two blocks share, so that no difference is left out
+RATES = (0.008, 0.05, 0.5, 1.0, 4.0, 16.0)  # targets a tick: 1 Hz to 2 kHz
+KINDS = ("honest", "drift", "jump", "far", "nonsense", "names", "times", "fast", "silence", "two")
+
+
+class Attack:
+    """Targets of one kind, around a path that an honest source could follow."""
+
+    def __init__(self, rng, robot):
+        self.rng, self.names, self.home = rng, robot.joint_names, np.array(robot.home)
+        self.renew(self.home)
+
+    def renew(self, at):
+        """Another kind, another rate, another path from ``at`` on."""
+        self.kind, self.rate = self.rng.choice(KINDS), self.rng.choice(RATES)
+        self.at, self.pace = at.copy(), self.rng.uniform(-0.5, 0.5, 7)
+
+    def many(self):
+        """How many targets come in this tick."""
+        whole = int(self.rate)
+        return 0 if self.kind == "silence" else whole + (self.rng.random() < self.rate - whole)
+
+    def target(self, now_ros_ns):
+        """One of them."""
+        self.at = self.at + self.pace * 0.008 / max(self.rate, 1.0)
+        names, q = [*self.names, GRIPPER], np.append(self.at, 0.04)
+        v, due, source = np.append(self.pace, 0.0), now_ros_ns, "policy"
+        draw = self.rng.random
+        if self.kind == "jump" and draw() < 0.1:
+            self.at = self.at + self.rng.uniform(-0.4, 0.4, 7)
+        elif self.kind == "far":
+            q = self.rng.uniform(-10, 10, 8) * 10 ** self.rng.uniform(-1, 6)
+        elif self.kind == "nonsense" and draw() < 0.5:
+            (q if draw() < 0.5 else v)[self.rng.integers(8)] = self.rng.choice(
+                [np.nan, np.inf, -np.inf, 1e308]
+            )
+        elif self.kind == "names" and draw() < 0.7:
+            order = self.rng.permutation(8)
+            names, q, v = [names[i] for i in order], q[order], v[order]
+            if draw() < 0.5:
+                names[self.rng.integers(8)] = self.rng.choice(["elbow", names[0], GRIPPER])
+            if draw() < 0.3:
+                names, q = names[:-1], q[: self.rng.integers(9)]
+        elif self.kind == "times":
+            due += int(self.rng.normal(0, 0.2) * S)
+        elif self.kind == "fast":
+            v = self.rng.uniform(-50, 50, 8)
+        elif self.kind == "two":
+            source = self.rng.choice(["policy", "teleop", "expert", "replay", "", "nobody"])
+        velocities = [] if draw() < 0.2 else v.tolist()
+        return RawTarget(tuple(names), q.tolist(), velocities, due, source)
+
+
+class Target:
+    """The bridge under attack, and an arm that is where it is told to be."""
+
+    def __init__(self, robot, config, seed):
+        self.rng = np.random.default_rng(seed)
+        self.bridge = Bridge(robot, config)
+        self.attack = Attack(self.rng, robot)
+        self.arm_at, self.mono_ns = np.array(robot.home), 5 * S
+        self.rows, self.targets, self.modes = [self.arm_at], 0, set()
+
+    def segment(self):
+        """One kind of attack, with the bridge armed again where it no longer follows."""
+        blind = self.rng.random() < 0.1
+        self.attack.renew(self.arm_at)
+        for _ in range(SEGMENT):
+            self._tick(blind and self.rng.random() < 0.9)
+
+    def _tick(self, blind):
+        self.mono_ns += TICK_NS
+        if not blind:
+            # Without noise at rest: where it begins, the bridge takes what is measured, and settle_s to get there.
+            noise = self.rng.normal(0, 1e-4, 7) * (self.bridge.mode in FOLLOWING)
+            self.bridge.offer_joints(self.arm_at + noise, self.mono_ns)
+        for _ in range(self.attack.many()):
+            mode = Mode.TELEOP if self.rng.random() < 0.1 else None
+            now_ros_ns = self.mono_ns + ROS_OFFSET_NS
+            self.bridge.offer_target(self.attack.target(now_ros_ns), now_ros_ns, self.mono_ns, mode)
+            self.targets += 1
+        self._ask()
+        sent = self.bridge.tick(self.mono_ns + TICK_NS + ROS_OFFSET_NS, self.mono_ns)
+        self.modes.add(self.bridge.mode)
+        if sent is not None:
+            self.arm_at = sent.command.state.position
+        self.rows.append(self.arm_at)
+
+    def _ask(self):
+        """Somebody arms, homes, takes over or recovers now and then, as they please."""
+        bridge, draw = self.bridge, self.rng.random()
+        if draw < 0.05:
+            bridge.arm(1, self.mono_ns)
+        elif draw < 0.06:
+            self.rng.choice([bridge.take_over, bridge.give_back, bridge.home])(self.mono_ns)
+        elif draw < 0.08:
+            bridge.recover()
+        elif draw < 0.082:
+            bridge.disarm()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="benchmarks.fuzz_bridge", description=__doc__)
+    parser.add_argument("--targets", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--robot", default="panda", choices=("panda", "fr3"))
+    parser.add_argument("--profile", default="normal")
+    arguments = parser.parse_args()
+    robot = load_robot(CONFIG / f"robot_{arguments.robot}.yaml")
+    config = BridgeConfig(robot=arguments.robot, profile=arguments.profile)
+    under, found = Target(robot, config, arguments.seed), []
+    with tqdm(total=arguments.targets, unit="target") as bar:
+        while under.targets < arguments.targets:
+            before = under.targets
+            under.segment()
+            found += violations(under.rows, arguments.robot, moving=True, profile=arguments.profile)
+            under.rows = under.rows[-OVERLAP:]
+            bar.update(under.targets - before)
+            bar.set_postfix(violations=len(found))
+    for text in found[:20]:
+        print(text)
+    refused = sum(sum(feed.check.refused.values()) for feed in under.bridge.feeds.values())
+    print(
+        f"seed {arguments.seed}, modes seen: {', '.join(sorted(m.value for m in under.modes))}; {refused} refused"
+    )
+    print(f"{under.targets} targets, {len(found)} violations")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""`make bench-loop`: the live loop for minutes, every tick counted."""

@@ -1,0 +1,1 @@
+"""Figures about recording, measured on the machine at hand: ``python -m benchmarks.recording``."""

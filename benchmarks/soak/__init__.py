@@ -1,0 +1,1 @@
+"""`make soak`: the bridge for a long time, with faults."""

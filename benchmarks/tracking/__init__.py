@@ -1,0 +1,1 @@
+"""How closely demonstrations pass through the bridge."""

@@ -1,0 +1,81 @@
+"""``python -m benchmarks.tracking DATA``: how closely demonstrations pass through the bridge; f2o convert made DATA.
+
+Each episode's commands are sent as targets, without velocities, on a turned clock; the command that is due with a
+target is compared with it. Nothing may be refused, limited or leave a limit. The last line is JSON.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from f2o_control.limiter import Verdict
+from f2o_control.robot import load_robot
+from f2o_control.state import Mode
+from f2o_control.testing import CONFIG, violations
+from f2o_control.testing.rig import TICK_NS, Rig
+from jaxtyping import config
+from tqdm import tqdm
+
+SETTLED = 40  # ticks after arming that are not looked at: the arm waits settle_s for its controller
+
+
+def episodes(folder):
+    """Commands of each episode, shape (ticks, 8)."""
+    commands, stamps = (
+        np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("commands", "command_stamps")
+    )
+    return np.split(np.asarray(commands), 1 + np.flatnonzero(np.diff(stamps) != TICK_NS))
+
+
+def play(rig, commands):
+    """Send an episode; errors [rad], shape (ticks, 7), and the commands that were made of it."""
+    rig.targets, made, errors = False, [], []
+    rig.bridge.disarm()
+    rig.run(0.5)
+    rig.arm_at = commands[0, :7].copy()
+    rig.tick()
+    assert rig.arm().accepted
+    for tick in range(-SETTLED, len(commands)):
+        wanted = commands[max(tick, 0)]
+        due_ns = rig.mono_ns + 2 * TICK_NS + rig.ros_offset_ns  # with the command of the coming tick
+        rig.target(positions=[*wanted], velocities=[], due_ros_ns=due_ns)
+        rig.tick()
+        if tick >= 0:
+            made.append(rig.arm_at)
+            errors.append(rig.arm_at - wanted[:7])
+    assert rig.bridge.mode is Mode.POLICY, rig.bridge.machine.reason
+    return np.array(errors), made
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="benchmarks.tracking", description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--episodes", type=int, default=30)
+    parser.add_argument("--profile", default="normal", help="of the robot's limits")
+    given = parser.parse_args()
+    config.update("jaxtyping_disable", True)
+    rig, errors, found = Rig(load_robot(CONFIG / "robot_panda.yaml"), profile=given.profile), [], []
+    for commands in tqdm(episodes(given.data)[: given.episodes], unit="episode"):
+        error, made = play(rig, commands)
+        errors.append(np.abs(error).max(axis=1))
+        found += violations(made, moving=True, profile=given.profile)
+        rig.sent.clear()
+    p50, p99, most = 1e3 * np.percentile(np.concatenate(errors), [50, 99, 100])
+    refused = sum(sum(feed.check.refused.values()) for feed in rig.bridge.feeds.values())
+    report = {
+        "profile": given.profile,
+        "episodes": len(errors),
+        "ticks": sum(map(len, errors)),
+        "error_mrad": {"p50": round(p50, 3), "p99": round(p99, 3), "max": round(most, 3)},
+        "refused": refused,
+        "guarded": sum(count for verdict, count in rig.bridge.verdicts.items() if verdict & Verdict.GUARDED),
+        "violations": len(found),
+    }
+    print(json.dumps(report))
+    return 1 if found or refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

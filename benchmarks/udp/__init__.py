@@ -1,0 +1,1 @@
+"""The udp path as real processes over a bad cable."""

@@ -1,0 +1,69 @@
+"""One run of receiver and sender in two network namespaces, and its numbers."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+from f2o_control.robot import load_robot
+
+from benchmarks.common.processes import command
+from benchmarks.udp.analysis import ages_ms, braking_ms, shares, tracking_error, until_fault
+from benchmarks.udp.cable import BRIDGE_SENDS_TO, RECEIVER_LISTENS, Cable
+
+
+def run_case(cable: Cable, robot_path: Path, seconds: float, out: Path, cut_s: float | None = None) -> str:
+    """One run, its records in ``out``; the first problem that the sender saw."""
+    out.mkdir(parents=True, exist_ok=True)
+    settings = (
+        f"robot={robot_path.stem.removeprefix('robot_')}",
+        f"listen={RECEIVER_LISTENS}",
+        f"trace={out / 'receiver.npz'}",
+    )
+    changes = [word for setting in settings for word in ("--set", setting)]
+    config = robot_path.with_name("receiver.yaml")
+    words = command("f2o_rt", "--config", config, *changes)
+    with (out / "receiver.log").open("w") as log:
+        receiver = subprocess.Popen(cable.command("receiver", words), stdout=log, stderr=subprocess.STDOUT)
+    words = command("f2o_rt.sender", robot_path)
+    words += ["--host", BRIDGE_SENDS_TO, "--seconds", str(seconds), "--out", str(out / "sent.npz")]
+    try:
+        sender = subprocess.Popen(cable.command("bridge", words), stdout=subprocess.PIPE, text=True)
+        if cut_s is not None:
+            time.sleep(cut_s)
+            cable.cut()
+        problem, _ = sender.communicate(timeout=seconds + 60)
+        time.sleep(0.5)  # for the arm to come to rest
+    finally:
+        receiver.send_signal(signal.SIGINT)
+        receiver.wait(20)
+    return problem.strip()
+
+
+def judge(out: Path, robot_path: Path) -> dict[str, object]:
+    """The numbers of one run."""
+    whole, sent = np.load(out / "receiver.npz"), np.load(out / "sent.npz")
+    robot, trace = load_robot(robot_path), until_fault(whole)
+    ages = ages_ms(trace)
+    p50, p99 = np.percentile(ages, [50, 99])
+    brake = braking_ms(trace)
+    return {
+        "age_ms": {"p50": float(p50), "p99": float(p99), "max": float(ages.max())},
+        "share_of_limit": shares(trace, robot),
+        "error_mrad": 1e3 * tracking_error(trace, sent),
+        "braking_ms": {"until_begun": brake[0], "until_rest": brake[1]} if brake else None,
+        "wake_up_ms": _percentiles(trace["late_ns"]),
+        "answer_ms": _percentiles(trace["answer_ns"]),
+        "work_ms": _percentiles(trace["work_ns"]),
+        "cycles": len(trace["mono_ns"]),
+        "missed": int(trace["missed"].sum()),
+        "stopped": len(whole["mono_ns"]) > len(trace["mono_ns"]),  # by itself: the machine gave it no cycles
+    }
+
+
+def _percentiles(nanoseconds: np.ndarray) -> dict[str, float]:
+    values = np.percentile(nanoseconds / 1e6, [50, 99, 99.9, 100])
+    return dict(zip(("p50", "p99", "p99.9", "max"), map(float, values), strict=True))

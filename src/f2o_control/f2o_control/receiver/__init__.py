@@ -1,1 +1,0 @@
-"""The udp path measured over a bad cable."""
