@@ -8,7 +8,8 @@ from f2o_rt.core import Receiver
 from f2o_rt.testing import Rig, swing
 
 from benchmarks.mutations.bridge import GuardCase, replace
-from f2o_rt import core, wire
+from f2o_control import wire
+from f2o_rt import core
 
 OFF_RAD = 2e-3  # from the bridge's own path: more than a guarded receiver ever is
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-CONFIG = Path(__file__).resolve().parents[3] / "config"
+CONFIG = Path(__file__).resolve().parents[4] / "config"  # of the source tree
 PERIOD = 0.008
 
 
