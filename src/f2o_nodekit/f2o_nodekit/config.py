@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 import annotated_types
 import yaml
-from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -113,7 +113,7 @@ def _beside(path: str, info: Any) -> str:  # pydantic.ValidationInfo, a protocol
     return os.path.normpath(os.path.join(folder, os.path.expanduser(path))) if folder and path else path
 
 
-ConfigPath = typing.Annotated[str, AfterValidator(_beside)]
+ConfigPath = typing.Annotated[str, AfterValidator(_beside), Field(validate_default=True)]
 """A path that a file gives relative to itself and the model holds absolute; empty where there is none."""
 
 
@@ -271,7 +271,7 @@ def _range(metadata: Sequence[Any]) -> str:
         if isinstance(item, annotated_types.BaseMetadata) and hasattr(item, name)
     }
     if {"ge", "le"} <= bounds.keys():
-        return f" from {bounds['ge']:g} to {bounds['le']:g}"
+        return f" from {_number(bounds['ge'])} to {_number(bounds['le'])}"
     words = {
         "gt": "above",
         "ge": "of at least",
@@ -279,8 +279,12 @@ def _range(metadata: Sequence[Any]) -> str:
         "le": "at most",
         "multiple_of": "that is a multiple of",
     }
-    parts = [f"{words[name]} {limit:g}" for name, limit in bounds.items()]
+    parts = [f"{words[name]} {_number(limit)}" for name, limit in bounds.items()]
     return f" {' and '.join(parts)}" if parts else ""
+
+
+def _number(value: float | int) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _got(value: Any) -> str:

@@ -43,7 +43,8 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 FifoPriority = Annotated[int, Field(ge=0, le=99)]
 """SCHED_FIFO of a loop where the system grants it; 0: do not ask."""
-Names = Annotated[tuple[str, ...], must(_different, "one or more different names")]
+DIFFERENT = must(_different, "one or more different names")
+Names = Annotated[tuple[str, ...], DIFFERENT]
 Interval = Annotated[tuple[float, float], must(lambda ends: ends[0] < ends[1], "lower < upper")]
 TopicName = Annotated[str, Field(pattern=r"^[/~]?[A-Za-z0-9_/]+$", description="a topic name")]
 ViewTopicName = Annotated[

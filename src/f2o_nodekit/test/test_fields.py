@@ -25,7 +25,7 @@ def build(hint, value):
         (fields.Share, 1, 1.1, "a number above 0 and at most 1"),
         (fields.Probability, 0, 1.1, "a number from 0 to 1"),
         (fields.Count, 1, 0, "an integer of at least 1"),
-        (fields.Seed, 0, -1, "an integer from 0 to 4.29497e+09"),
+        (fields.Seed, 0, -1, "an integer from 0 to 4294967295"),
         (fields.Port, 65535, 65536, "an integer from 1 to 65535"),
         (fields.FifoPriority, 0, 100, "an integer from 0 to 99"),
         (fields.Names, ["a", "b"], ["a", "a"], "one or more different names"),

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from f2o_nodekit.config import load_config
+from f2o_nodekit.config import STRICT, load_config
+from f2o_nodekit.fields import must
 from jaxtyping import Float64
+from pydantic.dataclasses import dataclass
 
 from f2o_perception.errors import CalibrationError
 
 UNIT_TOLERANCE = 1e-3  # a quaternion typed with four digits passes, a forgotten component does not
 
+Position = Annotated[
+    tuple[float, float, float], must(lambda xyz: max(map(abs, xyz)) < 100, "metres, each below 100")
+]
+Quaternion = Annotated[
+    tuple[float, float, float, float],
+    must(lambda q: abs(float(np.linalg.norm(q)) - 1) <= UNIT_TOLERANCE, "x, y, z, w of length 1"),
+]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=STRICT)
 class CameraMount:
     """Pose of a camera's optical frame (x right, y down, z forward) in ``parent``."""
 
     parent: str  # the base frame, or a link of the robot that carries the camera
-    xyz: tuple[float, float, float]  # [m]
-    quaternion: tuple[float, float, float, float]  # x, y, z, w
-
-    def check(self) -> list[str]:
-        """The quaternion must be one, the position a place in the room."""
-        problems = []
-        norm = float(np.linalg.norm(self.quaternion))
-        if not abs(norm - 1.0) <= UNIT_TOLERANCE:
-            problems.append(f"quaternion: expected x, y, z, w of length 1, got length {norm:.4g}")
-        if not np.all(np.abs(self.xyz) < 100.0):
-            problems.append(f"xyz: expected metres, got {list(self.xyz)}")
-        return problems
+    xyz: Position  # [m]
+    quaternion: Quaternion  # x, y, z, w
 
     def matrix(self) -> Float64[np.ndarray, "4 4"]:
         """The pose as a homogeneous transform, parent <- optical."""
@@ -40,7 +40,7 @@ class CameraMount:
         return pose
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Calibration:
     """The mounts of all cameras by name."""
 

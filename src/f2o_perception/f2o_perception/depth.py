@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, UInt16
 
-from f2o_perception.config import PerceptionConfig, Workspace
+from f2o_perception.config import PerceptionConfig
 from f2o_perception.frames import Intrinsics
 from f2o_perception.voxel import BACKENDS
+from f2o_perception.workspace import Workspace
 
 M_PER_MM = np.float32(0.001)
 

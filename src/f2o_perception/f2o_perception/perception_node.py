@@ -11,7 +11,7 @@ from f2o_nodekit.stats import Samples
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 
 from f2o_msgs.msg import Observation as ObservationMsg
-from f2o_perception.config import PerceptionConfig, with_absolute_paths
+from f2o_perception.config import PerceptionConfig
 from f2o_perception.convert import (
     cloud_to_msg,
     frame_from_msgs,
@@ -34,7 +34,6 @@ class PerceptionNode(ConfiguredNode):
 
     def __init__(self) -> None:
         super().__init__("perception_node", PerceptionConfig)
-        self.config = with_absolute_paths(self.config, self.config_path)
         self._pipeline = ObservationPipeline(self.config)
         self._age_ms = Samples(1000)
         topics = self.config.topics

@@ -27,7 +27,7 @@ class ObservationPipeline:
     by ``status()``; it raises nothing.
 
     Args:
-        config: see ``PerceptionConfig``; its file names must be absolute (``load_perception_config``).
+        config: see ``PerceptionConfig``.
         calibration: camera poses; read from ``config.calibration`` if not given.
         kinematics: of the arm that carries a camera; made from ``config.urdf`` if not given.
         clock_mono_ns: monotonic clock for rates, ages and durations in the status; never for content.

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32
 
 from f2o_perception.errors import BackendError
-
-if TYPE_CHECKING:
-    from f2o_perception.config import Workspace
+from f2o_perception.workspace import Workspace
 
 Soa = Float32[np.ndarray, "3 _"]  # x, y and z of so many points, one row each: the loop works on rows
 Thinner = Callable[[Soa], Soa]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from f2o_perception.calibration import Calibration, CameraMount
-from f2o_perception.config import PANDA_JOINTS, PerceptionConfig, Workspace
+from f2o_perception.config import PANDA_JOINTS, PerceptionConfig
 from f2o_perception.frames import GripperSample, Intrinsics, JointSample, RgbdFrame
+from f2o_perception.workspace import Workspace
 
 MS = 1_000_000
 PERIOD_NS = 33_333_333

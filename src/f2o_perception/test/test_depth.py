@@ -4,11 +4,12 @@ import sys
 import numpy as np
 import pytest
 from f2o_perception.calibration import CameraMount
-from f2o_perception.config import PerceptionConfig, Workspace
+from f2o_perception.config import PerceptionConfig
 from f2o_perception.depth import CloudBuilder, Deprojector, DepthView, exactly
 from f2o_perception.errors import BackendError
 from f2o_perception.frames import Intrinsics
 from f2o_perception.voxel import DenseGrid, Open3dVoxels
+from f2o_perception.workspace import Workspace
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -159,7 +159,7 @@ def test_the_cloud_is_published_once_somebody_looks(rig):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["-p", "points:=0"], "points: expected 1 to 1e+06, got 0"),
+        (["-p", "points:=0"], "points: expected an integer from 1 to 1000000, got 0"),
         (["-p", "calibration:=none.yaml"], "none.yaml: 1 error: cannot be read (No such file or directory)"),
         (["-p", "views:=[left]"], "calibration: no camera named 'left', expected one of external_1"),
     ],

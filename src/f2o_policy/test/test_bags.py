@@ -6,9 +6,10 @@ import re
 import numpy as np
 import pytest
 import yaml
-from f2o_perception.config import PerceptionConfig, Workspace
+from f2o_perception.config import PerceptionConfig
 from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
 from f2o_perception.pipeline import ObservationPipeline
+from f2o_perception.workspace import Workspace
 from f2o_policy.data.bags import convert, find_bags, read_bag, read_spans, spans
 from f2o_policy.data.demonstration import motion
 from f2o_policy.data.store import Dataset

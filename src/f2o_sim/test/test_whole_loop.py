@@ -18,7 +18,8 @@ from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from f2o_bringup.graph import COMMON, ENV, SIM  # noqa: E402
 from f2o_bringup.processes import start  # noqa: E402
 from f2o_bringup.specs import Graph, NodeSpec  # noqa: E402
-from f2o_perception.config import load_perception_config  # noqa: E402
+from f2o_nodekit.config import load_config  # noqa: E402
+from f2o_perception.config import PerceptionConfig  # noqa: E402
 from f2o_perception.convert import observation_from_msg  # noqa: E402
 from f2o_policy.data.replay import COMMAND_TOPIC, BagReplay, messages  # noqa: E402
 from f2o_policy.runtime.latency import report  # noqa: E402
@@ -200,7 +201,7 @@ def observed_while_playing(bag):
         "f2o_perception", "perception_node", "perception_node", env=ENV, config="perception.yaml"
     )
     topics = sorted(
-        set(BagReplay(load_perception_config(CONFIG / "perception.yaml")).topics) - {COMMAND_TOPIC}
+        set(BagReplay(load_config(PerceptionConfig, CONFIG / "perception.yaml")).topics) - {COMMAND_TOPIC}
     )
     with start(Graph("perception", COMMON, (perception,), ()), {}, write=lambda line: None):
         node, seen = rclpy.create_node("playing_test"), {}
@@ -223,7 +224,7 @@ def keep(seen, msg):
 
 def replayed(bag):
     """Every observation that the bag's images and joint states give; nobody moved the arm, so no commands."""
-    replay = BagReplay(load_perception_config(CONFIG / "perception.yaml"))
+    replay = BagReplay(load_config(PerceptionConfig, CONFIG / "perception.yaml"))
     for topic, message in messages(bag, set(replay.topics) - {COMMAND_TOPIC}):
         replay.push(topic, message)
     return replay.observations

@@ -57,11 +57,12 @@ def add(commands: Any) -> None:
 
 def run_convert(arguments: argparse.Namespace) -> int:
     """``f2o convert``."""
-    from f2o_perception.config import load_perception_config
+    from f2o_nodekit.config import load_config
+    from f2o_perception.config import PerceptionConfig
 
     from f2o_policy.data.bags import convert
 
-    perception = load_perception_config(arguments.perception or installed("perception.yaml"))
+    perception = load_config(PerceptionConfig, arguments.perception or installed("perception.yaml"))
     report = convert(
         arguments.bags,
         arguments.out,

@@ -76,14 +76,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _play(perception: str, camera_hz: float, seed: int) -> Any:
     """One demonstration; None where the demonstrator failed."""
-    from f2o_perception.config import load_perception_config
+    from f2o_nodekit.config import load_config
+    from f2o_perception.config import PerceptionConfig
 
     from f2o_sim.conductor import Conductor
     from f2o_sim.demonstrate.stage import SessionStage
     from f2o_sim.session import Session
 
     if not _open:
-        config = load_perception_config(perception)
+        config = load_config(PerceptionConfig, perception)
         _open["session"] = Session(TASK, TICK_S, camera_hz, config)
         _open["stage"] = SessionStage(_open["session"])
         _open["conductor"] = Conductor(_open["stage"], TICK_S)
