@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "f2o_control"
-CORE = [
-    p for p in PACKAGE.rglob("*.py") if p.name not in ("bridge_node.py", "convert.py", "franka_convert.py")
-]
+CORE = [p for p in PACKAGE.rglob("*.py") if not p.name.endswith(("_node.py", "convert.py"))]
 ALLOWED = {
     "f2o_control",
     "f2o_nodekit",
