@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-LEVELS = {0: ("ok", "32"), 1: ("WARN", "33"), 2: ("ERROR", "31"), 3: ("STALE", "35")}
+from rich.console import Group
+from rich.text import Text
+
+STALE = 3
+LEVELS = {0: ("ok", "green"), 1: ("WARN", "yellow"), 2: ("ERROR", "red"), STALE: ("STALE", "magenta")}
 SILENT_S = 3.0  # three reports missed: what it said last is not what it does now
 CELL = 30
 
@@ -20,34 +24,30 @@ class Status:
     heard_mono_s: float = 0.0
 
 
-STALE = 3
-
-
 def level_of(status: Status, now_mono_s: float) -> int:
     """The level of a report now: one that was not repeated for ``SILENT_S`` is stale."""
     return STALE if now_mono_s - status.heard_mono_s > SILENT_S else status.level
 
 
-def render(reports: Mapping[str, Status], now_mono_s: float, width: int = 120, colour: bool = True) -> str:
-    """Every report, in the order of names: how it is, what it says, its values in columns.
+def render(reports: Mapping[str, Status], now_mono_s: float, width: int = 120) -> Group:
+    """Every report in the order of names: its level, what it says, and its values in columns of ``width`` in all.
 
     One that fell silent for ``SILENT_S`` is shown as stale, with its age.
     """
     if not reports:
-        return "nothing on /diagnostics yet"
-    lines = []
+        return Group(Text("nothing on /diagnostics yet"))
+    lines: list[Text] = []
     for name, status in sorted(reports.items()):
         level, message = level_of(status, now_mono_s), status.message
         if level == STALE:
             message = f"silent for {now_mono_s - status.heard_mono_s:.0f} s; last: {message}"
-        word, code = LEVELS.get(level, LEVELS[2])
-        mark = f"\033[{code}m{word:<5}\033[0m" if colour else f"{word:<5}"
-        lines.append(f"{mark}  {name:<32} {message}"[: width + (len(mark) - 5)])
+        word, style = LEVELS.get(level, LEVELS[2])
+        lines.append(Text.assemble((f"{word:<5}", style), f"  {name:<32} {message}"))
         lines += _columns(status.values, width)
-    return "\n".join(lines)
+    return Group(*lines)
 
 
-def _columns(values: Mapping[str, str], width: int) -> list[str]:
+def _columns(values: Mapping[str, str], width: int) -> list[Text]:
     cells = [f"{key} {value}"[:CELL].ljust(CELL) for key, value in values.items()]
     many = max(1, (width - 7) // (CELL + 1))
-    return [" " * 7 + " ".join(cells[i : i + many]).rstrip() for i in range(0, len(cells), many)]
+    return [Text(" " * 7 + " ".join(cells[i : i + many]).rstrip()) for i in range(0, len(cells), many)]

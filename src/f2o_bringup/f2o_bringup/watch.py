@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import time
 from typing import Any
 
 from f2o_bringup.table import Status, level_of, render
-
-CLEAR, SHOW_S = "\033[H\033[J", 0.5
 
 
 def add(commands: Any) -> None:
@@ -26,6 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
     from diagnostic_msgs.msg import DiagnosticArray
     from f2o_nodekit.ros import make_executor, reliable
     from rclpy.signals import SignalHandlerOptions
+    from rich.console import Console
+    from rich.live import Live
 
     reports: dict[str, Status] = {}
 
@@ -38,25 +37,24 @@ def run(arguments: argparse.Namespace) -> int:
     node, executor = rclpy.create_node("f2o_watch"), make_executor()
     node.create_subscription(DiagnosticArray, "/diagnostics", hear, reliable(10))
     executor.add_node(node)
-    until = float("inf") if arguments.once is None else time.monotonic() + arguments.once
-    shown = time.monotonic()
+    console, until = Console(highlight=False), time.monotonic() + (arguments.once or float("inf"))
+
+    def table() -> Any:
+        return render(reports, time.monotonic(), console.width)
+
+    live = Live(get_renderable=table, console=console, refresh_per_second=2, vertical_overflow="visible")
     try:
+        if arguments.once is None and sys.stdout.isatty():
+            live.start()
         while time.monotonic() < until:
             executor.spin_once(timeout_sec=0.2)
-            if arguments.once is None and time.monotonic() - shown > SHOW_S:
-                shown = time.monotonic()
-                print(CLEAR + _table(reports), flush=True)
     except KeyboardInterrupt:
         return 0  # how a person ends it
     finally:
+        live.stop()
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
-    print(_table(reports))
+    console.print(table(), crop=False, overflow="ignore", no_wrap=True)
     now = time.monotonic()
     return 0 if reports and all(level_of(s, now) < 2 for s in reports.values()) else 1
-
-
-def _table(reports: dict[str, Status]) -> str:
-    width = shutil.get_terminal_size((120, 40)).columns
-    return render(reports, time.monotonic(), width, colour=sys.stdout.isatty())
