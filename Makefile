@@ -1,5 +1,6 @@
 # make demo    watch a simulated Franka choose a side and grasp, through the real nodes (EPISODES=3 for the impatient)
 # make test    every test of every package, through colcon
+# make test-ros  only those that use ROS 2 or start processes
 # make bench   measure speed on this machine
 # make bench-loop    the whole live loop for ten minutes, every tick counted (nothing else should run)
 # make bench-dither  what commitment to a plan is worth
@@ -7,15 +8,20 @@
 # make fuzz-bridge   a million adversarial targets against the bridge, every command checked
 # make faults  faults injected into the real bridge, where each ends
 # make soak    the bridge for 30 minutes and for a million ticks, with faults (MINUTES=5 for the impatient)
-# make setup   what the three stand on; skipped where nothing has changed
+# make setup   what all of them stand on; skipped where nothing has changed
+# make lint    ruff, and the type checker
+# F2O_ROS=jazzy make ...   on ROS 2 Jazzy from wheels, beside the default (Kilted, or the ROS 2 that is sourced)
 
 SHELL := /bin/bash
 EPISODES ?= 20
 SEED ?= 1000
 OUT ?= out/demo
-RUN = set -eo pipefail; source ./env.sh; export PYTHONPATH="$$PWD$${PYTHONPATH:+:$$PYTHONPATH}";
+SUFFIX := $(if $(filter jazzy,$(F2O_ROS)),-jazzy)
+RUN = set -eo pipefail; source ./env$(SUFFIX).sh;
+# The benchmarks are not installed: they and what they start find each other below this folder.
+MEASURE = $(RUN) export PYTHONPATH="$$PWD$${PYTHONPATH:+:$$PYTHONPATH}";
 
-.PHONY: setup demo test bench bench-loop bench-dither bench-modes fuzz-bridge faults soak lint clean
+.PHONY: setup demo test test-ros bench bench-loop bench-dither bench-modes fuzz-bridge faults soak lint clean
 
 setup:
 	@./scripts/setup.sh
@@ -28,28 +34,31 @@ test: setup
 	@$(RUN) ./scripts/test.sh
 
 bench: setup
-	@$(RUN) exec python -m benchmarks.speed --out out/bench
+	@$(MEASURE) exec python -m benchmarks.speed --out out/bench
 
 bench-loop: setup
-	@$(RUN) exec python -m benchmarks.loop --out out/bench_loop
+	@$(MEASURE) exec python -m benchmarks.loop --out out/bench_loop
 
 bench-dither: setup
-	@$(RUN) exec python -m benchmarks.dither --out out/dither
+	@$(MEASURE) exec python -m benchmarks.dither --out out/dither
 
 fuzz-bridge: setup
-	@$(RUN) exec python -m benchmarks.fuzz_bridge
+	@$(MEASURE) exec python -m benchmarks.fuzz_bridge
 
 faults: setup
-	@$(RUN) exec python -m benchmarks.faults --out out/faults
+	@$(MEASURE) exec python -m benchmarks.faults --out out/faults
 
 soak: setup
-	@$(RUN) exec python -m benchmarks.soak --minutes $(or $(MINUTES),30) --out out/soak
+	@$(MEASURE) exec python -m benchmarks.soak --minutes $(or $(MINUTES),30) --out out/soak
 
 bench-modes: setup
-	@$(RUN) exec python -m benchmarks.modes --out out/modes
+	@$(MEASURE) exec python -m benchmarks.modes --out out/modes
+
+test-ros: setup
+	@$(RUN) ./scripts/test.sh --ros
 
 lint: setup
-	@$(RUN) ruff check . && ruff format --check .
+	@$(RUN) ruff check . && ruff format --check . && { [ ! -x scripts/typecheck.sh ] || ./scripts/typecheck.sh; }
 
 clean:
-	rm -rf build install log out env.sh .venv
+	rm -rf out build install log env.sh .venv build-jazzy install-jazzy log-jazzy env-jazzy.sh .venv-jazzy

@@ -1,27 +1,39 @@
 #!/usr/bin/env bash
 # Set up everything f2o needs: Debian packages, a virtual environment, ROS 2, the built workspace.
-# With a ROS 2 (Jazzy or Kilted) sourced, that one is used; otherwise ROS 2 comes from PyPI wheels.
+# With a ROS 2 (Jazzy or Kilted) sourced, that one is used. Otherwise ROS 2 comes from PyPI wheels: Kilted, or what
+# F2O_ROS says (kilted, jazzy). Jazzy's wheels stand beside the rest: .venv-jazzy, install-jazzy, env-jazzy.sh.
 # Idempotent: each step leaves a stamp of what it was made from, and is skipped while that has not changed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-ROOT=$PWD
-VENV=$ROOT/.venv
-STAMPS=$VENV/.f2o
+ROOT=$(pwd -P) # one name for it, also through a symbolic link
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 2; }
 
 # --- which ROS ------------------------------------------------------------------------------------------------
 # An env.sh made from wheels, of this clone or another, names a ROS_DISTRO too: that is no installed ROS 2.
-ROS=wheels
+FROM=wheels DISTRO=${F2O_ROS:-kilted}
+case "$DISTRO" in
+  jazzy | kilted) ;;
+  *) die "F2O_ROS is '$DISTRO': expected jazzy or kilted." ;;
+esac
 if [ -n "${ROS_DISTRO:-}" ] && [ -z "${F2O_ROS_FROM_WHEELS:-}" ]; then
   case "$ROS_DISTRO" in
-    jazzy | kilted) ROS=$ROS_DISTRO ;;
+    jazzy | kilted) ;;
     *) die "ROS_DISTRO is '$ROS_DISTRO': expected jazzy or kilted, or a shell with no ROS sourced." ;;
   esac
-  [ -f "/opt/ros/$ROS/setup.bash" ] \
-    || die "ROS_DISTRO is '$ROS' but there is no /opt/ros/$ROS/setup.bash: expected an installed ROS 2, or a shell with no ROS sourced."
+  [ -z "${F2O_ROS:-}" ] \
+    || die "F2O_ROS is '$F2O_ROS' and ROS 2 $ROS_DISTRO is sourced: expected only one of the two (F2O_ROS takes ROS 2 from wheels)."
+  [ -f "/opt/ros/$ROS_DISTRO/setup.bash" ] \
+    || die "ROS_DISTRO is '$ROS_DISTRO' but there is no /opt/ros/$ROS_DISTRO/setup.bash: expected an installed ROS 2, or a shell with no ROS sourced."
+  FROM=installed DISTRO=$ROS_DISTRO
 fi
+SUFFIX=''
+[ "$FROM $DISTRO" != 'wheels jazzy' ] || SUFFIX=-jazzy
+VENV=$ROOT/.venv$SUFFIX
+INSTALL=$ROOT/install$SUFFIX
+ENV_SH=$ROOT/env$SUFFIX.sh
+STAMPS=$VENV/.f2o
 
 # --- Debian packages ------------------------------------------------------------------------------------------
 # python3-venv only where the interpreter lacks it; g++ and cmake build f2o_msgs; the rest is OpenGL without a screen.
@@ -48,52 +60,56 @@ fi
 # --- virtual environment --------------------------------------------------------------------------------------
 python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
   || die "Python $(python3 -V | cut -d' ' -f2) found: expected 3.11 to 3.13, for which ROS 2 wheels exist."
-constraints=requirements/constraints.txt
-files=(requirements/core.txt)
-[ "$ROS" != wheels ] || files+=(requirements/ros.txt)
-want=$( (echo "$ROS $(python3 -V) $ROOT"; cat "${files[@]}" "$constraints") | sha256sum | cut -d' ' -f1)
+requirements=(requirements/core.txt) constraints=(requirements/constraints.txt)
+if [ "$FROM" = wheels ]; then
+  requirements+=("requirements/ros_$DISTRO.txt") constraints+=("requirements/constraints_$DISTRO.txt")
+fi
+want=$( (echo "$FROM $DISTRO $(python3 -V) $ROOT"; cat "${requirements[@]}" "${constraints[@]}") | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$STAMPS/venv" 2>/dev/null || true)" != "$want" ]; then
-  say "making the virtual environment .venv (ROS 2: $ROS); some 1.3 GB of packages on the first run"
-  venv_flags=(); [ "$ROS" = wheels ] || venv_flags=(--system-site-packages)
+  say "making the virtual environment ${VENV##*/} (ROS 2 $DISTRO, $FROM); some 1.3 GB of packages on the first run"
+  venv_flags=(); [ "$FROM" = wheels ] || venv_flags=(--system-site-packages)
   PYTHONPATH='' python3 -m venv "${venv_flags[@]}" "$VENV"
   mkdir -p "$STAMPS"
   pip=("$VENV/bin/python" -m pip --disable-pip-version-check)
   "${pip[@]}" install -q 'setuptools<80' wheel
-  args=(); for f in "${files[@]}"; do args+=(-r "$f"); done
-  # pip's own bars are lost in a pipe: one line a package shows that it is getting on
+  args=(); for f in "${constraints[@]}"; do args+=(-c "$f"); done
+  for f in "${requirements[@]}"; do args+=(-r "$f"); done
+  # pip's own bars are lost in a pipe: one line per package shows that it is getting on
   set +e
-  "${pip[@]}" install -c "$constraints" "${args[@]}" | grep --line-buffered -E '^(Collecting|Installing)' | sed -u 's, (from.*,,'
+  "${pip[@]}" install "${args[@]}" | grep --line-buffered -E '^(Collecting|Installing)' | sed -u 's, (from.*,,'
   status=${PIPESTATUS[0]}
   set -e
-  [ "$status" = 0 ] || die "pip could not install requirements/*.txt; its message is above."
-  [ "$ROS" != wheels ] || "$VENV/bin/python" scripts/relocate_ros_wheels.py
+  [ "$status" = 0 ] || die "pip could not install ${requirements[*]}; its message is above."
+  [ "$FROM" != wheels ] || "$VENV/bin/python" scripts/relocate_ros_wheels.py
   echo "$want" >"$STAMPS/venv"
 fi
 
 # --- the script that a shell sources --------------------------------------------------------------------------
-if [ "$ROS" = wheels ]; then
+if [ "$FROM" = wheels ]; then
   libs=$(echo "$VENV"/lib/python3.*/site-packages/ros_*.libs | tr ' ' ':')
-  cat >"$ROOT/env.sh" <<EOT
+  cat >"$ENV_SH" <<EOT
 # Made by scripts/setup.sh: ROS 2 from PyPI wheels, the virtual environment, the built workspace.
-export F2O_ROS_FROM_WHEELS="$VENV" ROS_DISTRO=kilted ROS_VERSION=2 ROS_PYTHON_VERSION=3
+export F2O_ROS=$DISTRO F2O_ROS_FROM_WHEELS="$VENV" ROS_DISTRO=$DISTRO ROS_VERSION=2 ROS_PYTHON_VERSION=3
 export AMENT_PREFIX_PATH="$VENV" CMAKE_PREFIX_PATH="$VENV" LD_LIBRARY_PATH="$VENV/lib:$libs"
 export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1  # else the wheels start every Python twice, to set LD_LIBRARY_PATH
 EOT
 else
-  cat >"$ROOT/env.sh" <<EOT
-# Made by scripts/setup.sh on top of ROS 2 $ROS: the virtual environment, the built workspace.
-source /opt/ros/$ROS/setup.bash
+  cat >"$ENV_SH" <<EOT
+# Made by scripts/setup.sh on top of ROS 2 $DISTRO: the virtual environment, the built workspace.
+source /opt/ros/$DISTRO/setup.bash
 EOT
 fi
-cat >>"$ROOT/env.sh" <<EOT
+cat >>"$ENV_SH" <<EOT
 source "$VENV/bin/activate"
-[ ! -f "$ROOT/install/local_setup.bash" ] || source "$ROOT/install/local_setup.bash"
+[ ! -f "$INSTALL/local_setup.bash" ] || source "$INSTALL/local_setup.bash"
 # ros2 run finds the nodes by package; the commands f2o and f2o-launch are typed alone.
-export PATH="$ROOT/install/f2o_bringup/lib/f2o_bringup:\$PATH"
+export PATH="$INSTALL/f2o_bringup/lib/f2o_bringup:$INSTALL/lib/f2o_bringup:\$PATH"
 # Nothing leaves this machine, and images get through (Fast DDS's default transport loses two of three).
 export ROS_AUTOMATIC_DISCOVERY_RANGE="\${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
 export FASTDDS_BUILTIN_TRANSPORTS="\${FASTDDS_BUILTIN_TRANSPORTS:-LARGE_DATA}"
-export FASTDDS_DEFAULT_PROFILES_FILE="\${FASTDDS_DEFAULT_PROFILES_FILE:-$ROOT/config/dds.xml}"
+# Fast DDS reads the one variable up to Jazzy (2.14), the other since Kilted (3.2).
+export FASTRTPS_DEFAULT_PROFILES_FILE="\${FASTRTPS_DEFAULT_PROFILES_FILE:-\${FASTDDS_DEFAULT_PROFILES_FILE:-$ROOT/config/dds.xml}}"
+export FASTDDS_DEFAULT_PROFILES_FILE="\${FASTDDS_DEFAULT_PROFILES_FILE:-\$FASTRTPS_DEFAULT_PROFILES_FILE}"
 EOT
 
 # --- workspace ------------------------------------------------------------------------------------------------
@@ -101,15 +117,16 @@ EOT
 built=$(find src launch config -type f \( -name package.xml -o -name 'setup.*' -o -name CMakeLists.txt -o -name '*.msg' \
   -o -name '*.srv' -o -path 'config/*' -o -name '*.launch.py' \) -not -path '*/build/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 built="$want $built"
-if [ "$(cat "$STAMPS/built" 2>/dev/null || true)" != "$built" ]; then
+if [ "$(cat "$STAMPS/built" 2>/dev/null || true)" != "$built" ] || [ ! -d "$INSTALL" ]; then
   say "building the workspace (colcon build)"
-  set +u; source "$ROOT/env.sh"; set -u
+  set +u; source "$ENV_SH"; set -u
   set +e
-  colcon --log-level error build --symlink-install --event-handlers console_cohesion- status- \
+  colcon --log-base "log$SUFFIX" --log-level error build --build-base "build$SUFFIX" --install-base "install$SUFFIX" \
+    --symlink-install --event-handlers console_cohesion- status- \
     --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE="$VENV/bin/python" --no-warn-unused-cli 2>&1 | grep -vE 'local_setup|^$'
   status=${PIPESTATUS[0]}
   set -e
-  [ "$status" = 0 ] || die "colcon build failed; see log/latest_build."
+  [ "$status" = 0 ] || die "colcon build failed; see log$SUFFIX/latest_build."
   echo "$built" >"$STAMPS/built"
 fi
-say "ready: source env.sh"
+say "ready: source ${ENV_SH##*/}"

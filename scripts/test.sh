@@ -1,12 +1,43 @@
 #!/usr/bin/env bash
-# Run every package's tests through colcon and close with one line a person (and CI) can read.
+# Run every package's tests through colcon, then the benchmarks' own; close with one line a person (and CI) can read.
+# --ros: only the files that import rclpy or start a process, which is what differs between two ROS 2 distributions.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+SUFFIX=''
+[ "${F2O_ROS:-}" != jazzy ] || SUFFIX=-jazzy
+BUILD=$PWD/build$SUFFIX
+PYTEST=(-q --color=no --tb=short)
 export ROS_DOMAIN_ID=${ROS_DOMAIN_ID:-$((RANDOM % 90 + 10))} # two runs on one machine do not hear each other
-rm -f build/*/pytest.xml
-# One package at a time: the integration tests pace real processes and share two cores with nobody.
-colcon --log-level error test --executor sequential --event-handlers console_direct+ status- \
-  --return-code-on-test-failure --pytest-args -q --color=no
-status=$?
-python3 scripts/test_summary.py build || status=1
+rm -f "$BUILD"/*/pytest.xml
+status=0 folders=()
+
+in_folder() { # name, folder, what to run there: pytest, as colcon runs it
+  local name=$1 folder=$2
+  shift 2
+  mkdir -p "$BUILD/$name"
+  (cd "$folder" && python -m pytest "${PYTEST[@]}" -o cache_dir="$BUILD/$name/.pytest_cache" \
+    --junit-xml="$BUILD/$name/pytest.xml" --junit-prefix="$name" "$@") || status=1
+}
+
+if [ "${1:-}" = --ros ]; then
+  for folder in src/*/test; do
+    mapfile -t files < <(cd "$folder/.." && grep -lE 'rclpy|subprocess|Popen' test/test_*.py)
+    [ ${#files[@]} -gt 0 ] || continue
+    name=$(basename "$(dirname "$folder")")
+    echo "--- $name"
+    in_folder "$name" "src/$name" "${files[@]}"
+    folders+=("$name")
+  done
+else
+  # One package at a time: the integration tests pace real processes and share two cores with nobody.
+  colcon --log-base "log$SUFFIX" --log-level error test --build-base "$BUILD" --install-base "install$SUFFIX" \
+    --executor sequential --event-handlers console_direct+ status- \
+    --return-code-on-test-failure --pytest-args "${PYTEST[@]}" || status=1
+  for folder in src/*/test; do folders+=("$(basename "$(dirname "$folder")")"); done
+  if [ -d benchmarks/test ]; then
+    in_folder benchmarks benchmarks
+    folders+=(benchmarks)
+  fi
+fi
+python3 scripts/test_summary.py "${folders[@]/#/$BUILD/}" || status=1
 exit $status

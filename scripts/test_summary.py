@@ -1,4 +1,4 @@
-"""Add up the JUnit files that colcon's pytest runs left, in one closing line."""
+"""Add up the JUnit files that pytest left in build folders, in one closing line."""
 
 import sys
 import xml.etree.ElementTree as ET
@@ -6,20 +6,24 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Print failures and 'N passed, N failed, N skipped'; 1 when something failed or nothing ran."""
-    total = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-    for path in sorted(Path(sys.argv[1]).glob("*/pytest.xml")):
-        for suite in ET.parse(path).getroot().iter("testsuite"):
-            for key in total:
-                total[key] += int(suite.get(key, 0))
-            for case in suite.iter("testcase"):
-                if case.find("failure") is not None or case.find("error") is not None:
-                    print(f"FAILED {path.parent.name}: {case.get('classname')}.{case.get('name')}")
-                elif (skip := case.find("skipped")) is not None:
-                    print(f"skipped {path.parent.name}: {case.get('name')}: {skip.get('message')}")
-    failed = total["failures"] + total["errors"]
-    passed = total["tests"] - failed - total["skipped"]
-    print(f"{passed} passed, {failed} failed, {total['skipped']} skipped")
+    """Print failures and 'N passed, N failed, N skipped'; 1 when something failed, or a folder has no results."""
+    passed = failed = skipped = 0
+    for folder in map(Path, sys.argv[1:]):
+        path = folder / "pytest.xml"
+        if not path.is_file():
+            print(f"FAILED {folder.name}: no test ran")
+            failed += 1
+            continue
+        for case in ET.parse(path).getroot().iter("testcase"):
+            if case.find("failure") is not None or case.find("error") is not None:
+                print(f"FAILED {folder.name}: {case.get('classname')}.{case.get('name')}")
+                failed += 1
+            elif (skip := case.find("skipped")) is not None:
+                print(f"skipped {folder.name}: {case.get('name')}: {skip.get('message')}")
+                skipped += 1
+            else:
+                passed += 1
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0
 
 

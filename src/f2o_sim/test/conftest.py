@@ -19,6 +19,11 @@ with install_import_hook([f"f2o_sim.{name}" for name in CHECKED], "beartype.bear
         __import__(f"f2o_sim.{name}")
 
 
+def pytest_configure(config):
+    # imageio-ffmpeg leaves the pipes of its ffmpeg process to the garbage collector
+    config.addinivalue_line("filterwarnings", "ignore:unclosed file <_io.Buffered:ResourceWarning")
+
+
 @pytest.fixture(scope="session")
 def world():
     """One world for all tests that reset it themselves: compiling the model takes half a second."""
