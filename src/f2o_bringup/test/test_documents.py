@@ -1,0 +1,197 @@
+"""What the documents name exists: pages, files, commands, options, launch arguments, configuration keys, topics."""
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from f2o_bringup.cli import parser
+from f2o_bringup.graph import GRAPHS
+
+ROOT = Path(__file__).resolve().parents[3]
+FOLDERS = ("docs", "src", "config", "docker", "checkpoints", "benchmarks")
+PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
+HOSTS = {"rerun.io", "github.com", "keepachangelog.com", "semver.org", "arxiv.org", "www.apache.org"}
+OTHERS_ARGUMENTS = {"name"}  # placeholders of the pages themselves
+OTHERS_KEYS = {"config", "use_sim_time"}  # ROS parameters that every node has
+
+page_of = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"`[^`\n]*`", "", "\n".join(line for line in text.splitlines() if not line.startswith("    ")))
+
+
+def snippets(page: Path) -> Iterator[str]:
+    """Lines of code blocks, continued ones joined and comments cut, and what stands in backticks."""
+    text = page.read_text()
+    for line in re.sub(r"\\\n\s*", "", text).splitlines():
+        if line.startswith("    "):
+            yield re.split(r"\s#\s", line.strip())[0].strip()
+        else:
+            yield from re.findall(r"`([^`\n]+)`", line)
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    return {slug(heading) for heading in re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)}
+
+
+@page_of
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(page.read_text())):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), f"{page}: {target} does not exist"
+        assert not anchor or anchor in anchors(linked), f"{page}: {target}: no such heading"
+
+
+@page_of
+def test_no_path_of_a_machine_and_no_foreign_host(page):
+    text = page.read_text()
+    assert not re.findall(r"/(?:work|root|home|tmp)/\w+", text)
+    assert {host for host in re.findall(r"https?://([^/\s)>\"]+)", text)} <= HOSTS
+
+
+def exists_in_the_workspace(path: str) -> bool:
+    """From the top, or from inside a package."""
+    package = path.split("/")[0]
+    return (ROOT / path).exists() or (ROOT / "src" / package / path).exists()
+
+
+@page_of
+def test_files_that_are_named_exist(page):
+    pattern = re.compile(r"(?:config|docs|src|scripts|requirements|benchmarks|launch|checkpoints|f2o_\w+)/[\w./]*\w")
+    for code in snippets(page):
+        for path in pattern.findall(code) if re.fullmatch(pattern, code) else ():
+            assert exists_in_the_workspace(path), f"{page}: {path} does not exist"
+
+
+@cache
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """By name, `bag check` included."""
+
+    def walk(node: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+        yield name, node
+        for action in node._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for word, child in action.choices.items():
+                    yield from walk(child, f"{name} {word}".strip())
+
+    return dict(walk(parser(), ""))
+
+
+@page_of
+def test_commands_and_their_options_exist(page):
+    for code in snippets(page):
+        if not (match := re.match(r"(?:f2o|torchrun .*-m f2o_policy) ([a-z].*)", code)):
+            continue
+        words = shlex.split(match[1].split("|")[0].split(">")[0].replace("...", ""), comments=True)
+        name = next((n for n in (" ".join(words[:2]), words[0]) if n in commands()), None)
+        assert name is not None, f"{page}: {code}: no such command"
+        known = {option for action in commands()[name]._actions for option in action.option_strings}
+        options = {word.split("=")[0] for word in words if word.startswith("--")}
+        assert options <= known, f"{page}: {code}: no option {', '.join(sorted(options - known))}"
+
+
+@page_of
+def test_launch_arguments_exist(page):
+    every = {argument.name for graph in GRAPHS.values() for argument in graph.arguments}
+    for code in snippets(page):
+        launched = re.search(r"(?:f2o-launch |f2o_\w+ +)(deploy|record|replay|rt)\b", code)
+        if launched:
+            assert launched[1] in GRAPHS, f"{page}: {code}: no such graph"
+            assert (ROOT / "launch" / f"{launched[1]}.launch.py").exists()
+        known = {a.name for a in GRAPHS[launched[1]].arguments} if launched else every
+        given = set(re.findall(r"(?<![\w.-])(?<!-p )([a-z]\w*):=", code))
+        assert given - OTHERS_ARGUMENTS <= known, f"{page}: {code}: no such launch argument"
+
+
+@page_of
+def test_targets_modules_and_nodes_exist(page):
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for code in snippets(page):
+        if match := re.match(r"(?:[A-Z]+=\S+ )*make ([a-z-]+)$", code):
+            assert match[1] in targets, f"{page}: {code}: no such target"
+        if match := re.match(r"python -m (benchmarks[\w.]*)", code):
+            path = ROOT / match[1].replace(".", "/")
+            assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{page}: {code}"
+        if match := re.match(r"ros2 run (f2o_\w+) (\w+)", code):
+            assert f"{match[2]} = " in (ROOT / "src" / match[1] / "setup.py").read_text(), f"{page}: {code}"
+
+
+def leaves(tree: object, path: str = "") -> Iterator[str]:
+    """Every key as `a.b.c`, sections included."""
+    for key, value in tree.items() if isinstance(tree, dict) else ():
+        yield f"{path}{key}"
+        yield from leaves(value, f"{path}{key}.")
+
+
+@cache
+def keys(file: str = "**/*.yaml") -> frozenset[str]:
+    """Of one configuration file, or of all of them."""
+    return frozenset(key for path in (ROOT / "config").glob(file) for key in leaves(yaml.safe_load(path.read_text())))
+
+
+@page_of
+def test_configuration_keys_exist(page):
+    sections = {key.split(".")[0] for key in keys() if "." in key}
+    for code in snippets(page):
+        dotted = re.fullmatch(r"([a-z]\w*)((?:\.\w+)+|\.\*)(?:: .+)?", code)
+        if dotted and dotted[1] in sections:
+            assert dotted[1] + dotted[2].removesuffix(".*") in keys(), f"{page}: {code}: no such key"
+        if match := re.fullmatch(r"([a-z]\w+):(?: [\w.'\" ={}-]+)?", code):
+            last = {key.split(".")[-1] for key in keys()}
+            assert match[1] in last | OTHERS_KEYS, f"{page}: {code}: no such key"
+        for key in re.findall(r"(?:-p|--set) ([\w.]+)(?::=|=)", code):
+            assert key in keys() | OTHERS_KEYS, f"{page}: {code}: no such key"
+
+
+def rows(page: str) -> Iterator[list[str]]:
+    for line in (ROOT / "docs" / page).read_text().splitlines():
+        if line.startswith("| ") and not line.startswith("|---"):
+            yield [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_keys_of_the_configuration_page_are_of_their_file():
+    listed = [row for row in rows("configuration.md") if ".yaml)" in row[0] and len(row) == 3]
+    assert len(listed) > 8
+    for row in listed:
+        for file in re.findall(r"\]\(\.\./config/([^)]+)\)", row[0]):
+            for key in re.findall(r"`(\w+)`", row[2]):
+                assert key in keys(file), f"configuration.md: {file} has no {key}"
+
+
+def test_every_configuration_file_is_on_its_page():
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    files = {str(path.relative_to(ROOT / "config")) for path in (ROOT / "config").glob("**/*.yaml")}
+    assert {file for file in files if file not in page} == set()
+
+
+def test_topics_are_those_of_the_code():
+    text = "".join(path.read_text() for path in (ROOT / "config").rglob("*.yaml"))
+    text += "".join(path.read_text() for path in (ROOT / "src").glob("*/f2o_*/**/*.py"))
+    for row in rows("topics.md"):
+        for name in re.findall(r"`(/[^`]+)`", row[0]):
+            parts = name.replace("<cam>", "{view}")
+            found = parts in text or all(f"/{part}" in text or f'"{part}"' in text for part in parts.split("/")[1:])
+            assert found, f"topics.md: nothing publishes, serves or subscribes to {name}"
+
+
+def test_everything_that_can_be_typed_is_on_the_commands_page():
+    page = (ROOT / "docs" / "commands.md").read_text()
+    missing = [name for name in commands() if name and " " not in name and f"`f2o {name}`" not in page]
+    missing += [verb.split()[1] for verb in commands() if verb.startswith("bag ") and f"`{verb.split()[1]}`" not in page]
+    missing += [a.name for graph in GRAPHS.values() for a in graph.arguments if f"`{a.name}`" not in page]
+    missing += re.findall(r"^([a-z][\w-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [name for name in missing if f"`make {name}`" not in page] == []
