@@ -24,7 +24,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", top_level("launch", "*.launch.py")),
     ],
-    install_requires=["setuptools"],
+    install_requires=["f2o_nodekit", "jaxtyping", "numpy", "pydantic", "pyyaml"],
     extras_require={
         "test": ["pytest"],
     },

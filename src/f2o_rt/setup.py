@@ -25,7 +25,7 @@ setup(
         # The real-time PC has no f2o_bringup, which installs these for everybody else.
         (f"share/{NAME}/config", config("receiver.yaml", "robot_*.yaml")),
     ],
-    install_requires=["setuptools"],
+    install_requires=["f2o_control", "f2o_nodekit", "jaxtyping", "numpy", "pydantic", "pyyaml"],
     extras_require={"test": ["pytest"]},
     zip_safe=True,
     maintainer="f2o maintainers",
