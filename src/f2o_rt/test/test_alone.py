@@ -13,8 +13,9 @@ CODE = """
 import json, sys
 before = set(sys.modules)  # what .pth files of this environment load
 import f2o_rt.main
-print(json.dumps(sorted({name.split(".")[0] for name, module in sys.modules.items()
-                         if name not in before and ( "site-packages" in str(getattr(module, "__file__", "")) or name.startswith("f2o_"))})))
+new = [name.split(".")[0] for name, module in sys.modules.items() if name not in before and (
+    "site-packages" in str(getattr(module, "__file__", "")) or name.startswith("f2o_"))]
+print(json.dumps(sorted(set(new))))
 """
 
 
