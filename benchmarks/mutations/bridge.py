@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from f2o_control.adapters import make_adapter
+from f2o_control.adapters import UdpRules, make_adapter
 from f2o_control.bridge import Bridge
-from f2o_control.config import BridgeConfig
 from f2o_control.feed import Feed
 from f2o_control.guard import Guard
 from f2o_control.limiter import TargetLimiter, Verdict
@@ -340,7 +339,7 @@ def trajectory_ends(robot):
     """Left alone with the last trajectory, the arm comes to rest inside its own limits."""
     rig = armed(robot)
     command = rig.sent[-1].command
-    plan = make_adapter(robot, BridgeConfig(adapter="jtc")).send(command, 0.05)
+    plan = make_adapter("jtc", robot, 4, UdpRules()).send(command, 0.05)
     steps = np.abs(np.diff(plan.velocities, axis=0)) / np.diff(plan.times_s)[:, None]
     hard = len(steps) == 0 or (steps > np.array(robot.acceleration)).any()
     return ["it stops at once or not at all"] if hard or plan.velocities[-1].any() else []

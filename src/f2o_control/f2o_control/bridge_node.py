@@ -39,7 +39,7 @@ class BridgeNode(ConfiguredNode):
         self.create_subscription(JointState, self._topics.joint_states, self._on_joint_states, sensor)
         self.create_subscription(JointState, self._topics.gripper_states, self._on_gripper_states, sensor)
         # Core
-        self._adapter = make_adapter(self._robot, config)
+        self._adapter = make_adapter(config.adapter, self._robot, config.stop_points, config.udp)
         self._bridge = Bridge(self._robot, config, self._far_end)
         self._trace = Trace()
         pace = (config.rate_hz, config.phase_s, config.fifo_priority)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from f2o_nodekit.config import load_config
+from f2o_nodekit.config import STRICT, load_config, rules
+from f2o_nodekit.fields import Names, NotNegative, Positive, Share, must
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from f2o_control.errors import UnknownProfileError
 from f2o_control.limits import Joints, Limits, VelocityCurve, brakable, restful
@@ -15,21 +19,16 @@ CYCLE_S = 1e-3  # of the arm's own control loop
 VELOCITY_EPS = 1e-3  # rad/s, libfranka's kLimitEps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Scale:
-    """The share of the arm's own limits that commands may use, each in (0, 1]."""
+    """The share of the arm's own limits that commands may use."""
 
-    velocity: float
-    acceleration: float
-    jerk: float
-
-    def check(self) -> list[str]:
-        """Messages about values out of range."""
-        values = vars(self).items()
-        return [f"{key}: expected more than 0 and at most 1, got {v}" for key, v in values if not 0 < v <= 1]
+    velocity: Share
+    acceleration: Share
+    jerk: Share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class CurveDescription:
     """The constants of a position-dependent velocity bound, one number a joint; see limits.VelocityCurve."""
 
@@ -39,67 +38,66 @@ class CurveDescription:
     offset: tuple[float, ...]  # rad/s
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Workspace:
     """Where tool and links may be, in the frame of the arm's base [m]."""
 
     lower: tuple[float, float, float]  # of the tool centre point
     upper: tuple[float, float, float]
     table: float  # height of the plane that no link from the elbow on goes below
-    clearance: float  # kept between links, and between links and that plane
+    clearance: NotNegative  # kept between links, and between links and that plane
 
-    def check(self) -> list[str]:
-        """Messages about a box that is none."""
-        if all(low < high for low, high in zip(self.lower, self.upper, strict=True)) and self.clearance >= 0:
-            return []
-        return ["lower, upper, clearance: expected each lower below its upper, and a clearance of at least 0"]
+    @rules
+    def _box(self) -> Iterator[str]:
+        if not all(low < high for low, high in zip(self.lower, self.upper, strict=True)):
+            yield f"lower: expected each below its upper, got {list(self.lower)} and {list(self.upper)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Gripper:
     """Stroke of the gripper [m]."""
 
-    min_width: float
+    min_width: NotNegative
     max_width: float
 
-    def check(self) -> list[str]:
-        """Messages about a range that is none."""
-        if 0 <= self.min_width < self.max_width:
-            return []
-        return [f"min_width: expected 0 <= min_width < max_width, got {self.min_width} and {self.max_width}"]
+    @rules
+    def _stroke(self) -> Iterator[str]:
+        if not self.min_width < self.max_width:
+            yield f"min_width: expected less than max_width ({self.max_width:g}), got {self.min_width:g}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class RobotDescription:
     """One arm as its YAML file (config/robot_<name>.yaml) describes it; angles in rad, one number a joint."""
 
     name: str
-    joint_names: tuple[str, ...]
+    joint_names: Names
+    finger_joint_names: Names  # on the gripper's topic; their positions add up to its width
     position_min: tuple[float, ...]
     position_max: tuple[float, ...]
-    position_margin: float  # rad, kept free at both ends
-    velocity: tuple[float, ...]
-    acceleration: tuple[float, ...]
-    jerk: tuple[float, ...]
-    lost_packets: int  # cycles of full acceleration that are kept free below every velocity limit
-    max_stop_s: float  # s, the longest stop
-    profiles: dict[str, Scale]
-    max_lead: float
+    position_margin: NotNegative  # rad, kept free at both ends
+    velocity: tuple[Positive, ...]
+    acceleration: tuple[Positive, ...]
+    jerk: tuple[Positive, ...]
+    lost_packets: Annotated[int, Field(ge=0)]
+    """Cycles of full acceleration that are kept free below every velocity limit."""
+    max_stop_s: Positive  # s, the longest stop
+    profiles: Annotated[dict[str, Scale], must(bool, "at least one profile")]
+    max_lead: Positive
     workspace: Workspace
     gripper: Gripper
     home: tuple[float, ...]
     velocity_curve: CurveDescription | None = None
 
-    def check(self) -> list[str]:
-        """Messages about lengths, signs and a home outside the limits."""
-        problems = [
-            f"{key}: expected {len(self.joint_names)} numbers (one for each of joint_names), got {len(value)}"
-            for key, value in self._per_joint().items()
-            if len(value) != len(self.joint_names)
-        ]
-        if len(set(self.joint_names)) != len(self.joint_names) or not self.joint_names:
-            problems.append("joint_names: expected different names, at least one")
-        return problems or self._check_values()
+    @rules
+    def _lengths_then_limits(self) -> Iterator[str]:
+        count, wrong = len(self.joint_names), False
+        for key, value in self._per_joint().items():
+            if len(value) != count:
+                wrong = True
+                yield f"{key}: expected {count} numbers (one for each of joint_names), got {len(value)}"
+        if not wrong:
+            yield from self._check_limits()
 
     def _per_joint(self) -> dict[str, tuple[float, ...]]:
         keys = ("position_min", "position_max", "velocity", "acceleration", "jerk", "home")
@@ -108,32 +106,15 @@ class RobotDescription:
             f"velocity_curve.{key}": value for key, value in curve.items()
         }
 
-    def _check_values(self) -> list[str]:
-        problems = [
-            f"{key}: expected numbers above 0, got {min(getattr(self, key))}"
-            for key in ("velocity", "acceleration", "jerk")
-            if min(getattr(self, key)) <= 0
-        ]
-        if self.position_margin < 0 or self.max_lead <= 0 or self.lost_packets < 0:
-            problems.append(
-                "position_margin, max_lead, lost_packets: expected at least 0, more than 0, at least 0"
-            )
-        if not self.profiles:
-            problems.append("profiles: expected at least one")
-        return problems or self._check_limits()
-
-    def _check_limits(self) -> list[str]:
-        problems = [
-            f"max_stop_s: expected more than {self.max_stop_s:g}, too short for profile {name}"
-            for name in self.profiles
-            if (self.limits(name).velocity <= 0).any()
-        ]
+    def _check_limits(self) -> Iterator[str]:
+        for name in self.profiles:
+            if (self.limits(name).velocity <= 0).any():
+                yield f"max_stop_s: expected more than {self.max_stop_s:g}, too short for profile {name}"
         lower, upper = self._window()
         if (lower >= upper).any():
-            problems.append("position_min: expected less than position_max by more than twice the margin")
+            yield "position_min: expected less than position_max by more than twice the margin"
         elif ((lower > self.home) | (upper < self.home)).any():
-            problems.append("home: expected a posture inside the position limits and their margin")
-        return problems
+            yield "home: expected a posture inside the position limits and their margin"
 
     def _window(self) -> tuple[Joints, Joints]:
         return (

@@ -2,8 +2,16 @@
 
 import numpy as np
 import pytest
-from f2o_control.adapters import ADAPTERS, Adapter, NamedJoints, Numbers, TrajectoryPlan, make_adapter
-from f2o_control.config import BridgeConfig, Topics
+from f2o_control.adapters import (
+    ADAPTERS,
+    Adapter,
+    NamedJoints,
+    Numbers,
+    TrajectoryPlan,
+    UdpRules,
+    make_adapter,
+)
+from f2o_control.config import Topics
 from f2o_control.errors import UnknownAdapterError
 from f2o_control.limiter import TargetLimiter
 from f2o_control.reference import Reference
@@ -17,8 +25,8 @@ def moving_limiter(panda):
     return limiter
 
 
-def adapter(panda, name, **config):
-    return make_adapter(panda, BridgeConfig(adapter=name, **config))
+def adapter(panda, name):
+    return make_adapter(name, panda, 4, UdpRules())
 
 
 def test_a_trajectory_starts_at_the_command_and_ends_in_a_stop_within_the_limits(panda):

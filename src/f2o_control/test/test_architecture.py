@@ -12,6 +12,7 @@ ALLOWED = {
     "f2o_nodekit",
     "jaxtyping",
     "numpy",
+    "pydantic",
     "ruckig",
     "pinocchio",
     "coal",

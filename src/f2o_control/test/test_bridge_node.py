@@ -127,5 +127,5 @@ def test_the_wrong_configuration_is_one_sentence():
     process = start("adapter:=ros1")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2 and out == ""
-    assert err.strip().endswith("adapter: expected crisp or jtc or multipanda or null or udp, got 'ros1'")
+    assert err.strip().endswith("adapter: expected one of crisp, jtc, multipanda, null, udp, got 'ros1'")
     assert err.count("\n") == 1

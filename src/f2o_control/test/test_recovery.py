@@ -281,8 +281,8 @@ class Node:
 def franka(panda, monkeypatch, *leave_out, adapter="jtc", **rules):
     """The franka side of a bridge in fault, at rest."""
     pytest.importorskip("rclpy", reason="rclpy is not installed")
-    from f2o_control.adapters import make_adapter
-    from f2o_control.config import BridgeConfig, FrankaRules
+    from f2o_control.adapters import UdpRules, make_adapter
+    from f2o_control.config import FrankaRules
     from f2o_control.franka_convert import Franka
     from f2o_control.testing.rig import Rig
 
@@ -293,7 +293,7 @@ def franka(panda, monkeypatch, *leave_out, adapter="jtc", **rules):
     rig.bridge.count_publishers({rig.bridge.mode: 2})
     rig.run(0.6)
     installed(monkeypatch, *leave_out)
-    made = make_adapter(panda, BridgeConfig(adapter=adapter))
+    made = make_adapter(adapter, panda, 4, UdpRules())
     side = Franka(node, rig.bridge, made, FrankaRules(**rules))
     return SimpleNamespace(side=side, node=node, servers=node.servers, bridge=rig.bridge)
 

@@ -123,14 +123,20 @@ def test_each_number_of_a_robot_file_has_its_source(name):
 
 def test_a_wrong_robot_file_names_every_key(tmp_path):
     text = (CONFIG / "robot_panda.yaml").read_text()
-    text = text.replace("velocity: 0.5", "velocity: 1.5").replace(
-        "home: [0.0, -0.7854", "home: [9.0, -0.7854"
+    text = (
+        text.replace("velocity: 0.5", "velocity: 1.5")
+        .replace("home: [0.0, -0.7854", "home: [9.0, -0.7854")
+        .replace("max_lead: 0.3", "max_lead: 0")
     )
     (tmp_path / "robot.yaml").write_text(text)
     with pytest.raises(ConfigError) as error:
         load_robot(tmp_path / "robot.yaml")
-    assert "profiles.normal.velocity: expected more than 0 and at most 1, got 1.5" in str(error.value)
-    assert "home: expected a posture inside the position limits" in str(error.value)
+    assert "profiles.normal.velocity: expected a number above 0 and at most 1, got 1.5" in str(error.value)
+    assert "max_lead: expected a number above 0, got 0" in str(error.value)
+    text = text.replace("velocity: 1.5", "velocity: 0.5").replace("max_lead: 0", "max_lead: 0.3")
+    (tmp_path / "robot.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="1 error: home: expected a posture inside the position limits"):
+        load_robot(tmp_path / "robot.yaml")
     (tmp_path / "robot.yaml").write_text(text.replace("jerk: [7500.0, ", "jerk: ["))
     with pytest.raises(ConfigError, match=r"jerk: expected 7 numbers .*, got 6"):
         load_robot(tmp_path / "robot.yaml")
@@ -142,9 +148,9 @@ def test_bridge_yaml_is_the_defaults_and_wrong_values_are_named():
     with pytest.raises(ConfigError) as error:
         build_config(BridgeConfig, wrong, "bridge.yaml")
     for text in (
-        "source: expected teleop or policy or replay, got 'hold'",
-        "adapter: expected crisp or jtc or multipanda or null or udp, got 'ros1'",
-        "rate_hz: expected 50 to 1000, got 5.0",
+        "source: expected one of teleop, policy, replay, got 'hold'",
+        "adapter: expected one of crisp, jtc, multipanda, null, udp, got 'ros1'",
+        "rate_hz: expected a number from 50 to 1000, got 5.0",
         "timeouts.target_s: expected a number above 0, got 0.0",
     ):
         assert text in str(error.value)

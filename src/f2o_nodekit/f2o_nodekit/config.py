@@ -251,7 +251,7 @@ def _expected(info: FieldInfo) -> str:
     if info.description:
         return info.description
     if origin is typing.Literal:
-        return " or ".join(map(str, args))
+        return f"one of {', '.join(map(str, args))}"
     if origin in (typing.Union, types.UnionType):
         return " or ".join(_expected(FieldInfo.from_annotation(arg)) for arg in args)
     if origin is tuple:

@@ -96,7 +96,11 @@ def test_every_mistake_is_reported_at_once_with_file_and_key():
         ("cameras.wrist.rate_hz", "30", "cameras.wrist.rate_hz: expected a number above 0, got '30'"),
         ("cameras.wrist.rate_hz", float("nan"), "cameras.wrist.rate_hz: expected a number above 0, got nan"),
         ("cameras.wrist.rate_hz", 0, "cameras.wrist.rate_hz: expected a number above 0, got 0"),
-        ("cameras.wrist.mode", "infrared", "cameras.wrist.mode: expected colour or depth, got 'infrared'"),
+        (
+            "cameras.wrist.mode",
+            "infrared",
+            "cameras.wrist.mode: expected one of colour, depth, got 'infrared'",
+        ),
         ("robot.zzz", 1, "robot.zzz: unknown key, expected one of topic, rate_hz, mode, calibration"),
         ("robot", {"mode": "depth"}, "robot.topic: missing, expected a text"),
         ("name", "wrist", "name: expected none of a camera, got 'wrist'"),
@@ -207,7 +211,7 @@ def test_flatten_gives_dotted_leaves():
         ("box", "a list of 2 (a number each)"),
         ("robot", "keys and values"),
         ("robot.rate_hz", "a number above 0"),
-        ("cameras.any.mode", "colour or depth"),
+        ("cameras.any.mode", "one of colour, depth"),
         ("port", "an integer or nothing"),
     ],
 )

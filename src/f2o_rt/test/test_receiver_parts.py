@@ -188,13 +188,13 @@ def test_receiver_yaml_is_the_defaults_and_wrong_values_are_named():
     with pytest.raises(ConfigError) as error:
         build_config(ReceiverConfig, wrong | {"scale": scale}, "receiver.yaml")
     for text in (
-        "arm: expected mock or pylibfranka",
-        "port: expected 1",
+        "arm: expected one of mock, pylibfranka",
+        "port: expected an integer from 1 to 65535, got 0",
         "max_start_error_rad: expected",
-        "timing.timing: exp",
+        "timing.brake_after_s: expected a number from 0 to 0.1, got 3.0",
     ):
         assert text in str(error.value)
-    assert "scale.jerk: expected more than 0 and at most 1, got 2.0" in str(error.value)
+    assert "scale.jerk: expected a number above 0 and at most 1, got 2.0" in str(error.value)
 
 
 NUMBER = st.one_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from f2o_control.adapters.base import Adapter, FarEnd, NamedJoints, Numbers, Outgoing, Outlet, TrajectoryPlan
 from f2o_control.adapters.crisp import CrispAdapter
@@ -14,29 +13,24 @@ from f2o_control.adapters.udp import UdpAdapter, UdpRules
 from f2o_control.errors import UnknownAdapterError
 from f2o_control.robot import RobotDescription
 
-if TYPE_CHECKING:
-    from f2o_control.config import BridgeConfig
-
-ADAPTERS: dict[str, Callable[[RobotDescription, BridgeConfig], Adapter]] = {
-    "crisp": lambda robot, config: CrispAdapter(robot.joint_names),
-    "jtc": lambda robot, config: JtcAdapter(robot.joint_names, config.stop_points),
-    "multipanda": lambda robot, config: MultipandaAdapter(),
-    "null": lambda robot, config: NullAdapter(),
-    "udp": lambda robot, config: UdpAdapter(robot, config.udp),
+ADAPTERS: dict[str, Callable[[RobotDescription, int, UdpRules], Adapter]] = {
+    "crisp": lambda robot, stop_points, udp: CrispAdapter(robot.joint_names),
+    "jtc": lambda robot, stop_points, udp: JtcAdapter(robot.joint_names, stop_points),
+    "multipanda": lambda robot, stop_points, udp: MultipandaAdapter(),
+    "null": lambda robot, stop_points, udp: NullAdapter(),
+    "udp": lambda robot, stop_points, udp: UdpAdapter(robot, udp),
 }
 
 
-def make_adapter(robot: RobotDescription, config: BridgeConfig) -> Adapter:
-    """The adapter that the configuration names.
+def make_adapter(name: str, robot: RobotDescription, stop_points: int, udp: UdpRules) -> Adapter:
+    """The adapter called ``name``; ``stop_points`` and ``udp`` are for those that have them.
 
     Raises:
         UnknownAdapterError: there is none of that name.
     """
-    if config.adapter not in ADAPTERS:
-        raise UnknownAdapterError(
-            f"adapter: expected one of {', '.join(sorted(ADAPTERS))}, got {config.adapter!r}"
-        )
-    return ADAPTERS[config.adapter](robot, config)
+    if name not in ADAPTERS:
+        raise UnknownAdapterError(f"adapter: expected one of {', '.join(ADAPTERS)}, got {name!r}")
+    return ADAPTERS[name](robot, stop_points, udp)
 
 
 __all__ = [

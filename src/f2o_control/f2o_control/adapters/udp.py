@@ -7,10 +7,14 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import Port
 from f2o_nodekit.stamps import NS_PER_S
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from f2o_control.adapters.base import Adapter, FarEnd, NamedJoints
 from f2o_control.braking import JointState
@@ -26,20 +30,14 @@ MAX_STATUSES = 16  # read in one tick
 TYPE_OF_SERVICE = 0xB8  # expedited forwarding (RFC 3246): switches that know it let these go first
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class UdpRules:
     """Where the receiver is, and when it counts as gone."""
 
     host: str = "127.0.0.1"
-    port: int = 47110
-    status_timeout_s: float = 0.1  # without an answer, or with targets that do not arrive; then fault
-
-    def check(self) -> list[str]:
-        """Messages about values that do not fit."""
-        problems = [] if 0 < self.port < 65536 else [f"port: expected 1 to 65535, got {self.port}"]
-        if not 0.02 <= self.status_timeout_s <= 1.0:
-            problems.append(f"status_timeout_s: expected 0.02 to 1, got {self.status_timeout_s}")
-        return problems
+    port: Port = 47110
+    status_timeout_s: Annotated[float, Field(ge=0.02, le=1)] = 0.1
+    """Without an answer, or with targets that do not arrive; then fault."""
 
 
 class UdpAdapter(Adapter):
