@@ -13,8 +13,7 @@ import time
 from pathlib import Path
 
 from f2o_control.robot import load_robot
-from f2o_control.testing import CONFIG
-from f2o_control.testing.lab_node import ENVIRONMENT
+from f2o_control.testing import CONFIG, ENVIRONMENT
 
 from benchmarks.faults.lab_node import FaultLab
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.faults.faults_node import QUICK, SLOW, UDP
-from benchmarks.faults.run import StarvedError, run_all
+from benchmarks.faults.run_node import StarvedError, run_all
 
 HEAD = """# Faults
 

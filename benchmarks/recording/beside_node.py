@@ -22,7 +22,7 @@ def in_turns(
         TeleopError: somebody does not do their part. EndedError: a node has ended.
     """
     rclpy.init()
-    company = Company(running)
+    company = Company(running.check)
     try:
         company.arm("policy")
         company.spin(WARM_S)

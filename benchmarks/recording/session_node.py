@@ -21,7 +21,7 @@ class Person(Company):
     """Speaks as the device."""
 
     def __init__(self, running: Running, pipe: Path) -> None:
-        super().__init__(running)
+        super().__init__(running.check)
         self._pipe = os.open(pipe, os.O_RDWR)  # as a reader too: teleop_node may come later
 
     def episode(self, seed: int) -> bool:

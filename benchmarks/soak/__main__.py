@@ -17,8 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from f2o_control.robot import load_robot
 from f2o_control.state import Mode
-from f2o_control.testing import CONFIG, violations
-from f2o_control.testing.lab_node import ENVIRONMENT
+from f2o_control.testing import CONFIG, ENVIRONMENT, violations
 from f2o_control.testing.rig import Rig, S
 from jaxtyping import config as jaxtyping_config
 from tqdm import tqdm
@@ -48,7 +47,7 @@ def live(minutes, seed):
     """The real process."""
     from benchmarks.faults.faults_node import QUICK
     from benchmarks.faults.lab_node import FaultLab
-    from benchmarks.faults.run import ROBOT, StarvedError, run_fault
+    from benchmarks.faults.run_node import ROBOT, StarvedError, run_fault
 
     rng, until = np.random.default_rng(seed), time.monotonic() + 60 * minutes
     faults = [fault for fault in QUICK if fault.name not in NEEDS_RESTART]

@@ -9,7 +9,7 @@ if shutil.which("cc") is None:
     pytest.skip("no C compiler: clocks of processes cannot be set", allow_module_level=True)
 
 from benchmarks.faults.faults_node import QUICK
-from benchmarks.faults.run import StarvedError, alone, lab_on_a_small_disk, run_disk_full, run_fault
+from benchmarks.faults.run_node import StarvedError, alone, lab_on_a_small_disk, run_disk_full, run_fault
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,6 @@ setup(
             f"f2o = {NAME}.cli:main",
             f"f2o-launch = {NAME}.processes:main",
         ],
-        "f2o.commands": [f"{command} = {NAME}.{command}:add" for command in ("call", "watch")],
+        "f2o.commands": [f"{command} = {NAME}.{command}_node:add" for command in ("call", "watch")],
     },
 )

@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
 
-from f2o_control.testing.lab_node import ALL, ENVIRONMENT, NAMES, SPEED, Lab, end, start
+from f2o_control.testing import ENVIRONMENT
+from f2o_control.testing.lab_node import ALL, NAMES, SPEED, Lab, end, start
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -53,7 +53,7 @@ class Source(Company):
     """The policy's place: a slow sweep of one joint from where the arm was last sent; and the person at the device."""
 
     def __init__(self, running, pipe):
-        super().__init__(running, "source")
+        super().__init__(running.check, "source")
         self.heard, self.asked, self._phase, self._start = [], [], 0.0, None
         self._device, self._report = os.open(pipe, os.O_RDWR), REST
         self.create_subscription(JointState, "/franka/joint_states", self._on_joints, 1)
@@ -212,7 +212,7 @@ def player(ros):
     nodes = tuple(n for n in DEPLOY.nodes if n.package in ("f2o_perception", "f2o_policy"))
     arguments = {"checkpoint": str(STUDENT)}
     with start(Graph("played", DEPLOY.arguments, nodes), arguments, lambda line: None) as running:
-        node = Company(running, "listener")
+        node = Company(running.check, "listener")
         node.seen, node.chunks, node.targets = [], [], []
         node.create_subscription(Observation, "/f2o/observation", node.seen.append, 10)
         node.create_subscription(JointTrajectory, "/f2o/action_chunk", node.chunks.append, 10)

@@ -1,6 +1,5 @@
 """The bridge as a real process over DDS, and beside it an arm, a source of targets, and ears."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -25,10 +24,6 @@ from f2o_control.testing import CONFIG, violations
 NAMES = [f"panda_joint{i}" for i in range(1, 8)]
 ALL = [*NAMES, "gripper_width"]
 SPEED = 0.2  # rad/s of joint 1, back and forth
-ENVIRONMENT = {  # never a real arm
-    "ROS_DOMAIN_ID": os.environ.get("ROS_DOMAIN_ID", "33"),
-    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-}
 
 
 class Lab:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 import rclpy
-from f2o_bringup.processes import Running
 from f2o_nodekit.ros import latched, reliable
 from rclpy.node import Node
 from std_msgs.msg import String
@@ -22,12 +21,16 @@ AGAIN_S = 3.0
 class Company(Node):
     """What it has heard.
 
+    Args:
+        check: raises where a process of the graph has ended.
+        name: of the node.
+
     Attributes: recorder (its state), note (its last sentence), path (its bag), mode (the bridge's), saved (a count).
     """
 
-    def __init__(self, running: Running, name: str = "person") -> None:
+    def __init__(self, check: Callable[[], None], name: str = "person") -> None:
         super().__init__(name)
-        self._running = running
+        self._check = check
         self.recorder, self.note, self.path, self.mode, self.saved = "", "", "", "", 0
         self._arm, self._disarm = (self.create_client(Trigger, f"/f2o/{verb}") for verb in ("arm", "disarm"))
         self._commands = self.create_publisher(String, "/f2o/episode/command", reliable(10))
@@ -47,7 +50,7 @@ class Company(Node):
         """Ask the bridge until it is in ``mode``; out of a fault by disarming.
 
         Raises:
-            TeleopError: it is not in a minute. EndedError: a node has ended.
+            TeleopError: it is not in a minute. Whatever ``check`` raises.
         """
         self.until(self._arm.service_is_ready, "the bridge")
         deadline = time.monotonic() + PATIENCE_S
@@ -62,7 +65,7 @@ class Company(Node):
         wait until it is in ``state``.
 
         Raises:
-            TeleopError: it is not in a minute. EndedError: a node has ended.
+            TeleopError: it is not in a minute. Whatever ``check`` raises.
         """
         self.until(lambda: self._commands.get_subscription_count() > 0, "the recorder")
         said = 0.0
@@ -86,11 +89,11 @@ class Company(Node):
         """Listen until something is so.
 
         Raises:
-            TeleopError: it does not come to be. EndedError: a node has ended.
+            TeleopError: it does not come to be. Whatever ``check`` raises.
         """
         deadline = time.monotonic() + PATIENCE_S
         while not met():
-            self._running.check()
+            self._check()
             if time.monotonic() > deadline:
                 raise TeleopError(
                     f"waited {PATIENCE_S:g} s for {what}; the recorder is {self.recorder or 'silent'}, the bridge "

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from f2o_control.robot import load_robot
-from f2o_control.testing import CONFIG
-from f2o_control.testing.lab_node import ENVIRONMENT
+from f2o_control.testing import CONFIG, ENVIRONMENT
 
 from benchmarks.faults.faults_node import CABLES, QUICK, SLOW, UDP
 from benchmarks.faults.lab_node import FaultLab, SmallDisk
