@@ -35,7 +35,7 @@ else
     --return-code-on-test-failure --pytest-args "${PYTEST[@]}" || status=1
   for folder in src/*/test; do folders+=("$(basename "$(dirname "$folder")")"); done
   if [ -d benchmarks/test ]; then
-    in_folder benchmarks benchmarks
+    PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} in_folder benchmarks benchmarks
     folders+=(benchmarks)
   fi
 fi
