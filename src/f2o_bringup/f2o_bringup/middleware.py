@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from f2o_nodekit.pace import request_fifo
 
-PROFILE, RANGE = "FASTDDS_DEFAULT_PROFILES_FILE", "ROS_AUTOMATIC_DISCOVERY_RANGE"
+PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # of Kilted, up to Jazzy
+RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 PRIORITY = 58  # of the receiving threads, as in the two files
 EVERYBODY, BRIDGE, BRIDGE_LOCALHOST = "dds.xml", "dds_bridge.xml", "dds_bridge_localhost.xml"
 
@@ -17,6 +18,16 @@ def may_take_fifo() -> bool:
     """Whether the system grants SCHED_FIFO to this process, and so to those that it starts."""
     with ThreadPoolExecutor(1) as pool:  # a thread that ends: the caller keeps its own priority
         return pool.submit(request_fifo, PRIORITY).result()
+
+
+def named_profile(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The profile that either variable names, the user's own before env.sh's; None where neither is set."""
+    named = [environ[name] for name in PROFILES if name in environ]
+    return min(named, key=_is_everybodys, default=None)
+
+
+def _is_everybodys(path: str | None) -> bool:
+    return path is None or os.path.basename(path) == EVERYBODY  # env.sh names that one to all
 
 
 def on_time(
@@ -35,7 +46,7 @@ def on_time(
     """
     if not environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
         return {}
-    if os.path.basename(environ.get(PROFILE, EVERYBODY)) != EVERYBODY:  # env.sh says that one to all
+    if not _is_everybodys(named_profile(environ)):
         return {}
     local = environ.get(RANGE) == "LOCALHOST"
     if local and environ.get("ROS_STATIC_PEERS"):  # which the range SYSTEM_DEFAULT does not look at
@@ -43,4 +54,4 @@ def on_time(
     path = find(BRIDGE_LOCALHOST if local else BRIDGE)
     if not path or not (may_take_fifo() if granted is None else granted):
         return {}
-    return {PROFILE: path} | ({RANGE: "SYSTEM_DEFAULT"} if local else {})
+    return dict.fromkeys(PROFILES, path) | ({RANGE: "SYSTEM_DEFAULT"} if local else {})

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from f2o_bringup.errors import GraphError
 from f2o_bringup.graph import GRAPHS, graph_named
+from f2o_bringup.middleware import PROFILES
 from f2o_bringup.specs import From, resolve
 
 WORKSPACE = Path(__file__).resolve().parents[3]
@@ -190,26 +191,41 @@ def test_nodes_with_images_get_a_transport_that_carries_them(graph):
             assert spec.env["OMP_NUM_THREADS"] == "1"
 
 
-def test_the_dds_profile_comes_from_the_configuration_unless_the_user_has_one(tmp_path, monkeypatch):
-    variable = "FASTDDS_DEFAULT_PROFILES_FILE"
-    monkeypatch.delenv(variable, raising=False)
-    (tmp_path / "dds.xml").touch()
-    given = {"sim": "true", "config": str(tmp_path)}
-    assert node("deploy", "sim_node", **given).env[variable] == f"{tmp_path}/dds.xml"
+def profiles(**given):
+    """The profile of each Fast DDS that the simulator is started with."""
+    env = node("deploy", "sim_node", sim="true", **given).env
+    return [env.get(variable) for variable in PROFILES]
+
+
+@pytest.fixture
+def no_profile(tmp_path, monkeypatch):
+    """A shell that names no profile; the file that is installed."""
+    for variable in PROFILES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    installed = tmp_path / "share" / "f2o_bringup" / "config" / "dds.xml"
+    installed.parent.mkdir(parents=True)
+    installed.touch()
+    return installed
+
+
+def test_the_dds_profile_comes_from_the_configuration(no_profile, tmp_path):
     own = tmp_path / "own"  # a folder that says nothing of DDS does not take the installed profile away
     own.mkdir()
-    installed = tmp_path / "share" / "f2o_bringup" / "config"
-    installed.mkdir(parents=True)
-    (installed / "dds.xml").touch()
-    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
-    given_own = {"sim": "true", "config": str(own)}
-    assert node("deploy", "sim_node", **given_own).env[variable] == f"{installed}/dds.xml"
-    (installed / "dds.xml").unlink()
+    assert profiles(config=str(own)) == [str(no_profile)] * 2
+    (own / "dds.xml").touch()
+    assert profiles(config=str(own)) == [f"{own}/dds.xml"] * 2
+    no_profile.unlink()
+    assert profiles() == [None, None]
+
+
+@pytest.mark.parametrize("variable", PROFILES)
+def test_a_dds_profile_that_the_user_names_in_either_variable_is_kept(no_profile, monkeypatch, variable):
     monkeypatch.setenv(variable, "mine.xml")
-    assert variable not in node("deploy", "sim_node", **given).env
-    monkeypatch.delenv(variable)
-    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
-    assert variable not in node("deploy", "sim_node", sim="true").env
+    assert profiles() == ["mine.xml"] * 2
+    (other,) = set(PROFILES) - {variable}
+    monkeypatch.setenv(other, str(no_profile))  # as env.sh does
+    assert profiles() == ["mine.xml"] * 2
 
 
 @pytest.mark.parametrize("graph", GRAPHS)

@@ -8,32 +8,37 @@ from pathlib import Path
 
 import pytest
 from f2o_bringup.graph import graph_named
-from f2o_bringup.middleware import PROFILE, RANGE, may_take_fifo, on_time
+from f2o_bringup.middleware import PROFILES, RANGE, may_take_fifo, on_time
 from f2o_bringup.specs import resolve
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 LOCALHOST, SUBNET = {RANGE: "LOCALHOST"}, {RANGE: "SUBNET"}
+KILTED, JAZZY = PROFILES  # each distribution's Fast DDS reads one of the two variables
 
 
 def find(name):
     return str(CONFIG / name) if (CONFIG / name).is_file() else ""
 
 
+def profile(name):
+    return dict.fromkeys(PROFILES, find(name))
+
+
 def test_the_profile_follows_the_discovery_range():
-    assert on_time(find, LOCALHOST, True) == {
-        PROFILE: find("dds_bridge_localhost.xml"),
-        RANGE: "SYSTEM_DEFAULT",
-    }
-    assert on_time(find, SUBNET, True) == on_time(find, {}, True) == {PROFILE: find("dds_bridge.xml")}
-    assert on_time(find, LOCALHOST | {PROFILE: find("dds.xml")}, True), "env.sh names that one to everybody"
+    local = profile("dds_bridge_localhost.xml") | {RANGE: "SYSTEM_DEFAULT"}
+    assert on_time(find, LOCALHOST, True) == local
+    assert on_time(find, SUBNET, True) == on_time(find, {}, True) == profile("dds_bridge.xml")
+    assert on_time(find, LOCALHOST | profile("dds.xml"), True) == local, "env.sh names that one to everybody"
 
 
 @pytest.mark.parametrize(
     ("environ", "granted"),
     [
         (LOCALHOST, False),
-        (LOCALHOST | {PROFILE: "/home/me/mine.xml"}, True),
-        (LOCALHOST | {PROFILE: ""}, True),
+        (LOCALHOST | {KILTED: "/home/me/mine.xml"}, True),
+        (LOCALHOST | {KILTED: ""}, True),
+        (LOCALHOST | {JAZZY: "/home/me/mine.xml"}, True),
+        (LOCALHOST | profile("dds.xml") | {JAZZY: "/home/me/mine.xml"}, True),
         (LOCALHOST | {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}, True),
         (LOCALHOST | {"ROS_STATIC_PEERS": "192.168.1.7"}, True),
     ],
@@ -48,7 +53,7 @@ def test_nothing_changes_where_the_files_are_missing():
 
 def test_it_is_the_bridge_alone(monkeypatch):
     monkeypatch.setattr("f2o_bringup.middleware.request_fifo", lambda priority: True)
-    for name, value in (LOCALHOST | {PROFILE: find("dds.xml")}).items():
+    for name, value in (LOCALHOST | profile("dds.xml")).items():
         monkeypatch.setenv(name, value)
     given = {"sim": "true", "config": str(CONFIG)}
     nodes = resolve(graph_named("deploy"), given).nodes
@@ -86,7 +91,7 @@ def test_the_two_profiles_hear_each_other_and_the_bridges_has_no_shared_memory()
     if not os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
         pytest.skip("another middleware")
     granted = may_take_fifo()
-    common = {**os.environ, **LOCALHOST, PROFILE: find("dds.xml")}
+    common = os.environ | LOCALHOST | profile("dds.xml")
     profiles = {"one": common, "other": common | on_time(find, common, True)}
     command = [sys.executable, "-c", LISTENER]
     processes = {

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import signal
 import sys
 import threading
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import rclpy
@@ -18,13 +16,13 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.parameter import parameter_dict_from_yaml_file
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from f2o_nodekit.config import ConfigError, flatten, load_config
 from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.parameters import given_to
 from f2o_nodekit.paths import find_config
 
 Diagnosis = tuple[int, str, Mapping[str, float | int | str]]  # level 0 OK, 1 WARN, 2 ERROR; message; values
@@ -137,23 +135,6 @@ class ConfiguredNode(Node):
 
     def close(self) -> None:
         """Stop threads and free what the node holds; called once on the way out."""
-
-
-def given_to(node: str, words: Sequence[str]) -> set[str]:
-    """Names of the ROS parameters that a command line gives, itself or in a file's section of that ``node``.
-
-    Args:
-        node: its full name.
-        words: of the command line; ``-p name:=value`` may be meant for another node that runs in this process.
-    """
-    names: set[str] = set()
-    for flag, word in pairwise(words):
-        if flag in ("-p", "--param"):
-            names.add(word.split(":=")[0].rsplit(":", 1)[-1])  # the node's name may stand before it
-        elif flag == "--params-file":
-            with contextlib.suppress(RuntimeError):  # it says nothing to this node
-                names.update(parameter_dict_from_yaml_file(word, target_nodes=[node]))
-    return names
 
 
 def _text(value: float | int | str) -> str:

@@ -122,8 +122,9 @@ def test_what_a_file_says_to_all_nodes_or_to_others_is_no_mistake(tmp_path):
     assert said(process) == (["ready", "20.0", "a"], 0, "")
 
 
-def test_what_a_file_says_to_this_node_must_be_known(tmp_path):
-    process = start(tmp_path, files=["demo_node: {ros__parameters: {rate_hx: 7}}\n"])
+@pytest.mark.parametrize("section", ["demo_node", "/demo_node", "/**/demo_node"])
+def test_what_a_file_says_to_this_node_must_be_known(tmp_path, section):
+    process = start(tmp_path, files=[f"{section}: {{ros__parameters: {{rate_hx: 7}}}}\n"])
     _, err = process.communicate(timeout=10)
     assert process.returncode == 2 and "demo.yaml: 1 error: rate_hx: no such parameter" in err
 
