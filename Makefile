@@ -8,6 +8,7 @@
 # make fuzz-bridge   a million adversarial targets against the bridge, every command checked
 # make faults  faults injected into the real bridge, where each ends
 # make soak    the bridge for 30 minutes and for a million ticks, with faults (MINUTES=5 for the impatient)
+# ARGS=...      options of any of these seven commands, e.g. make bench ARGS=--help
 # make setup   what all of them stand on; skipped where nothing has changed
 # make lint    ruff, and the type checker
 # F2O_ROS=jazzy make ...   on ROS 2 Jazzy from wheels, beside the default (Kilted, or the ROS 2 that is sourced)
@@ -34,25 +35,25 @@ test: setup
 	@$(RUN) ./scripts/test.sh
 
 bench: setup
-	@$(MEASURE) exec python -m benchmarks.speed --out out/bench
+	@$(MEASURE) exec python -m benchmarks.speed --out out/bench $(ARGS)
 
 bench-loop: setup
-	@$(MEASURE) exec python -m benchmarks.loop --out out/bench_loop
+	@$(MEASURE) exec python -m benchmarks.loop --out out/bench_loop $(ARGS)
 
 bench-dither: setup
-	@$(MEASURE) exec python -m benchmarks.dither --out out/dither
+	@$(MEASURE) exec python -m benchmarks.dither --out out/dither $(ARGS)
 
 fuzz-bridge: setup
-	@$(MEASURE) exec python -m benchmarks.fuzz_bridge
+	@$(MEASURE) exec python -m benchmarks.fuzz_bridge $(ARGS)
 
 faults: setup
-	@$(MEASURE) exec python -m benchmarks.faults --out out/faults
+	@$(MEASURE) exec python -m benchmarks.faults --out out/faults $(ARGS)
 
 soak: setup
-	@$(MEASURE) exec python -m benchmarks.soak --minutes $(or $(MINUTES),30) --out out/soak
+	@$(MEASURE) exec python -m benchmarks.soak --minutes $(or $(MINUTES),30) --out out/soak $(ARGS)
 
 bench-modes: setup
-	@$(MEASURE) exec python -m benchmarks.modes --out out/modes
+	@$(MEASURE) exec python -m benchmarks.modes --out out/modes $(ARGS)
 
 test-ros: setup
 	@$(RUN) ./scripts/test.sh --ros

@@ -58,10 +58,11 @@ def main():
     parser = argparse.ArgumentParser(prog="benchmarks.faults", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/faults"), help="folder of faults.md and .json")
     parser.add_argument("--machine", default=f"{os.cpu_count()} cores that other work shared")
+    parser.add_argument("--only", default="", help="part of the names of the faults to inject (default: all)")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for row in until_starved(run_all()):
+    for row in until_starved(run_all(given.only)):
         rows.append(row)
         row["problems"] += [slow] if (slow := too_slow(row)) else []
         print(

@@ -17,6 +17,7 @@ from benchmarks.udp.cable import Cable, why_not
 from benchmarks.udp.run import judge, run_case
 
 ATTEMPTS = 3
+DISK_FULL = "disk full while logging"
 ROBOT = CONFIG / "robot_panda.yaml"
 
 
@@ -83,9 +84,7 @@ def run_disk_full(lab, disk):
         "the last command moves": any(lab.commands[-1][2][:7]),
     }
     how, found = "1 MiB for trace and log, filled; SIGINT", lab.report(began_s, first, "disarmed")
-    return _row(
-        "disk full while logging", how, "disarmed", found, [text for text, bad in wrong.items() if bad]
-    )
+    return _row(DISK_FULL, how, "disarmed", found, [text for text, bad in wrong.items() if bad])
 
 
 @contextlib.contextmanager
@@ -124,21 +123,29 @@ def run_udp(lab, faults):
         yield row
 
 
-def run_all():
-    """Every fault that this machine can inject, as rows."""
-    with alone(), lab_on_a_small_disk() as (lab, disk):
-        for fault in SLOW + QUICK:
-            yield run_fault(lab, fault)
-        if disk.why_not:
-            print(f"disk full while logging: left out ({disk.why_not})")
-        else:
-            yield run_disk_full(lab, disk)
-    with alone(), lab_with_a_receiver() as lab:
-        yield from run_udp(lab, UDP)
-    if problem := why_not():
+def run_all(only=""):
+    """Every fault that this machine can inject and whose name contains ``only``, as rows."""
+
+    def wanted(faults):
+        return [fault for fault in faults if only in fault.name]
+
+    disk_full = only in DISK_FULL
+    if wanted(SLOW + QUICK) or disk_full:
+        with alone(), lab_on_a_small_disk() as (lab, disk):
+            for fault in wanted(SLOW + QUICK):
+                yield run_fault(lab, fault)
+            if disk_full and disk.why_not:
+                print(f"{DISK_FULL}: left out ({disk.why_not})")
+            elif disk_full:
+                yield run_disk_full(lab, disk)
+    if wanted(UDP):
+        with alone(), lab_with_a_receiver() as lab:
+            yield from run_udp(lab, wanted(UDP))
+    cables = {name: how for name, how in CABLES.items() if only in name}
+    if cables and (problem := why_not()):
         print(f"faults of a cable: left out ({problem})")
         return
-    for name, (fate, cut_s) in CABLES.items():
+    for name, (fate, cut_s) in cables.items():
         with tempfile.TemporaryDirectory() as folder, Cable(fate) as cable:
             yield run_cable(name, cable, cut_s, Path(folder))
 
