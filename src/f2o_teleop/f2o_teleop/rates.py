@@ -61,15 +61,37 @@ class Rates:
 
 
 class Losses:
-    """Messages that a publisher numbered and DDS did not bring; nobody else sees that they are missing."""
+    """Messages that a publisher numbered and DDS did not bring; nobody else sees that they are missing.
+
+    Attributes:
+        lost: how many since ``start``, by topic.
+        uncounted: topics of which that cannot be told.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, bytes], int] = {}
+        self._last: dict[tuple[str, bytes | None], int] = {}
         self.lost: Counter[str] = Counter()
+        self.uncounted: set[str] = set()
 
-    def arrived(self, topic: str, publisher: bytes, number: int) -> None:
-        """One message; ``number`` counts those of its publisher."""
+    def start(self) -> None:
+        """Count from 0."""
+        self.lost.clear()
+        self.uncounted.clear()
+
+    def arrived(self, topic: str, publisher: bytes | None, number: int | None) -> None:
+        """One message.
+
+        Args:
+            topic: that it came on.
+            publisher: who sent it; None: not told (rclpy of Jazzy). The numbers then tell as long as they rise: where
+                one does not, the topic has a second publisher, or its publisher has started again.
+            number: counts the messages of its publisher; None: not told.
+        """
         last = self._last.get((topic, publisher))
-        if last is not None and number > last + 1:
+        if number is None or (publisher is None and last is not None and number <= last):
+            self.uncounted.add(topic)
+            self.lost.pop(topic, None)
+        elif last is not None and number > last + 1 and topic not in self.uncounted:
             self.lost[topic] += number - last - 1
-        self._last[topic, publisher] = number
+        if number is not None:
+            self._last[topic, publisher] = number

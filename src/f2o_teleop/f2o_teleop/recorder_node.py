@@ -51,9 +51,9 @@ class RecorderNode(ConfiguredNode):
 
     def _received(self, topic: str, data: bytes, info: dict[str, Any]) -> None:
         now = info["received_timestamp"] or self.now_ns()
-        number = info.get("publication_sequence_number")  # DDS's own count: gaps are messages lost
-        origin = None if number is None else (info["publisher_gid"]["data"], number)
-        self.session.message(topic, data, now, info["source_timestamp"], origin)
+        publisher = info.get("publisher_gid", {}).get("data")  # rclpy of Jazzy does not tell it
+        number = info.get("publication_sequence_number")
+        self.session.message(topic, data, now, info["source_timestamp"], publisher, number)
 
     def _command(self, message: String) -> None:
         self._perform(message.data)

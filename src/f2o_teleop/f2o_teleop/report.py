@@ -19,14 +19,18 @@ class Missing:
 
     dropped: Counter[str] = field(default_factory=Counter)  # received, but the queue to the disk was full
     lost: Counter[str] = field(default_factory=Counter)  # sent, but DDS never brought them
+    uncounted: frozenset[str] = frozenset()  # topics whose lost messages cannot be counted
 
     def labels(self) -> dict[str, str]:
         """As the bag keeps them; `missing` says by topic what both are about."""
         topics = {"missing": json.dumps(self.dropped + self.lost)} if self.dropped or self.lost else {}
+        if self.uncounted:
+            topics["lost_uncounted"] = json.dumps(sorted(self.uncounted))
         return {"drops": str(self.dropped.total()), "lost": str(self.lost.total()), **topics}
 
     def __str__(self) -> str:
-        return f"{_counted(self.dropped, 'dropped')}, {_counted(self.lost, 'lost in transport')}"
+        uncounted = f", not counted on {', '.join(sorted(self.uncounted))}" if self.uncounted else ""
+        return f"{_counted(self.dropped, 'dropped')}, {_counted(self.lost, 'lost in transport')}{uncounted}"
 
 
 def episode_report(

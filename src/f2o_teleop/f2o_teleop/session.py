@@ -100,15 +100,15 @@ class Session:
         data: bytes,
         log_ros_ns: int,
         publish_ros_ns: int = 0,
-        origin: tuple[bytes, int] | None = None,
+        publisher: bytes | None = None,
+        number: int | None = None,
     ) -> None:
         """One serialised message of a topic; kept while recording, and remembered when the topic is latched.
 
-        ``origin``: its publisher and its number there, where DDS tells them; a number left out is a message lost.
+        ``publisher`` and ``number``, the message's number there, are what the middleware tells of it, see ``Losses``.
         """
         self._rates.arrived(topic, log_ros_ns)
-        if origin is not None:
-            self._losses.arrived(topic, *origin)
+        self._losses.arrived(topic, publisher, number)
         if self._topics[topic].qos == "latched":
             self._latched[topic] = data
         if self._spool is None or self._state is not State.RECORDING:
@@ -196,7 +196,7 @@ class Session:
         queue_bytes = int(self._config.queue_mb * 1e6)
         self._spool = Spool(bag, queue_bytes, self._config.flush_s, self._config.sync_s)
         self._path, self._summary, self._missing = bag.folder, None, Missing()
-        self._losses.lost.clear()
+        self._losses.start()
         for topic, data in self._latched.items():  # as `ros2 bag record --repeat-transient-local`
             self._spool.put(Item(topic, data, now_ros_ns, now_ros_ns))
         self._state = State.RECORDING
@@ -205,7 +205,9 @@ class Session:
     def _finish(self) -> None:
         """Completes the bag under its partial name; a failing disk leaves it readable to the cut."""
         spool = self._spool
-        self._missing = Missing(spool.drops.copy(), self._losses.lost.copy())
+        self._missing = Missing(
+            spool.drops.copy(), self._losses.lost.copy(), frozenset(self._losses.uncounted)
+        )
         try:
             self._summary = spool.close({**self._labels, **self._missing.labels()})
         except BagError:

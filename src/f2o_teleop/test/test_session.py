@@ -47,7 +47,7 @@ def test_two_episodes_one_discarded(make, tmp_path):
     session.message("/a", PART, 1)  # before the start: not kept
     assert session.command("start", 100) == "episode_0000 recording"
     for k in range(5):
-        session.message("/a", PART, 100 + k * 10**9)
+        session.message("/a", PART, 100 + k * 10**9, 0, b"me", k)
     report = session.command('success {"strategy": "left"}', 200)
     assert report.startswith("episode_0000 saved (true): 4.00 s, 5 messages, 0 dropped, ")
     assert report.endswith(": /a 5; nothing on /mode")
@@ -105,12 +105,51 @@ def test_the_preflight_can_be_told_to_let_everything_through(make):
     assert make(topics=STAMPED, preflight=False).command("start", S) == "episode_0000 recording"
 
 
+@pytest.mark.parametrize(
+    ("numbers", "said", "labels"),
+    [
+        ((None, 4, 5, 8, 9), "2 lost in transport (/a 2), ", ("2", None)),  # as rclpy of Jazzy tells it
+        (
+            (7, 1, 2, 9, 3),
+            "0 lost in transport, not counted on /a, ",
+            ("0", '["/a"]'),
+        ),  # 9: of a second publisher
+        ((7, 8, 1, 2, 5), "0 lost in transport, not counted on /a, ", ("0", '["/a"]')),  # it started again
+        (
+            (None, None, None),
+            "0 lost in transport, not counted on /a, ",
+            ("0", '["/a"]'),
+        ),  # another middleware
+    ],
+)
+def test_where_the_publisher_is_not_told_losses_are_counted_or_said_not_to_be(
+    make, tmp_path, numbers, said, labels
+):
+    session = make(topics=STAMPED, preflight=False)
+    before, *during = numbers
+    session.message("/a", PART, S, 0, None, before)
+    session.command("start", S)
+    for k, number in enumerate(during):
+        session.message("/a", PART, S + k, 0, None, number)
+    assert said in session.command("save", 2 * S)
+    kept = read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]
+    assert (kept["lost"], kept.get("lost_uncounted")) == labels
+
+
+def test_publishers_that_are_told_apart_are_counted_each_by_itself(make):
+    session = make(topics=STAMPED, preflight=False)
+    session.command("start", S)
+    for publisher, number in ((b"1", 1), (b"2", 90), (b"1", 2), (b"2", 92), (b"1", 3)):
+        session.message("/a", PART, S, 0, publisher, number)
+    assert "1 lost in transport (/a 1), " in session.command("save", 2 * S)
+
+
 def test_the_report_names_gaps_losses_and_drops(make, tmp_path):
     session = make(topics=STAMPED, preflight=False, queue_mb=1e-4, flush_s=5.0)
     session.command("start", S)
     for k in range(5):
         t = S + round((k if k < 3 else k + 2) * 0.1 * S)
-        session.message("/a", b"\x00\x01\x00\x00" + bytes(40), t, 0, (b"me", 10 * k))
+        session.message("/a", b"\x00\x01\x00\x00" + bytes(40), t, 0, b"me", 10 * k)
     report = session.command("save", 2 * S)
     assert "2 messages, 3 dropped (/a 3), 36 lost in transport (/a 36)" in report
     custom = read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]
@@ -119,7 +158,7 @@ def test_the_report_names_gaps_losses_and_drops(make, tmp_path):
     again.command("start", S)
     for k in range(5):
         again.message(
-            "/a", b"\x00\x01\x00\x00" + bytes(40), S + (k + 2 * (k > 2)) * S // 10, 0, (b"me", 50 + k)
+            "/a", b"\x00\x01\x00\x00" + bytes(40), S + (k + 2 * (k > 2)) * S // 10, 0, b"me", 50 + k
         )
     report = again.command("save", 2 * S)
     assert "0 dropped, 0 lost in transport, " in report
