@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sensor_msgs.msg import JointState
-
 from benchmarks.faults.lab_node import FaultLab, stops_within_limits
 from benchmarks.udp.bad_cable import Fate
+from f2o_msgs.msg import JointTarget
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def reordered_states(lab):
 
 
 def second_publisher(lab):
-    lab.second = lab.node.create_publisher(JointState, "/f2o/joint_target", 1)
+    lab.second = lab.node.create_publisher(JointTarget, "/f2o/joint_target", 1)
 
 
 def stand(lab):

@@ -13,7 +13,7 @@ from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
 from f2o_control.robot import load_robot
 from f2o_control.state import FOLLOWING, Mode
-from f2o_control.target import GRIPPER, RawTarget
+from f2o_control.target import RawTarget
 from f2o_control.testing import CONFIG, violations
 from tqdm import tqdm
 
@@ -45,32 +45,35 @@ class Attack:
     def target(self, now_ros_ns):
         """One of them."""
         self.at = self.at + self.pace * 0.008 / max(self.rate, 1.0)
-        names, q = [*self.names, GRIPPER], np.append(self.at, 0.04)
-        v, due, source = np.append(self.pace, 0.0), now_ros_ns, "policy"
+        names, q, v, width = [*self.names], self.at.copy(), self.pace.copy(), 0.04
+        due, source, seen = now_ros_ns, "policy", 0
         draw = self.rng.random
         if self.kind == "jump" and draw() < 0.1:
             self.at = self.at + self.rng.uniform(-0.4, 0.4, 7)
         elif self.kind == "far":
-            q = self.rng.uniform(-10, 10, 8) * 10 ** self.rng.uniform(-1, 6)
+            q = self.rng.uniform(-10, 10, 7) * 10 ** self.rng.uniform(-1, 6)
+            width = self.rng.uniform(-1, 1) * 10 ** self.rng.uniform(-1, 6)
         elif self.kind == "nonsense" and draw() < 0.5:
-            (q if draw() < 0.5 else v)[self.rng.integers(8)] = self.rng.choice(
-                [np.nan, np.inf, -np.inf, 1e308]
-            )
+            bad = self.rng.choice([np.nan, np.inf, -np.inf, 1e308])
+            (q if draw() < 0.5 else v)[self.rng.integers(7)] = bad
+            width = bad if draw() < 0.1 else width
         elif self.kind == "names" and draw() < 0.7:
-            order = self.rng.permutation(8)
+            order = self.rng.permutation(7)
             names, q, v = [names[i] for i in order], q[order], v[order]
             if draw() < 0.5:
-                names[self.rng.integers(8)] = self.rng.choice(["elbow", names[0], GRIPPER])
+                names[self.rng.integers(7)] = self.rng.choice(["elbow", names[0], "gripper_width"])
             if draw() < 0.3:
-                names, q = names[:-1], q[: self.rng.integers(9)]
+                names, q = names[:-1], q[: self.rng.integers(8)]
         elif self.kind == "times":
             due += int(self.rng.normal(0, 0.2) * S)
+            seen = now_ros_ns + int(self.rng.normal(0, 0.5) * S)
         elif self.kind == "fast":
-            v = self.rng.uniform(-50, 50, 8)
+            v = self.rng.uniform(-50, 50, 7)
         elif self.kind == "two":
             source = self.rng.choice(["policy", "teleop", "expert", "replay", "", "nobody"])
         velocities = [] if draw() < 0.2 else v.tolist()
-        return RawTarget(tuple(names), q.tolist(), velocities, due, source)
+        sequence = int(self.rng.integers(2**63))
+        return RawTarget(tuple(names), q.tolist(), velocities, width, due, source, sequence, seen)
 
 
 class Target:

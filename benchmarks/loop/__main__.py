@@ -117,7 +117,9 @@ def beyond(commands: list[Any]) -> dict[str, int]:
     Acceleration is looked at between commands that followed one another within one and a half periods.
     """
     limits = load_robot(config_file("robot_panda.yaml")).limits()
-    q, v = (np.array([getattr(c, name)[:7] for c in commands]) for name in ("position", "velocity"))
+    q, v = (
+        np.array([getattr(c, name) for c in commands]) for name in ("joint_positions", "joint_velocities")
+    )
     stamps = np.array([c.header.stamp.sec * NS_PER_S + c.header.stamp.nanosec for c in commands])
     follows = np.diff(stamps) < 1.5 * PERIOD_S * NS_PER_S
     acceleration = np.abs(np.diff(v, axis=0))[follows] / PERIOD_S

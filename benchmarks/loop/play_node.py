@@ -16,8 +16,9 @@ from f2o_sim.demo.trials import Run
 from f2o_sim.demo.trials_node import TrialsNode
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import JointState
 from tqdm import tqdm
+
+from f2o_msgs.msg import JointTarget
 
 START_S = 60.0
 
@@ -27,7 +28,7 @@ class Played:
     """What happened: trials and diagnostics, every command of the bridge, what the processes took."""
 
     run: Run
-    commands: list[Any]  # JointState
+    commands: list[Any]  # JointTarget
     processes: dict[str, Any]
     start_s: float  # from the first process to an armed bridge
 
@@ -40,7 +41,7 @@ def play(arguments: dict[str, str], seed: int, minutes: float) -> Played:
         try:
             node, commands = TrialsNode(running.check), []
             node.create_subscription(
-                JointState, "/f2o/joint_command", commands.append, reliable(50), raw=True
+                JointTarget, "/f2o/joint_command", commands.append, reliable(50), raw=True
             )
             node.arm_and_disarm(START_S)
             start_s = time.monotonic() - begin
@@ -51,7 +52,7 @@ def play(arguments: dict[str, str], seed: int, minutes: float) -> Played:
             node.destroy_node()
         finally:
             rclpy.try_shutdown()
-    return Played(node.run, [deserialize_message(c, JointState) for c in commands], changed, start_s)
+    return Played(node.run, [deserialize_message(c, JointTarget) for c in commands], changed, start_s)
 
 
 def _trials(node: Any, seed: int, seconds: float) -> None:

@@ -23,6 +23,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tqdm import tqdm
 
+from f2o_msgs.msg import JointTarget
+
 PUSHES, REST = ("01" + "ae00" * 3, "01" + "52ff" * 3), "01" + "0000" * 3  # half a deflection, to and fro
 WAIT_S = 30.0
 
@@ -39,13 +41,13 @@ class Stopwatch:
         self.speed = 0.0
         self._joints = self.node.create_publisher(JointState, "/franka/joint_states", best_effort(1))
         self._mode = self.node.create_publisher(String, "/f2o/mode", latched())
-        self.node.create_subscription(JointState, "/f2o/joint_target", self._on_target, reliable(1))
+        self.node.create_subscription(JointTarget, "/f2o/joint_target", self._on_target, reliable(1))
         self.node.create_timer(0.008, self._say_joints)
 
-    def _on_target(self, message: JointState) -> None:
+    def _on_target(self, message: JointTarget) -> None:
         self.targets += 1
-        self._positions = list(message.position[:7])
-        self.speed = float(np.abs(message.velocity[:7]).max())
+        self._positions = list(message.joint_positions)
+        self.speed = float(np.abs(message.joint_velocities).max())
         if self.speed > 1e-4 and not self.moved_mono_ns:
             self.moved_mono_ns = time.monotonic_ns()
 

@@ -149,13 +149,13 @@ class SoakRig(Rig):
     def target(self):
         time_s = self.mono_ns / S
         self.shift = 0.16 * np.sin(1.25 * time_s)
-        velocity = np.zeros(8)
+        velocity = np.zeros(7)
         velocity[0] = 0.2 * np.cos(1.25 * time_s)
         return super().target(velocities=[*velocity], **self.spoil)
 
     def tick(self):
         if self.sees:
-            self.bridge.observations.offer(self.mono_ns, self.mono_ns)
+            self.observation_ros_ns = self.mono_ns + self.ros_offset_ns
         self.sent.clear()
         return super().tick()
 

@@ -40,7 +40,7 @@ def play(rig, commands):
     for tick in range(-SETTLED, len(commands)):
         wanted = commands[max(tick, 0)]
         due_ns = rig.mono_ns + 2 * TICK_NS + rig.ros_offset_ns  # with the command of the coming tick
-        rig.target(positions=[*wanted], velocities=[], due_ros_ns=due_ns)
+        rig.target(positions=[*wanted[:7]], gripper_width=float(wanted[7]), velocities=[], due_ros_ns=due_ns)
         rig.tick()
         if tick >= 0:
             made.append(rig.arm_at)

@@ -16,7 +16,7 @@ from f2o_bags.quality import IMAGE, Track, span_of
 from f2o_bags.read import Bag
 
 EXPECTED_HZ = "expected_hz"  # label: JSON of topic -> rate, as the recorder's configuration has it
-JOINT_STATE = "sensor_msgs/msg/JointState"
+JOINTS = ("sensor_msgs/msg/JointState", "f2o_msgs/msg/JointTarget")
 _PIXELS_FROM = 12  # behind encapsulation and stamp; the rest of an Image is equal where the picture is
 
 
@@ -71,7 +71,7 @@ def _expected(bag: Bag, tracks: Mapping[str, Track]) -> dict[str, float]:
         told = {}
     if told:
         return {topic: hz for topic, hz in told.items() if hz > 0}
-    periodic = [t for t, info in bag.topics.items() if info.definition.name in (IMAGE, JOINT_STATE)]
+    periodic = [t for t, info in bag.topics.items() if info.definition.name in (IMAGE, *JOINTS)]
     return {t: _usual_hz(tracks[t].log_ros_ns) for t in periodic}
 
 

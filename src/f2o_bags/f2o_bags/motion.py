@@ -10,6 +10,7 @@ from jaxtyping import Float64, Int64
 from f2o_bags.decode import Decoder
 from f2o_bags.errors import BagError
 from f2o_bags.read import Bag
+from f2o_bags.targets import named_positions
 
 COMMAND_TOPIC = "/f2o/joint_command"  # what the bridge sent; the best witness of intended motion
 JOINT_STATES = "/franka/joint_states"
@@ -37,7 +38,7 @@ class Motion:
 
 
 def positions_of(bag: Bag, topic: str) -> Motion | None:
-    """What ``topic`` (JointState) says; None when it says nothing usable.
+    """What ``topic`` says (JointState, or JointTarget with the gripper last); None when it says nothing usable.
 
     Raises:
         BagError: a message that is none.
@@ -46,10 +47,10 @@ def positions_of(bag: Bag, topic: str) -> Motion | None:
         return None
     decode, rows, times, names = Decoder(bag), [], [], ()
     for message in bag.messages([topic]):
-        state = decode(topic, message.data)
-        names = names or tuple(state.name)
-        if tuple(state.name) == names and len(state.position) == len(names):
-            rows.append(np.array(state.position, np.float64))
+        said, positions = named_positions(decode(topic, message.data))
+        names = names or said
+        if said == names and len(positions) == len(names):
+            rows.append(np.array(positions, np.float64))
             times.append(message.log_ros_ns)
     if not rows or not names:
         return None

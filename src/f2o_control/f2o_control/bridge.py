@@ -5,10 +5,11 @@ Callbacks (``offer_*``, ``arm``, ``disarm``) and the loop (``tick``) may be diff
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from f2o_nodekit.latest import Latest
@@ -21,7 +22,7 @@ from f2o_control.limiter import Command, TargetLimiter, Verdict
 from f2o_control.reference import PathClock, Reference, ReferenceTrack
 from f2o_control.requests import SAME_PLACE, Answer, Requests
 from f2o_control.robot import Joints, RobotDescription
-from f2o_control.senses import Following, Observations, StampOrder
+from f2o_control.senses import Following, StampOrder
 from f2o_control.space import Space
 from f2o_control.state import FOLLOWING, MOVING, RESUME, Event, Machine, Mode
 from f2o_control.target import RawTarget, Target
@@ -33,9 +34,12 @@ class Sent:
     """What a tick sends."""
 
     command: Command
+    due_ros_ns: int  # when the arm is to be there
+    sequence: int  # counts what was sent
     gripper_width: float  # m, the goal that stands
     gripper_goal: float | None  # m, when it is to be sent now
     source: str  # of the target that is followed; otherwise the mode
+    observation_ros_ns: int = 0  # stamp of the observation that this target was made from; 0: from none
     taken: Target | None = None  # the target that was taken up in this tick, if one was
 
 
@@ -75,14 +79,15 @@ class Bridge(Requests):
         self._joints_watch = Watchdog(times.joint_states_s)
         self._joints: Latest[tuple[Joints, int]] = Latest()
         self._joints_order = StampOrder()
-        self.observations = Observations(config.topics.observation, times.observations_s)
         self._following = Following(robot.joint_names, config.max_tracking_error_rad, times.tracking_error_s)
         self._lock = threading.Lock()
         self._way_home: WayHome | None = None
         self._sent_before = False
         self._follow_from_mono_ns = self._held_mono_ns = 0
-        self._source = self._far_problem = ""
+        self._far_problem = ""
         self._taken: Target | None = None
+        self._followed: Target | None = None
+        self._due_ros_ns, self._count = 0, itertools.count()
 
     @property
     def mode(self) -> Mode:
@@ -118,11 +123,12 @@ class Bridge(Requests):
         with self._lock:
             self.machine.fire(Event.FAILURE, why)
             command, _ = self._limiter.step(None, self._limiter.state.position)
-            return Sent(command, self._gripper.width, None, self.machine.mode.value)
+            return self._sent(command)
 
     def tick(self, out_ros_ns: int, mono_ns: int) -> Sent | None:
         """One period; the command is for ROS time ``out_ros_ns``. None: there is nothing to say."""
         with self._lock:
+            self._due_ros_ns = out_ros_ns
             self._far_problem = self._far_end(mono_ns)
             self._take(mono_ns)
             self._watch(mono_ns)
@@ -175,7 +181,7 @@ class Bridge(Requests):
             self.machine.fire(Event.FAILURE, f"first target: {problem}")
             return
         self._track.update(target)
-        self._source = target.source
+        self._followed = target
         if self.machine.mode in FOLLOWING:
             self._gripper.wish(target.gripper_width)
 
@@ -192,7 +198,7 @@ class Bridge(Requests):
             what = "target" if targets.seen else "first target after arming"
             self.machine.fire(Event.TARGETS_LATE, f"no {what} for {targets.age_s(mono_ns):.3f} s")
             self._held_mono_ns = mono_ns
-        elif mode is Mode.POLICY and (problem := self.observations.problem(mono_ns)):
+        elif mode is Mode.POLICY and (problem := self._feed.stale(mono_ns)):
             self.machine.fire(Event.BLIND, problem)
             self._held_mono_ns = mono_ns
         elif mode is Mode.HOLD and not targets.expired(mono_ns) and self._may_resume(mono_ns):
@@ -206,15 +212,14 @@ class Bridge(Requests):
         soon = mono_ns - self._held_mono_ns <= self._config.timeouts.resume_s * NS_PER_S
         newest, stands_at = self._feed.newest, self._limiter.state.position
         near = newest is not None and not self._feed.far(newest, stands_at)
-        return soon and near and not self._blind(self._feed, mono_ns)
+        return soon and near and not self._feed.stale(mono_ns)
 
     def _settle(self) -> Sent | None:
         """The first thing said after arming: stay where you are, and take ``settle_s`` to get there."""
         if self._sent_before:
             return None
         self._sent_before = True
-        command = self._limiter.command(self._config.timeouts.settle_s)
-        return Sent(command, self._gripper.width, None, self.machine.mode.value)
+        return self._sent(self._limiter.command(self._config.timeouts.settle_s))
 
     def _step(self, reference: Reference | None) -> Command:
         command, verdict = self._limiter.step(reference, self._joints.get()[0])
@@ -222,10 +227,20 @@ class Bridge(Requests):
         return command
 
     def _send(self, command: Command, following: bool, mono_ns: int) -> Sent:
-        led = following and self._feed.watch.seen
-        goal = self._gripper.due(mono_ns) if led else None
-        source = self._source if led else self.machine.mode.value
-        return Sent(command, self._gripper.width, goal, source, self._taken if following else None)
+        if not following or not self._feed.watch.seen or self._followed is None:
+            return self._sent(command)
+        return replace(
+            self._sent(command),
+            gripper_goal=self._gripper.due(mono_ns),
+            source=self._followed.source,
+            observation_ros_ns=self._followed.observation_ros_ns,
+            taken=self._taken,
+        )
+
+    def _sent(self, command: Command) -> Sent:
+        """``command`` without a target behind it."""
+        number, mode = next(self._count), self.machine.mode.value
+        return Sent(command, self._due_ros_ns, number, self._gripper.width, None, mode)
 
 
 __all__ = ["Answer", "Bridge", "Sent"]

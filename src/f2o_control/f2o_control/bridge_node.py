@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from f2o_nodekit.joints import JointStateError, read_gripper_width, read_joint_state
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_nodekit.stamps import to_ns
 from sensor_msgs.msg import JointState
@@ -21,7 +22,7 @@ from f2o_control.report import diagnose
 from f2o_control.robot import load_robot
 from f2o_control.state import Mode
 from f2o_control.trace import Trace
-from f2o_msgs.msg import Observation
+from f2o_msgs.msg import JointTarget
 
 
 class BridgeNode(ConfiguredNode):
@@ -33,9 +34,9 @@ class BridgeNode(ConfiguredNode):
         config, self._topics = self.config, self.config.topics
         self._robot = load_robot(Path(self.config_path).with_name(f"robot_{config.robot}.yaml"))
         # Inputs
-        self._joints = convert.JointReader(self._robot.joint_names)
+        self._unread: dict[str, str] = {}  # topic -> why its last message could not be used
         sensor, command = self.best_effort(1), self.reliable(1)
-        self.create_subscription(JointState, self._topics.target, self._on_target, command)
+        self.create_subscription(JointTarget, self._topics.target, self._on_target, command)
         self.create_subscription(JointState, self._topics.joint_states, self._on_joint_states, sensor)
         self.create_subscription(JointState, self._topics.gripper_states, self._on_gripper_states, sensor)
         # Core
@@ -45,15 +46,15 @@ class BridgeNode(ConfiguredNode):
         pace = (config.rate_hz, config.phase_s, config.fifo_priority)
         self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._say_mode)
         self._franka = Franka(self, self._bridge, self._adapter, config.franka)
-        self._port = convert.AdapterPort(self, self._adapter, self._topics, self._franka.wish)
+        self._port = convert.AdapterPort(
+            self, self._adapter, self._topics, self._robot.finger_joint_names, self._franka.wish
+        )
         convert.offer_services(self, self._bridge, self._franka.recover, self._topics)
         if config.source == Mode.POLICY.value:
             topic = self._topics.takeover_target
-            self.create_subscription(JointState, topic, self._on_takeover_target, command)
-            topic = self._topics.observation
-            self.create_subscription(Observation, topic, self._on_observation, sensor, raw=True)
+            self.create_subscription(JointTarget, topic, self._on_takeover_target, command)
         # Outputs
-        self._commands = self.create_publisher(JointState, self._topics.command, command)
+        self._commands = self.create_publisher(JointTarget, self._topics.command, command)
         self._modes = self.create_publisher(String, self._topics.mode, self.latched())
         # Diagnostics
         self.add_diagnostics("bridge", self._diagnose)
@@ -68,23 +69,26 @@ class BridgeNode(ConfiguredNode):
         if self.config.trace and (problem := self._trace.try_save(self.config.trace)):
             self.get_logger().error(problem)
 
-    def _on_target(self, msg: JointState) -> None:
+    def _on_target(self, msg: JointTarget) -> None:
         self._bridge.offer_target(convert.raw_target(msg), self.now_ns(), time.monotonic_ns())
 
-    def _on_takeover_target(self, msg: JointState) -> None:
+    def _on_takeover_target(self, msg: JointTarget) -> None:
         raw = convert.raw_target(msg)
         self._bridge.offer_target(raw, self.now_ns(), time.monotonic_ns(), Mode.TELEOP)
 
     def _on_joint_states(self, msg: JointState) -> None:
-        positions = self._joints.positions(msg)
-        if positions is not None:
+        try:
+            positions = read_joint_state(msg, self._robot.joint_names).positions
+        except JointStateError as error:
+            self._unread[self._topics.joint_states] = str(error)
+        else:
             self._bridge.offer_joints(positions, time.monotonic_ns(), to_ns(msg.header.stamp))
 
-    def _on_observation(self, data: bytes) -> None:
-        self._bridge.observations.offer(convert.observation_stamp(data), time.monotonic_ns())
-
     def _on_gripper_states(self, msg: JointState) -> None:
-        self._bridge.offer_gripper(sum(msg.position))  # each finger says half the width
+        try:
+            self._bridge.offer_gripper(read_gripper_width(msg, self._robot.finger_joint_names))
+        except JointStateError as error:
+            self._unread[self._topics.gripper_states] = str(error)
 
     def _far_end(self, mono_ns: int) -> str:
         """What is wrong on the other side of the adapter; what is measured there counts as joint states."""
@@ -106,9 +110,7 @@ class BridgeNode(ConfiguredNode):
     def _publish(self, sent: Sent) -> None:
         """Send one tick's command, then say what was sent."""
         self._port.send(sent)
-        msg = convert.command_message(sent, self._robot.joint_names)
-        msg.header.stamp = self.get_clock().now().to_msg()
-        self._commands.publish(msg)
+        self._commands.publish(convert.command_message(sent, self._robot.joint_names))
         if self.config.trace and sent.taken is not None:
             self._trace.target(sent.taken, time.monotonic_ns())
 
@@ -116,7 +118,8 @@ class BridgeNode(ConfiguredNode):
         self._modes.publish(String(data=mode))
 
     def _diagnose(self) -> Diagnosis:
-        return diagnose(self._bridge, self._loop, time.monotonic_ns(), self._franka.values())
+        unread = {f"unread {topic}": why for topic, why in self._unread.items()}
+        return diagnose(self._bridge, self._loop, time.monotonic_ns(), self._franka.values() | unread)
 
 
 def main() -> None:

@@ -26,7 +26,6 @@ class Topics:
     recover: TopicName = "/f2o/recover"
     takeover: TopicName = "/f2o/takeover"
     takeover_target: TopicName = "/f2o/takeover_target"  # a person's targets beside a policy's
-    observation: TopicName = "/f2o/observation"
     joint_states: TopicName = "/franka/joint_states"
     gripper_states: TopicName = "/franka_gripper/joint_states"
     gripper_command: TopicName = "/gripper_position_controller/commands"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from array import array
 from collections.abc import Callable
@@ -10,8 +9,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from f2o_nodekit.ros import reliable
-from f2o_nodekit.stamps import NS_PER_S, to_ns
+from f2o_nodekit.stamps import NS_PER_S, from_ns, to_ns
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
@@ -22,53 +22,32 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from f2o_control.adapters import Adapter, FarEnd, NamedJoints, Numbers, TrajectoryPlan
 from f2o_control.bridge import Answer, Bridge, Sent
 from f2o_control.config import Topics
-from f2o_control.robot import Joints
-from f2o_control.target import GRIPPER, RawTarget
+from f2o_control.target import RawTarget
+from f2o_msgs.msg import JointTarget
 
 
-class JointReader:
-    """Positions of some joints out of JointState messages, looked up by name."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._wanted = names
-        self._cached: tuple[list[str], list[int] | None] = ([], None)
-
-    def positions(self, msg: JointState) -> Joints | None:
-        """Positions in the order of ``names``; None where the message lacks one of them."""
-        if msg.name != self._cached[0]:
-            missing = any(name not in msg.name for name in self._wanted)
-            self._cached = (list(msg.name), None if missing else [msg.name.index(n) for n in self._wanted])
-        indices = self._cached[1]
-        if indices is None or len(msg.position) != len(msg.name):
-            return None
-        return np.array(msg.position, dtype=float)[indices]
-
-
-def observation_stamp(data: bytes) -> int:
-    """The stamp [ns] of an Observation as it came over the wire.
-
-    Nothing but the stamp is wanted of a message of some hundred kilobytes, so the node asks for its bytes. The header
-    stands first, its stamp first in that: seconds and nanoseconds behind the four bytes that say in which order
-    bytes stand (OMG DDS-XTypes 1.3, 7.6.2.1.2).
-    """
-    order = "<" if data[1] & 1 else ">"
-    seconds, nanoseconds = struct.unpack_from(f"{order}iI", data, 4)
-    return seconds * NS_PER_S + nanoseconds
-
-
-def raw_target(msg: JointState) -> RawTarget:
+def raw_target(msg: JointTarget) -> RawTarget:
     """A target message, unchecked."""
-    stamp_ns = to_ns(msg.header.stamp)
-    return RawTarget(tuple(msg.name), msg.position, msg.velocity, stamp_ns, msg.header.frame_id)
+    return RawTarget(
+        names=tuple(msg.joint_names),
+        positions=msg.joint_positions,
+        velocities=msg.joint_velocities,
+        gripper_width=msg.gripper_width,
+        due_ros_ns=to_ns(msg.header.stamp),
+        source=msg.source,
+        sequence=msg.sequence,
+        observation_ros_ns=to_ns(msg.observation_stamp),
+    )
 
 
-def command_message(sent: Sent, joint_names: tuple[str, ...]) -> JointState:
-    """What was sent, in the layout of a target; the stamp is left to the caller."""
-    msg = JointState(name=[*joint_names, GRIPPER])
-    msg.header.frame_id = sent.source
-    msg.position, msg.velocity = _doubles(sent.command.state.position), _doubles(sent.command.state.velocity)
-    msg.position.append(sent.gripper_width)
-    msg.velocity.append(0.0)
+def command_message(sent: Sent, joint_names: tuple[str, ...]) -> JointTarget:
+    """What was sent, in the layout of a target."""
+    msg = JointTarget(source=sent.source, sequence=sent.sequence, joint_names=list(joint_names))
+    msg.header.stamp = from_ns(sent.due_ros_ns, Time)
+    msg.observation_stamp = from_ns(sent.observation_ros_ns, Time)
+    msg.joint_positions = _doubles(sent.command.state.position)
+    msg.joint_velocities = _doubles(sent.command.state.velocity)
+    msg.gripper_width = sent.gripper_width
     return msg
 
 
@@ -132,9 +111,15 @@ class AdapterPort:
     """
 
     def __init__(
-        self, node: Node, adapter: Adapter, topics: Topics, wish: Callable[[float], None] = lambda width: None
+        self,
+        node: Node,
+        adapter: Adapter,
+        topics: Topics,
+        finger_names: tuple[str, ...],
+        wish: Callable[[float], None] = lambda width: None,
     ) -> None:
         self._node, self._adapter, self._topics = node, adapter, topics
+        self._fingers = finger_names
         self._wish = wish
         self._out = self._encode = None
         if adapter.outlet is not None:
@@ -158,9 +143,9 @@ class AdapterPort:
         if far.joints is not None:
             self._say(self._topics.joint_states, far.joints)
         if far.gripper_width is not None:
-            fingers = tuple(far.joints.joint_names[0].replace("joint1", f"finger_joint{i}") for i in (1, 2))
-            halves = np.full(2, far.gripper_width / 2)
-            self._say(self._topics.gripper_states, NamedJoints(fingers, halves, np.zeros(2)))
+            count = len(self._fingers)
+            shares = np.full(count, far.gripper_width / count)
+            self._say(self._topics.gripper_states, NamedJoints(self._fingers, shares, np.zeros(count)))
         return far
 
     def _say(self, topic: str, joints: NamedJoints) -> None:

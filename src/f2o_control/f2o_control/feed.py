@@ -1,4 +1,4 @@
-"""One source of targets: what of it is let through, the newest, and how long ago that came."""
+"""One source of targets: what of it is let through, the newest, how long ago that came, and what it was made from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from f2o_nodekit.stamps import NS_PER_S
 from f2o_control.config import BridgeConfig
 from f2o_control.limits import Joints
 from f2o_control.robot import RobotDescription
+from f2o_control.senses import ObservationStaleness
 from f2o_control.state import Mode
 from f2o_control.target import RawTarget, Target, TargetCheck
 from f2o_control.watchdog import Watchdog
@@ -23,16 +24,27 @@ class Feed:
         self.check = TargetCheck(joint_names, mode.value, rules.max_staleness_s, rules.max_ahead_s)
         self.watch = Watchdog(times.target_s, times.first_target_s)
         self.newest: Target | None = None
+        self.lost = 0  # targets that were sent and never came, by the gaps in their sequence
+        self._sequence: int | None = None
+        self._observations = ObservationStaleness(topic, times.observations_s)
         self._joint_names, self._max_start_error_rad = joint_names, config.max_start_error_rad
         self._fresh_ns = times.target_s * NS_PER_S
         self._slot: Latest[Target] = Latest()
 
     def offer(self, raw: RawTarget, now_ros_ns: int, now_mono_ns: int) -> bool:
         """Take ``raw`` for the newest target, if it is one."""
+        self._count(raw.sequence)
         target = self.check.admit(raw, now_ros_ns, now_mono_ns)
         if target is not None:
+            self._observations.offer(target)
             self._slot.put(target)
         return target is not None
+
+    def _count(self, sequence: int) -> None:
+        """A sequence that goes back is a sender that began anew."""
+        if self._sequence is not None:
+            self.lost += max(sequence - self._sequence - 1, 0)
+        self._sequence = sequence
 
     def take(self) -> Target | None:
         """The newest target, once."""
@@ -47,14 +59,23 @@ class Feed:
         self._slot.clear()
         self.check.restart()
         self.watch.start(mono_ns)
+        self._observations.restart(mono_ns)
         self.newest = None
+
+    def stale(self, mono_ns: int) -> str:
+        """Why its targets are made from stale observations; empty for a person and a recording, who need none."""
+        return self._observations.problem(mono_ns) if self.mode is Mode.POLICY else ""
+
+    def silent(self, mono_ns: int) -> bool:
+        """True when its last target, if there was one, is no longer fresh."""
+        target = self._slot.get() or self.newest
+        return target is None or mono_ns - target.received_mono_ns > self._fresh_ns
 
     def unfit(self, position: Joints, mono_ns: int) -> str:
         """Why its targets cannot be followed from ``position`` on, in half a sentence; empty if they can."""
-        target = self._slot.get() or self.newest
-        if target is None or mono_ns - target.received_mono_ns > self._fresh_ns:
+        if self.silent(mono_ns):
             return f"no fresh target on {self.topic}"
-        return self.far(target, position)
+        return self.stale(mono_ns) or self.far(self._slot.get() or self.newest, position)
 
     def far(self, target: Target, position: Joints) -> str:
         """Which joint of ``target`` is too far from ``position``; empty if none is."""

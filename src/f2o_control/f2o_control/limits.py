@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 Joints = Float64[np.ndarray, "joints"]
+FAR = 1e3  # rad: more room than that makes no difference
 BRAKABLE = 0.9  # of the acceleration limit: what braking along a velocity curve may take, jerk left out
 
 
@@ -27,7 +28,8 @@ class VelocityCurve:
 
     def at(self, room: np.ndarray) -> np.ndarray:
         """The bound [rad/s], 0 or more, with ``room`` [rad] left; shape (..., joints)."""
-        return self.scale * np.maximum(np.sqrt(np.maximum(self.gain * room, 0.0)) - self.offset, 0.0)
+        bound = np.sqrt(self.gain * np.clip(room, 0.0, FAR)) - self.offset
+        return self.scale * np.maximum(bound, 0.0)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ COUNTED = (
 def diagnose(
     bridge: Bridge, loop: Loop, mono_ns: int, more: Mapping[str, int | str] | None = None
 ) -> tuple[int, str, dict[str, float | int | str]]:
-    """Level, one sentence, and the numbers: period, work, ages, refusals, limited and missed ticks; and ``more``."""
+    """Level, one sentence, and the numbers: period, work, ages, targets lost and refused, ticks limited and missed.
+
+    ``more`` is added to them.
+    """
     mode, reason = bridge.mode, bridge.machine.reason
     values: dict[str, float | int | str] = {"mode": mode.value, "reason": reason}
     for name, samples in (("period_ms", loop.period_ms), ("work_ms", loop.work_ms)):
@@ -39,6 +42,7 @@ def diagnose(
         "joint_states_age_ms": bridge.joints_age_s(mono_ns) * 1e3,
     }
     checks = [feed.check for feed in bridge.feeds.values()]
+    values["lost_targets"] = sum(feed.lost for feed in bridge.feeds.values())
     values |= {f"refused.{r.value}": sum(check.refused[r] for check in checks) for r in Refusal}
     values |= {f"limited.{str(v.name).lower()}": bridge.verdicts[v] for v in COUNTED}
     values["last_refusal"] = "; ".join(check.last_text for check in checks if check.last_text)

@@ -16,8 +16,8 @@ from f2o_control.limiter import TargetLimiter
 from f2o_control.limits import Joints
 from f2o_control.reference import PathClock, ReferenceTrack
 from f2o_control.robot import RobotDescription
-from f2o_control.senses import Observations
 from f2o_control.state import ARM, MOVING, Event, Machine, Mode
+from f2o_control.target import Target
 
 SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still stands where it was sent
 
@@ -38,7 +38,6 @@ class Requests:
 
     machine: Machine
     feeds: dict[Mode, Feed]
-    observations: Observations
     _config: BridgeConfig
     _robot: RobotDescription
     _lock: threading.Lock
@@ -48,6 +47,7 @@ class Requests:
     _joints: Latest[tuple[Joints, int]]
     _own: Feed  # whose mode arming enters
     _feed: Feed  # whose targets are followed
+    _followed: Target | None
     _far_problem: str
     _sent_before: bool
     _follow_from_mono_ns: int
@@ -90,8 +90,7 @@ class Requests:
                 return Answer(
                     False, f"not given back: the bridge is {self.machine.mode.value}, nothing was taken over"
                 )
-            unfit = self._own.unfit(self._limiter.state.position, mono_ns)
-            if problem := self._blind(self._own, mono_ns) or unfit:
+            if problem := self._own.unfit(self._limiter.state.position, mono_ns):
                 return Answer(False, f"not given back: {problem}")
             self.machine.fire(Event.GIVE_BACK, "given back to the policy")
             self._follow(self._own)
@@ -148,6 +147,7 @@ class Requests:
         self._pace.restart()
         if feed.newest is not None and feed is not self._own:
             self._track.update(feed.newest)
+            self._followed = feed.newest
 
     def _set_out(self, mono_ns: int) -> None:
         """Begin at rest where the arm stands, after a while for the controller to take over there."""
@@ -185,16 +185,7 @@ class Requests:
         """Why targets must not be followed; a source that is silent yet has ``first_target_s`` to begin."""
         if publishers > 1:
             return self._too_many(publishers, self._own.topic)
-        if blind := self._blind(self._own, mono_ns):
-            return blind
-        newest = self._own.newest
-        if newest is None or self._own.watch.age_s(mono_ns) > self._config.timeouts.target_s:
-            return ""
-        return self._own.far(newest, self._start())
-
-    def _blind(self, feed: Feed, mono_ns: int) -> str:
-        """Why targets of ``feed`` are made without seeing; a person and a recording need no observations."""
-        return self.observations.problem(mono_ns) if feed.mode is Mode.POLICY else ""
+        return "" if self._own.silent(mono_ns) else self._own.unfit(self._start(), mono_ns)
 
     def _too_many(self, publishers: int, topic: str) -> str:
         return f"{publishers} publishers on {topic}, at most 1 expected"

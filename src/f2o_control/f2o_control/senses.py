@@ -9,6 +9,7 @@ import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.limits import Joints
+from f2o_control.target import Target
 from f2o_control.watchdog import Watchdog
 
 CLOCK_STEP_NS = NS_PER_S  # a stamp further back is of a clock that was set, not of an old message
@@ -29,25 +30,41 @@ class StampOrder:
         return True
 
 
-class Observations:
-    """What the policy looks at, from the first one on: a policy that sees nothing new must not move the arm.
+class ObservationStaleness:
+    """Since when the targets of a policy have been made without seeing anything new.
 
-    A camera that froze keeps its last stamp, and so do observations made of it: they are no news.
+    An observation is news if it is newer than all before it and at most ``limit_s`` older than the target made from it:
+    a camera that froze keeps its last stamp. Watched from the first target on that names an observation.
     """
 
     def __init__(self, topic: str, limit_s: float) -> None:
-        self._topic, self._watch, self._order = topic, Watchdog(limit_s), StampOrder()
+        self._topic, self._limit_ns = topic, limit_s * NS_PER_S
+        self._watch, self._order = Watchdog(limit_s), StampOrder()
+        self._watching = False
 
-    def offer(self, stamp_ros_ns: int, mono_ns: int) -> None:
-        """One came at ``mono_ns`` whose images are of ``stamp_ros_ns``."""
-        if self._order.is_news(stamp_ros_ns):
-            self._watch.feed(mono_ns)
+    def offer(self, target: Target) -> None:
+        """Take note of the observation that ``target`` was made from, if it was made from one."""
+        if not target.observation_ros_ns:
+            return
+        fresh = target.due_ros_ns - target.observation_ros_ns <= self._limit_ns
+        if self._order.is_news(target.observation_ros_ns) and fresh:
+            self._watch.feed(target.received_mono_ns)
+        elif not self._watching:
+            self._watch.start(target.received_mono_ns)
+        self._watching = True
+
+    def restart(self, mono_ns: int) -> None:
+        """Wait for a newer observation from now on."""
+        if self._watching:
+            self._watch.start(mono_ns)
 
     def problem(self, mono_ns: int) -> str:
-        """Why the policy is blind, in half a sentence; empty where it sees, or nobody ever said anything."""
-        if not self._watch.seen or not self._watch.expired(mono_ns):
+        """Why the observations are stale, in half a sentence; empty where they are not."""
+        if not self._watching or not self._watch.expired(mono_ns):
             return ""
-        return f"no new observation on {self._topic} for {self._watch.age_s(mono_ns):.3f} s"
+        return (
+            f"no new observation behind the targets on {self._topic} for {self._watch.age_s(mono_ns):.3f} s"
+        )
 
 
 class Following:

@@ -39,7 +39,7 @@ class Event(enum.Enum):
 FOLLOWING = (Mode.TELEOP, Mode.POLICY, Mode.REPLAY)
 MOVING = (*FOLLOWING, Mode.HOMING)
 SOURCES = {"policy": Mode.POLICY, "teleop": Mode.TELEOP, "expert": Mode.TELEOP, "replay": Mode.REPLAY}
-"""Source of a target (its frame_id) -> the mode in which it counts."""
+"""Source of a target -> the mode in which it counts."""
 ARM = {Mode.TELEOP: Event.ARM_TELEOP, Mode.POLICY: Event.ARM_POLICY, Mode.REPLAY: Event.ARM_REPLAY}
 RESUME = {
     Mode.TELEOP: Event.TARGETS_BACK_TELEOP,

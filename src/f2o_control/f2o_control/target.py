@@ -13,8 +13,6 @@ from f2o_nodekit.stamps import NS_PER_S
 from f2o_control.robot import Joints
 from f2o_control.state import SOURCES
 
-GRIPPER = "gripper_width"  # name of the last entry of a target [m]
-
 
 class Refusal(enum.Enum):
     """Why a message is not a target; the value is its name in the diagnostics."""
@@ -35,10 +33,13 @@ class RawTarget:
     """A target as it came in; nothing about it is known to be true."""
 
     names: tuple[str, ...]
-    positions: Sequence[float]  # rad, and m for the gripper
-    velocities: Sequence[float]  # as positions, a second; may be empty
+    positions: Sequence[float]  # rad
+    velocities: Sequence[float]  # rad/s; may be empty
+    gripper_width: float  # m
     due_ros_ns: int
     source: str
+    sequence: int = 0  # counts the sender's messages
+    observation_ros_ns: int = 0  # stamp of the observation that it was made from; 0: from none
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ class Target:
     due_ros_ns: int
     received_mono_ns: int
     source: str
+    observation_ros_ns: int = 0  # 0: made from none
 
 
 class TargetCheck:
     """Lets a target through when its names, numbers, time and source are right.
 
     Args:
-        joint_names: the robot's joints; a target names these and ``gripper_width``, in any order.
+        joint_names: the robot's joints; a target names these, in any order.
         mode: the mode that this bridge arms into; only its sources are let through.
         max_staleness_s: how long after its due time a target is still one.
         max_ahead_s: how far before its due time it is one.
@@ -66,7 +68,7 @@ class TargetCheck:
     def __init__(
         self, joint_names: tuple[str, ...], mode: str, max_staleness_s: float, max_ahead_s: float
     ) -> None:
-        self._names = (*joint_names, GRIPPER)
+        self._names = joint_names
         self._sources = tuple(source for source, its_mode in SOURCES.items() if its_mode.value == mode)
         self._max_staleness_s, self._max_ahead_s = max_staleness_s, max_ahead_s
         self._order: tuple[tuple[str, ...] | None, list[int]] = (None, [])
@@ -88,9 +90,15 @@ class TargetCheck:
         self._last_due_ns = raw.due_ros_ns
         order = self._order[1]
         positions = np.array(raw.positions, dtype=float)[order]
-        velocities = np.array(raw.velocities, dtype=float)[order][:-1] if len(raw.velocities) else None
+        velocities = np.array(raw.velocities, dtype=float)[order] if len(raw.velocities) else None
         return Target(
-            positions[:-1], velocities, float(positions[-1]), raw.due_ros_ns, now_mono_ns, raw.source
+            positions,
+            velocities,
+            float(raw.gripper_width),
+            raw.due_ros_ns,
+            now_mono_ns,
+            raw.source,
+            raw.observation_ros_ns,
         )
 
     def _names_wrong(self, raw: RawTarget) -> tuple[Refusal, str] | None:
@@ -115,12 +123,14 @@ class TargetCheck:
             bad = ~np.isfinite(np.asarray(values, dtype=float))
             if bad.any():
                 return Refusal.NOT_FINITE, f"{what} of {raw.names[int(bad.argmax())]} is not finite"
+        if not np.isfinite(raw.gripper_width):
+            return Refusal.NOT_FINITE, "gripper_width is not finite"
         return None
 
     def _not_due(self, raw: RawTarget, now_ros_ns: int) -> tuple[Refusal, str] | None:
         if raw.source not in self._sources:
             legal = " or ".join(self._sources)
-            return Refusal.SOURCE, f"frame_id (source) is '{raw.source}', expected {legal}"
+            return Refusal.SOURCE, f"source is '{raw.source}', expected {legal}"
         age_s = (now_ros_ns - raw.due_ros_ns) / NS_PER_S
         if age_s > self._max_staleness_s:
             return Refusal.STALE, f"due {age_s:.3f} s ago, expected at most {self._max_staleness_s:g} s"

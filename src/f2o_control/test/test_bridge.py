@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from f2o_control.guard import Guard
 from f2o_control.state import Mode
-from f2o_control.target import GRIPPER, RawTarget, Refusal
+from f2o_control.target import RawTarget, Refusal
 from f2o_control.testing import violations
 from f2o_control.testing.rig import ROS_OFFSET_NS, TICK_NS, Rig, S
 
@@ -184,10 +184,10 @@ def test_bad_targets_are_counted_and_move_nothing(armed):
     armed.targets = False
     armed.tick()
     for changes in (
-        {"positions": [np.nan] * 8},
+        {"positions": [np.nan] * 7},
         {"due_ros_ns": 5},
         {"source": "teleop"},
-        {"names": ("a",) * 8},
+        {"names": ("a",) * 7},
     ):
         assert not armed.target(**changes)
     refused = armed.bridge.feeds[Mode.POLICY].check.refused
@@ -244,16 +244,9 @@ class TwoHands(Rig):
 
     def tick(self):
         if self.hand is not None:
-            raw = RawTarget(
-                (*self.names, GRIPPER),
-                [*self.hand, 0.02],
-                [],
-                self.mono_ns + TICK_NS + ROS_OFFSET_NS,
-                "teleop",
-            )
-            self.bridge.offer_target(
-                raw, self.mono_ns + TICK_NS + ROS_OFFSET_NS, self.mono_ns + TICK_NS, Mode.TELEOP
-            )
+            due_ros_ns = self.mono_ns + TICK_NS + ROS_OFFSET_NS
+            raw = RawTarget(self.names, [*self.hand], [], 0.02, due_ros_ns, "teleop")
+            self.bridge.offer_target(raw, due_ros_ns, self.mono_ns + TICK_NS, Mode.TELEOP)
         return super().tick()
 
 
@@ -391,7 +384,7 @@ def test_arming_forgets_the_clock_of_the_hand_too(shared):
     shared.run(0.6)
     assert shared.arm().accepted
     earlier_ns = shared.mono_ns + ROS_OFFSET_NS - 60 * S
-    raw = RawTarget((*shared.names, GRIPPER), [*shared.hand, 0.02], [], earlier_ns, "teleop")
+    raw = RawTarget(shared.names, [*shared.hand], [], 0.02, earlier_ns, "teleop")
     assert shared.bridge.offer_target(raw, earlier_ns, shared.mono_ns, Mode.TELEOP)
 
 
@@ -468,37 +461,90 @@ def test_braking_begins_within_24_ms_of_the_first_missing_target_and_ends_within
 
 
 def seeing(rig, stamps):
-    """Turn the clock while observations with these stamps come, one a tick."""
+    """Turn the clock while the source's targets are made from observations with these stamps, one a tick."""
     for stamp_ns in stamps:
-        rig.bridge.observations.offer(stamp_ns, rig.mono_ns)
+        rig.observation_ros_ns = stamp_ns
         rig.tick()
 
 
 def test_a_policy_that_sees_nothing_new_is_held_and_goes_on_when_it_sees_again(armed):
-    seeing(armed, range(S, S + 20))
-    seeing(armed, [S + 19] * 60)
+    seen_ns = armed.mono_ns + armed.ros_offset_ns
+    seeing(armed, range(seen_ns, seen_ns + 20))
+    seeing(armed, [seen_ns + 19] * 62)
     assert armed.bridge.mode is Mode.POLICY
-    seeing(armed, [S + 19] * 3)
+    seeing(armed, [seen_ns + 19])
     assert armed.bridge.mode is Mode.HOLD
-    assert armed.bridge.machine.reason == "no new observation on /f2o/observation for 0.504 s"
+    expected = "no new observation behind the targets on /f2o/joint_target for 0."
+    assert armed.bridge.machine.reason == f"{expected}504 s"
     armed.run(0.4)
     assert armed.bridge.mode is Mode.HOLD and armed.bridge.at_rest
-    assert armed.arm().text.startswith("not armed: no new observation on /f2o/observation for 0.9")
-    seeing(armed, [S + 20])
+    assert armed.arm().text.startswith(f"not armed: {expected}9")
+    seeing(armed, [armed.mono_ns + armed.ros_offset_ns])
     assert armed.bridge.mode is Mode.POLICY
     assert violations(armed.commands) == []
 
 
 def test_a_camera_whose_clock_is_set_back_sees_and_one_that_comes_late_is_old(armed):
-    seeing(armed, [50 * S, 45 * S, 45 * S - 1])
+    now_ns = armed.mono_ns + armed.ros_offset_ns
+    seeing(armed, [now_ns + 5 * S, now_ns, now_ns - 1])
     armed.run(0.46)
-    assert armed.bridge.mode is Mode.POLICY  # 45 s was a clock that was set, 45 s - 1 ns an old image
-    seeing(armed, [45 * S - 2] * 5)
+    assert armed.bridge.mode is Mode.POLICY  # now was a clock that was set, now - 1 ns an old image
+    seeing(armed, [now_ns - 2] * 5)
     assert armed.bridge.mode is Mode.HOLD
 
 
+def test_a_policy_that_is_far_behind_what_happens_is_held_though_its_observations_move_on(armed):
+    for behind_s, mode in ((0.49, Mode.POLICY), (0.51, Mode.HOLD)):
+        now_ns = armed.mono_ns + armed.ros_offset_ns
+        seeing(armed, range(now_ns - round(behind_s * S), now_ns + S, TICK_NS)[:65])
+        assert armed.bridge.mode is mode
+
+
+def test_observations_that_were_stale_from_the_first_target_on_hold_too(armed):
+    seeing(armed, range(armed.ros_offset_ns, armed.ros_offset_ns + 65))
+    assert armed.bridge.mode is Mode.HOLD
+
+
+def test_a_policy_that_stops_telling_what_it_has_seen_is_held(armed):
+    seeing(armed, [armed.mono_ns + armed.ros_offset_ns])
+    seeing(armed, [0] * 64)
+    assert armed.bridge.mode is Mode.HOLD
+
+
+def test_a_policy_that_falls_silent_before_it_is_armed_again_has_time_to_see(armed):
+    seeing(armed, [armed.mono_ns + armed.ros_offset_ns])
+    armed.bridge.disarm()
+    armed.targets = False
+    armed.run(2.0)
+    assert armed.arm().text == "armed: policy"
+    armed.targets = True
+    seeing(armed, [armed.mono_ns + armed.ros_offset_ns])
+    assert armed.bridge.mode is Mode.POLICY
+
+
+def test_a_command_says_whose_it_is_what_was_seen_and_when_it_is_due(armed):
+    seen_ns = armed.mono_ns + armed.ros_offset_ns
+    seeing(armed, [seen_ns])
+    sent, before = armed.sent[-1], armed.sent[-2]
+    assert (sent.source, sent.observation_ros_ns) == ("policy", seen_ns)
+    assert sent.due_ros_ns == armed.mono_ns + armed.ros_offset_ns + TICK_NS
+    assert sent.sequence == before.sequence + 1
+    armed.targets = False
+    armed.run(0.3)
+    assert (armed.sent[-1].source, armed.sent[-1].observation_ros_ns) == ("hold", 0)
+
+
+def test_lost_targets_are_counted_and_a_sender_that_begins_anew_is_not(armed):
+    armed.targets = False
+    feed = armed.bridge.feeds[Mode.POLICY]
+    for number, lost in ((7, 6), (8, 6), (11, 8), (1, 8), (2, 8)):
+        armed.tick()
+        armed.target(sequence=number)
+        assert feed.lost == lost
+
+
 def test_a_person_needs_no_observations(shared):
-    shared.bridge.observations.offer(S, shared.mono_ns)
+    seeing(shared, [shared.mono_ns + shared.ros_offset_ns])
     shared.hand = shared.arm_at.copy()
     shared.run(0.05)
     assert shared.bridge.take_over(shared.mono_ns).accepted
@@ -506,7 +552,9 @@ def test_a_person_needs_no_observations(shared):
     assert shared.bridge.mode is Mode.TELEOP
     shared.shift = shared.arm_at[0] - shared.home[0]
     shared.run(0.02)
-    assert shared.bridge.give_back(shared.mono_ns).text.startswith("not given back: no new observation on ")
+    assert shared.bridge.give_back(shared.mono_ns).text.startswith(
+        "not given back: no new observation behind "
+    )
 
 
 def test_an_arm_that_stands_while_its_command_moves_is_a_fault(armed):

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
-from f2o_control.target import GRIPPER, RawTarget, Refusal, TargetCheck
+from f2o_control.target import RawTarget, Refusal, TargetCheck
 
 NAMES = tuple(f"panda_joint{i}" for i in range(1, 8))
-ALL = (*NAMES, GRIPPER)
 NOW = 1_000_000_000_000
-VALUES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.04]
+VALUES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
 
 
-def raw(names=ALL, positions=VALUES, velocities=(), due=NOW, source="policy"):
-    return RawTarget(tuple(names), list(map(float, positions)), list(map(float, velocities)), due, source)
+def raw(names=NAMES, positions=VALUES, velocities=(), width=0.04, due=NOW, source="policy"):
+    arrays = list(map(float, positions)), list(map(float, velocities))
+    return RawTarget(tuple(names), *arrays, width, due, source, sequence=3, observation_ros_ns=NOW - 1)
 
 
 @pytest.fixture
@@ -18,29 +18,30 @@ def check():
 
 
 def test_a_target_in_order_passes(check):
-    target = check.admit(raw(velocities=[1, 2, 3, 4, 5, 6, 7, 0]), NOW, 5)
-    assert target.positions.tolist() == VALUES[:-1]
+    target = check.admit(raw(velocities=[1, 2, 3, 4, 5, 6, 7]), NOW, 5)
+    assert target.positions.tolist() == VALUES
     assert target.velocities.tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert target.observation_ros_ns == NOW - 1
     assert (target.gripper_width, target.received_mono_ns, target.source) == (0.04, 5, "policy")
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_permuted_names_are_put_in_order(check, seed):
-    order = np.random.default_rng(seed).permutation(8)
-    velocities = np.arange(8.0)
+    order = np.random.default_rng(seed).permutation(7)
+    velocities = np.arange(7.0)
     target = check.admit(
-        raw([ALL[i] for i in order], [VALUES[i] for i in order], [float(velocities[i]) for i in order]),
+        raw([NAMES[i] for i in order], [VALUES[i] for i in order], [float(velocities[i]) for i in order]),
         NOW,
         0,
     )
-    assert target.positions.tolist() == VALUES[:-1]
-    assert target.velocities.tolist() == velocities[:-1].tolist()
-    assert check.admit(raw(due=NOW + 1), NOW, 0).positions.tolist() == VALUES[:-1]
+    assert target.positions.tolist() == VALUES
+    assert target.velocities.tolist() == velocities.tolist()
+    assert check.admit(raw(due=NOW + 1), NOW, 0).positions.tolist() == VALUES
 
 
-LEGAL = ", ".join(ALL)
+LEGAL = ", ".join(NAMES)
 CASES = [
-    (raw(NAMES, VALUES[:7]), Refusal.NAMES_MISSING, f"gripper_width missing, expected {LEGAL}"),
+    (raw(NAMES[:6], VALUES[:6]), Refusal.NAMES_MISSING, f"panda_joint7 missing, expected {LEGAL}"),
     (raw((), ()), Refusal.NAMES_MISSING, f"{LEGAL} missing, expected {LEGAL}"),
     (raw((*NAMES, "elbow")), Refusal.NAMES_UNKNOWN, f"unknown name elbow, expected {LEGAL}"),
     (
@@ -48,16 +49,16 @@ CASES = [
         Refusal.NAMES_REPEATED,
         f"panda_joint1 named more than once, expected {LEGAL}",
     ),
-    (raw(positions=VALUES[:5]), Refusal.LENGTH, "5 positions and 0 velocities, expected 8 and 8 or none"),
-    (raw(velocities=[0.0]), Refusal.LENGTH, "8 positions and 1 velocities, expected 8 and 8 or none"),
-    (raw(positions=[*VALUES[:7], np.nan]), Refusal.NOT_FINITE, "position of gripper_width is not finite"),
+    (raw(positions=VALUES[:5]), Refusal.LENGTH, "5 positions and 0 velocities, expected 7 and 7 or none"),
+    (raw(velocities=[0.0]), Refusal.LENGTH, "7 positions and 1 velocities, expected 7 and 7 or none"),
+    (raw(width=np.nan), Refusal.NOT_FINITE, "gripper_width is not finite"),
     (raw(positions=[np.inf, *VALUES[1:]]), Refusal.NOT_FINITE, "position of panda_joint1 is not finite"),
     (
-        raw(velocities=[0, 0, -np.inf, 0, 0, 0, 0, 0]),
+        raw(velocities=[0, 0, -np.inf, 0, 0, 0, 0]),
         Refusal.NOT_FINITE,
         "velocity of panda_joint3 is not finite",
     ),
-    (raw(source="expert"), Refusal.SOURCE, "frame_id (source) is 'expert', expected policy"),
+    (raw(source="expert"), Refusal.SOURCE, "source is 'expert', expected policy"),
     (raw(due=NOW - 200_000_000), Refusal.STALE, "due 0.200 s ago, expected at most 0.1 s"),
     (raw(due=0), Refusal.STALE, "due 1000.000 s ago, expected at most 0.1 s"),
     (raw(due=NOW + 600_000_000), Refusal.AHEAD, "due in 0.600 s, expected at most 0.5 s"),
@@ -86,4 +87,4 @@ def test_teleop_takes_the_expert_too():
     assert check.admit(raw(source="teleop", due=NOW), NOW, 0)
     assert check.admit(raw(source="expert", due=NOW + 1), NOW, 0)
     assert check.admit(raw(source="policy", due=NOW + 2), NOW, 0) is None
-    assert check.last_text == "target refused: frame_id (source) is 'policy', expected teleop or expert"
+    assert check.last_text == "target refused: source is 'policy', expected teleop or expert"

@@ -7,14 +7,14 @@ fills ``array.array`` fields, for rclpy checks any other sequence element by ele
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from f2o_nodekit.joints import read_gripper_width, read_joint_state
 from f2o_nodekit.stamps import from_ns, to_ns
 from jaxtyping import Shaped, UInt8, UInt16
 
-from f2o_perception.errors import ImageError, JointStateError, ObservationError
+from f2o_perception.errors import ImageError, ObservationError
 from f2o_perception.frames import GripperSample, Intrinsics, JointSample, Observation, RgbdFrame
 
 # encoding -> (type, channels): what numpy reads without help
@@ -129,36 +129,19 @@ def joints_from_msg(msg: Any, names: tuple[str, ...]) -> JointSample:
     """The joints ``names`` of a sensor_msgs/JointState, whatever else is in it and in whatever order.
 
     Raises:
-        JointStateError: a name or its position is missing.
+        JointStateError: it lacks a usable position of a joint.
     """
-    order = _indices(msg, names)
-    if len(msg.velocity) == len(msg.name):
-        velocities = np.array([msg.velocity[i] for i in order], np.float64)
-    else:
-        velocities = np.full(len(order), np.nan)  # not said
-    positions = np.array([msg.position[i] for i in order], np.float64)
-    return JointSample(to_ns(msg.header.stamp), names, positions, velocities)
+    joints = read_joint_state(msg, names)
+    return JointSample(to_ns(msg.header.stamp), names, joints.positions, joints.velocities)
 
 
 def gripper_from_msg(msg: Any, fingers: tuple[str, ...]) -> GripperSample:
-    """The opening: the sum of the ``fingers``' positions in a sensor_msgs/JointState.
+    """The opening by a sensor_msgs/JointState of the gripper's topic.
 
     Raises:
-        JointStateError: a finger or its position is missing.
+        JointStateError: it lacks a usable position of a finger.
     """
-    return GripperSample(to_ns(msg.header.stamp), float(sum(msg.position[i] for i in _indices(msg, fingers))))
-
-
-def _indices(msg: Any, names: Sequence[str]) -> list[int]:
-    if len(msg.position) != len(msg.name):
-        raise JointStateError(
-            f"joint state: expected {len(msg.name)} positions for its names, got {len(msg.position)}"
-        )
-    have = list(msg.name)
-    missing = [name for name in names if name not in have]
-    if missing:
-        raise JointStateError(f"joint state: no {', '.join(missing)}, it has {', '.join(have) or 'no names'}")
-    return [have.index(name) for name in names]
+    return GripperSample(to_ns(msg.header.stamp), read_gripper_width(msg, fingers))
 
 
 def observation_to_msg(observation: Observation, frame_id: str) -> Any:

@@ -21,10 +21,6 @@ class ImageError(PerceptionError):
     """An image message whose encoding, size or data cannot be used."""
 
 
-class JointStateError(PerceptionError):
-    """A joint state message that lacks a joint or whose arrays do not match its names."""
-
-
 class ObservationError(PerceptionError):
     """An Observation message whose arrays do not have the sizes that it announces."""
 

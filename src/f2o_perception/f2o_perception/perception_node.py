@@ -6,6 +6,7 @@ import sys
 from functools import partial
 from typing import Any
 
+from f2o_nodekit.joints import JointStateError
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_nodekit.stats import Samples
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
@@ -67,14 +68,14 @@ class PerceptionNode(ConfiguredNode):
     def _on_joints(self, msg: JointState) -> None:
         try:
             sample = joints_from_msg(msg, self.config.joint_names)
-        except PerceptionError as error:
+        except JointStateError as error:
             return self._pipeline.reject(JOINTS, str(error))
         self._publish(self._pipeline.push_joints(sample))
 
     def _on_gripper(self, msg: JointState) -> None:
         try:
             sample = gripper_from_msg(msg, self.config.finger_joint_names)
-        except PerceptionError as error:
+        except JointStateError as error:
             return self._pipeline.reject(GRIPPER, str(error))
         self._publish(self._pipeline.push_gripper(sample))
 

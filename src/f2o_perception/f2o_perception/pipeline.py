@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from f2o_nodekit.joints import JointStateError, joint_values
 from f2o_nodekit.stats import RateMeter, Samples
 from jaxtyping import Float64
 
@@ -83,18 +84,13 @@ class ObservationPipeline:
     def push_joints(self, sample: JointSample) -> Observation | None:
         """Take one joint state; its names may come in any order and hold others."""
         names = self.config.joint_names
-        if sample.names != names:
-            missing = [name for name in names if name not in sample.names]
-            if missing:
-                return self.reject(JOINTS, f"joint state without {', '.join(missing)}")
-            order = [sample.names.index(name) for name in names]
-            sample = JointSample(
-                sample.stamp_ros_ns, names, sample.positions[order], sample.velocities[order]
-            )
-        if not np.isfinite(sample.positions).all() or np.isinf(sample.velocities).any():
-            return self.reject(JOINTS, "joint state with a position or velocity that is not finite")
+        try:
+            joints = joint_values(sample.names, sample.positions, sample.velocities, names)
+        except JointStateError as error:
+            return self.reject(JOINTS, str(error))
         self._health[JOINTS].arrived(self._clock())
-        return self._finish(self._sync.push_joints(sample))
+        ordered = JointSample(sample.stamp_ros_ns, names, joints.positions, joints.velocities)
+        return self._finish(self._sync.push_joints(ordered))
 
     def push_gripper(self, sample: GripperSample) -> Observation | None:
         """Take one gripper state."""

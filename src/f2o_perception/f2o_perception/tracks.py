@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 
 import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
+from jaxtyping import Float64
 
 from f2o_perception.frames import GripperSample, JointSample
 

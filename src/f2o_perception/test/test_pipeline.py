@@ -221,10 +221,11 @@ def test_an_empty_cloud_is_dropped_and_said():
 def test_what_the_robot_says_must_make_sense():
     stream = Stream()
     stream.push(JointSample(0, ("elbow",), np.zeros(1), np.zeros(1)))
-    assert "joints: joint state without panda_joint1, panda_joint2" in stream.problems()[3]
-    for bad in (joints(0, np.full(7, np.nan)), joints(0, velocities=np.full(7, np.inf))):
-        stream.push(bad)
-        assert stream.problems()[3] == "joints: joint state with a position or velocity that is not finite"
+    assert "joints: no position for panda_joint1, panda_joint2" in stream.problems()[3]
+    stream.push(joints(0, np.full(7, np.nan)))
+    assert stream.problems()[3] == "joints: position of panda_joint1 is not finite"
+    stream.push(joints(0, velocities=np.full(7, np.inf)))
+    assert stream.problems()[3] == "joints: velocity of panda_joint1 is not finite"
     stream.push(gripper(0, float("inf")))
     assert stream.problems()[4:] == ("gripper: gripper width that is not finite",)
 

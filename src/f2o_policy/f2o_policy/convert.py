@@ -8,22 +8,24 @@ from collections.abc import Sequence
 from builtin_interfaces.msg import Duration, Time
 from f2o_nodekit.pace import Tick
 from f2o_nodekit.stamps import NS_PER_S, from_ns
-from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from f2o_msgs.msg import PolicyTick
+from f2o_msgs.msg import JointTarget, PolicyTick
 from f2o_policy.runtime.policy import TickResult
 
-SOURCE = "policy"  # frame_id of what the policy sends: the bridge follows it in its mode policy only
+SOURCE = "policy"  # of its targets: the bridge follows it in its mode policy only
 
 
-def target_message(names: Sequence[str], result: TickResult, due_ros_ns: int) -> JointState:
+def target_message(
+    joint_names: Sequence[str], result: TickResult, due_ros_ns: int, sequence: int
+) -> JointTarget:
     """The joint target, stamped with the time it is for, not with the time inference took."""
-    msg = JointState(name=names)
+    msg = JointTarget(source=SOURCE, sequence=sequence, joint_names=joint_names)
     msg.header.stamp = from_ns(due_ros_ns, Time)
-    msg.header.frame_id = SOURCE
-    msg.position = array("d", result.target)
-    msg.velocity = array("d", result.velocity)
+    msg.observation_stamp = from_ns(result.embedded.stamp_ros_ns, Time)
+    msg.joint_positions = array("d", result.target[:-1])
+    msg.joint_velocities = array("d", result.velocity[:-1])
+    msg.gripper_width = float(result.target[-1])
     return msg
 
 
@@ -31,7 +33,6 @@ def tick_message(tick: Tick, result: TickResult, due_ros_ns: int, switches: int)
     """What the tick was like."""
     msg = PolicyTick()
     msg.header.stamp = from_ns(due_ros_ns, Time)
-    msg.header.frame_id = SOURCE
     msg.observation_stamp = from_ns(result.embedded.stamp_ros_ns, Time)
     msg.observation_age, msg.inference = result.observation_age_s, result.inference_s
     msg.late, msg.skipped = tick.late_ns / NS_PER_S, tick.skipped

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
+from f2o_nodekit.joints import JointStateError
 from f2o_nodekit.pace import Tick
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
-from f2o_nodekit.stamps import to_ns
 from f2o_perception.convert import observation_from_msg
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
+from f2o_msgs.msg import JointTarget, PolicyTick
 from f2o_msgs.msg import Observation as ObservationMsg
-from f2o_msgs.msg import PolicyTick
 from f2o_policy import convert
 from f2o_policy.runtime.config import PolicyConfig
-from f2o_policy.runtime.inputs import JointReader
+from f2o_policy.runtime.inputs import JointInput
 from f2o_policy.runtime.load import open_engine
 from f2o_policy.runtime.loop import Loop
 from f2o_policy.runtime.policy import Policy, TickResult, TickStatus
@@ -38,14 +39,15 @@ class PolicyNode(ConfiguredNode):
         # Outputs
         self._names = list(spec.action_names)
         self._chunk = convert.chunk_message(self._names, spec.horizon, spec.dt_s)
-        self._targets = self.create_publisher(JointState, topics.joint_target, self.reliable())
+        self._targets = self.create_publisher(JointTarget, topics.joint_target, self.reliable())
+        self._sequence = itertools.count()
         self._chunks = self.create_publisher(JointTrajectory, topics.action_chunk, self.reliable())
         self._ticks = self.create_publisher(PolicyTick, topics.policy_tick, self.reliable())
         # Inputs
-        self._reader = JointReader(spec.action_names)
+        self._inputs, self._unread = JointInput(spec.action_names, config.finger_joint_names), ""
         self.create_subscription(ObservationMsg, topics.observation, self._on_observation, self.reliable())
         self.create_subscription(JointState, topics.joint_states, self._on_joints, self.best_effort())
-        self.create_subscription(JointState, topics.gripper_states, self._on_joints, self.best_effort())
+        self.create_subscription(JointState, topics.gripper_states, self._on_gripper, self.best_effort())
         self.create_subscription(String, topics.mode, self._on_mode, self.latched())
         # Diagnostics
         self.add_diagnostics("loop", self._diagnose)
@@ -63,15 +65,27 @@ class PolicyNode(ConfiguredNode):
         self._policy.observe(observation_from_msg(msg))
 
     def _on_joints(self, msg: JointState) -> None:
-        joints = self._reader.read(to_ns(msg.header.stamp), msg.name, msg.position)
+        try:
+            joints = self._inputs.arm(msg)
+        except JointStateError as error:
+            self._unread = f"{self.config.topics.joint_states}: {error}"
+            return
         if joints is not None:
             self._policy.feel(joints)
+
+    def _on_gripper(self, msg: JointState) -> None:
+        try:
+            self._inputs.gripper(msg)
+        except JointStateError as error:
+            self._unread = f"{self.config.topics.gripper_states}: {error}"
 
     def _on_mode(self, msg: String) -> None:
         self._loop.enter(msg.data)
 
     def _publish(self, result: TickResult, due_ros_ns: int) -> None:
-        self._targets.publish(convert.target_message(self._names, result, due_ros_ns))
+        self._targets.publish(
+            convert.target_message(self._names[:-1], result, due_ros_ns, next(self._sequence))
+        )
 
     def _tell(self, tick: Tick, result: TickResult, due_ros_ns: int) -> None:
         """Chunk and figures, to those who listen."""
@@ -83,7 +97,7 @@ class PolicyNode(ConfiguredNode):
             self._ticks.publish(convert.tick_message(tick, result, due_ros_ns, switches))
 
     def _diagnose(self) -> Diagnosis:
-        status, values = self._loop.status, self._loop.values()
+        status, values = self._loop.status, self._loop.values() | {"unread": self._unread or "none"}
         if status is TickStatus.FAILED:
             return 2, f"{status.value}: {self._loop.fault}", values
         return (0 if status is TickStatus.OK else 1), status.value, values

@@ -6,13 +6,14 @@ from array import array
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from f2o_nodekit.joints import joint_order, read_gripper_width, read_joint_state
 from f2o_nodekit.stamps import from_ns, to_ns
 from f2o_perception.frames import Intrinsics
 from geometry_msgs.msg import Point, Pose, Quaternion
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from f2o_msgs.msg import TaskState
+from f2o_msgs.msg import JointTarget, TaskState
 from f2o_sim.cameras import Picture, camera
 from f2o_sim.conductor import Scene
 from f2o_sim.controller import Trajectory
@@ -20,6 +21,8 @@ from f2o_sim.errors import TrajectoryError
 from f2o_sim.robot import ARM_JOINTS, BASE, FINGER_JOINTS
 from f2o_sim.tasks.base import Verdict
 from f2o_sim.world import World
+
+SOURCE = "expert"  # of the demonstrator's targets
 
 
 class CameraMessages:
@@ -114,7 +117,7 @@ def trajectory_from_msg(msg: JointTrajectory) -> Trajectory:
         raise TrajectoryError(
             f"trajectory: joint_names: expected {', '.join(ARM_JOINTS)} in any order, got {names}"
         )
-    order = [msg.joint_names.index(name) for name in ARM_JOINTS]
+    order = joint_order(msg.joint_names, ARM_JOINTS)
     positions = [point.positions for point in msg.points]
     velocities = [point.velocities for point in msg.points]
     if any(len(row) != len(order) for row in positions):
@@ -132,16 +135,21 @@ def trajectory_from_msg(msg: JointTrajectory) -> Trajectory:
     )
 
 
-def target_message(target: np.ndarray, due_ros_ns: int, source: str = "expert") -> JointState:
+def target_message(target: np.ndarray, due_ros_ns: int, sequence: int) -> JointTarget:
     """Seven joints [rad] and the gripper's width [m] for the bridge; it takes velocities from the differences."""
-    msg = JointState(name=[*ARM_JOINTS, "gripper_width"], position=array("d", target))
-    msg.header.frame_id, msg.header.stamp = source, from_ns(due_ros_ns, Time)
+    msg = JointTarget(source=SOURCE, sequence=sequence, joint_names=list(ARM_JOINTS))
+    msg.header.stamp = from_ns(due_ros_ns, Time)
+    msg.joint_positions, msg.gripper_width = array("d", target[:-1]), float(target[-1])
     return msg
 
 
 def scene_from_msgs(joints: JointState, fingers: JointState, task: TaskState) -> Scene:
-    """What the demonstrator sees."""
+    """What the demonstrator sees.
+
+    Raises:
+        JointStateError: a joint or finger without a usable position.
+    """
     objects = dict(zip(task.object_names, map(pose_from_msg, task.object_poses), strict=True))
     verdict = Verdict(task.success, task.collision, task.side, not task.running, task.elapsed)
-    q = np.array([joints.position[joints.name.index(name)] for name in ARM_JOINTS])
-    return Scene(task.seed, q, float(sum(fingers.position)), objects, verdict)
+    q = read_joint_state(joints, ARM_JOINTS).positions
+    return Scene(task.seed, q, read_gripper_width(fingers, FINGER_JOINTS), objects, verdict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from f2o_msgs.msg import TaskState
+from f2o_msgs.msg import JointTarget, TaskState
 from f2o_msgs.srv import ResetWorld
 from f2o_sim import convert
 from f2o_sim.conductor import Scene, StageError
@@ -44,7 +45,8 @@ class RosStage:
         self._reset = node.create_client(ResetWorld, topics.reset)
         self._arm = node.create_client(Trigger, topics.arm)
         self._disarm = node.create_client(Trigger, topics.disarm)
-        self._targets = node.create_publisher(JointState, topics.target, reliable(1))
+        self._targets = node.create_publisher(JointTarget, topics.target, reliable(1))
+        self._sequence = count()
         self._commands = node.create_publisher(String, topics.episode_command, reliable(10))
 
     def wait_until_complete(self) -> None:
@@ -93,7 +95,7 @@ class RosStage:
         """Send ``target``, wait for the next tick, and look."""
         if target is not None:
             due_ns = self._node.get_clock().now().nanoseconds + round(self._period_s * NS_PER_S)
-            self._targets.publish(convert.target_message(target, due_ns))
+            self._targets.publish(convert.target_message(target, due_ns, next(self._sequence)))
         self._pace.wait()
         return convert.scene_from_msgs(self._joints.get(), self._fingers.get(), self._task.get())
 

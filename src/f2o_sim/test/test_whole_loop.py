@@ -25,12 +25,11 @@ from f2o_policy.data.replay import COMMAND_TOPIC, BagReplay, messages  # noqa: E
 from f2o_policy.runtime.latency import report  # noqa: E402
 from f2o_policy.runtime.trace import summarise  # noqa: E402
 from f2o_sim.demo.trials_node import TrialsNode  # noqa: E402
-from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
+from f2o_msgs.msg import JointTarget, PolicyTick  # noqa: E402
 from f2o_msgs.msg import Observation as ObservationMsg  # noqa: E402
-from f2o_msgs.msg import PolicyTick  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = ROOT / "config"
@@ -61,8 +60,8 @@ def test_an_episode_through_the_live_graph(ros, tmp_path):
         heard = {"chunk": [], "target": [], "command": [], "tick": []}
         node.create_subscription(PolicyTick, "/f2o/policy_tick", heard["tick"].append, 10)
         node.create_subscription(JointTrajectory, "/f2o/action_chunk", heard["chunk"].append, 10)
-        node.create_subscription(JointState, "/f2o/joint_target", heard["target"].append, 10)
-        node.create_subscription(JointState, "/f2o/joint_command", heard["command"].append, 10)
+        node.create_subscription(JointTarget, "/f2o/joint_target", heard["target"].append, 10)
+        node.create_subscription(JointTarget, "/f2o/joint_command", heard["command"].append, 10)
         node.wait_until_live(60.0)
         trials = [node.trial(seed, 30.0) for seed in (7, 8, 9)]
         observations = node.run.observations
@@ -112,9 +111,11 @@ def check_chunks(chunks):
 
 
 def check_targets(targets, commands):
-    assert {tuple(msg.name) for msg in targets} == {tuple(COLUMNS)}
-    assert {msg.header.frame_id for msg in targets} == {"policy"}
-    q = np.array([msg.position for msg in commands])[:, :7]
+    assert {tuple(msg.joint_names) for msg in targets} == {tuple(COLUMNS[:-1])}
+    assert {(msg.source, msg.header.frame_id) for msg in targets} == {("policy", "")}
+    followed = [msg for msg in commands if msg.source == "policy"]
+    assert all(msg.observation_stamp.sec for msg in (*targets, *followed))
+    q = np.array([msg.joint_positions for msg in commands])
     stamps = np.array([msg.header.stamp.sec + msg.header.stamp.nanosec * 1e-9 for msg in commands])
     step, pause = np.abs(np.diff(q, axis=0)).max(axis=1), np.diff(stamps)
     follows = (pause > 0.006) & (pause < 0.010)

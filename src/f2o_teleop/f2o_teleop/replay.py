@@ -13,15 +13,16 @@ from f2o_bags.decode import Decoder
 from f2o_bags.errors import BagError
 from f2o_bags.motion import COMMAND_TOPIC
 from f2o_bags.read import Bag
-from f2o_nodekit.stamps import NS_PER_S
+from f2o_bags.targets import recorded_target
+from f2o_nodekit.joints import JointStateError
+from f2o_nodekit.minimum_jerk import duration_s, minimum_jerk
+from f2o_nodekit.stamps import NS_PER_S, to_ns
 from jaxtyping import Float64
 
 from f2o_teleop.arm import ARM_JOINTS
-from f2o_teleop.convert import GRIPPER
 
 RAMP_RAD_S = 0.4  # the fastest joint on the way to the start
 SHORTEST_RAMP_S = 1.0
-PEAK = 1.875  # of a minimum-jerk motion's speed over its mean
 
 
 @dataclass(frozen=True)
@@ -76,20 +77,18 @@ class Ramp:
         self, start: Float64[np.ndarray, 8], goal: Float64[np.ndarray, 8], rad_s: float = RAMP_RAD_S
     ) -> None:
         self._start, self._way = start, goal - start
-        self.duration_s = max(SHORTEST_RAMP_S, PEAK * float(np.abs(self._way[:-1]).max()) / rad_s)
+        self.duration_s = duration_s(float(np.abs(self._way[:-1]).max()), rad_s, SHORTEST_RAMP_S)
 
     def at(self, seconds: float) -> ReplayTarget:
         """The target after ``seconds``."""
-        s = float(np.clip(seconds / self.duration_s, 0.0, 1.0))
-        share = s**3 * (10 - 15 * s + 6 * s**2)
-        rate = 30 * s**2 * (1 - s) ** 2 / self.duration_s
-        return ReplayTarget(self._start + share * self._way, rate * self._way)
+        share, rate = minimum_jerk(seconds / self.duration_s)
+        return ReplayTarget(self._start + share * self._way, rate / self.duration_s * self._way)
 
 
 def load_track(
     bag: Bag, topic: str = COMMAND_TOPIC, begin_s: float = 0.0, end_s: float | None = None
 ) -> Track:
-    """What ``topic`` (JointState) says from ``begin_s`` to ``end_s`` after its first message, by the headers' stamps.
+    """What ``topic`` (JointTarget) says from ``begin_s`` to ``end_s`` after its first message, by the headers' stamps.
 
     Raises:
         BagError: no such topic, or messages that are no targets of this arm.
@@ -99,16 +98,16 @@ def load_track(
     decode, names = Decoder(bag), ()
     stamps, rows = [], []
     for message in bag.messages([topic]):
-        target = decode(topic, message.data)
-        names = names or tuple(name for name in target.name if name != GRIPPER)
-        index = {name: place for place, name in enumerate(target.name)}
-        row = np.array([target.position[index[n]] for n in (*names, GRIPPER) if n in index], np.float64)
-        if len(names) != 7 or len(row) != 8 or not np.isfinite(row).all():
-            got = ", ".join(target.name)
-            raise BagError(
-                f"{bag.path}: {topic}: expected finite positions of 7 joints and {GRIPPER}, got {got}"
-            )
-        stamp = target.header.stamp.sec * NS_PER_S + target.header.stamp.nanosec
+        decoded = decode(topic, message.data)
+        try:
+            target = recorded_target(decoded)
+            names = names or target.joint_names
+            row = target.row(names)
+        except JointStateError as error:
+            raise BagError(f"{bag.path}: {topic}: {error}") from error
+        if len(names) != 7:
+            raise BagError(f"{bag.path}: {topic}: expected 7 joints, got {', '.join(names) or 'none'}")
+        stamp = to_ns(decoded.header.stamp)
         if not stamps or stamp > stamps[-1]:
             stamps.append(stamp)
             rows.append(row)

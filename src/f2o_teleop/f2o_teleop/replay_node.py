@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from array import array
+from contextlib import suppress
+from itertools import count
 
 import numpy as np
 import rclpy
 from f2o_bags.signals import ended_by_signals
+from f2o_nodekit.joints import JointStateError, read_gripper_width, read_joint_state
 from f2o_nodekit.ros import best_effort, latched, reliable
+from f2o_perception.config import PANDA_FINGERS
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from f2o_teleop.convert import GRIPPER, joint_positions
+from f2o_msgs.msg import JointTarget
 from f2o_teleop.priority import set_niceness
 from f2o_teleop.replay import Replay, ReplayTarget, Track
 from f2o_teleop.replaying import MODE, Replayed, run, wait
@@ -26,24 +30,25 @@ NICENESS = -10  # where granted: a target that is 0.1 s late makes the bridge ho
 class ReplayNode(Node):
     """Publishes the present position until the bridge follows, then the replay."""
 
-    def __init__(self, joint_names: tuple[str, ...]) -> None:
+    def __init__(self, joint_names: tuple[str, ...], finger_names: tuple[str, ...] = PANDA_FINGERS) -> None:
         super().__init__("bag_replay")
-        self._names = joint_names
+        self._names, self._fingers = joint_names, finger_names
         self._joints: np.ndarray | None = None
         self._width, self.mode = 0.0, ""
-        self._targets = self.create_publisher(JointState, "/f2o/joint_target", reliable(1))
+        self._targets = self.create_publisher(JointTarget, "/f2o/joint_target", reliable(1))
+        self._sequence = count()
         self._bridge = {verb: self.create_client(Trigger, f"/f2o/{verb}") for verb in ("arm", "disarm")}
         self.create_subscription(JointState, "/franka/joint_states", self._on_joints, best_effort(1))
         self.create_subscription(JointState, "/franka_gripper/joint_states", self._on_gripper, best_effort(1))
         self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
 
     def _on_joints(self, msg: JointState) -> None:
-        joints = joint_positions(msg, self._names)
-        self._joints = self._joints if joints is None else joints  # a message without them changes nothing
+        with suppress(JointStateError):  # a message without them changes nothing
+            self._joints = read_joint_state(msg, self._names).positions
 
     def _on_gripper(self, msg: JointState) -> None:
-        width = float(sum(msg.position))
-        self._width = width if len(msg.position) and np.isfinite(width) else self._width
+        with suppress(JointStateError):
+            self._width = read_gripper_width(msg, self._fingers)
 
     def _on_mode(self, msg: String) -> None:
         self.mode = msg.data
@@ -68,9 +73,11 @@ class ReplayNode(Node):
 
     def send(self, target: ReplayTarget) -> None:
         """One target, due now."""
-        message = JointState(name=[*self._names, GRIPPER])
-        message.header.stamp, message.header.frame_id = self.get_clock().now().to_msg(), SOURCE
-        message.position, message.velocity = array("d", target.positions), array("d", target.velocities)
+        message = JointTarget(source=SOURCE, sequence=next(self._sequence), joint_names=list(self._names))
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.joint_positions = array("d", target.positions[:-1])
+        message.joint_velocities = array("d", target.velocities[:-1])
+        message.gripper_width = float(target.positions[-1])
         self._targets.publish(message)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from f2o_perception.config import PANDA_FINGERS
 from jaxtyping import Float64
 
 from f2o_teleop.arm import ARM_JOINTS
@@ -62,6 +63,7 @@ class TeleopConfig:
     rate_hz: float = 125.0
     urdf: str = ""  # of the arm; default: panda.urdf of the example-robot-data wheel
     joint_names: tuple[str, ...] = ARM_JOINTS
+    finger_joint_names: tuple[str, ...] = PANDA_FINGERS  # on the gripper's topic; they add up to its width
     tcp_frame: str = TCP_FRAME
     home: tuple[float, ...] = HOME  # posture the null space prefers [rad]
     velocity_scale: float = 0.5  # share of the joint velocity limits that a hand may use

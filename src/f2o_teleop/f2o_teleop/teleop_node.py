@@ -3,8 +3,12 @@
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
+from f2o_nodekit.joints import JointStateError, read_gripper_width, read_joint_state, read_joint_target
 from f2o_nodekit.pace import Pace
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_nodekit.stats import RateMeter
@@ -13,6 +17,7 @@ from sensor_msgs.msg import JointState, Joy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
+from f2o_msgs.msg import JointTarget
 from f2o_teleop import convert
 from f2o_teleop.hand import SpacenavHand
 from f2o_teleop.keys import Keys
@@ -26,18 +31,19 @@ class TeleopNode(ConfiguredNode):
     def __init__(self) -> None:
         super().__init__("teleop_node", TeleopConfig)
         topics = self.config.topics
-        self._names = [*self.config.joint_names, convert.GRIPPER]
+        self._names, self._unread = list(self.config.joint_names), ""
         self._hand = make_hand(self.config)
         self._teleop = Teleop(self.config, self._hand, Path(self.config_path).parent)
         self.create_subscription(JointState, topics.joint_states, self._on_joints, self.best_effort(1))
         self.create_subscription(JointState, topics.gripper_states, self._on_gripper, self.best_effort(1))
-        self.create_subscription(JointState, topics.command, self._on_command, self.best_effort(1))
+        self.create_subscription(JointTarget, topics.command, self._on_command, self.best_effort(1))
         self.create_subscription(String, topics.mode, self._on_mode, self.latched())
         self.create_subscription(String, topics.episode_state, self._on_episode, self.latched())
         if isinstance(self._hand, SpacenavHand):
             self.create_subscription(Twist, topics.spacenav_twist, self._on_twist, self.best_effort(1))
             self.create_subscription(Joy, topics.spacenav_joy, self._on_joy, self.best_effort(10))
-        self._targets = self.create_publisher(JointState, topics.target, self.reliable(1))
+        self._targets = self.create_publisher(JointTarget, topics.target, self.reliable(1))
+        self._sequence = count()
         self._commands = self.create_publisher(String, topics.episode_command, self.reliable(10))
         self._bridge = self.create_client(SetBool, topics.takeover)
         self._rate = RateMeter(250)
@@ -55,17 +61,26 @@ class TeleopNode(ConfiguredNode):
         self._hand.close()
 
     def _on_joints(self, msg: JointState) -> None:
-        positions = convert.joint_positions(msg, self.config.joint_names)
-        if positions is not None:
+        with self._reading(self.config.topics.joint_states):
+            positions = read_joint_state(msg, self._names).positions
             self._teleop.offer_joints(positions, time.monotonic_ns())
 
     def _on_gripper(self, msg: JointState) -> None:
-        self._teleop.offer_width(float(sum(msg.position)))  # each finger says half the width
+        with self._reading(self.config.topics.gripper_states):
+            self._teleop.offer_width(read_gripper_width(msg, self.config.finger_joint_names))
 
-    def _on_command(self, msg: JointState) -> None:
-        sent = convert.joint_positions(msg, tuple(self._names))
-        if sent is not None:
-            self._teleop.offer_command(sent[:-1], float(sent[-1]), time.monotonic_ns())
+    def _on_command(self, msg: JointTarget) -> None:
+        with self._reading(self.config.topics.command):
+            sent = read_joint_target(msg, self._names).positions
+            self._teleop.offer_command(sent, msg.gripper_width, time.monotonic_ns())
+
+    @contextmanager
+    def _reading(self, topic: str) -> Iterator[None]:
+        """A message that cannot be used changes nothing; the diagnostics say why."""
+        try:
+            yield
+        except JointStateError as error:
+            self._unread = f"{topic}: {error}"
 
     def _on_mode(self, msg: String) -> None:
         self._teleop.mode = msg.data
@@ -93,7 +108,8 @@ class TeleopNode(ConfiguredNode):
             self._ask_bridge(tick.take_over)
         if tick.target is not None:
             now = self.get_clock().now().to_msg()
-            self._targets.publish(convert.target_message(JointState(), self._names, tick.target, now))
+            message = JointTarget(joint_names=self._names)
+            self._targets.publish(convert.fill_target(message, tick.target, now, next(self._sequence)))
             self._rate.tick(mono_ns)
 
     def _ask_bridge(self, take_over: bool) -> None:
@@ -104,7 +120,11 @@ class TeleopNode(ConfiguredNode):
 
     def _diagnose(self) -> Diagnosis:
         teleop = self._teleop
-        values = {"target_hz": self._rate.hz(time.monotonic_ns()), **teleop.values()}
+        values = {
+            "target_hz": self._rate.hz(time.monotonic_ns()),
+            "unread": self._unread or "none",
+            **teleop.values(),
+        }
         if not self._thread.is_alive():
             return 2, "the loop has ended", values
         return int(bool(teleop.hand_status)), teleop.hand_status or "ok", values

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
+from f2o_perception.config import PANDA_FINGERS
 from jaxtyping import Float32, Float64, UInt8
 
 from f2o_teleop.arm import ARM_JOINTS
@@ -40,6 +41,7 @@ class ViewConfig:
     stride: int = 2  # of pixels
     niceness: int = 10
     joint_names: tuple[str, ...] = ARM_JOINTS
+    finger_joint_names: tuple[str, ...] = PANDA_FINGERS  # on the gripper's topic; they add up to its width
     topics: ViewTopics = field(default_factory=ViewTopics)
 
     def check(self) -> list[str]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
+from f2o_nodekit.joints import JointStateError, read_gripper_width, read_joint_state, read_joint_target
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_perception.convert import rgb_from_msg
 from f2o_perception.errors import PerceptionError
+from jaxtyping import Float64
 from sensor_msgs.msg import Image, JointState, PointCloud2
 from std_msgs.msg import String
 
-from f2o_teleop.convert import joint_positions
+from f2o_msgs.msg import JointTarget
+from f2o_teleop.convert import GRIPPER
 from f2o_teleop.priority import set_niceness
 from f2o_teleop.view import Throttle, View, ViewConfig
 
@@ -32,8 +36,8 @@ class ViewNode(ConfiguredNode):
             name = topics.color.replace("{view}", view)
             self.create_subscription(Image, name, partial(self._on_image, view), newest)
         self.create_subscription(PointCloud2, topics.cloud, self._on_cloud, newest)
-        for what, topic in (("measured", topics.joint_states), ("commanded", topics.command)):
-            self.create_subscription(JointState, topic, partial(self._on_joints, what), newest)
+        self.create_subscription(JointState, topics.joint_states, self._on_joints, newest)
+        self.create_subscription(JointTarget, topics.command, self._on_command, newest)
         self.create_subscription(JointState, topics.gripper_states, self._on_gripper, newest)
         self.create_subscription(String, topics.mode, partial(self._on_text, "mode"), self.latched())
         self.create_subscription(String, topics.episode_state, self._on_episode, self.latched())
@@ -62,14 +66,25 @@ class ViewNode(ConfiguredNode):
         if self._is_due("cloud"):
             self._view.cloud(np.frombuffer(msg.data, np.float32).reshape(-1, msg.point_step // 4)[:, :3])
 
-    def _on_joints(self, what: str, msg: JointState) -> None:
-        positions = joint_positions(msg, self.config.joint_names)
-        if positions is not None and self._is_due(what):
-            self._view.joints(what, self.config.joint_names, positions)
+    def _on_joints(self, msg: JointState) -> None:
+        with suppress(JointStateError):  # nobody watches what is not there
+            positions = read_joint_state(msg, self.config.joint_names).positions
+            self._show("measured", self.config.joint_names, positions)
+
+    def _on_command(self, msg: JointTarget) -> None:
+        with suppress(JointStateError):
+            positions = read_joint_target(msg, self.config.joint_names).positions
+            names = (*self.config.joint_names, GRIPPER)
+            self._show("commanded", names, np.append(positions, msg.gripper_width))
 
     def _on_gripper(self, msg: JointState) -> None:
-        if self._is_due("gripper"):
-            self._view.joints("measured", ("gripper_width",), np.array([sum(msg.position)], np.float64))
+        with suppress(JointStateError):
+            width = read_gripper_width(msg, self.config.finger_joint_names)
+            self._show("measured", (GRIPPER,), np.array([width]))
+
+    def _show(self, what: str, names: tuple[str, ...], positions: Float64[np.ndarray, " n"]) -> None:
+        if self._is_due(f"{what} {names[-1]}"):
+            self._view.joints(what, names, positions)
 
     def _on_text(self, what: str, msg: String) -> None:
         self._view.at(self.now_ns())

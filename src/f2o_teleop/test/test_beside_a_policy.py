@@ -31,7 +31,7 @@ from sensor_msgs.msg import JointState  # noqa: E402
 from test_processes import environment  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
-from f2o_msgs.msg import Observation  # noqa: E402
+from f2o_msgs.msg import JointTarget, Observation  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     not find_config("sim.yaml"), reason="the workspace is not built: run make setup"
@@ -57,9 +57,9 @@ class Source(Company):
         self.heard, self.asked, self._phase, self._start = [], [], 0.0, None
         self._device, self._report = os.open(pipe, os.O_RDWR), REST
         self.create_subscription(JointState, "/franka/joint_states", self._on_joints, 1)
-        self.create_subscription(JointState, COMMAND, self._on_command, reliable(1000))
-        self.create_subscription(JointState, "/f2o/takeover_target", self.asked.append, reliable(1000))
-        self._targets = self.create_publisher(JointState, "/f2o/joint_target", reliable(1))
+        self.create_subscription(JointTarget, COMMAND, self._on_command, reliable(1000))
+        self.create_subscription(JointTarget, "/f2o/takeover_target", self.asked.append, reliable(1000))
+        self._targets = self.create_publisher(JointTarget, "/f2o/joint_target", reliable(1))
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -70,8 +70,8 @@ class Source(Company):
 
     def _on_command(self, msg):
         self.heard.append(msg)
-        if msg.header.frame_id != "policy":
-            self._start, self._phase = np.array(msg.position[:7]), 0.0  # it begins where the arm is
+        if msg.source != "policy":
+            self._start, self._phase = np.array(msg.joint_positions), 0.0  # it begins where the arm is
 
     def _run(self):
         for tick in itertools.count():
@@ -85,8 +85,8 @@ class Source(Company):
     def _publish(self):
         positions, self._phase = self._start.copy(), self._phase + PERIOD_S
         positions[0] += 0.1 * (1 - np.cos(np.pi * self._phase / 2))
-        msg = JointState(name=[*NAMES, "gripper_width"], position=[*positions, WIDTH])
-        msg.header.stamp, msg.header.frame_id = self.get_clock().now().to_msg(), "policy"
+        msg = JointTarget(source="policy", joint_names=NAMES, joint_positions=positions, gripper_width=WIDTH)
+        msg.header.stamp = self.get_clock().now().to_msg()
         self._targets.publish(msg)
 
     def push(self, report):
@@ -95,7 +95,7 @@ class Source(Company):
     def commands_of(self, source, count):
         """Waits until so many more commands came from ``source``."""
         before = len(self.heard)
-        self.until(lambda: sum(m.header.frame_id == source for m in self.heard[before:]) >= count,
+        self.until(lambda: sum(m.source == source for m in self.heard[before:]) >= count,
                    f"{count} commands of {source}")  # fmt: skip
 
     def close(self):
@@ -127,7 +127,7 @@ def episode(ros, tmp_path_factory):
     (config / "bridge.yaml").write_text(yaml.safe_dump(bridge))
     nodes = tuple(n for n in DEPLOY.nodes if n.package not in ("f2o_perception", "f2o_policy"))
     arguments = {"sim": "true", "takeover": "true", "record": "true", "config": str(config)}
-    arguments |= {"output": str(folder / "bags")}
+    arguments |= {"bags": str(folder / "bags")}
     said = []
     with start(Graph("takeover", DEPLOY.arguments, nodes), arguments, said.append) as running:
         person = Source(running, folder / "hand")
@@ -150,8 +150,8 @@ def test_a_push_takes_the_arm_without_a_jump_and_a_rest_gives_it_back(episode):
     _, person, said = episode
     heard = person.heard
     limits = load_robot(Path(find_config("robot_panda.yaml"))).limits()
-    q, v = (np.array([getattr(m, name)[:7] for m in heard]) for name in ("position", "velocity"))
-    source = np.array([m.header.frame_id for m in heard])
+    q, v = (np.array([getattr(m, f"joint_{name}") for m in heard]) for name in ("positions", "velocities"))
+    source = np.array([m.source for m in heard])
     stamps = np.array([to_ns(m.header.stamp) for m in heard])
     follows = np.diff(stamps) < 1.5 * PERIOD_S * 1e9
     # On a machine that stands still for 0.1 s the bridge holds in between, and says so.
@@ -162,12 +162,14 @@ def test_a_push_takes_the_arm_without_a_jump_and_a_rest_gives_it_back(episode):
     steps = np.abs(np.diff(q, axis=0))
     assert (steps[follows] <= 1.001 * limits.velocity * PERIOD_S + 1e-9).all()
     first = int(np.flatnonzero(source == "teleop")[0])
-    asked = {to_ns(m.header.stamp): np.array(m.position) for m in person.asked}
+    asked = {to_ns(m.header.stamp): m for m in person.asked}
     begin = asked[max(t for t in asked if t <= stamps[first])]  # by the person's node, when it got the arm
-    assert np.abs(begin[:7] - q[first - 1]).max() < 0.02 and begin[7] == pytest.approx(WIDTH, abs=1e-6)
-    taken = np.array([m.position for m in heard])[source == "teleop"]
-    assert np.abs(taken[-1, :7] - taken[0, :7]).max() > 0.02  # and then the person moved it
-    assert taken[:, 7] == pytest.approx(WIDTH, abs=1e-3)  # the gripper did not let go
+    assert np.abs(np.array(begin.joint_positions) - q[first - 1]).max() < 0.02
+    assert begin.gripper_width == pytest.approx(WIDTH, abs=1e-6)
+    taken = q[source == "teleop"]
+    assert np.abs(taken[-1] - taken[0]).max() > 0.02  # and then the person moved it
+    widths = np.array([m.gripper_width for m in heard])[source == "teleop"]
+    assert widths == pytest.approx(WIDTH, abs=1e-3)  # the gripper did not let go
     assert not any("Traceback" in line for line in said)
 
 
@@ -180,8 +182,8 @@ def commands_in(bag):
 def test_the_bag_says_who_was_in_control_and_only_teleop_keeps_exactly_that(episode, tmp_path):
     bag, person, _ = episode
     recorded = commands_in(bag)
-    live = {to_ns(m.header.stamp): m.header.frame_id for m in person.heard}
-    whose = {to_ns(m.header.stamp): m.header.frame_id for m in recorded}
+    live = {to_ns(m.header.stamp): m.source for m in person.heard}
+    whose = {to_ns(m.header.stamp): m.source for m in recorded}
     assert {stamp: live[stamp] for stamp in whose if stamp in live} == {
         s: w for s, w in whose.items() if s in live
     }
@@ -216,7 +218,7 @@ def player(ros):
         node.seen, node.chunks, node.targets = [], [], []
         node.create_subscription(Observation, "/f2o/observation", node.seen.append, 10)
         node.create_subscription(JointTrajectory, "/f2o/action_chunk", node.chunks.append, 10)
-        node.create_subscription(JointState, "/f2o/joint_target", node.targets.append, 10)
+        node.create_subscription(JointTarget, "/f2o/joint_target", node.targets.append, 10)
         yield node
         node.destroy_node()
 
@@ -245,10 +247,12 @@ def test_a_bag_drives_perception_and_policy(episode, player, speed):
             process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert "Traceback" not in said
-    recorded = np.array([m.position[:7] for m in commands_in(bag)])
+    recorded = np.array([m.joint_positions for m in commands_in(bag)])
     low, high = recorded.min(axis=0) - 0.5, recorded.max(axis=0) + 0.5
     for chunk in player.chunks[:20]:
         begin = np.array(chunk.points[0].positions)
         assert list(chunk.joint_names) == [*NAMES, "gripper_width"]
         assert (begin[:7] > low).all() and (begin[:7] < high).all()  # it saw the arm where it was
-    assert {target.header.frame_id for target in player.targets} == {"policy"}
+    assert {target.source for target in player.targets} == {"policy"}
+    seen = {to_ns(observation.header.stamp) for observation in player.seen}
+    assert {to_ns(target.observation_stamp) for target in player.targets[:5]} & seen

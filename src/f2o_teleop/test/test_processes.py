@@ -25,6 +25,8 @@ from sensor_msgs.msg import Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+from f2o_msgs.msg import JointTarget  # noqa: E402
+
 WAIT_S = 30.0
 WORKSPACE = Path(__file__).parents[3]
 STORE = get_typestore(Stores.ROS2_KILTED)
@@ -98,7 +100,7 @@ class Rig:
         self.commands = self.node.create_publisher(String, "/f2o/episode/command", RELIABLE)
         self.states, self.targets = queue.Queue(), queue.Queue()
         self.node.create_subscription(String, "/f2o/episode/state", self._on_state, LATCHED)
-        self.node.create_subscription(JointState, "/f2o/joint_target", self.targets.put, RELIABLE)
+        self.node.create_subscription(JointTarget, "/f2o/joint_target", self.targets.put, RELIABLE)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
         self._end = threading.Event()
@@ -319,8 +321,9 @@ def test_the_scripted_hand_moves_the_target_its_way(rig, tmp_path):
                 target = rig.targets.get(timeout=0.05)
             except queue.Empty:
                 continue  # not discovered yet, or the joints it last saw are too old
-            assert (target.header.frame_id, list(target.name)) == ("teleop", [*names, "gripper_width"])
-            positions, targets = list(target.position[:7]), targets + 1  # an arm that follows at once
+            assert (target.source, list(target.joint_names)) == ("teleop", names)
+            assert target.header.frame_id == ""
+            positions, targets = list(target.joint_positions), targets + 1  # an arm that follows at once
             if targets == 20 and not armed:
                 np.testing.assert_allclose(positions, HOME, atol=1e-6)  # nobody armed: it stays with the arm
                 rig.mode.publish(String(data="teleop"))

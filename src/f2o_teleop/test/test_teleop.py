@@ -9,7 +9,7 @@ import pytest
 from f2o_nodekit.config import ConfigError, load_config
 from f2o_teleop.hand import HandReading, ScriptedHand, SpacenavHand
 from f2o_teleop.ik import HOME, DifferentialIk
-from f2o_teleop.jog import Jog, Measured
+from f2o_teleop.jog import Jog, JogTarget, Measured
 from f2o_teleop.keyboard import KeyboardHand
 from f2o_teleop.keys import Keys
 from f2o_teleop.mapping import MappingConfig, TwistMapping
@@ -194,16 +194,14 @@ def test_without_a_terminal_there_are_no_keys():
     os.close(write)
 
 
-def joint_state(names, positions):
-    return types.SimpleNamespace(name=list(names), position=list(positions))
-
-
-def test_joints_are_looked_up_by_name():
-    names = ("a", "b")
-    assert convert.joint_positions(joint_state("xba", [9, 2, 1]), names).tolist() == [1, 2]
-    assert convert.joint_positions(joint_state("a", [1]), names) is None
-    assert convert.joint_positions(joint_state("ab", [1]), names) is None
-    assert convert.joint_positions(joint_state("ab", [1, float("nan")]), names) is None
+def test_a_target_says_whose_it_is_how_many_there_were_and_where_to_be():
+    message = types.SimpleNamespace(header=types.SimpleNamespace(stamp=None, frame_id=""))
+    jog = JogTarget(np.arange(7.0), np.full(7, 0.1), 0.04)
+    filled = convert.fill_target(message, jog, "now", 3)
+    assert (filled.source, filled.sequence, filled.header.stamp) == ("teleop", 3, "now")
+    assert filled.header.frame_id == ""
+    assert (filled.joint_positions.tolist(), filled.gripper_width) == (list(range(7)), 0.04)
+    assert filled.joint_velocities.tolist() == [0.1] * 7
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "7"])

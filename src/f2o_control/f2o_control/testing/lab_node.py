@@ -20,10 +20,21 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from f2o_control.testing import CONFIG, violations
+from f2o_msgs.msg import JointTarget
 
 NAMES = [f"panda_joint{i}" for i in range(1, 8)]
-ALL = [*NAMES, "gripper_width"]
 SPEED = 0.2  # rad/s of joint 1, back and forth
+
+
+def to_and_fro(home, time_s, hz, stamp_ns):
+    """A target that moves joint 1 about ``home``, ``time_s`` seconds after the start."""
+    phase, positions, velocities = 2 * np.pi * hz * time_s, [*home], [0.0] * 7
+    positions[0] += SPEED / (2 * np.pi * hz) * np.sin(phase)
+    velocities[0] = SPEED * np.cos(phase)
+    msg = JointTarget(source="policy", joint_names=NAMES, gripper_width=0.05)
+    msg.joint_positions, msg.joint_velocities = positions, velocities
+    msg.header.stamp = from_ns(stamp_ns, type(msg.header.stamp))
+    return msg
 
 
 class Lab:
@@ -42,7 +53,7 @@ class Lab:
         self._states = self.node.create_publisher(JointState, "/franka/joint_states", reliable())
         self._targets = None  # a second publisher is a fault: made when it is to say something
         hear = self.node.create_subscription
-        hear(JointState, "/f2o/joint_command", self._on_command, reliable(50))
+        hear(JointTarget, "/f2o/joint_command", self._on_command, reliable(50))
         hear(
             JointTrajectory,
             "/joint_trajectory_controller/joint_trajectory",
@@ -80,7 +91,7 @@ class Lab:
                 self._say_states()
             if self.targets:
                 self._targets = self._targets or self.node.create_publisher(
-                    JointState, "/f2o/joint_target", reliable()
+                    JointTarget, "/f2o/joint_target", reliable()
                 )
                 self._targets.publish(self.change(self.target(time.monotonic() - began)))
 
@@ -89,20 +100,14 @@ class Lab:
         self._states.publish(JointState(name=names, position=[0.02, *reversed(self.arm_at)]))
 
     def target(self, t):
-        phase = 2 * np.pi * 0.4 * t
-        msg = JointState(name=ALL, position=[*self.home, 0.05], velocity=[0.0] * 8)
-        msg.position[0] += SPEED / (2 * np.pi * 0.4) * np.sin(phase)
-        msg.velocity[0] = SPEED * np.cos(phase)
-        msg.header.frame_id = "policy"
         self.last_target_ns = self.node.get_clock().now().nanoseconds
-        msg.header.stamp = from_ns(self.last_target_ns, type(msg.header.stamp))
-        return msg
+        return to_and_fro(self.home, t, 0.4, self.last_target_ns)
 
     def _on_command(self, msg):
         with self._news:
-            self.arm_at = list(msg.position[:7])
+            self.arm_at = list(msg.joint_positions)
             self.commands.append(
-                (to_ns(msg.header.stamp), list(msg.position), list(msg.velocity), msg.header.frame_id)
+                (to_ns(msg.header.stamp), self.arm_at, list(msg.joint_velocities), msg.source)
             )
             self._news.notify_all()
 
@@ -166,7 +171,7 @@ class Lab:
         for stamp, position, *_ in self.commands[first:]:
             if before is not None and stamp - before > 13_000_000:
                 runs.append([])
-            runs[-1].append(position[:7])
+            runs[-1].append(position)
             before = stamp
         return [text for run in runs if len(run) > 3 for text in violations(run, moving=True)]
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
-from f2o_control.target import GRIPPER, RawTarget
+from f2o_control.target import RawTarget
 
 TICK_NS, S = 8_000_000, 1_000_000_000
 ROS_OFFSET_NS = 77 * S
@@ -22,18 +22,21 @@ class Rig:
         self.targets = self.states = self.follows = True
         self.sent, self.commands, self.source = [], [], "policy"
         self.shift = 0.0
+        self.observation_ros_ns = 0  # stamp of what the source has seen; 0: nothing
 
     def target(self, **changes):
         position = self.home.copy()
         position[0] += self.shift
-        velocity = np.zeros(8)
+        velocity = np.zeros(7)
         velocity[0] = 0.2
         fields = {
-            "names": (*self.names, GRIPPER),
-            "positions": [*position, 0.04],
+            "names": self.names,
+            "positions": [*position],
             "velocities": [*velocity],
+            "gripper_width": 0.04,
             "due_ros_ns": self.mono_ns + self.ros_offset_ns,
             "source": self.source,
+            "observation_ros_ns": self.observation_ros_ns,
         }
         return self.bridge.offer_target(
             RawTarget(**fields | changes), self.mono_ns + self.ros_offset_ns, self.mono_ns

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_bags.targets import RecordedTarget, recorded_target
+from f2o_nodekit.joints import JointStateError
 from f2o_nodekit.stamps import to_ns
 from f2o_perception.config import PerceptionConfig
 from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
@@ -23,7 +25,6 @@ from jaxtyping import Float64, Int64
 from f2o_policy.errors import BagError
 
 COMMAND_TOPIC = "/f2o/joint_command"
-GRIPPER = "gripper_width"
 
 
 class BagReplay:
@@ -33,8 +34,7 @@ class BagReplay:
         self.config, self.pipeline = config, ObservationPipeline(config)
         self.observations: list[Observation] = []
         self.stamps: list[int] = []
-        self._sources: list[str] = []
-        self._commands: list[tuple[tuple[str, ...], np.ndarray]] = []
+        self._commands: list[RecordedTarget] = []
         topics = config.topics
         self.topics = {
             topics.joint_states: self._joints,
@@ -52,18 +52,18 @@ class BagReplay:
         self.topics[topic](message)
 
     def sent(self, path: Path) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, "t 8"], list[str]]:
-        """Commands in the order of the policy's actions, and whose they were; stamps must increase, others go."""
-        wanted = (*self.config.joint_names, GRIPPER)
-        rows = []
-        for names, values in self._commands:
-            if set(names) != set(wanted) or not np.isfinite(values).all():
-                raise BagError(
-                    path, f"{COMMAND_TOPIC}: expected finite {', '.join(wanted)}, got {', '.join(names)}"
-                )
-            rows.append(values[[names.index(name) for name in wanted]])
+        """Commands in the order of the policy's actions, and whose they were; stamps must increase, others go.
+
+        Raises:
+            BagError: a command of other joints.
+        """
+        try:
+            rows = [command.row(self.config.joint_names) for command in self._commands]
+        except JointStateError as error:
+            raise BagError(path, f"{COMMAND_TOPIC}: {error}") from error
         stamps = np.array(self.stamps, np.int64)
         newer = np.concatenate([[True], stamps[1:] > np.maximum.accumulate(stamps)[:-1]])
-        sources = [source for source, kept in zip(self._sources, newer, strict=True) if kept]
+        sources = [command.source for command, kept in zip(self._commands, newer, strict=True) if kept]
         return stamps[newer], np.array(rows, np.float64)[newer], sources
 
     def _keep(self, observation: Observation | None) -> None:
@@ -81,8 +81,7 @@ class BagReplay:
 
     def _command(self, message: Any) -> None:
         self.stamps.append(to_ns(message.header.stamp))
-        self._sources.append(str(message.header.frame_id))
-        self._commands.append((tuple(message.name), np.array(message.position, np.float64)))
+        self._commands.append(recorded_target(message))
 
 
 def messages(path: Path, topics: Iterable[str]) -> Iterator[tuple[str, Any]]:

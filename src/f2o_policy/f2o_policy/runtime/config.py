@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from f2o_nodekit.rows import check_trace
+from f2o_perception.config import PANDA_FINGERS
 
 from f2o_policy.runtime.executor import ExecutorConfig
 
@@ -40,6 +41,7 @@ class PolicyConfig:
         seed: of the noise.
         max_observation_age_s: an older observation stops the policy (it publishes no target) [s].
         max_joint_state_age_s: likewise for the joint state [s].
+        finger_joint_names: on the gripper's topic; their positions add up to its width.
         fifo_priority: of the loop's thread where the system grants it; 0 asks for none.
         trace: path of an .npz with every tick's times, written on exit; empty for none.
         executor: see ``ExecutorConfig``.
@@ -55,6 +57,7 @@ class PolicyConfig:
     seed: int = 0
     max_observation_age_s: float = 0.3
     max_joint_state_age_s: float = 0.1
+    finger_joint_names: tuple[str, ...] = PANDA_FINGERS
     fifo_priority: int = 50
     trace: str = ""
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)

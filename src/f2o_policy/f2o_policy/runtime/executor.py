@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.minimum_jerk import minimum_jerk
 from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float32, Float64
 
@@ -168,12 +169,9 @@ class ChunkExecutor:
         return value + fade * self._offset, slope * NS_PER_S / self._plan.dt_ns + fade_rate * self._offset
 
     def _fade(self, due_ns: float) -> tuple[float, float]:
-        """Share of the splice offset left, and its rate: a quintic from 1 to 0, flat at both ends."""
-        u = (due_ns - self._splice_ns) / NS_PER_S / self._config.splice_s
-        if u >= 1:
-            return 0.0, 0.0
-        u = max(u, 0.0)
-        return 1 - u**3 * (10 - 15 * u + 6 * u * u), -30 * u * u * (1 - u) ** 2 / self._config.splice_s
+        """Share of the splice offset left, and its rate: from 1 to 0, flat at both ends."""
+        share, rate = minimum_jerk((due_ns - self._splice_ns) / NS_PER_S / self._config.splice_s)
+        return 1 - share, -rate / self._config.splice_s
 
     def _replace(self, chunk: Chunk, now_ns: int) -> None:
         """Follow ``chunk`` alone from now on, starting where the last target was."""

@@ -1,41 +1,46 @@
-"""Joint and gripper states to the policy's joint vector, by name."""
+"""Joint and gripper states to the policy's joint vector."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from f2o_nodekit.joints import read_gripper_width, read_joint_state
+from f2o_nodekit.stamps import to_ns
 
 from f2o_policy.runtime.policy import Joints
 
 
-class JointReader:
-    """Merges arm and gripper joint states into (q, width); the order of a message's joints does not matter.
+class JointInput:
+    """Merges the states of the arm and of the gripper, each from its own topic, into joints and width.
 
-    The gripper's width is the sum of its fingers' positions (franka_gripper publishes width / 2 for each); it
-    comes at 15 Hz and its last value is used until the next.
+    The gripper is measured 15 times a second; its last width is held until the next.
 
     Args:
         action_names: the policy's columns: arm joints, then ``gripper_width``.
+        finger_names: the joints of the gripper whose positions add up to its width.
     """
 
-    def __init__(self, action_names: Sequence[str]) -> None:
-        self._arm = tuple(action_names[:-1])
+    def __init__(self, action_names: Sequence[str], finger_names: Sequence[str]) -> None:
+        self._arm, self._fingers = tuple(action_names[:-1]), tuple(finger_names)
         self._width: float | None = None
 
-    def read(self, stamp_ros_ns: int, names: Sequence[str], positions: Sequence[float]) -> Joints | None:
-        """The joint vector if this message completes one: an arm state while the gripper's width is known.
+    def gripper(self, msg: Any) -> None:
+        """Take a sensor_msgs/JointState of the gripper's topic.
 
-        None of a message with fewer positions than names (the positions of a JointState may be left out) or with one
-        that is not finite.
+        Raises:
+            JointStateError: it lacks a usable position of a finger; the width that was known still is.
         """
-        if len(positions) < len(names):
+        self._width = read_gripper_width(msg, self._fingers)
+
+    def arm(self, msg: Any) -> Joints | None:
+        """The joint vector of a sensor_msgs/JointState of the arm; None before the first width.
+
+        Raises:
+            JointStateError: it lacks a usable position of a joint.
+        """
+        positions = read_joint_state(msg, self._arm).positions
+        if self._width is None:
             return None
-        index = {name: i for i, name in enumerate(names)}
-        fingers = [i for name, i in index.items() if "finger_joint" in name]
-        if fingers:
-            self._width = float(sum(positions[i] for i in fingers))
-        if self._width is None or not all(name in index for name in self._arm):
-            return None
-        values = np.array([positions[index[name]] for name in self._arm] + [self._width])
-        return Joints(stamp_ros_ns, values) if np.isfinite(values).all() else None
+        return Joints(to_ns(msg.header.stamp), np.append(positions, self._width))

@@ -13,11 +13,10 @@ from f2o_nodekit.stamps import to_ns
 from f2o_perception.convert import observation_from_msg
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
+from f2o_msgs.msg import JointTarget, TaskState
 from f2o_msgs.msg import Observation as ObservationMsg
-from f2o_msgs.msg import TaskState
 from f2o_msgs.srv import ResetWorld
 from f2o_sim.demo.trials import Run, Trial
 from f2o_sim.errors import SimError
@@ -48,7 +47,7 @@ class TrialsNode(Node):
             ObservationMsg, "/f2o/observation", self._on_observation, reliable(), raw=True
         )
         self._commanded = False
-        self.create_subscription(JointState, "/f2o/joint_command", self._on_command, reliable(), raw=True)
+        self.create_subscription(JointTarget, "/f2o/joint_command", self._on_command, reliable(), raw=True)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, reliable(10))
         self._remote = {
             "/sim/reset": self.create_client(ResetWorld, "/sim/reset"),

@@ -1,0 +1,54 @@
+"""Joint targets and commands of a bag, whichever message they were recorded as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from f2o_nodekit.joints import joint_values
+from jaxtyping import Float64
+
+GRIPPER = "gripper_width"
+
+
+@dataclass(frozen=True)
+class RecordedTarget:
+    """Where the arm and its gripper should be, and who wanted it."""
+
+    joint_names: tuple[str, ...]
+    positions: Float64[np.ndarray, " n"]  # [rad] in the order of the names
+    gripper_width: float  # [m]
+    source: str
+
+    def row(self, joint_names: tuple[str, ...]) -> Float64[np.ndarray, " m"]:
+        """Positions of ``joint_names``, then the gripper's width.
+
+        Raises:
+            JointStateError: one of them is missing.
+        """
+        found = joint_values(self.joint_names, self.positions, (), joint_names)
+        return np.append(found.positions, self.gripper_width)
+
+
+def recorded_target(msg: Any) -> RecordedTarget:
+    """The target in an f2o_msgs/JointTarget, or in a sensor_msgs/JointState.
+
+    Older bags have a JointState with ``gripper_width`` [m] among its names and the source as its frame_id.
+
+    Raises:
+        JointStateError: a value that is not finite, or a JointState without ``gripper_width``.
+    """
+    names, positions = named_positions(msg)
+    joints = tuple(name for name in names if name != GRIPPER)
+    values = joint_values(names, positions, (), (*joints, GRIPPER)).positions
+    source = msg.source if hasattr(msg, "source") else msg.header.frame_id
+    return RecordedTarget(joints, values[:-1], float(values[-1]), str(source))
+
+
+def named_positions(msg: Any) -> tuple[tuple[str, ...], Sequence[float] | np.ndarray]:
+    """Names and positions of a JointState as they are, or of a JointTarget with ``gripper_width`` as its last joint."""
+    if hasattr(msg, "joint_names"):
+        return (*msg.joint_names, GRIPPER), [*msg.joint_positions, msg.gripper_width]
+    return tuple(msg.name), msg.position
