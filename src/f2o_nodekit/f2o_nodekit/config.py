@@ -277,7 +277,7 @@ def _range(metadata: Sequence[Any]) -> str:
         "ge": "of at least",
         "lt": "below",
         "le": "at most",
-        "multiple_of": "that is a multiple of",
+        "multiple_of": "a multiple of",
     }
     parts = [f"{words[name]} {_number(limit)}" for name, limit in bounds.items()]
     return f" {' and '.join(parts)}" if parts else ""

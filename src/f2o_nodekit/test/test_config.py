@@ -226,7 +226,7 @@ def test_a_key_is_described_in_words(key, words):
         ({"gt": 0, "lt": 1}, "an integer above 0 and below 1"),
         ({"ge": 0, "lt": 5}, "an integer of at least 0 and below 5"),
         ({"le": 3}, "an integer at most 3"),
-        ({"multiple_of": 8}, "an integer that is a multiple of 8"),
+        ({"gt": 0, "multiple_of": 8}, "an integer above 0 and a multiple of 8"),
     ],
 )
 def test_limits_are_described_in_words(limits, words):

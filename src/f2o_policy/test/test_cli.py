@@ -87,7 +87,7 @@ def test_teacher_sets_and_student_from_the_shell(place, capsys):
         (
             ("train", "--data", "d", "--out", "x", "--set", "teacher.steps=0", "--set", "model.kernel=4"),
             "f2o train: command line: 2 errors: model.kernel: expected an odd number, got 4; "
-            "teacher.steps: expected > 0, got 0",
+            "teacher.steps: expected an integer of at least 1, got 0",
         ),
         (
             ("sample", "--teacher", "t.pt", "--data", "d", "--out", "x"),

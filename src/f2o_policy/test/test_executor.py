@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from f2o_nodekit.testing import problems
 from f2o_policy.runtime.advance import advance
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
 from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig, with_prefix
@@ -219,8 +220,11 @@ def test_the_latency_is_read_ahead():
 
 
 def test_wrong_settings_are_all_named():
-    wrong = ExecutorConfig(blend_s=0, action_latency_s=-1).check()
-    assert wrong == ["blend_s: expected > 0, got 0", "action_latency_s: expected >= 0, got -1"]
+    assert problems(ExecutorConfig, blend_s=0, action_latency_s=-1, selection="any") == [
+        "selection: expected one of agree, nearest, newest, got 'any'",
+        "blend_s: expected a number above 0, got 0",
+        "action_latency_s: expected a number of at least 0, got -1",
+    ]
 
 
 def two_sides(now):

@@ -175,7 +175,8 @@ def test_unknown_names_and_options_are_named():
     ):
         create("gan", {})
     with pytest.raises(
-        ConfigError, match=r"options of method cfm: 1 error: mask_cap: expected 0 <= c <= 1, got 2\.0"
+        ConfigError,
+        match=r"options of method cfm: 1 error: mask_cap: expected a number from 0 to 1, got 2\.0",
     ):
         create("cfm", {"mask_cap": 2.0})
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from f2o_nodekit.testing import problems
 from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.fusion import GatedFusion, gate_entropy
 from f2o_policy.model.network import PolicyNetwork
@@ -119,15 +120,20 @@ def test_where_something_is_survives_the_pooling():
 
 
 def test_config_names_every_broken_rule():
-    broken = dataclasses.replace(TINY, horizon=7, kernel=4, image_size=40, modality_dropout=0.7)
-    messages = broken.check()
-    assert messages == [
-        "horizon: expected a multiple of 2, got 7",
-        "image_size: expected a multiple of 16, got 40",
+    tiny = dataclasses.asdict(TINY)
+    assert problems(ModelConfig, **tiny | {"kernel": 4, "modality_dropout": 0.7, "trunk_width": 12}) == [
+        "trunk_width: expected an integer above 0 and a multiple of 8, got 12",
+        "modality_dropout: expected a number of at least 0 and below 0.5, got 0.7",
         "kernel: expected an odd number, got 4",
-        "modality_dropout: expected 0 <= p < 0.5, got 0.7",
     ]
-    assert ModelConfig().check() == []
+    broken = {"horizon": 7, "image_size": 40, "unet_widths": (10, 10), "token_dim": 9}
+    assert problems(ModelConfig, **tiny | broken) == [
+        "horizon: expected a multiple of 2, got 7",
+        f"unet_widths: expected multiples of groups = {TINY.groups}, got [10, 10]",
+        "image_size: expected a multiple of 16, got 40",
+        f"token_dim: expected a multiple of attention_heads = {TINY.attention_heads}, got 9",
+    ]
+    assert problems(ModelConfig) == []
 
 
 ROWS = {
@@ -155,10 +161,11 @@ def test_what_the_network_does_not_look_at_changes_nothing_and_the_rest_does(cha
 def test_sizes_of_modalities_and_history():
     config = ModelConfig(modalities=("points",), history=2)
     assert (config.frame_dim, config.embedding_dim) == (config.point_dim, 2 * config.point_dim)
-    assert ModelConfig(modalities=("sound",)).check() == [
-        "modalities: expected some of colour, depth, points, got ['sound']"
+    assert problems(ModelConfig, modalities=["sound"], fusion="sum", history=0) == [
+        "modalities[0]: expected one of colour, depth, points, got 'sound'",
+        "fusion: expected one of gated, attention, concat, got 'sum'",
+        "history: expected an integer of at least 1, got 0",
     ]
-    assert ModelConfig(fusion="sum").check() == [
-        "fusion: expected one of gated, attention, concat, got 'sum'"
+    assert problems(ModelConfig, modalities=[]) == [
+        "modalities: expected one or more different names, got []"
     ]
-    assert ModelConfig(history=0).check() == ["history: expected >= 1, got 0"]

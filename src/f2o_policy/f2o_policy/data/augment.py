@@ -7,39 +7,35 @@ together each applies its rows, and all of them together do what one process wou
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import NotNegative, Probability
 from jaxtyping import Bool, Float, Float32, Float64, Int64, UInt8, UInt16
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from f2o_policy.data.normalise import MinMax
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class AugmentConfig:
     """Strengths; zero switches one off."""
 
-    shift_px: int = 1  # a pixel of a 64 px view is some 2 cm of table: larger shifts blur where the cube is
-    brightness: float = 0.15
-    contrast: float = 0.15
+    shift_px: Annotated[int, Field(ge=0)] = 1
+    """A pixel of a 64 px view is some 2 cm of table: larger shifts blur where the cube is."""
+    brightness: NotNegative = 0.15
+    contrast: NotNegative = 0.15
     point_phase: bool = (
         True  # draw which of the points are taken; at run time it is always the same of each n
     )
-    proprio_noise: float = 0.01  # standard deviation, in normalised units
-    gripper_dropout: float = (
-        0.2  # chance that the observed width is hidden: it must not be copied into the action
-    )
-
-    def check(self) -> list[str]:
-        """Messages of wrong values."""
-        return (
-            []
-            if 0 <= self.gripper_dropout <= 1
-            else [f"gripper_dropout: expected 0 <= p <= 1, got {self.gripper_dropout}"]
-        )
+    proprio_noise: NotNegative = 0.01  # standard deviation, in normalised units
+    gripper_dropout: Probability = 0.2
+    """Chance that the observed width is hidden: it must not be copied into the action."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Draws:
     """The random half of an augmentation, one row a sample (V counts the views of all instants of a history)."""
 

@@ -7,47 +7,38 @@ lag 0 (or ``visual_lag_s: [0, 0]``) a window is the plain one: A[k] = command at
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from typing import Annotated
 
 import numpy as np
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import Count, Positive, must
 from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Bool, Float64, Int64
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from f2o_policy.data.history import lookback_ns, nearest
 from f2o_policy.data.normalise import MinMax, Normaliser
 from f2o_policy.data.store import Dataset
 
 TRANSITION = 0.3  # of the gripper's range: a window in which its command changes more holds a transition
+Lags = Annotated[tuple[float, float], must(lambda lags: 0 <= lags[0] <= lags[1], "0 <= low <= high")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class WindowConfig:
     """How windows are cut."""
 
-    horizon: int = 16
-    dt_s: float = 0.1
-    visual_lag_s: tuple[float, float] = (0.0, 0.12)
-    history: int = 1  # instants the policy sees
-    history_dt_s: float = 0.1  # between them
-    transition_weight: float = 1.0  # how much oftener windows are drawn in which the gripper opens or closes
-    validation_fraction: float = 0.1
-
-    def check(self) -> list[str]:
-        """Messages of wrong values."""
-        low, high = self.visual_lag_s
-        return [
-            *(
-                f"{key}: expected > 0, got {getattr(self, key)}"
-                for key in ("dt_s", "history", "history_dt_s", "transition_weight")
-                if getattr(self, key) <= 0
-            ),
-            *([] if 0 <= low <= high else [f"visual_lag_s: expected 0 <= low <= high, got [{low}, {high}]"]),
-            *(
-                []
-                if 0 <= self.validation_fraction < 1
-                else [f"validation_fraction: expected 0 <= f < 1, got {self.validation_fraction}"]
-            ),
-        ]
+    horizon: Count = 16
+    dt_s: Positive = 0.1
+    visual_lag_s: Lags = (0.0, 0.12)
+    history: Count = 1  # instants the policy sees
+    history_dt_s: Positive = 0.1  # between them
+    transition_weight: Positive = (
+        1.0  # how much oftener windows are drawn in which the gripper opens or closes
+    )
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
 def interpolate(
@@ -67,7 +58,7 @@ def spaced(rows: Int64[np.ndarray, " n"], count: int) -> Int64[np.ndarray, " m"]
     return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)] if len(rows) else rows
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Window:
     """One training example without its images: which observations they are, (n,), the oldest first; proprio (n*8,)
     at the instants of the history, actions (H,8), physical units.

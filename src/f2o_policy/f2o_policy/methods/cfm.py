@@ -8,44 +8,31 @@ output never sees an unmasked late input, sampling uses nothing else there, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal
 
 import torch
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import Count, NotNegative, Probability
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from f2o_policy.methods.base import Batch, Head, Loss, Method, component_weights, repeat
 from f2o_policy.solver import euler
 
-SPACINGS = ("uniform", "exponential")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class CfmOptions:
     """Time law, mask, solver."""
 
     time_mean: float = -0.5
-    time_std: float = 1.5
-    mask_cap: float = 0.2
+    time_std: NotNegative = 1.5
+    mask_cap: Probability = 0.2
     mask_slope: float = 20.0
-    steps: int = 50
-    spacing: str = (
-        "uniform"  # of the steps, or exponential: short first steps become shorter ones (PointFlowMatch)
-    )
-    draws: int = 4  # (noise, time) pairs an observation and step: the encoder runs once for all of them
-    gripper_weight: float = 1.0  # of its column in the squared error
-
-    def check(self) -> list[str]:
-        """Messages of wrong values."""
-        return [
-            *([] if 0 <= self.mask_cap <= 1 else [f"mask_cap: expected 0 <= c <= 1, got {self.mask_cap}"]),
-            *(
-                []
-                if self.spacing in SPACINGS
-                else [f"spacing: expected one of {', '.join(SPACINGS)}, got {self.spacing!r}"]
-            ),
-            *([] if self.steps >= 1 else [f"steps: expected >= 1, got {self.steps}"]),
-            *([] if self.draws >= 1 else [f"draws: expected >= 1, got {self.draws}"]),
-        ]
+    steps: Count = 50
+    spacing: Literal["uniform", "exponential"] = "uniform"
+    """Of the steps; exponential: short first steps become shorter ones (PointFlowMatch)."""
+    draws: Count = 4  # (noise, time) pairs an observation and step: the encoder runs once for all of them
+    gripper_weight: NotNegative = 1.0  # of its column in the squared error
 
 
 class Cfm(Method):

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import NotNegative, Share
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from f2o_policy.methods.base import Batch, Head, Loss, Method, component_weights, hypotheses
 from f2o_policy.methods.chamfer import Chamfer, chamfer, distances, distinct, spread
 
-DISTANCES = ("l2", "squared")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class ImleOptions:
     """Hypotheses an observation, and the weight of the gripper in the matching."""
 
-    hypotheses: int = 16
-    gripper_weight: float = 0.3  # small: the fingers must not decide which trajectories belong together
-    distance: str = "l2"  # l2: unsquared, mean over time; squared: far pairs rule
-    time_decay: float = 1.0  # weight of a step over the one before: below 1 the near future counts more
-    rows_at_once: int = 0  # sequences through the network at a time; 0 = all, faster but M times the memory
-
-    def check(self) -> list[str]:
-        """Messages of wrong values."""
-        return [
-            *([] if self.hypotheses >= 2 else [f"hypotheses: expected >= 2, got {self.hypotheses}"]),
-            *(
-                []
-                if self.distance in DISTANCES
-                else [f"distance: expected one of {', '.join(DISTANCES)}, got {self.distance!r}"]
-            ),
-            *(
-                []
-                if 0 < self.time_decay <= 1
-                else [f"time_decay: expected 0 < d <= 1, got {self.time_decay}"]
-            ),
-            *([] if self.rows_at_once >= 0 else [f"rows_at_once: expected >= 0, got {self.rows_at_once}"]),
-        ]
+    hypotheses: Annotated[int, Field(ge=2)] = 16
+    gripper_weight: NotNegative = 0.3  # small: the fingers must not decide which trajectories belong together
+    distance: Literal["l2", "squared"] = "l2"  # l2: unsquared, mean over time; squared: far pairs rule
+    time_decay: Share = 1.0  # weight of a step over the one before: below 1 the near future counts more
+    rows_at_once: Annotated[int, Field(ge=0)] = 0
+    """Sequences through the network at a time; 0 = all, faster but M times the memory."""
 
 
 class Imle(Method):

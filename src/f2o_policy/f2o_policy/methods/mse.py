@@ -6,25 +6,26 @@ the set, so the modes collapse into their average.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import Count
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from f2o_policy.methods.base import Batch, Head, Loss, Method, hypotheses
 from f2o_policy.methods.imle import one_pass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class MseOptions:
     """Hypotheses an observation and step: as many passes as the Chamfer student gets."""
 
-    hypotheses: int = 16
-    rows_at_once: int = 0  # sequences through the network at a time; 0 = all, faster but M times the memory
-
-    def check(self) -> list[str]:
-        """Messages of wrong values."""
-        return [] if self.hypotheses >= 1 else [f"hypotheses: expected >= 1, got {self.hypotheses}"]
+    hypotheses: Count = 16
+    rows_at_once: Annotated[int, Field(ge=0)] = 0
+    """Sequences through the network at a time; 0 = all, faster but M times the memory."""
 
 
 class Mse(Method):

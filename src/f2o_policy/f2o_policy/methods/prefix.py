@@ -9,34 +9,25 @@ executed prefix is real-time chunking's, arXiv 2506.07339 and 2512.05964; here f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import Count, NotNegative, Probability
+from pydantic.dataclasses import dataclass
 
 from f2o_policy.errors import ShapeError
 from f2o_policy.methods.base import Batch, Head, Loss, hypotheses
 from f2o_policy.methods.imle import Imle, ImleOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class PrefixOptions(ImleOptions):
     """As of imle, and the prefix."""
 
-    prefix: int = 8  # steps; long enough that the modes have parted by its end
-    free: float = 0.5  # share of the conditions without a prefix: how an episode begins
-    jitter: float = (
-        0.02  # noise on a prefix, normalised: the plan under way is a mean, no trajectory of the set
-    )
-    pull: float = 4.0  # weight of the prefix in the distance
-
-    def check(self) -> list[str]:
-        """Messages of wrong values."""
-        wrong = super().check()
-        wrong += [] if self.prefix >= 1 else [f"prefix: expected >= 1, got {self.prefix}"]
-        wrong += [] if 0 <= self.free <= 1 else [f"free: expected 0 <= f <= 1, got {self.free}"]
-        for key in ("jitter", "pull"):
-            wrong += [] if getattr(self, key) >= 0 else [f"{key}: expected >= 0, got {getattr(self, key)}"]
-        return wrong
+    prefix: Count = 8  # steps; long enough that the modes have parted by its end
+    free: Probability = 0.5  # share of the conditions without a prefix: how an episode begins
+    jitter: NotNegative = 0.02
+    """Noise on a prefix, normalised: the plan under way is a mean, no trajectory of the set."""
+    pull: NotNegative = 4.0  # weight of the prefix in the distance
 
 
 class Prefix(Imle):

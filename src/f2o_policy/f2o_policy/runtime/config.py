@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import Literal
 
-from f2o_nodekit.rows import check_trace
+from f2o_nodekit.config import STRICT, ConfigPath
+from f2o_nodekit.fields import Count, FifoPriority, Names, Positive, Seed, TopicName, WrittenPath
 from f2o_perception.config import PANDA_FINGERS
+from pydantic.dataclasses import dataclass
 
 from f2o_policy.runtime.executor import ExecutorConfig
 
-NOISES = ("held", "fresh")
-BACKENDS = ("auto", "torch", "openvino", "cuda")
-PRECISIONS = ("f32", "bf16", "f16")
+Backend = Literal["auto", "torch", "openvino", "cuda"]
+Precision = Literal["f32", "bf16", "f16"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class PolicyTopics:
     """Names of everything the policy node reads and writes."""
 
-    observation: str = "/f2o/observation"
-    joint_states: str = "/franka/joint_states"
-    gripper_states: str = "/franka_gripper/joint_states"
-    mode: str = "/f2o/mode"
-    joint_target: str = "/f2o/joint_target"
-    action_chunk: str = "/f2o/action_chunk"
-    policy_tick: str = "/f2o/policy_tick"
+    observation: TopicName = "/f2o/observation"
+    joint_states: TopicName = "/franka/joint_states"
+    gripper_states: TopicName = "/franka_gripper/joint_states"
+    mode: TopicName = "/f2o/mode"
+    joint_target: TopicName = "/f2o/joint_target"
+    action_chunk: TopicName = "/f2o/action_chunk"
+    policy_tick: TopicName = "/f2o/policy_tick"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class PolicyConfig:
     """What runs, how often, and how plans become targets.
 
@@ -48,35 +50,17 @@ class PolicyConfig:
         topics: see ``PolicyTopics``.
     """
 
-    checkpoint: str
-    rate_hz: float = 125.0
-    hypotheses: int = 2
-    noise: str = "fresh"
-    backend: str = "auto"
-    precision: str = "f32"
-    seed: int = 0
-    max_observation_age_s: float = 0.3
-    max_joint_state_age_s: float = 0.1
-    finger_joint_names: tuple[str, ...] = PANDA_FINGERS
-    fifo_priority: int = 50
-    trace: str = ""
+    checkpoint: ConfigPath
+    rate_hz: Positive = 125.0
+    hypotheses: Count = 2
+    noise: Literal["held", "fresh"] = "fresh"
+    backend: Backend = "auto"
+    precision: Precision = "f32"
+    seed: Seed = 0
+    max_observation_age_s: Positive = 0.3
+    max_joint_state_age_s: Positive = 0.1
+    finger_joint_names: Names = PANDA_FINGERS
+    fifo_priority: FifoPriority = 50
+    trace: WrittenPath = ""
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     topics: PolicyTopics = field(default_factory=PolicyTopics)
-
-    def check(self) -> list[str]:
-        """Ranges and choices."""
-        wrong = []
-        for key in ("rate_hz", "hypotheses", "max_observation_age_s", "max_joint_state_age_s"):
-            if getattr(self, key) <= 0:
-                wrong.append(f"{key}: expected > 0, got {getattr(self, key)}")
-        if self.noise not in NOISES:
-            wrong.append(f"noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
-        if self.precision not in PRECISIONS:
-            wrong.append(f"precision: expected f32, bf16 or f16, got {self.precision!r}")
-        if self.backend not in BACKENDS:
-            wrong.append(f"backend: expected one of {', '.join(BACKENDS)}, got {self.backend!r}")
-        if not 0 <= self.fifo_priority <= 99:
-            wrong.append(f"fifo_priority: expected 0 to 99, got {self.fifo_priority}")
-        if self.seed < 0:
-            wrong.append(f"seed: expected 0 or more, got {self.seed}")
-        return wrong + check_trace(self.trace)

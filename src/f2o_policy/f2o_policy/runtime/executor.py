@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import NotNegative, Positive
 from f2o_nodekit.minimum_jerk import minimum_jerk
 from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float32, Float64
+from pydantic.dataclasses import dataclass
 
 from f2o_policy.runtime.advance import advance
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
 from f2o_policy.runtime.late import enter
 from f2o_policy.spec import PolicySpec
 
-SELECTIONS = ("agree", "nearest", "newest")
 SAME_MODE_RAD = (
     0.075  # RMS joint distance of two plans beyond which they are of different modes; see agree_rad
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class ExecutorConfig:
     """How plans are chosen, blended and read.
 
@@ -46,31 +48,16 @@ class ExecutorConfig:
         action_latency_s: how far ahead of now the target is read, to make up for the way to the motors [s].
     """
 
-    selection: str = "agree"
-    blend_s: float = 0.3
-    stall_avoidance_s: float = 0.3
-    agree_rad: float = 0.05
-    agree_s: float = 1.5
-    escape_rad: float = 0.15
-    escape_s: float = 0.16
-    splice_s: float = 0.3
-    max_splice_rad: float = 0.05
-    action_latency_s: float = 0.008
-
-    def check(self) -> list[str]:
-        """Every time and distance is positive (latency and advance may be 0)."""
-        positive = ("blend_s", "agree_rad", "agree_s", "escape_rad", "escape_s", "splice_s", "max_splice_rad")
-        wrong = [
-            f"{key}: expected > 0, got {getattr(self, key)}" for key in positive if getattr(self, key) <= 0
-        ]
-        if self.selection not in SELECTIONS:
-            wrong.append(f"selection: expected one of {', '.join(SELECTIONS)}, got {self.selection!r}")
-        not_negative = ("stall_avoidance_s", "action_latency_s")
-        return wrong + [
-            f"{key}: expected >= 0, got {getattr(self, key)}"
-            for key in not_negative
-            if getattr(self, key) < 0
-        ]
+    selection: Literal["agree", "nearest", "newest"] = "agree"
+    blend_s: Positive = 0.3
+    stall_avoidance_s: NotNegative = 0.3
+    agree_rad: Positive = 0.05
+    agree_s: Positive = 1.5
+    escape_rad: Positive = 0.15
+    escape_s: Positive = 0.16
+    splice_s: Positive = 0.3
+    max_splice_rad: Positive = 0.05
+    action_latency_s: NotNegative = 0.008
 
 
 class ChunkExecutor:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from f2o_policy.errors import EngineError
-from f2o_policy.runtime.config import BACKENDS, PRECISIONS
+from f2o_policy.runtime.config import Backend, Precision
 from f2o_policy.runtime.engine import Call, NetworkEngine
 from f2o_policy.runtime.equality import TOLERANCE, check_equal, record
 from f2o_policy.spec import PolicySpec, is_export, read_exported_spec
@@ -23,8 +23,8 @@ def open_engine(
     Raises:
         CheckpointError, EngineError: it cannot be read, or not run as asked.
     """
-    if precision not in PRECISIONS:
-        raise EngineError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    if precision not in get_args(Precision):
+        raise EngineError(f"precision {precision!r}: expected one of {', '.join(get_args(Precision))}")
     if not is_export(path):
         import torch
 
@@ -95,8 +95,8 @@ def resolve_backend(backend: str) -> str:
     Raises:
         EngineError: it is unknown, or OpenVINO is asked for and not installed.
     """
-    if backend not in BACKENDS:
-        raise EngineError(f"backend {backend!r}: expected one of {', '.join(BACKENDS)}")
+    if backend not in get_args(Backend):
+        raise EngineError(f"backend {backend!r}: expected one of {', '.join(get_args(Backend))}")
     if backend == "auto":
         import torch
 

@@ -2,62 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, make_dataclass
+from collections.abc import Iterator
+from dataclasses import field
+from typing import Annotated, Any, Literal
+
+from f2o_nodekit.config import STRICT, rules
+from f2o_nodekit.fields import Count, NotNegative, Positive, Probability, Seed
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from f2o_policy.data.augment import AugmentConfig
 from f2o_policy.data.windows import WindowConfig
 from f2o_policy.methods import METHODS
 from f2o_policy.model.config import ModelConfig
 
+CountOrNone = Annotated[int, Field(ge=0)]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=STRICT)
 class StageConfig:
     """One optimisation: its method, length, batch and learning rate."""
 
     method: str
-    steps: int
-    batch: int  # observations a step
-    learning_rate: float = 6e-4
-    weight_decay: float = 1e-4
-    warmup_steps: int = 200
-    clip_norm: float = 1.0
-    ema_limit: float = 0.999
-    log_every: int = 20
-    save_every: int = 200
-    validation_observations: int = 128
-
-    def check(self) -> list[str]:
-        """Messages of wrong values."""
-        positive = ("steps", "batch", "learning_rate", "clip_norm", "log_every", "save_every")
-        return [f"{k}: expected > 0, got {getattr(self, k)}" for k in positive if not getattr(self, k) > 0]
+    steps: Count
+    batch: Count  # observations a step
+    learning_rate: Positive = 6e-4
+    weight_decay: NotNegative = 1e-4
+    warmup_steps: CountOrNone = 200
+    clip_norm: Positive = 1.0
+    ema_limit: Probability = 0.999
+    log_every: Count = 20
+    save_every: Count = 200
+    validation_observations: CountOrNone = 128
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class SetsConfig:
     """Teacher sets: K trajectories for each of so many observations, or of all where there are fewer."""
 
-    count: int = 16
-    observations: int = 4000
-    used: int = 0  # trajectories of each set that distillation looks at, the first so many; 0 = all
-    batch: int = 64  # observations sampled together
-    range_margin: float = 0.1  # a normalised value further outside [-1,1] marks a bad trajectory
-
-    def check(self) -> list[str]:
-        """Messages of wrong values."""
-        return [
-            f"{k}: expected > 0, got {getattr(self, k)}"
-            for k in ("count", "observations", "batch")
-            if getattr(self, k) <= 0
-        ]
+    count: Count = 16
+    observations: Count = 4000
+    used: CountOrNone = 0  # trajectories of each set that distillation looks at, the first so many; 0 = all
+    batch: Count = 64  # observations sampled together
+    range_margin: NotNegative = 0.1  # a normalised value further outside [-1,1] marks a bad trajectory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Stages:
     """The pipeline without the methods' own options."""
 
-    seed: int = 0
-    threads: int = 0  # torch threads; 0 leaves torch's own choice
-    precision: str = "auto"  # auto, float32 or bfloat16 (auto: bfloat16 where the processor multiplies it)
+    seed: Seed = 0
+    threads: CountOrNone = 0  # torch threads; 0 leaves torch's own choice
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Auto: bfloat16 where the processor multiplies it."""
     model: ModelConfig = field(default_factory=ModelConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -65,42 +62,23 @@ class Stages:
     sets: SetsConfig = field(default_factory=SetsConfig)
     student: StageConfig = field(default_factory=lambda: StageConfig("imle", 3000, 16))
 
-    def check(self) -> list[str]:
-        """Cross-field rules."""
-        legal = ("auto", "float32", "bfloat16")
-        return [
-            *(
-                []
-                if self.precision in legal
-                else [f"precision: expected one of {', '.join(legal)}, got {self.precision}"]
-            ),
-            *(
-                []
-                if self.model.horizon == self.window.horizon
-                else [
-                    f"window.horizon: expected model.horizon = {self.model.horizon}, got {self.window.horizon}"
-                ]
-            ),
-            *(
-                []
-                if self.model.history == self.window.history
-                else [
-                    f"window.history: expected model.history = {self.model.history}, got {self.window.history}"
-                ]
-            ),
-        ]
+    @rules
+    def _windows_fit_the_model(self) -> Iterator[str]:
+        for key in ("horizon", "history"):
+            wanted, got = getattr(self.model, key), getattr(self.window, key)
+            if wanted != got:
+                yield f"window.{key}: expected model.{key} = {wanted}, got {got}"
 
 
-def _sections() -> list[tuple[str, type, object]]:
+def _config_class() -> Any:
     """One section a method, with the method's own options: a new method file needs no line here."""
-    return [
-        (name, method.options_class, field(default_factory=method.options_class))
-        for name, method in METHODS.items()
-    ]
+    options = {name: method.options_class for name, method in METHODS.items()}
+    body = {name: field(default_factory=cls) for name, cls in options.items()}
+    doc = "The whole pipeline: the stages, and a section of options for every method."
+    cls = type(
+        "Config", (Stages,), {**body, "__annotations__": options, "__module__": __name__, "__doc__": doc}
+    )
+    return dataclass(frozen=True, config=STRICT)(cls)
 
 
-Config = make_dataclass("Config", _sections(), bases=(Stages,), frozen=True)
-Config.__module__, Config.__doc__ = (
-    __name__,
-    "The whole pipeline: the stages, and a section of options for every method.",
-)
+Config = _config_class()
