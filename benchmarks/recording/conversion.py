@@ -84,7 +84,7 @@ def _convert(found: list[Path], count: int, folder: Path, processes: int) -> dic
     for number in range(count):
         (source / f"episode_{number:04d}").symlink_to(found[number % len(found)].resolve())
     words = ["convert", source, "--out", folder / f"data_{name}", "--processes", processes]
-    command = [sys.executable, "-m", "f2o_policy", *map(str, words)]
+    command = [sys.executable, "-m", "f2o_bringup.cli", *map(str, words)]
     begin = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         peak = _peak_mb(process)

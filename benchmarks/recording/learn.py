@@ -30,7 +30,7 @@ def run(bags: Path, out: Path, steps: int) -> dict[str, Any]:
     for name, words in _commands(bags, out, steps).items():
         if name not in seconds:
             begin = time.monotonic()
-            _call([sys.executable, "-m", "f2o_policy", name, *map(str, words)], f"f2o {name}")
+            _call([sys.executable, "-m", "f2o_bringup.cli", name, *map(str, words)], f"f2o {name}")
             seconds[name] = round(time.monotonic() - begin, 1)
             journal.write_text(json.dumps(seconds))
     data = out / "data"

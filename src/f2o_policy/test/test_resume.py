@@ -36,7 +36,7 @@ def config_file(tmp_path_factory, tiny_config):
 
 def command(what, config_file, out, *more, launcher=()):
     arguments = [what, "--config", str(config_file), "--out", str(out), *map(str, more)]
-    return [sys.executable, *launcher, "-m", "f2o_policy", *arguments]
+    return [sys.executable, *launcher, "-m", "f2o_bringup.cli", *arguments]
 
 
 def start(arguments):
