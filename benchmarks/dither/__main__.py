@@ -16,11 +16,12 @@ from typing import Any
 import matplotlib
 from f2o_nodekit.errors import F2oError
 from f2o_policy.commands.common import positive, rate, seed
-from f2o_policy.data.files import write_json
 from f2o_policy.evaluation.contender import Contender
 from f2o_policy.evaluation.rollout import evaluate
 from f2o_policy.runtime.executor import ExecutorConfig
 from f2o_policy.runtime.load import read_spec
+
+from benchmarks.common.record import write_result
 
 matplotlib.use("Agg")
 PERIODS = (1, 2, 4, 8, 16)  # ticks between plans; n_exec of the literature, in ticks
@@ -136,7 +137,7 @@ def main() -> int:
         "seeds": seeds,
         "camera_hz": arguments.camera_hz,
     }
-    write_json(arguments.out / "dither.json", {**where, "rows": table})
+    write_result(arguments.out / "dither.json", {**where, "rows": table})
     draw(table, arguments.out / "dither.png")
     print(show(table))
     return 0

@@ -4,11 +4,11 @@ The tests run the quick ones of the same list (faults_node.py). Ends with 1 wher
 """
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 
+from benchmarks.common.record import write_result
 from benchmarks.faults.faults_node import QUICK, SLOW, UDP
 from benchmarks.faults.run_node import StarvedError, run_all
 
@@ -69,9 +69,7 @@ def main():
             f"{'BAD' if row['problems'] else 'ok '} {line(row).strip()} {'; '.join(row['problems'])}",
             flush=True,
         )
-    (given.out / "faults.json").write_text(
-        json.dumps({"machine": given.machine, "rows": rows}, indent=1) + "\n"
-    )
+    write_result(given.out / "faults.json", {"rows": rows})
     (given.out / "faults.md").write_text(HEAD.format(machine=given.machine) + "".join(map(line, rows)))
     bad = sum(bool(row["problems"]) for row in rows)
     print(f"{len(rows)} faults, {bad} did not end as they should")

@@ -16,8 +16,8 @@ from typing import Any
 from f2o_nodekit.errors import F2oError
 from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.commands.common import positive, seed
-from f2o_sim.demo.report import write_report
 
+from benchmarks.common.record import write_result
 from benchmarks.forks.baselines import Checkpoints, contenders, run_baselines
 from benchmarks.forks.forks import look_at_forks, looks
 from benchmarks.forks.pictures import save_fans
@@ -43,7 +43,7 @@ def main() -> int:
         print("\nforks: stopped", file=sys.stderr)
         return 130
     path = arguments.out / "report.json"
-    write_report(path, (json.loads(path.read_text()) if path.is_file() else {}) | report)
+    write_result(path, (json.loads(path.read_text()) if path.is_file() else {}) | report)
     print_comparison(report)
     print(f"\nreport and picture: {arguments.out}/")
     return 0

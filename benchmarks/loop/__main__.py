@@ -24,12 +24,12 @@ from f2o_control.robot import load_robot
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_policy.checkpoint import load_checkpoint
-from f2o_policy.data.files import write_json
 from f2o_policy.runtime.export import write_export
 from f2o_policy.runtime.latency import read_trace, report, table
 from f2o_policy.runtime.load import read_spec
 from f2o_sim.paths import config_file
 
+from benchmarks.common.record import write_result
 from benchmarks.loop.stalls import Stalls, watch
 
 PRINTED = ("ticks", "tick_hz", "deadline_misses", "late_ticks", "machine_stalls", "limit_violations")
@@ -51,12 +51,12 @@ def main() -> int:
             arguments.checkpoint, arguments.out, arguments.minutes, arguments.seed, arguments.load
         )
     except F2oError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"loop: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nbench: stopped", file=sys.stderr)
+        print("\nloop: stopped", file=sys.stderr)
         return 130
-    write_json(arguments.out / "loop.json", result)
+    write_result(arguments.out / "loop.json", result)
     print(json.dumps({key: result[key] for key in PRINTED}))
     return 0
 

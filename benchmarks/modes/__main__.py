@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections import defaultdict
@@ -18,6 +17,7 @@ import torch
 from f2o_nodekit.workers import workers
 from tqdm import tqdm
 
+from benchmarks.common.record import write_result
 from benchmarks.modes.study import StudyConfig, run_job
 from benchmarks.modes.tasks import TOYS
 
@@ -41,11 +41,11 @@ def main() -> int:
             for result in tqdm(pool.imap(run_job, jobs), total=len(jobs), desc="toys x seeds", unit="run"):
                 runs.append(result)
         except KeyboardInterrupt:
-            print("\nstudy: stopped", file=sys.stderr)
+            print("\nmodes: stopped", file=sys.stderr)
             return 130
     report = summarise(runs)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "modes.json").write_text(json.dumps(report, indent=2) + "\n")
+    write_result(arguments.out / "modes.json", report)
     draw(runs, arguments.out / "modes.png")
     print(table(report))
     print(f"\n{arguments.out}/modes.json, modes.png")

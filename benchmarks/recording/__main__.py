@@ -20,6 +20,8 @@ from typing import Any
 
 from f2o_nodekit.errors import F2oError
 
+from benchmarks.common.record import write_result
+
 NAMES = ("crash", "load", "latency", "session", "learn", "convert", "beside")
 
 
@@ -30,10 +32,10 @@ def main() -> int:
     try:
         report = measure(arguments)
     except F2oError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"recording: {error}", file=sys.stderr)
         return 2
     path = arguments.out / f"{arguments.what}.json"
-    path.write_text(json.dumps(report, indent=1))
+    write_result(path, report)
     print(json.dumps({key: value for key, value in report.items() if not key.startswith("each")}, indent=1))
     draw(arguments.what, report, path.with_suffix(".png"))
     print(path)

@@ -6,7 +6,6 @@ script turns, a million ticks. Both: memory at the end within 2 % of what it was
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -21,6 +20,8 @@ from f2o_control.testing import CONFIG, ENVIRONMENT, violations
 from f2o_control.testing.rig import Rig, S
 from jaxtyping import config as jaxtyping_config
 from tqdm import tqdm
+
+from benchmarks.common.record import write_result
 
 GROWTH = 0.02  # of memory, at most
 WARM = 0.2  # of the run: until then memory may still grow
@@ -271,7 +272,7 @@ def main():
     for part in parts.values():
         part["memory_kb"] = part["memory_kb"][:: max(len(part["memory_kb"]) // 100, 1)]
     report = {"seed": given.seed, **parts, "complaints": wrong}
-    (given.out / "soak.json").write_text(json.dumps(report, indent=1) + "\n")
+    write_result(given.out / "soak.json", report)
     for text in wrong:
         print(text)
     grown = ", ".join(f"{name}: memory {100 * part['growth']:+.1f} %" for name, part in parts.items())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -26,6 +25,7 @@ from f2o_policy.runtime.load import load_engine, resolve_backend
 from f2o_sim.session import Session
 from tqdm import tqdm
 
+from benchmarks.common.record import write_result
 from benchmarks.forks.timing import compare
 from benchmarks.speed import heads, learning
 
@@ -44,10 +44,10 @@ def main() -> int:
     try:
         result = _measure(arguments.checkpoints, arguments.repeats)
     except F2oError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"speed: {error}", file=sys.stderr)
         return 2
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_result(arguments.out / "bench.json", result)
     _draw(result, arguments.out / "bench.png")
     _print(result)
     return 0

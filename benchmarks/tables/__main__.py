@@ -18,7 +18,7 @@ import matplotlib
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.workers import workers
 from f2o_policy.checkpoint import checkpoint_file, file_sha256, load_checkpoint
-from f2o_policy.data.files import write_json, write_text
+from f2o_policy.data.files import write_text
 from f2o_policy.data.store import Dataset
 from f2o_policy.evaluation.statistics import mcnemar
 from f2o_policy.model.network import PolicyNetwork
@@ -27,6 +27,7 @@ from f2o_policy.training.optimise import Precision
 from f2o_sim.paths import config_file
 from tqdm import tqdm
 
+from benchmarks.common.record import write_result
 from benchmarks.tables.rows import Budget, rows, teachers
 from benchmarks.tables.stages import Place, judge, train_teacher
 
@@ -49,7 +50,7 @@ def main() -> int:
     try:
         results = run(place, budget, arguments.tables, arguments.processes)
         report = summarise(results, budget, place, Dataset(place.data).sha256)
-        write_json(place.out / "tables.json", report)
+        write_result(place.out / "tables.json", report)
         write_text(place.out / "tables.md", table(report))
         draw(report, place.out / "tables.png")
     except F2oError as error:

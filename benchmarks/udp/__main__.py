@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.common.record import write_result
 from benchmarks.udp.analysis import ages_ms
 from benchmarks.udp.bad_cable import Fate
 from benchmarks.udp.cable import Cable, LabError, why_not
@@ -71,7 +72,7 @@ def run(robot_path: Path, seconds: float, out: Path) -> dict[str, dict[str, obje
         with Cable(fate) as cable:
             problem = run_case(cable, robot_path, seconds, folder, 0.7 * seconds if name == "cut" else None)
         results[name] = judge(folder, robot_path) | {"problem": problem}
-    (out / "udp.json").write_text(json.dumps(results, indent=1))
+    write_result(out / "udp.json", {"cases": results})
     draw(results, out / "udp.png", out)
     return results
 

@@ -15,10 +15,11 @@ import numpy as np
 from f2o_bringup.processes import Running, start
 from f2o_nodekit.errors import F2oError
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
+from f2o_policy.data.files import write_json
 from f2o_policy.runtime.trace import summarise
 from tqdm import tqdm
 
-from f2o_sim.demo.report import print_table, write_report
+from f2o_sim.demo.report import print_table
 from f2o_sim.demo.trials import Run, Trial, count
 
 TASK = "reach_around"
@@ -62,7 +63,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     run = _live(seeds, _export(student, arguments.out / "policy"), arguments.out)
     report = _live_report(run, arguments)
     report["checkpoint"] = {"data_sha256": student.data_sha256, "seed": student.seed}
-    write_report(arguments.out / "report.json", report)
+    write_json(arguments.out / "report.json", report)
     _pictures(run, student, arguments.out)
     print_table(report)
     print(f"\nreport, film and recording: {arguments.out}/")

@@ -1,17 +1,8 @@
-"""The demo's numbers as JSON and as a table."""
+"""The demo's numbers as a table."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
-
-
-def write_report(path: Path, report: dict[str, Any]) -> None:
-    """Write ``report`` as JSON, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(report, indent=2) + "\n")
-    partial.replace(path)
 
 
 def print_table(report: dict[str, Any]) -> None:
