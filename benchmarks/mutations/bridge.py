@@ -66,7 +66,7 @@ def nan_targets(robot):
     rig = armed(robot)
     rig.targets = False
     for _ in range(20):
-        rig.target(positions=[np.nan] * 8)
+        rig.target(positions=[np.nan] * 7)
         rig.tick()
     return ends_in(rig, Mode.HOLD)
 
@@ -115,7 +115,7 @@ def reversed_targets(robot):
         newest()
         was = rig.home.copy()
         was[0] += rig.shift - 0.04
-        newest(due_ros_ns=rig.mono_ns + rig.ros_offset_ns - S // 25, positions=[*was, 0.04])
+        newest(due_ros_ns=rig.mono_ns + rig.ros_offset_ns - S // 25, positions=[*was])
 
     rig.target = both
     rig.run(0.4)
@@ -276,7 +276,7 @@ def too_fast(robot, until):
     rig.targets, step = False, 2 * np.pi * 0.008 / 4.0
     for k in [0] * 60 + [*range(round(until / step))]:  # at first it settles
         velocity = (curve(rig.home, (k + 1) * step) - curve(rig.home, (k - 1) * step)) / 0.016
-        rig.target(positions=[*curve(rig.home, k * step), 0.04], velocities=[*velocity, 0.0])
+        rig.target(positions=[*curve(rig.home, k * step)], velocities=[*velocity])
         rig.tick()
     return rig
 

@@ -127,7 +127,7 @@ def doubled(rig):
 
 
 def nonsense(rig):
-    rig.spoil = {"positions": [np.nan] * 8}
+    rig.spoil = {"positions": [np.nan] * 7}
     return Mode.HOLD
 
 

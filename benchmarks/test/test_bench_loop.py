@@ -17,8 +17,9 @@ def commands(velocities, positions=None):
     for k, speed in enumerate(velocities):
         q = HOME if positions is None else positions[k]
         stamp = SimpleNamespace(sec=1, nanosec=k * 8_000_000)
-        v = [speed, 0, 0, 0, 0, 0, 0, 0]
-        rows.append(SimpleNamespace(header=SimpleNamespace(stamp=stamp), position=[*q, 0.08], velocity=v))
+        v = [speed, 0, 0, 0, 0, 0, 0]
+        header = SimpleNamespace(stamp=stamp)
+        rows.append(SimpleNamespace(header=header, joint_positions=q, joint_velocities=v))
     return rows
 
 
