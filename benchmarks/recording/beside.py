@@ -51,7 +51,7 @@ def run(
         columns = {name: file[name] for name in file.files if name != "extra"}
     kept = [open_bag(path) for path in sorted((folder / "bags").iterdir())]
     bags = {
-        "messages": sum(sum(bag.counted()[0].values()) for bag in kept),
+        "messages": sum(sum(bag.counts.values()) for bag in kept),
         **{key: sum(int(bag.labels[key]) for bag in kept) for key in ("drops", "lost")},
     }
     settings = {"camera_hz": camera_hz, "size": f"{width}x{height}", "seconds": seconds, "turns": turns}

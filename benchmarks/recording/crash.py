@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import yaml
 from f2o_bags.edit import recover
-from f2o_bags.mcap_file import to_the_cut
+from f2o_bags.read import open_bag
 from f2o_bags.stamps import stamp_of
 from f2o_bags.writer import PARTIAL
 from rosbags.rosbag2 import Reader
@@ -113,7 +113,7 @@ def examine(
     """Compare a file with the stamps of what was sent and received, by topic; recover it."""
     got: dict[str, list[int]] = {}
     content = []
-    for message in to_the_cut(next(partial.glob("*.mcap"))):
+    for message in open_bag(partial).messages():
         content.append((message.topic, message.log_ros_ns, len(message.data)))
         got.setdefault(message.topic, []).append(stamp_of(message.data) or 0)
     lost, missing = _lost(sent, got, killed_ns)

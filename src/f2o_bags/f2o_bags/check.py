@@ -15,12 +15,11 @@ from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_bags.errors import BagError
 from f2o_bags.facts import Facts, gather
-from f2o_bags.motion import COMMAND_TOPIC, JOINT_STATES, Motion, positions_of
+from f2o_bags.labels import DROPS, LOST, SUCCESS
+from f2o_bags.motion import Motion, positions_of
 from f2o_bags.quality import Gap, Skew, longest_gap, worst_skew
-from f2o_bags.read import Bag, open_bag
-
-DROPS, LOST = "drops", "lost"  # labels: messages that the recorder had to drop, and that DDS did not bring
-GRIPPER_STATES = "/franka_gripper/joint_states"
+from f2o_bags.read import Bag, open_bag, unfinished
+from f2o_bags.topics import GRIPPER_STATES, JOINT_COMMAND, JOINT_STATES
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _check(bag: Bag, limits: Limits) -> Verdict:
     moving = facts.motion.moving() if facts.motion is not None else None
     idle_s = (moving[0] - facts.span[0]) / NS_PER_S if moving else None
     problems = [
-        *([] if bag.complete else ["its recording was cut off (f2o bag recover)"]),
+        *([f"{why} (f2o bag recover)"] if (why := unfinished(bag)) else []),
         *_missing(facts),
         *_dropped(facts, limits),
         *_late(facts, gaps, limits),
@@ -91,7 +90,7 @@ def _check(bag: Bag, limits: Limits) -> Verdict:
         tuple(problems),
         (facts.span[1] - facts.span[0]) / NS_PER_S,
         sum(counts.values()),
-        bag.labels.get("success", "unknown"),
+        bag.labels.get(SUCCESS, "unknown"),
         max(gaps, key=lambda gap: gap.periods, default=None),
         skew,
         idle_s,
@@ -180,7 +179,7 @@ def _frozen(facts: Facts, moving: tuple[int, int] | None, limits: Limits) -> lis
 
 def _moved_between(motion: Motion, begin: int, end: int) -> bool:
     """Whether the arm moves visibly: 0.03 rad in any joint."""
-    inside = motion.positions[(motion.log_ros_ns >= begin) & (motion.log_ros_ns <= end)]
+    inside = motion.positions[(motion.times_ros_ns >= begin) & (motion.times_ros_ns <= end)]
     return len(inside) > 1 and bool(np.ptp(inside, axis=0).max() > 0.03)
 
 
@@ -195,7 +194,7 @@ def _apart(skew: Skew | None, limits: Limits) -> list[str]:
 
 def _unused(facts: Facts, moving: tuple[int, int] | None, idle_s: float | None, limits: Limits) -> list[str]:
     if facts.motion is None:
-        return [f"no usable message on {COMMAND_TOPIC} or {JOINT_STATES}"]
+        return [f"no usable message on {JOINT_COMMAND} or {JOINT_STATES}"]
     if moving is None or idle_s is None:
         return ["the arm never moved"]
     problems = []

@@ -1,42 +1,60 @@
-"""Serialised messages to plain numbers, by the definitions that the bag carries."""
+"""Serialised messages to plain numbers, by the definitions that the bag carries; parsed and decoded by rosbags."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
+from f2o_bags.definitions import ROS2IDL, ROS2MSG, MessageDefinition
 from f2o_bags.errors import BagError
 from f2o_bags.read import Bag
 
+IDL_PARTS = "=" * 80 + "\n"  # between the types of a ros2idl text, each of which begins with `IDL: <name>`
+
 
 class Decoder:
-    """Deserialises messages of one bag."""
+    """Deserialises messages of one bag. A topic that cannot be read is told when one of its messages is wanted."""
 
     def __init__(self, bag: Bag) -> None:
-        """Learns the bag's types.
-
-        Raises:
-            BagError: a definition cannot be read.
-        """
-        self._path = bag.path
-        self._types = {topic: info.definition.name for topic, info in bag.topics.items()}
-        self._store = get_typestore(Stores.EMPTY)
-        for info in bag.topics.values():
-            try:
-                types = get_types_from_msg(info.definition.text, info.definition.name)
-            except Exception as error:  # around rosbags alone: whatever its parser makes of a foreign text
-                raise BagError(f"{bag.path}: definition of {info.definition.name}: {error}") from error
-            self._store.register({k: v for k, v in types.items() if k not in self._store.fielddefs})
+        self._bag, self._store = bag, get_typestore(Stores.EMPTY)
+        self._types: dict[str, str] = {}
 
     def __call__(self, topic: str, data: bytes) -> Any:
         """The message.
 
         Raises:
-            BagError: its bytes are not what its type says.
+            BagError: its bytes are not what its type says, or its type is not described.
         """
+        name = self._types.get(topic) or self._learn(topic)
         try:
-            return self._store.deserialize_cdr(data, self._types[topic])
-        except Exception as error:  # around rosbags alone, as above
-            kind = self._types[topic]
-            raise BagError(f"{self._path}: {topic}: a message is no {kind} ({error})") from error
+            return self._store.deserialize_cdr(data, name)
+        except Exception as error:  # around rosbags alone: it raises whatever it makes of the bytes
+            raise BagError(f"{self._bag.path}: {topic}: a message is no {name} ({error})") from error
+
+    def _learn(self, topic: str) -> str:
+        """Register the type of ``topic``; its name."""
+        info = self._bag.topics[topic]
+        definition = info.definition
+        if info.serialization != "cdr" or definition.encoding not in (ROS2MSG, ROS2IDL):
+            told = f"{definition.encoding or 'no definition'}, {info.serialization}"
+            raise BagError(
+                f"{self._bag.path}: {topic}: stored as {told}; expected ros2msg or ros2idl, cdr as ROS 2 writes it"
+            )
+        try:
+            types = _parsed(definition)
+        except Exception as error:  # around rosbags alone: whatever its parser makes of a foreign text
+            raise BagError(f"{self._bag.path}: definition of {definition.name}: {error}") from error
+        self._store.register({k: v for k, v in types.items() if k not in self._store.fielddefs})
+        self._types[topic] = definition.name
+        return definition.name
+
+
+def _parsed(definition: MessageDefinition) -> dict[str, Any]:
+    if definition.encoding == ROS2MSG:
+        return dict(get_types_from_msg(definition.text, definition.name))
+    types: dict[str, Any] = {}
+    for part in definition.text.split(IDL_PARTS):
+        if part.startswith("IDL: "):
+            types |= get_types_from_idl(part.split("\n", 1)[1])
+    return types

@@ -1,26 +1,67 @@
-"""Message definitions as a bag stores them, from the files every ROS interface package installs."""
+"""Message definitions as a bag stores them: parsed, written out and hashed by rosbags, from installed .msg files."""
 
-import json
+from __future__ import annotations
+
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from rosbags.interfaces import Nodetype
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
 
 from f2o_bags.errors import DefinitionError
 
-INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-PRIMITIVES = INTEGERS | {"bool", "byte", "char", "string", "wstring", "float32", "float64"}
-SEPARATOR = "=" * 80
+ROS2MSG, ROS2IDL = "ros2msg", "ros2idl"
 
 
 @dataclass(frozen=True)
 class MessageDefinition:
-    """A message type: its name, its full text (dependencies appended, MCAP's `ros2msg`) and its RIHS01 hash."""
+    """A message type: its name, its full text with dependencies, its RIHS01 hash."""
 
     name: str  # sensor_msgs/msg/Image
     text: str
-    hash: str  # '' where the distribution installs none (Humble)
+    hash: str = ""  # '' where it is not known
+    encoding: str = ROS2MSG  # of the text, as MCAP names it: ros2msg, ros2idl; '' without any
+
+
+def find_definition(name: str, prefixes: Iterable[Path] | None = None) -> MessageDefinition:
+    """The installed definition of ``name`` (package/msg/Type) with everything it is made of.
+
+    Args:
+        name: of the type.
+        prefixes: install prefixes, nearest overlay first; default: those of AMENT_PREFIX_PATH.
+
+    Raises:
+        DefinitionError: the name is malformed, or it or a dependency is not installed or cannot be parsed.
+    """
+    types: dict[str, Any] = {}
+    _collect(name, types, installed_prefixes() if prefixes is None else list(prefixes))
+    store = get_typestore(Stores.EMPTY)
+    store.register(types)
+    return described(store, name)
+
+
+def known_definition(name: str) -> MessageDefinition:
+    """The definition of a type whose bag has none (rosbag2 before Iron): rosbags' own, else the installed one.
+
+    Without either its text is '', and its messages can be copied but not read.
+    """
+    store = get_typestore(Stores.LATEST)
+    if name in store.fielddefs:
+        return described(store, name)
+    try:
+        return find_definition(name)
+    except DefinitionError:
+        return MessageDefinition(name, "", encoding="")
+
+
+def described(store: Typestore, name: str) -> MessageDefinition:
+    """The definition of a type that ``store`` (rosbags) knows."""
+    text, _ = store.generate_msgdef(name, ros_version=2)
+    return MessageDefinition(name, text, store.hash_rihs01(name))
 
 
 def installed_prefixes() -> list[Path]:
@@ -28,39 +69,18 @@ def installed_prefixes() -> list[Path]:
     return [Path(entry) for entry in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if entry]
 
 
-def find_definition(name: str, prefixes: Iterable[Path] | None = None) -> MessageDefinition:
-    """The definition of `name` (package/msg/Type) with everything it is made of.
-
-    Raises:
-        DefinitionError: the name is malformed, or it or a dependency is not installed.
-    """
-    prefixes = installed_prefixes() if prefixes is None else list(prefixes)
+def _collect(name: str, types: dict[str, Any], prefixes: list[Path]) -> None:
+    """Add ``name`` and what it is made of to ``types``, as rosbags parses them."""
     path = _file(name, prefixes)
-    texts = {name: path.read_text()}
-    _collect(name, texts, prefixes)
-    first, *others = texts
-    parts = [texts[first], *(f"{SEPARATOR}\nMSG: {_short(other)}\n{texts[other]}" for other in others)]
-    return MessageDefinition(name, "\n".join(part.rstrip("\n") for part in parts) + "\n", _hash(name, path))
-
-
-def _collect(name: str, texts: dict[str, str], prefixes: list[Path]) -> None:
-    """Adds to `texts` what `name` uses, depth first, each once."""
-    for used in _used_types(texts[name], name.split("/")[0]):
-        if used not in texts:
-            texts[used] = _file(used, prefixes).read_text()
-            _collect(used, texts, prefixes)
-
-
-def _used_types(text: str, package: str) -> list[str]:
-    """The non-primitive field types of a .msg text, in order."""
-    found = []
-    for line in text.splitlines():
-        words = line.split("#")[0].split()
-        base = re.split(r"[\[<]", words[0])[0] if words else ""
-        if base and base not in PRIMITIVES:
-            owner, _, kind = base.rpartition("/")
-            found.append(f"{owner.split('/')[0] or package}/msg/{kind}")
-    return found
+    try:
+        types |= get_types_from_msg(path.read_text(), name)
+    except Exception as error:  # around rosbags alone: whatever its parser makes of a wrong text
+        raise DefinitionError(f"{path}: cannot be parsed ({error})") from error
+    for _, field in types[name][1]:
+        while field[0] in (Nodetype.ARRAY, Nodetype.SEQUENCE):
+            field = field[1][0]
+        if field[0] is Nodetype.NAME and field[1] not in types:
+            _collect(field[1], types, prefixes)
 
 
 def _file(name: str, prefixes: list[Path]) -> Path:
@@ -73,16 +93,3 @@ def _file(name: str, prefixes: list[Path]) -> Path:
             return path
     places = ", ".join(map(str, prefixes)) or "AMENT_PREFIX_PATH, which is empty"
     raise DefinitionError(f"{name}: no definition installed (share/{package}/msg/{message}.msg) in {places}")
-
-
-def _hash(name: str, path: Path) -> str:
-    described = path.with_suffix(".json")
-    if not described.is_file():
-        return ""
-    hashes = json.loads(described.read_text()).get("type_hashes", [])
-    return next((entry["hash_string"] for entry in hashes if entry["type_name"] == name), "")
-
-
-def _short(name: str) -> str:
-    package, _, message = name.split("/")
-    return f"{package}/{message}"

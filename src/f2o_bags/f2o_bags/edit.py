@@ -6,19 +6,19 @@ import fcntl
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from f2o_nodekit.stamps import NS_PER_S
 from tqdm import tqdm
 
 from f2o_bags.errors import BagError
-from f2o_bags.mcap_file import BagMessage
+from f2o_bags.labels import SUCCESS
 from f2o_bags.motion import motion
-from f2o_bags.read import Bag, in_order, open_bag, open_complete
-from f2o_bags.writer import PARTIAL, BagSummary, BagTopic, BagWriter
+from f2o_bags.read import Bag, in_order, open_bag, open_complete, unfinished
+from f2o_bags.storage import BagMessage
+from f2o_bags.writer import COPYING, BagSummary, BagTopic, BagWriter
 
-UNFINISHED = ".copying"
+RECOVERED = "_recovered"  # behind the name of a bag that is not called .partial
 
 
 def recover(
@@ -26,20 +26,22 @@ def recover(
 ) -> BagSummary:
     """Write what is readable of a bag that was cut off as a finished one: `episode_0007.partial` as `episode_0007`.
 
+    One that is called otherwise becomes `<name>_recovered`, and ``out`` is another name.
+
     It gets the labels that the recorder wrote at the start, and `recovered: true`.
 
     Raises:
-        BagError: not a bag, nothing in it, still being written, or `out` exists.
+        BagError: not a bag, nothing in it, still being written, `out` exists, or not cut off and no ``out``.
     """
     bag = open_bag(path)
-    if out is None and not path.name.endswith(PARTIAL):
-        raise BagError(f"{path}: not named {PARTIAL}; say where the recovered bag shall be with --out")
+    if out is None and not unfinished(bag):
+        raise BagError(f"{path}: not cut off; say where a copy of what is readable shall be with --out")
     if _being_written(bag):
         raise BagError(f"{path}: is being recorded now; end the recording first")
-    out = out or path.with_name(bag.name)
-    labels = {"success": "unknown", **bag.labels, "recovered": "true"}
-    whole = replace(bag, complete=False)  # read from the front, even where only the index is lost
-    return _write(whole.messages(), bag.topics, labels, out, compression, progress)
+    out = out or path.with_name(bag.name if not bag.kept else bag.name + RECOVERED)
+    labels = {SUCCESS: "unknown", **bag.labels, "recovered": "true"}
+    messages = bag.messages(to_the_cut=True)  # from the front, even where only the index is lost
+    return _write(messages, bag.topics, labels, out, compression, progress)
 
 
 def trim(
@@ -100,10 +102,9 @@ def merge(paths: Collection[Path], out: Path, compression: str = "lz4", progress
 
 
 def _span(bag: Bag) -> tuple[int, int]:
-    _, first, last = bag.counted()
-    if not last:
+    if not any(bag.counts.values()):
         raise BagError(f"{bag.path}: no message in it")
-    return first, last
+    return bag.span_ros_ns
 
 
 def _between(bag: Bag, begin: int, end: int) -> Iterator[BagMessage]:
@@ -137,7 +138,7 @@ def _write(
     """A finished bag at ``out``; until then it is called ``out.copying``, and a failure leaves nothing behind."""
     if out.exists():
         raise BagError(f"{out}: exists already; expected the name of a new bag")
-    writer = BagWriter(out.parent, out.name, topics, labels, compression, UNFINISHED)
+    writer = BagWriter(out.parent, out.name, topics, labels, compression, COPYING)
     try:
         with closing(
             tqdm(messages, desc=out.name, unit=" messages", unit_scale=True, disable=not progress)
@@ -164,7 +165,7 @@ def _write(
 
 def _being_written(bag: Bag) -> bool:
     """Whether a recorder holds one of its files; a killed one lets go."""
-    return any(is_locked(file) for file in bag.files)
+    return any(is_locked(file.path) for file in bag.files)
 
 
 def is_locked(file: Path) -> bool:

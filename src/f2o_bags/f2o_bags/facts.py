@@ -11,11 +11,12 @@ import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Int64
 
-from f2o_bags.motion import COMMAND_TOPIC, JOINT_STATES, Motion, positions_of
+from f2o_bags.labels import EXPECTED_HZ
+from f2o_bags.motion import Motion, positions_of
 from f2o_bags.quality import IMAGE, Track, span_of
 from f2o_bags.read import Bag
+from f2o_bags.topics import JOINT_COMMAND, JOINT_STATES
 
-EXPECTED_HZ = "expected_hz"  # label: JSON of topic -> rate, as the recorder's configuration has it
 JOINTS = ("sensor_msgs/msg/JointState", "f2o_msgs/msg/JointTarget")
 _PIXELS_FROM = 12  # behind encapsulation and stamp; the rest of an Image is equal where the picture is
 
@@ -59,7 +60,7 @@ def gather(bag: Bag) -> Facts:
 
 
 def _motion(bag: Bag) -> Motion | None:
-    commands = positions_of(bag, COMMAND_TOPIC)
+    commands = positions_of(bag, JOINT_COMMAND)
     return commands if commands is not None else positions_of(bag, JOINT_STATES)
 
 

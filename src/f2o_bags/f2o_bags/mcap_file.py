@@ -1,105 +1,179 @@
-"""One MCAP file of a bag, finished or cut off."""
+"""One MCAP file of a bag, finished or cut off, whoever wrote it.
+
+Read with the mcap library, because rosbags' reader stops at the first channel that it does not know, needs the end of
+the file, and leaves out the time of publishing.
+"""
 
 from __future__ import annotations
 
-import sys
+from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
-from mcap.reader import make_reader
-from mcap.records import Channel, Message, Metadata, Schema
+from mcap.reader import NonSeekingReader, SeekingReader
+from mcap.records import Channel, Footer, Header, Message, Metadata, Schema
 from mcap.stream_reader import StreamReader
 
 from f2o_bags.definitions import MessageDefinition
 from f2o_bags.errors import BagError
+from f2o_bags.labels import LABELS
+from f2o_bags.storage import BagMessage, Contents, opened, plain
+from f2o_bags.topics import original_name
 from f2o_bags.writer import BagTopic
 
-LABELS = "f2o_episode"  # name of the MCAP metadata record that the recorder writes first
-READ_BYTES = 1 << 20
+ROSBAG2 = "rosbag2"  # name of the MCAP metadata record that holds a copy of metadata.yaml
+QOS, HASH = "offered_qos_profiles", "topic_type_hash"  # keys of a channel's metadata
 
 
-@dataclass(frozen=True)
-class BagMessage:
-    """One serialised message (CDR)."""
+@dataclass
+class _Survey:
+    """The records of a file that say what is in it."""
 
-    topic: str
-    data: bytes
-    log_ros_ns: int  # when it was received
-    publish_ros_ns: int
+    schemas: dict[int, Schema] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+    counts: Counter[int] = field(default_factory=Counter)  # by channel
+    metadata: dict[str, dict[str, str]] = field(default_factory=dict)
+    first_ros_ns: int = 0
+    last_ros_ns: int = 0
+    ended: bool = False
 
-
-def to_the_cut(file: Path, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
-    """Messages in the order of the file, up to its end or to where it cannot be read on."""
-    names: dict[int, str] = {}
-    for record in _records(file):
-        if isinstance(record, Channel):
-            names[record.id] = record.topic
-        elif isinstance(record, Message):
-            topic = names[record.channel_id]
-            if topics is None or topic in topics:
-                yield BagMessage(topic, record.data, record.log_time, record.publish_time)
-
-
-def indexed_counts(file: Path) -> tuple[dict[str, int], int, int]:
-    """Messages by topic, first and last reception [ROS ns], from the index of a finished file."""
-    with file.open("rb", READ_BYTES) as stream:
-        summary = make_reader(stream).get_summary()
-    told = summary.statistics
-    counts = {c.topic: told.channel_message_counts.get(c.id, 0) for c in summary.channels.values()}
-    return counts, told.message_start_time or sys.maxsize, told.message_end_time
-
-
-def counts_to_the_cut(file: Path) -> tuple[dict[str, int], int, int]:
-    """As ``indexed_counts``, by reading the file up to its cut."""
-    counts: dict[str, int] = {}
-    first, last = sys.maxsize, 0
-    for message in to_the_cut(file):
-        counts[message.topic] = counts.get(message.topic, 0) + 1
-        first, last = min(first, message.log_ros_ns), max(last, message.log_ros_ns)
-    return counts, first, last
-
-
-def declared(file: Path) -> tuple[dict[str, BagTopic], dict[str, str], bool]:
-    """Topics and labels of one file, and whether it has its end."""
-    try:
-        with file.open("rb", READ_BYTES) as stream:
-            reader = make_reader(stream)
-            summary = reader.get_summary()
-            if summary is not None and summary.channels and summary.statistics is not None:
-                inside = {m.name: m.metadata for m in reader.iter_metadata()}
-                topics = _topics(file, summary.schemas, list(summary.channels.values()))
-                return topics, inside.get(LABELS, {}), True
-    except BagError:
-        raise
-    except Exception:  # around mcap alone: its parsers raise whatever the damage makes of the bytes
-        pass
-    schemas, channels, labels = {}, {}, {}
-    for record in _records(file):
-        if isinstance(record, Schema):
-            schemas[record.id] = record
+    def take(self, record: Any) -> None:
+        """One record of the file."""
+        if isinstance(record, Message):
+            time = record.log_time
+            self.first_ros_ns = min(self.first_ros_ns, time) if self.counts else time
+            self.last_ros_ns = max(self.last_ros_ns, time)
+            self.counts[record.channel_id] += 1
+        elif isinstance(record, Schema):
+            self.schemas[record.id] = record
         elif isinstance(record, Channel):
-            channels[record.id] = record
-        elif isinstance(record, Metadata) and record.name == LABELS:
-            labels = record.metadata
-    return _topics(file, schemas, list(channels.values())), labels, False
+            self.channels[record.id] = record
+        elif isinstance(record, Metadata):
+            self.metadata[record.name] = dict(record.metadata)
+        elif isinstance(record, Footer):
+            self.ended = True
 
 
-def _topics(file: Path, schemas: dict[int, Schema], channels: list[Channel]) -> dict[str, BagTopic]:
-    topics = {}
-    for channel in channels:
-        schema = schemas.get(channel.schema_id)
-        if schema is None or schema.encoding != "ros2msg" or channel.message_encoding != "cdr":
-            told = f"{schema.encoding if schema else 'no schema'}, {channel.message_encoding}"
-            raise BagError(
-                f"{file}: {channel.topic}: stored as {told}; expected ros2msg, cdr as ROS 2 writes it"
-            )
-        hash_ = channel.metadata.get("topic_type_hash", "")
-        definition = MessageDefinition(schema.name, schema.data.decode(errors="replace"), hash_)
-        topics[channel.topic] = BagTopic(definition, _qos(channel.metadata.get("offered_qos_profiles", "")))
-    return topics
+class McapFile:
+    """An MCAP file.
+
+    Attributes:
+        path: of the file.
+        contents: what is in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Reads the summary of a finished file; of another one, every record up to where it ends.
+
+        Raises:
+            BagError: the file cannot be opened, or is not of a ROS 2 recording.
+        """
+        self.path = path
+        with opened(path) as stream:
+            summary = _summary(stream)
+            survey = summary or _scan(path, stream)
+        self._indexed = summary is not None
+        counts: Counter[str] = Counter()
+        for channel in survey.channels.values():
+            counts[original_name(channel.topic)] += survey.counts[channel.id]
+        topics = {original_name(c.topic): _topic(c, survey.schemas) for c in survey.channels.values()}
+        span = (survey.first_ros_ns, survey.last_ros_ns)
+        self.contents = Contents(topics, dict(counts), *span, _labels(survey.metadata), survey.ended)
+
+    def messages(self, topics: Collection[str] | None, whole: bool) -> Iterator[BagMessage]:
+        """Messages.
+
+        Args:
+            topics: of these alone; None: of all.
+            whole: in order of reception, and a file that is damaged raises; otherwise in the order of the file, up to
+                its end or to where it cannot be read on.
+
+        Raises:
+            BagError: the file is damaged (``whole`` alone).
+        """
+        known = self.contents.topics
+        channels = {
+            c for t in (known if topics is None else topics) if t in known for c in (t, known[t].stored(t))
+        }
+        if channels:
+            with opened(self.path) as stream:
+                yield from self._ordered(stream, channels) if whole else self._to_the_cut(stream, channels)
+
+    def _ordered(self, stream: IO[bytes], channels: Collection[str]) -> Iterator[BagMessage]:
+        reader = SeekingReader(stream) if self._indexed else NonSeekingReader(stream)
+        try:
+            for _, channel, message in reader.iter_messages(channels):
+                yield _message(original_name(channel.topic), message)
+        except (
+            Exception
+        ) as error:  # around mcap alone: its parsers raise whatever the damage makes of the bytes
+            why = error or type(error).__name__
+            raise BagError(f"{self.path}: damaged ({why}); try `f2o bag recover`") from error
+
+    def _to_the_cut(self, stream: IO[bytes], channels: Collection[str]) -> Iterator[BagMessage]:
+        names: dict[int, str] = {}
+        for record in _records(stream):
+            if isinstance(record, Channel):
+                names[record.id] = record.topic
+            elif isinstance(record, Message) and names[record.channel_id] in channels:
+                yield _message(original_name(names[record.channel_id]), record)
+
+
+def _message(topic: str, record: Message) -> BagMessage:
+    return BagMessage(topic, plain(record.data), record.log_time, record.publish_time)
+
+
+def _summary(stream: IO[bytes]) -> _Survey | None:
+    """What the summary at the end of a finished file says; None where there is none, or it lacks something."""
+    try:
+        reader = SeekingReader(stream)
+        summary = reader.get_summary()
+        if summary is None or summary.statistics is None or not summary.channels:
+            return None
+        told = summary.statistics
+        metadata = {record.name: dict(record.metadata) for record in reader.iter_metadata()}
+    except Exception:  # around mcap alone, as above
+        return None
+    counts = Counter(told.channel_message_counts)
+    if sum(counts.values()) != told.message_count or set(counts) - set(summary.channels):
+        return None
+    span = (told.message_start_time, told.message_end_time)
+    return _Survey(summary.schemas, summary.channels, counts, metadata, *span, ended=True)
+
+
+def _scan(path: Path, stream: IO[bytes]) -> _Survey:
+    stream.seek(0)
+    survey, profile = _Survey(), None
+    for record in _records(stream):
+        if isinstance(record, Header):
+            profile = record.profile
+        survey.take(record)
+    if profile is None:
+        raise BagError(f"{path}: not an MCAP file, or cut off in its first record")
+    return survey
+
+
+def _records(stream: IO[bytes]) -> Iterator[Any]:
+    """Records in order; ends without a word where the file cannot be read on."""
+    try:
+        yield from StreamReader(stream, validate_crcs=True).records
+    except Exception:  # around mcap alone: the cut may lie anywhere, also within compressed bytes
+        return
+
+
+def _topic(channel: Channel, schemas: dict[int, Schema]) -> BagTopic:
+    schema = schemas.get(channel.schema_id)
+    hash_ = channel.metadata.get(HASH, "")
+    definition = (
+        MessageDefinition("", "", hash_, encoding="")
+        if schema is None
+        else MessageDefinition(schema.name, schema.data.decode(errors="replace"), hash_, schema.encoding)
+    )
+    command = original_name(channel.topic) != channel.topic
+    return BagTopic(definition, _qos(channel.metadata.get(QOS, "")), command, channel.message_encoding)
 
 
 def _qos(text: str) -> tuple[dict[str, Any], ...]:
@@ -110,28 +184,12 @@ def _qos(text: str) -> tuple[dict[str, Any], ...]:
     return tuple(p for p in profiles if isinstance(p, dict)) if isinstance(profiles, list) else ()
 
 
-def _records(file: Path) -> Iterator[Any]:
-    """Records in order; ends without a word where the file cannot be read on."""
-    with file.open("rb", READ_BYTES) as stream:
-        try:
-            yield from StreamReader(stream, validate_crcs=True).records
-        except (
-            Exception
-        ):  # around mcap alone, as above: the cut may lie anywhere, also within compressed bytes
-            return
-
-
-def ordered(file: Path, topics: Collection[str] | None) -> Iterator[BagMessage]:
-    """Messages of a finished file in order of reception.
-
-    Raises:
-        BagError: it is damaged.
-    """
-    with file.open("rb", READ_BYTES) as stream:
-        try:
-            for _, channel, message in make_reader(stream).iter_messages(topics):
-                yield BagMessage(channel.topic, message.data, message.log_time, message.publish_time)
-        except Exception as error:  # around mcap alone, as above
-            raise BagError(
-                f"{file}: damaged ({error or type(error).__name__}); try `f2o bag recover`"
-            ) from error
+def _labels(metadata: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Of the recorder's own record, and of the copy of metadata.yaml that rosbag2 leaves in the file."""
+    try:
+        text = metadata.get(ROSBAG2, {}).get("serialized_metadata", "")
+        custom = (yaml.safe_load(text) or {}).get("custom_data") or {}
+        told = {str(key): str(value) for key, value in custom.items()}
+    except (yaml.YAMLError, AttributeError):
+        told = {}
+    return {**metadata.get(LABELS, {}), **told}

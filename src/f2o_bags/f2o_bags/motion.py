@@ -1,44 +1,66 @@
-"""When the arm moved in a bag, and by what one can tell."""
+"""When an arm moves and when it rests: the one definition, for check, trim and the conversion to a data set."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from f2o_bags.decode import Decoder
 from f2o_bags.errors import BagError
 from f2o_bags.read import Bag
 from f2o_bags.targets import named_positions
+from f2o_bags.topics import JOINT_COMMAND, JOINT_STATES
 
-COMMAND_TOPIC = "/f2o/joint_command"  # what the bridge sent; the best witness of intended motion
-JOINT_STATES = "/franka/joint_states"
-MOVED_RAD = 0.005  # from where the arm stood; a servo's noise is ten times smaller
-MOVED_M = 0.005  # of the gripper
+
+@dataclass(frozen=True)
+class Stillness:
+    """How far joints may be from where they came to rest and still be at rest."""
+
+    joints_rad: float = 0.002  # measured angles of an arm that brakes vary by a quarter of this
+    gripper_m: float = 0.001
+
+    def moved(
+        self, positions: Float64[np.ndarray, "t n"], rest: Float64[np.ndarray, " n"], names: tuple[str, ...]
+    ) -> Bool[np.ndarray, " t"]:
+        """Whether each row of ``positions`` is away from ``rest``."""
+        fingers = np.array(["gripper" in name or "finger" in name for name in names])
+        return (np.abs(positions - rest) > np.where(fingers, self.gripper_m, self.joints_rad)).any(1)
+
+
+AT_REST = Stillness()
 
 
 @dataclass(frozen=True)
 class Motion:
-    """The positions that one topic says: (T,) reception times [ROS ns], (T, N) joints [rad] and gripper [m]."""
+    """The positions that one topic says: (T,) times [ROS ns], (T, N) joints [rad] and gripper [m]."""
 
     topic: str
     names: tuple[str, ...]
-    log_ros_ns: Int64[np.ndarray, " t"]
+    times_ros_ns: Int64[np.ndarray, " t"]
     positions: Float64[np.ndarray, "t n"]
 
-    def moving(self) -> tuple[int, int] | None:
-        """Times of the first and of the last motion; None when everything stood still."""
-        limits = np.array([MOVED_M if "gripper" in n or "finger" in n else MOVED_RAD for n in self.names])
-        left = np.flatnonzero((np.abs(self.positions - self.positions[0]) > limits).any(1))
-        arrives = np.flatnonzero((np.abs(self.positions - self.positions[-1]) > limits).any(1))
-        if not len(left) or not len(arrives):
+    def moving(self, still: Stillness = AT_REST) -> tuple[int, int] | None:
+        """Times at which the first motion begins and the last one ends; None when everything is at rest."""
+        away = np.flatnonzero(still.moved(self.positions, self.positions[0], self.names))
+        coming = np.flatnonzero(still.moved(self.positions, self.positions[-1], self.names))
+        if not len(away) or not len(coming):
             return None
-        return int(self.log_ros_ns[left[0]]), int(self.log_ros_ns[arrives[-1]])
+        return int(self.times_ros_ns[away[0] - 1]), int(self.times_ros_ns[coming[-1] + 1])
+
+    def rests(self, still: Stillness = AT_REST) -> Iterator[tuple[int, int]]:
+        """Times of the first and the last sample of every run within ``still`` of its first sample."""
+        begin, rows = 0, self.positions
+        for row in range(1, len(rows) + 1):
+            if row == len(rows) or still.moved(rows[row : row + 1], rows[begin], self.names)[0]:
+                yield int(self.times_ros_ns[begin]), int(self.times_ros_ns[row - 1])
+                begin = row
 
 
 def positions_of(bag: Bag, topic: str) -> Motion | None:
-    """What ``topic`` says (JointState, or JointTarget with the gripper last); None when it says nothing usable.
+    """What ``topic`` (JointTarget or JointState) says, by times of reception; None when it says nothing usable.
 
     Raises:
         BagError: a message that is none.
@@ -63,7 +85,7 @@ def motion(bag: Bag) -> tuple[int, int]:
     Raises:
         BagError: neither topic is there, or nothing moves.
     """
-    for topic in (COMMAND_TOPIC, JOINT_STATES):
+    for topic in (JOINT_COMMAND, JOINT_STATES):
         found = positions_of(bag, topic)
         if found is not None:
             span = found.moving()
@@ -71,5 +93,5 @@ def motion(bag: Bag) -> tuple[int, int]:
                 raise BagError(f"{bag.path}: nothing moves on {topic}")
             return span
     raise BagError(
-        f"{bag.path}: no message on {COMMAND_TOPIC} or {JOINT_STATES}: cannot tell when the arm moves"
+        f"{bag.path}: no message on {JOINT_COMMAND} or {JOINT_STATES}: cannot tell when the arm moves"
     )

@@ -13,24 +13,10 @@ from f2o_nodekit.stamps import NS_PER_S
 from tqdm import tqdm
 
 from f2o_bags.errors import BagError
-from f2o_bags.mcap_file import BagMessage
 from f2o_bags.read import Bag
 from f2o_bags.stamps import has_header, stamp_of, with_stamp
+from f2o_bags.storage import BagMessage
 
-# What somebody obeys: never played unless asked for, because a bag must not move an arm that happens to listen.
-COMMANDS = (
-    "/f2o/joint_target",
-    "/f2o/takeover_target",
-    "/f2o/episode/command",
-    "/joint_trajectory_controller/joint_trajectory",
-    "/gripper_position_controller/commands",
-    "/target_joint",  # crisp
-    "/joint_impedance/joints_desired",  # multipanda
-)
-COMMAND_TYPES = (
-    "trajectory_msgs/msg/JointTrajectory",
-    "std_msgs/msg/Float64MultiArray",
-)  # whatever the topic's name
 REMEMBERED = 4096  # messages of a course: some seconds
 
 
@@ -39,7 +25,7 @@ class PlayOptions:
     """How a bag is played."""
 
     speed: float = 1.0  # times true speed; 0: as fast as possible
-    topics: tuple[str, ...] = ()  # only these; empty: all that nobody obeys (``obeyed``)
+    topics: tuple[str, ...] = ()  # only these; empty: all that nobody acts on
     exclude: tuple[str, ...] = ()
     remap: Mapping[str, str] = field(default_factory=dict)
     restamp: bool = False  # headers get the time of playing, so that nodes take the messages for fresh
@@ -71,13 +57,8 @@ class Outlet(Protocol):
         """ROS time."""
 
 
-def obeyed(bag: Bag, topic: str) -> bool:
-    """Does a topic of ``bag`` say what an arm, a gripper or the recorder does?"""
-    return topic in COMMANDS or bag.topics[topic].definition.name in COMMAND_TYPES
-
-
 def chosen(bag: Bag, options: PlayOptions) -> list[str]:
-    """The topics of ``bag`` that are to be played.
+    """The topics of ``bag`` that are to be played: without a word, none that an arm or a node acts on.
 
     Raises:
         BagError: one that was named is not in the bag, or none is left.
@@ -85,7 +66,7 @@ def chosen(bag: Bag, options: PlayOptions) -> list[str]:
     named = {*options.topics, *options.exclude, *options.remap}
     if unknown := sorted(named - set(bag.topics)):
         raise BagError(f"{bag.path}: no topic {', '.join(unknown)}; it has {', '.join(sorted(bag.topics))}")
-    wanted = options.topics or [topic for topic in bag.topics if not obeyed(bag, topic)]
+    wanted = options.topics or [topic for topic, info in bag.topics.items() if info.stored(topic) == topic]
     left = [topic for topic in wanted if topic not in options.exclude]
     if not left:
         raise BagError(f"{bag.path}: no topic is left to play")

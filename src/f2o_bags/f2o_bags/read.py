@@ -1,23 +1,26 @@
-"""Bags as they lie on the disk, finished or cut off, whoever wrote them."""
+"""Bags as they lie on the disk, finished or cut off, whoever wrote them: the one discovery and the one reader."""
 
 from __future__ import annotations
 
 import heapq
-import sys
+import re
+from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from f2o_bags.definitions import known_definition
 from f2o_bags.errors import BagError
-from f2o_bags.mcap_file import (
-    BagMessage,
-    counts_to_the_cut,
-    declared,
-    indexed_counts,
-    ordered,
-    to_the_cut,
-)
-from f2o_bags.writer import PARTIAL, BagTopic, read_metadata
+from f2o_bags.mcap_file import McapFile
+from f2o_bags.sqlite_file import SqliteFile
+from f2o_bags.storage import ZSTD, BagMessage
+from f2o_bags.topics import original_name
+from f2o_bags.writer import COPYING, PARTIAL, BagTopic, read_metadata
+
+STORAGES = {".mcap": McapFile, ".db3": SqliteFile}
+METADATA = "metadata.yaml"
+PART = re.compile(r"(.*?)(?:_(\d+))?")  # the name of a file of a recording that was split
 
 
 @dataclass(frozen=True)
@@ -26,99 +29,140 @@ class Bag:
 
     Attributes:
         path: its folder, or its file where there is no folder of its own.
-        files: its MCAP files in order of time.
-        topics: what it declares.
+        files: its files in order of time.
+        topics: what it declares, each by its own name, also where the bag stores it under another (``topics``).
+        counts: topic -> messages.
+        span_ros_ns: reception of the first message and of the last; (0, 0) without any.
         labels: custom_data of metadata.yaml; in a bag without one, what the recorder wrote into the file.
-        complete: whether every file ends as MCAP files do, and metadata.yaml is there.
+        complete: whether every file has its end.
     """
 
     path: Path
-    files: tuple[Path, ...]
+    files: tuple[McapFile | SqliteFile, ...]
     topics: dict[str, BagTopic]
+    counts: dict[str, int]
+    span_ros_ns: tuple[int, int]
     labels: dict[str, str]
     complete: bool
 
     @property
     def name(self) -> str:
         """The name of the episode."""
-        return self.path.name.removesuffix(PARTIAL).removesuffix(".mcap")
+        return _without(self.path.name, PARTIAL, COPYING, ZSTD, *STORAGES)
+
+    @property
+    def kept(self) -> bool:
+        """Whether its recorder, or whatever wrote it, finished with it: it has its final name."""
+        return self.path.suffix not in (PARTIAL, COPYING)
+
+    @property
+    def source(self) -> str:
+        """Name and starting time: two recordings of one name are two episodes."""
+        return f"{self.path.name}@{self.span_ros_ns[0]}"
 
     @property
     def size_bytes(self) -> int:
         """Of its files."""
-        return sum(file.stat().st_size for file in self.files)
+        return sum(file.path.stat().st_size for file in self.files)
 
-    def counted(self) -> tuple[dict[str, int], int, int]:
-        """Messages by topic, and the first and last reception [ROS ns]; from the index where there is one."""
-        counts, first, last = dict.fromkeys(self.topics, 0), sys.maxsize, 0
-        for file in self.files:
-            inside = indexed_counts(file) if self.complete else counts_to_the_cut(file)
-            for topic, count in inside[0].items():
-                counts[topic] += count
-            first, last = min(first, inside[1]), max(last, inside[2])
-        return counts, first if last else 0, last
+    def messages(
+        self, topics: Collection[str] | None = None, to_the_cut: bool = False
+    ) -> Iterator[BagMessage]:
+        """Messages of ``topics`` (default: all) in order of reception.
 
-    def messages(self, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
-        """Messages of ``topics`` (default: all) in order of reception; from a file that was cut off, up to the cut.
+        Those of a file that was cut off, and with ``to_the_cut`` of any file, come in its own order, up to its end.
 
         Raises:
             BagError: a finished file is damaged.
         """
+        whole = self.complete and not to_the_cut
         for file in self.files:
-            yield from ordered(file, topics) if self.complete else to_the_cut(file, topics)
+            yield from file.messages(topics, whole)
 
 
 def open_bag(path: Path) -> Bag:
-    """The bag at ``path``: an episode's folder (also a ``.partial`` one), or an MCAP file.
+    """The bag at ``path``: an episode's folder (also a ``.partial`` one), or a file of MCAP or sqlite3.
 
     Raises:
-        BagError: there is none, or it is no MCAP bag; the text says what is there instead.
+        BagError: there is none; the text says what is there instead.
     """
-    files = _files(path)
-    ends = [declared(file) for file in files]
+    metadata = read_metadata(path) if (path / METADATA).is_file() else {}
+    files = tuple(STORAGES[_storage(file)](file) for file in _files(path, metadata))
     topics: dict[str, BagTopic] = {}
+    counts: Counter[str] = Counter()
     labels: dict[str, str] = {}
-    for told, inside, _ in ends:
-        topics |= told
-        labels |= inside
-    has_metadata = path.is_dir() and (path / "metadata.yaml").is_file()
-    if has_metadata:
-        labels |= {str(k): str(v) for k, v in (read_metadata(path).get("custom_data") or {}).items()}
-    complete = all(ended for _, _, ended in ends) and (has_metadata or path.is_file())
-    return Bag(path, files, topics, labels, complete)
+    for file in files:
+        topics = {**file.contents.topics, **topics}
+        counts.update(file.contents.counts)
+        labels |= file.contents.labels
+    labels |= {str(k): str(v) for k, v in (metadata.get("custom_data") or {}).items()}
+    ends = [
+        (f.contents.first_ros_ns, f.contents.last_ros_ns) for f in files if any(f.contents.counts.values())
+    ]
+    span = (min(first for first, _ in ends), max(last for _, last in ends)) if ends else (0, 0)
+    complete = all(file.contents.ended for file in files)
+    return Bag(path, files, _typed(topics, metadata), dict(counts), span, labels, complete)
 
 
 def open_complete(path: Path) -> Bag:
-    """As ``open_bag``, for what needs a finished bag.
+    """As ``open_bag``, for what needs a whole bag.
 
     Raises:
         BagError: also when its recording was cut off.
     """
     bag = open_bag(path)
     if not bag.complete:
-        raise BagError(
-            f"{path}: its recording was cut off; run `f2o bag recover {path}` and use what that writes"
-        )
+        raise BagError(f"{path}: {unfinished(bag)}; run `f2o bag recover {path}` and use what that writes")
     return bag
 
 
-def find_bags(paths: Collection[Path], partial: bool = False) -> list[Path]:
-    """The bags at ``paths``, each of which is a bag or a folder of bags; with ``partial``, only the unfinished ones.
+def unfinished(bag: Bag) -> str:
+    """Why a bag is no finished recording; '' if it is one."""
+    if not bag.complete:
+        return "its recording was cut off"
+    return "" if bag.kept else "its recording was never kept"
+
+
+def find_bags(paths: Collection[Path]) -> list[Path]:
+    """Every recording at or below ``paths``, finished or not: what has a metadata.yaml, and files of recordings.
+
+    Files beside each other without a metadata.yaml are one recording where they are named after their folder, as
+    rosbag2 names them; otherwise each is one.
 
     Raises:
         BagError: a path holds none.
     """
     found: list[Path] = []
     for path in paths:
-        inside = sorted({file.parent for file in path.glob("*/*.mcap")}) if path.is_dir() else []
-        here = [path] if path.is_file() or any(path.glob("*.mcap")) else inside
-        if partial and here == inside:
-            here = [bag for bag in inside if bag.name.endswith(PARTIAL)]
+        here = [path] if path.is_file() and _storage(path) else _below(path) if path.is_dir() else []
         if not here:
-            what = f"bag whose recording was cut off (*{PARTIAL})" if partial and inside else "bag"
-            raise BagError(f"{path}: no {what} here{'' if path.exists() else ' (no such file or folder)'}")
+            why = "" if path.exists() else " (no such file or folder)"
+            raise BagError(f"{path}: no recorded episode here{why}")
         found += here
     return found
+
+
+def find_unfinished(paths: Collection[Path]) -> list[Path]:
+    """Of the recordings below ``paths`` the unfinished and unreadable ones; one that is named itself in any case.
+
+    Raises:
+        BagError: a path holds none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        bags = find_bags([path])
+        here = bags if bags == [path] else [bag for bag in bags if _is_unfinished(bag)]
+        if not here:
+            raise BagError(f"{path}: no bag whose recording was cut off or never kept here")
+        found += here
+    return found
+
+
+def _is_unfinished(path: Path) -> bool:
+    try:
+        return bool(unfinished(open_bag(path)))
+    except BagError:
+        return True  # whoever opens it says why
 
 
 def in_order(bags: Collection[Bag], topics: Collection[str] | None = None) -> Iterator[BagMessage]:
@@ -126,25 +170,70 @@ def in_order(bags: Collection[Bag], topics: Collection[str] | None = None) -> It
     return heapq.merge(*(bag.messages(topics) for bag in bags), key=lambda message: message.log_ros_ns)
 
 
-def _files(path: Path) -> tuple[Path, ...]:
+def _below(folder: Path) -> list[Path]:
+    """Recordings in a folder; the folder itself where it is one."""
+    loose = sorted(file for file in folder.iterdir() if file.is_file() and _storage(file))
+    if (folder / METADATA).is_file() or (loose and _is_one(folder, loose)):
+        return [folder]
+    folders = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+    return sorted([*loose, *(bag for f in folders for bag in _below(f))])
+
+
+def _is_one(folder: Path, files: list[Path]) -> bool:
+    stems = {_part(file)[0] for file in files}
+    return len(files) == 1 or stems == {_without(folder.name, PARTIAL, COPYING)}
+
+
+def _part(file: Path) -> tuple[str, int]:
+    """Name and number of a file of a split recording."""
+    match = PART.fullmatch(_without(file.name, ZSTD, *STORAGES))
+    assert match is not None  # it matches everything
+    return match[1], int(match[2] or 0)
+
+
+def _storage(file: Path) -> str:
+    """The kind of a recording's file by its name, '' if it is none."""
+    ending = Path(file.name.removesuffix(ZSTD)).suffix
+    return ending if ending in STORAGES else ""
+
+
+def _without(name: str, *endings: str) -> str:
+    for ending in endings:
+        name = name.removesuffix(ending)
+    return name
+
+
+def _files(path: Path, metadata: dict[str, Any]) -> list[Path]:
+    """The files of the bag at ``path`` in order of time."""
+    legal = ", ".join(STORAGES)
     if path.is_file():
-        if path.suffix != ".mcap":
-            raise BagError(f"{path}: not a bag: expected an episode's folder or an .mcap file")
-        return (path,)
+        if not _storage(path):
+            raise BagError(f"{path}: not a bag: expected an episode's folder or a file ending in {legal}")
+        return [path]
     if not path.is_dir():
         raise BagError(f"{path}: no such bag")
-    metadata = read_metadata(path) if (path / "metadata.yaml").is_file() else {}
-    storage = metadata.get("storage_identifier") or "mcap"
-    if storage != "mcap" or metadata.get("compression_mode"):
-        how = f"{storage} {metadata.get('compression_mode') or ''}".strip()
-        raise BagError(f"{path}: stored as {how}, expected mcap with its own compression (ros2 bag convert)")
-    if metadata.get("relative_file_paths"):
-        files = [path / name for name in metadata["relative_file_paths"]]
-    else:
-        files = sorted(
-            path.glob("*.mcap"), key=lambda file: (len(file.name), file.name)
-        )  # _10 comes after _9
-    missing = [file.name for file in files if not file.is_file()]
-    if missing or not files:
-        raise BagError(f"{path}: not a bag: no {', '.join(missing) or '.mcap file'} in it")
-    return tuple(files)
+    named = [path / Path(str(name)).name for name in metadata.get("relative_file_paths") or ()]
+    found = sorted((f for f in path.iterdir() if f.is_file() and _storage(f)), key=_part)
+    missing = [file.name for file in named if not file.is_file()]
+    if missing or not (named or found):
+        raise BagError(f"{path}: not a bag: no {', '.join(missing) or f'file ending in {legal}'} in it")
+    if strange := [file.name for file in named if not _storage(file)]:
+        raise BagError(
+            f"{path}: {strange[0]}: expected a file ending in {legal}, which `ros2 bag convert` writes"
+        )
+    return named or found
+
+
+def _typed(topics: dict[str, BagTopic], metadata: dict[str, Any]) -> dict[str, BagTopic]:
+    """The topics; one whose type its file does not name gets it from metadata.yaml."""
+    try:
+        told = [entry["topic_metadata"] for entry in metadata.get("topics_with_message_count") or ()]
+        types = {original_name(str(one["name"])): str(one["type"]) for one in told}
+    except (KeyError, TypeError, AttributeError):
+        return topics
+    return {
+        topic: info
+        if info.definition.name or topic not in types
+        else replace(info, definition=known_definition(types[topic]))
+        for topic, info in topics.items()
+    }

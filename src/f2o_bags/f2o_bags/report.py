@@ -43,13 +43,13 @@ def info(path: Path) -> BagInfo:
         BagError: there is none.
     """
     bag = open_bag(path)
-    counts, begin, end = bag.counted()
+    begin, end = bag.span_ros_ns
     seconds = (end - begin) / NS_PER_S
     topics = tuple(
         TopicInfo(t, bag.topics[t].definition.name, n, n / seconds if seconds else 0.0)
-        for t, n in counts.items()
+        for t, n in bag.counts.items()
     )
-    total = sum(counts.values())
+    total = sum(bag.counts.values())
     return BagInfo(path, bag.complete, seconds, total, bag.size_bytes, begin, bag.labels, topics)
 
 

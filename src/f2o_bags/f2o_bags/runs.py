@@ -8,23 +8,30 @@ import json
 import sys
 from typing import Any
 
-BAD = 1  # exit status of `check` when an episode is not fit to learn from
+BAD = 1  # exit status when one of several episodes is bad or cannot be read
 STOPPED = 130  # after Ctrl-C, as shells have it
 
 
 def run_info(arguments: argparse.Namespace) -> int:
     """``f2o bag info``."""
+    from f2o_bags.errors import BagError
     from f2o_bags.read import find_bags
     from f2o_bags.report import info, info_lines, plain
 
-    found = find_bags(arguments.bags)
-    about = [info(path) for path in found]
+    found, about, problems = find_bags(arguments.bags), [], []
+    for path in found:
+        try:
+            about.append(info(path))
+        except BagError as error:
+            problems.append(str(error))
     if arguments.json:
         print(json.dumps([plain(one) for one in about], indent=1))
-        return 0
-    for one in about:
-        print("\n".join(info_lines(one, topics=len(found) == 1)))
-    return 0
+    else:
+        for one in about:
+            print("\n".join(info_lines(one, topics=len(found) == 1)))
+    for problem in problems:
+        print(f"f2o bag info: {problem}", file=sys.stderr)
+    return BAD if problems else 0
 
 
 def run_check(arguments: argparse.Namespace) -> int:
@@ -53,9 +60,9 @@ def run_recover(arguments: argparse.Namespace) -> int:
     """``f2o bag recover``."""
     from f2o_bags.edit import recover
     from f2o_bags.errors import BagError
-    from f2o_bags.read import find_bags
+    from f2o_bags.read import find_unfinished
 
-    found = find_bags(arguments.bags, partial=True)
+    found = find_unfinished(arguments.bags)
     if arguments.out is not None and len(found) > 1:
         raise BagError(f"--out {arguments.out}: expected one bag to recover, got {len(found)}")
     failed = 0

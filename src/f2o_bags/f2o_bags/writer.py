@@ -1,5 +1,7 @@
 """One episode as a bag in rosbag2's layout: a folder with one MCAP file and metadata.yaml (version 9: Jazzy and on).
 
+Written here by hand because rosbags' writer keeps a chunk in memory until it is full, and indexes at the end alone.
+
 While it is written the folder is called `<name>.partial`; `keep` gives it its name. Everything flushed survives a
 SIGKILL: each flush closes a chunk with its index, so nothing waits in a buffer, and the finished file seeks and plays
 in time order (rosbag2 reads files without chunks in file order only).
@@ -21,9 +23,12 @@ from mcap.writer import CompressionType, Writer
 
 from f2o_bags.definitions import MessageDefinition
 from f2o_bags.errors import BagError
+from f2o_bags.labels import LABELS
+from f2o_bags.topics import is_command, stored_name
 
 VERSION = 9
-PARTIAL = ".partial"
+PARTIAL = ".partial"  # of a recording that nobody has kept yet
+COPYING = ".copying"  # of a copy that is being written
 # A chunk ends with a flush, not at a size; this only bounds a flush that never comes.
 CHUNK_BYTES = 32 << 20
 COMPRESSIONS = {"none": CompressionType.NONE, "lz4": CompressionType.LZ4, "zstd": CompressionType.ZSTD}
@@ -32,10 +37,16 @@ QosProfile = dict[str, Any]  # one offered QoS profile with rosbag2's keys
 
 @dataclass(frozen=True)
 class BagTopic:
-    """One recorded topic: its message type and the QoS its publishers offered (empty: nobody was there)."""
+    """One recorded topic."""
 
     definition: MessageDefinition
-    offered_qos: tuple[QosProfile, ...] = ()
+    offered_qos: tuple[QosProfile, ...] = ()  # of its publishers; empty: nobody was there
+    command: bool = False  # somebody acts on it, although neither name nor type tell (topics.is_command)
+    serialization: str = "cdr"
+
+    def stored(self, topic: str) -> str:
+        """The name of ``topic`` inside a bag: another one where somebody acts on it (see ``topics``)."""
+        return stored_name(topic, self.command or is_command(topic, self.definition.name))
 
 
 @dataclass(frozen=True)
@@ -97,25 +108,29 @@ class BagWriter:
         self.counts = dict.fromkeys(topics, 0)
         self._first_ns, self._last_ns = sys.maxsize, 0
         self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=COMPRESSIONS[compression])
-        self._writer.start("ros2", "f2o_teleop")
-        self._writer.add_metadata("f2o_episode", dict(custom))  # also there when metadata.yaml is not
+        self._writer.start("ros2", "f2o_bags")
+        self._writer.add_metadata(LABELS, dict(custom))  # also there when metadata.yaml is not
         self._channels = self._declare()
         self._file.flush()
 
     def _declare(self) -> dict[str, int]:
-        schemas: dict[str, int] = {}
-        channels = {}
-        for topic, info in self._topics.items():
-            definition = info.definition
-            if definition.name not in schemas:
-                text = definition.text.encode()
-                schemas[definition.name] = self._writer.register_schema(definition.name, "ros2msg", text)
-            about = {
-                "offered_qos_profiles": yaml.safe_dump(list(info.offered_qos), sort_keys=False),
-                "topic_type_hash": definition.hash,
-            }
-            channels[topic] = self._writer.register_channel(topic, "cdr", schemas[definition.name], about)
-        return channels
+        schemas: dict[MessageDefinition, int] = {}
+        return {topic: self._declare_one(topic, info, schemas) for topic, info in self._topics.items()}
+
+    def _declare_one(self, topic: str, info: BagTopic, schemas: dict[MessageDefinition, int]) -> int:
+        definition = info.definition
+        if definition not in schemas:
+            schemas[definition] = (
+                self._writer.register_schema(definition.name, definition.encoding, definition.text.encode())
+                if definition.encoding
+                else 0  # MCAP's number for none
+            )
+        about = {
+            "offered_qos_profiles": yaml.safe_dump(list(info.offered_qos), sort_keys=False),
+            "topic_type_hash": definition.hash,
+        }
+        stored = info.stored(topic)
+        return self._writer.register_channel(stored, info.serialization, schemas[definition], about)
 
     def write(self, topic: str, data: bytes, log_ros_ns: int, publish_ros_ns: int) -> None:
         """Appends one serialised message, received and published at these times."""
@@ -176,9 +191,9 @@ class BagWriter:
         info = self._topics[topic]
         return {
             "topic_metadata": {
-                "name": topic,
+                "name": info.stored(topic),
                 "type": info.definition.name,
-                "serialization_format": "cdr",
+                "serialization_format": info.serialization,
                 "offered_qos_profiles": list(info.offered_qos),
                 "type_description_hash": info.definition.hash,
             },

@@ -3,7 +3,6 @@ from jaxtyping import install_import_hook
 install_import_hook("f2o_bags", "beartype.beartype")
 
 import contextlib  # noqa: E402
-import json  # noqa: E402
 
 import pytest  # noqa: E402
 from mcap.exceptions import McapError  # noqa: E402
@@ -26,8 +25,6 @@ def prefix(tmp_path):
         folder = root / "share" / package / "msg"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{message}.msg").write_text(text)
-    described = {"type_hashes": [{"type_name": "toy/msg/Part", "hash_string": "RIHS01_0"}]}
-    (root / "share" / "toy" / "msg" / "Part.json").write_text(json.dumps(described))
     return root
 
 

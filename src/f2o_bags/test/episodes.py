@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from f2o_bags.definitions import MessageDefinition
+from f2o_bags.definitions import described
 from f2o_bags.writer import BagTopic, BagWriter, keep
 from rosbags.typesys import Stores, get_typestore
 
@@ -32,15 +32,10 @@ LATCHED = {
 }
 
 
-def definition(name):
-    text, hash_ = STORE.generate_msgdef(name, ros_version=2)
-    return MessageDefinition(name, text, hash_)
-
-
 def topics():
     kinds = dict.fromkeys(VIEWS, IMAGE) | dict.fromkeys((ARM, GRIPPER, COMMAND), JOINTS)
-    return {t: BagTopic(definition(k)) for t, k in kinds.items()} | {
-        MODE: BagTopic(definition(STRING), (LATCHED,))
+    return {t: BagTopic(described(STORE, k)) for t, k in kinds.items()} | {
+        MODE: BagTopic(described(STORE, STRING), (LATCHED,))
     }
 
 

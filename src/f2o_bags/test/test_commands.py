@@ -66,7 +66,7 @@ def test_recover_trim_and_merge_say_what_they_wrote(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("info", "nowhere"), "nowhere: no bag here"),
+        (("info", "nowhere"), "nowhere: no recorded episode here"),
         (("recover", "full", "--out", "x"), "expected one bag to recover, got 2"),
         (("trim", "full/episode_0000", "x"), "trim: expected --from, --to or --idle"),
         (("play", "full/episode_0000", "--topics", "/nope"), "no topic /nope; it has"),

@@ -2,24 +2,35 @@ import os
 from pathlib import Path
 
 import pytest
-from f2o_bags.definitions import SEPARATOR, find_definition, installed_prefixes
+from f2o_bags.definitions import find_definition, installed_prefixes, known_definition
 from f2o_bags.errors import DefinitionError
 
 
 def test_dependencies_follow_once_each_with_the_separator(prefix):
     definition = find_definition("toy/msg/Point", [prefix])
-    blocks = definition.text.split(SEPARATOR + "\n")
-    assert blocks[0].startswith("std_msgs/Header header")
+    blocks = definition.text.split("=" * 80 + "\n")
+    assert blocks[0].startswith("uint8 KIND=3\nstd_msgs/Header header\n")
     assert [block.splitlines()[0] for block in blocks[1:]] == [
         "MSG: std_msgs/Header",
         "MSG: builtin_interfaces/Time",
         "MSG: toy/Part",
     ]
-    assert definition.hash == ""
+    assert definition.hash.startswith("RIHS01_")
 
 
-def test_the_hash_comes_from_the_installed_description(prefix):
-    assert find_definition("toy/msg/Part", [prefix]).hash == "RIHS01_0"
+def test_a_text_that_is_no_definition_is_named(prefix):
+    file = prefix / "share" / "toy" / "msg" / "Part.msg"
+    file.write_text("float32 = = x\n")
+    with pytest.raises(DefinitionError, match=rf"^{file}: cannot be parsed \("):
+        find_definition("toy/msg/Point", [prefix])
+
+
+def test_a_type_that_its_bag_does_not_describe_is_known_or_has_no_text(prefix, monkeypatch):
+    assert "float64[] position" in known_definition("sensor_msgs/msg/JointState").text
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(prefix))
+    assert known_definition("toy/msg/Part").text == find_definition("toy/msg/Part").text
+    unknown = known_definition("toy/msg/No")
+    assert (unknown.name, unknown.text, unknown.encoding) == ("toy/msg/No", "", "")
 
 
 def test_the_nearest_overlay_wins(prefix, tmp_path):

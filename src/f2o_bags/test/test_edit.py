@@ -6,7 +6,8 @@ import pytest
 from f2o_bags.check import check
 from f2o_bags.edit import merge, recover, trim
 from f2o_bags.errors import BagError
-from f2o_bags.read import find_bags, open_bag, open_complete
+from f2o_bags.read import find_bags, find_unfinished, open_bag, open_complete
+from f2o_bags.topics import original_name
 from f2o_bags.writer import BagWriter, read_metadata
 from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
@@ -16,9 +17,9 @@ S = e.S
 
 
 def content(folder):
-    """(topic, bytes, log time) as rosbags reads them: what `f2o convert` will see."""
+    """(topic, bytes, log time) as rosbags reads them, by their own names."""
     with AnyReader([folder]) as reader:
-        return [(c.topic, bytes(raw), t) for c, t, raw in reader.messages()]
+        return [(original_name(c.topic), bytes(raw), t) for c, t, raw in reader.messages()]
 
 
 def quiet(call, *args, **kwargs):
@@ -79,7 +80,7 @@ def test_nothing_is_overwritten(tmp_path):
     whole = quiet(recover, partial).folder
     with pytest.raises(BagError, match="episode_0000: exists already"):
         quiet(recover, partial)
-    with pytest.raises(BagError, match=r"not named .partial; say where .* --out"):
+    with pytest.raises(BagError, match=r"not cut off; say where .* --out"):
         quiet(recover, whole)
     with pytest.raises(BagError, match="episode_0000: exists already"):
         quiet(trim, whole, whole, 0.0, 1.0)
@@ -158,22 +159,23 @@ def test_a_split_bag_is_read_in_order_and_a_missing_part_is_named(tmp_path):
 
 
 def test_what_is_no_mcap_bag_is_said_in_one_sentence(tmp_path):
-    with pytest.raises(BagError, match=r"nowhere: no bag here \(no such file or folder\)"):
+    with pytest.raises(BagError, match=r"nowhere: no recorded episode here \(no such file or folder\)"):
         find_bags([tmp_path / "nowhere"])
-    with pytest.raises(BagError, match=r"no bag here$"):
+    with pytest.raises(BagError, match=r"no recorded episode here$"):
         find_bags([tmp_path])
     e.write(tmp_path)
-    with pytest.raises(BagError, match=r"no bag whose recording was cut off \(\*.partial\) here"):
-        find_bags([tmp_path], partial=True)
+    with pytest.raises(BagError, match="no bag whose recording was cut off or never kept here"):
+        find_unfinished([tmp_path])
     old = tmp_path / "old"
     old.mkdir()
-    body = {"storage_identifier": "sqlite3", "relative_file_paths": ["old_0.db3"]}
+    (old / "old_0.bag").touch()
+    body = {"storage_identifier": "rosbag_v2", "relative_file_paths": ["old_0.bag"]}
     (old / "metadata.yaml").write_text(json.dumps({"rosbag2_bagfile_information": body}))
-    with pytest.raises(BagError, match="old: stored as sqlite3, expected mcap"):
+    with pytest.raises(BagError, match="old: old_0.bag: expected a file ending in .mcap, .db3, which"):
         open_bag(old)
     (tmp_path / "notes.txt").touch()
     with pytest.raises(
-        BagError, match=r"notes.txt: not a bag: expected an episode's folder or an .mcap file"
+        BagError, match=r"notes.txt: not a bag: expected an episode's folder or a file ending in .mcap, .db3"
     ):
         open_bag(tmp_path / "notes.txt")
 

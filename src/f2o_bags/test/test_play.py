@@ -1,8 +1,8 @@
 import episodes as e
 import pytest
-from f2o_bags.definitions import MessageDefinition
+from f2o_bags.definitions import MessageDefinition, described
 from f2o_bags.errors import BagError
-from f2o_bags.play import COMMANDS, REMEMBERED, Course, Player, PlayOptions, chosen
+from f2o_bags.play import REMEMBERED, Course, Player, PlayOptions, chosen
 from f2o_bags.read import open_complete
 from f2o_bags.stamps import has_header, stamp_of, with_stamp
 from f2o_bags.writer import BagTopic, BagWriter
@@ -47,7 +47,7 @@ def play(bag, world=None, **options):
 @pytest.mark.parametrize("speed", [1.0, 4.0])
 def test_messages_come_when_they_came_scaled(bag, speed):
     world, played = play(bag, speed=speed)
-    sent = [m for m in e.messages() if m[0] not in COMMANDS]
+    sent = [m for m in e.messages() if m[0] != e.COMMAND]
     assert [(t, d) for t, d, _ in world.out] == [(t, d) for t, d, _ in sent]
     due = [5 * S + round((log - e.T0) / speed) for _, _, log in sent]
     assert max(abs(at - d) for (_, _, at), d in zip(world.out, due, strict=True)) <= 4000
@@ -66,7 +66,8 @@ def test_as_fast_as_possible_never_waits(bag):
 def test_stamps_are_moved_to_now_and_nothing_else_is_changed(bag):
     world, _ = play(bag, restamp=True, speed=2.0)
     now, first = 2_000_000_000 * S, e.T0
-    for (topic, data, _), (_, original, _) in zip(world.out, e.messages(), strict=True):
+    recorded = [m for m in e.messages() if m[0] != e.COMMAND]
+    for (topic, data, _), (_, original, _) in zip(world.out, recorded, strict=True):
         if topic == e.MODE:
             assert data == original  # a String has no header
             continue
@@ -132,9 +133,9 @@ TRAJECTORY, NUMBERS = "trajectory_msgs/msg/JointTrajectory", "std_msgs/msg/Float
     ],
 )
 def test_what_any_adapter_sends_is_obeyed(tmp_path, topic, kind):
-    writer = BagWriter(tmp_path, "a", e.topics() | {topic: BagTopic(e.definition(kind))}, {})
+    writer = BagWriter(tmp_path, "a", e.topics() | {topic: BagTopic(described(e.STORE, kind))}, {})
     bag = open_complete(writer.close({}).folder)
-    assert chosen(bag, PlayOptions()) == list(e.topics())
+    assert chosen(bag, PlayOptions()) == [t for t in e.topics() if t != e.COMMAND]
     assert chosen(bag, PlayOptions(topics=(topic,))) == [topic]
 
 
@@ -165,5 +166,5 @@ def test_stamps_in_bytes():
     big = b"\x00\x00\x00\x00" + (5).to_bytes(4, "big") + (6).to_bytes(4, "big") + b"rest"
     assert stamp_of(big) == 5 * S + 6
     assert stamp_of(with_stamp(big, 9 * S)) == 9 * S
-    assert has_header(e.definition(e.IMAGE)) and not has_header(e.definition(e.STRING))
+    assert has_header(described(e.STORE, e.IMAGE)) and not has_header(described(e.STORE, e.STRING))
     assert has_header(MessageDefinition("a/msg/B", "# c\nuint8 K=1\nstd_msgs/Header header\n", ""))

@@ -84,7 +84,7 @@ def test_metadata_has_the_keys_of_rosbag2_version_9(tmp_path, topics, monkeypatc
     assert body["ros_distro"] == "kilted"
     topic = body["topics_with_message_count"][1]["topic_metadata"]
     assert topic["offered_qos_profiles"] == [LATCHED]
-    assert topic["type_description_hash"] == "RIHS01_0"
+    assert topic["type_description_hash"] == topics["/b"].definition.hash
     assert "&id" not in (folder / "metadata.yaml").read_text()
 
 

@@ -1,25 +1,11 @@
-"""What every bag says of itself, whoever moved the arm: custom_data of its metadata.yaml, text by text."""
+"""What every bag says of itself, whoever moved the arm."""
 
 import json
-import os
-import platform
 from collections.abc import Mapping
-from importlib import metadata
+
+from f2o_bags.labels import EXPECTED_HZ, OPERATOR, SEED, SUCCESS, TASK
 
 from f2o_teleop.recorder_config import RecorderConfig
-
-VERSIONED = ("f2o-teleop", "numpy", "mcap", "mujoco", "ros-rclpy")
-
-
-def versions() -> dict[str, str]:
-    """Versions of what wrote the bag."""
-    found = {"python": platform.python_version(), "ros_distro": os.environ.get("ROS_DISTRO", "unknown")}
-    for name in VERSIONED:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def standing_labels(
@@ -27,13 +13,13 @@ def standing_labels(
 ) -> dict[str, str]:
     """The labels of episode ``index`` before anybody has said more about it."""
     return {
-        "task": config.task,
-        "operator": config.operator,
-        "seed": str(config.seed),
-        "success": "unknown",
+        TASK: config.task,
+        OPERATOR: config.operator,
+        SEED: str(config.seed),
+        SUCCESS: "unknown",
         "index": str(index),
         "versions": json.dumps(software),
-        "expected_hz": json.dumps(config.expected_hz()),
+        EXPECTED_HZ: json.dumps(config.expected_hz()),
         "calibration": calibration,
         **config.extra_labels,
     }

@@ -22,6 +22,7 @@ class TopicConfig:
     type: str  # package/msg/Type
     qos: str = "sensor"  # sensor: best effort; reliable; latched: reliable and transient local
     depth: int = 500  # messages DDS may hold for us while this process waits for a processor: 4 s at 125 Hz
+    command: bool = False  # somebody acts on it: stored as /f2o/recorded/<topic>; the usual ones are known
     hz: float = 0.0  # expected rate, looked at before the start, in the report and by `f2o bag check`; 0: any
 
     def check(self) -> list[str]:

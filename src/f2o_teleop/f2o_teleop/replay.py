@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from f2o_bags.decode import Decoder
 from f2o_bags.errors import BagError
-from f2o_bags.motion import COMMAND_TOPIC
 from f2o_bags.read import Bag
 from f2o_bags.targets import recorded_target
+from f2o_bags.topics import JOINT_COMMAND
 from f2o_nodekit.joints import JointStateError
 from f2o_nodekit.minimum_jerk import duration_s, minimum_jerk
 from f2o_nodekit.stamps import NS_PER_S, to_ns
@@ -86,7 +86,7 @@ class Ramp:
 
 
 def load_track(
-    bag: Bag, topic: str = COMMAND_TOPIC, begin_s: float = 0.0, end_s: float | None = None
+    bag: Bag, topic: str = JOINT_COMMAND, begin_s: float = 0.0, end_s: float | None = None
 ) -> Track:
     """What ``topic`` (JointTarget) says from ``begin_s`` to ``end_s`` after its first message, by the headers' stamps.
 

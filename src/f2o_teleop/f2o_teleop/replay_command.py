@@ -9,6 +9,7 @@ from typing import Any
 
 from f2o_bags.commands import above_zero
 from f2o_bags.runs import STOPPED, ros_module
+from f2o_bags.topics import JOINT_COMMAND
 
 
 def add(verbs: Any) -> None:
@@ -19,7 +20,7 @@ def add(verbs: Any) -> None:
     replay.set_defaults(run=run_replay)
     replay.add_argument("bag", type=Path)
     replay.add_argument(
-        "--topic", default="/f2o/joint_command", help="JointState to follow (default what was sent)"
+        "--topic", default=JOINT_COMMAND, help="targets to follow (default what the bridge sent)"
     )
     replay.add_argument("--speed", type=above_zero, default=1.0, help="times true speed (default 1)")
     replay.add_argument("--from", type=float, default=0.0, dest="begin", metavar="S")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from f2o_bags.labels import DROPS, LOST
 from f2o_bags.quality import Track, worst_gap, worst_skew
 from f2o_bags.writer import BagSummary
 
@@ -26,7 +27,7 @@ class Missing:
         topics = {"missing": json.dumps(self.dropped + self.lost)} if self.dropped or self.lost else {}
         if self.uncounted:
             topics["lost_uncounted"] = json.dumps(sorted(self.uncounted))
-        return {"drops": str(self.dropped.total()), "lost": str(self.lost.total()), **topics}
+        return {DROPS: str(self.dropped.total()), LOST: str(self.lost.total()), **topics}
 
     def __str__(self) -> str:
         uncounted = f", not counted on {', '.join(sorted(self.uncounted))}" if self.uncounted else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from f2o_bags.definitions import MessageDefinition
 from f2o_bags.errors import BagError
+from f2o_bags.labels import SUCCESS, versions
 from f2o_bags.numbering import episode_name, leftovers, next_index
 from f2o_bags.quality import Track
 from f2o_bags.spool import Item, Spool
@@ -15,7 +16,7 @@ from f2o_bags.writer import BagSummary, BagTopic, BagWriter, keep, throw_away
 
 from f2o_teleop.episode import SUCCESS_LABEL, Command, State, Verb, advance, parse_command
 from f2o_teleop.errors import DiskSpaceError, RateError
-from f2o_teleop.labels import standing_labels, versions
+from f2o_teleop.labels import standing_labels
 from f2o_teleop.rates import Losses, Rates
 from f2o_teleop.recorder_config import RecorderConfig
 from f2o_teleop.report import Missing, episode_report
@@ -154,7 +155,7 @@ class Session:
         counted = self._summary.messages if self._summary else self._spool.accepted if self._spool else 0
         drops = (self._spool.drops if self._spool else self._missing.dropped).total()
         path = "" if self._path is None else str(self._path)
-        success = self._labels.get("success", "unknown")
+        success = self._labels.get(SUCCESS, "unknown")
         return SessionState(self._state.value, self._index, path, counted, drops, success, self._note)
 
     def _perform(self, command: Command, target: State, now_ros_ns: int) -> str:
@@ -162,7 +163,7 @@ class Session:
         if command.verb is Verb.START:
             return self._start(command, now_ros_ns)
         self._labels.update(command.labels)
-        self._labels["success"] = SUCCESS_LABEL.get(command.verb, self._labels["success"])
+        self._labels[SUCCESS] = SUCCESS_LABEL.get(command.verb, self._labels[SUCCESS])
         if self._spool is not None:
             self._finish()
         assert self._summary is not None
@@ -188,7 +189,7 @@ class Session:
         standing = standing_labels(self._config, self._index, self._versions, self._calibration)
         self._labels = {**standing, **command.labels}
         topics = {
-            topic: BagTopic(self._definitions[entry.type], self._offered_qos(topic))
+            topic: BagTopic(self._definitions[entry.type], self._offered_qos(topic), entry.command)
             for topic, entry in self._topics.items()
         }
         self._tracks = {topic: Track(info.definition) for topic, info in topics.items()}

@@ -1,0 +1,47 @@
+"""The topics of an episode, and which of them somebody obeys.
+
+A bag that is played with ``ros2 bag play`` must move nothing. What an arm's controller, the bridge, the teleop node or
+the recorder acts on is therefore stored as ``/f2o/recorded/<topic>``, a name that nobody listens to. ``BagWriter`` puts
+the prefix on and the reader takes it off: everything between them says the topic's own name. Bags without it are read
+as well.
+"""
+
+from __future__ import annotations
+
+RECORDED = "/f2o/recorded"
+
+JOINT_STATES = "/franka/joint_states"
+GRIPPER_STATES = "/franka_gripper/joint_states"
+JOINT_COMMAND = "/f2o/joint_command"  # what the bridge sent; the best witness of intended motion
+
+# Commands by name: their types alone do not tell. Others are named in recorder.yaml (`command: true`).
+COMMANDS = frozenset(
+    {
+        "/f2o/joint_target",
+        "/f2o/takeover_target",
+        JOINT_COMMAND,  # the teleop node begins its motion there
+        "/f2o/episode/command",
+        "/joint_trajectory_controller/joint_trajectory",
+        "/gripper_position_controller/commands",
+        "/target_joint",  # crisp
+        "/joint_impedance/joints_desired",  # multipanda
+    }
+)
+COMMAND_TYPES = frozenset(
+    {"trajectory_msgs/msg/JointTrajectory", "std_msgs/msg/Float64MultiArray", "f2o_msgs/msg/JointTarget"}
+)
+
+
+def is_command(topic: str, type_name: str) -> bool:
+    """Does somebody act on messages of this topic and type? By what is known of both."""
+    return topic in COMMANDS or type_name in COMMAND_TYPES
+
+
+def stored_name(topic: str, command: bool) -> str:
+    """The name of ``topic`` inside a bag."""
+    return RECORDED + topic if command else topic
+
+
+def original_name(stored: str) -> str:
+    """The topic of which a bag says ``stored``."""
+    return stored.removeprefix(RECORDED) if stored.startswith(RECORDED + "/") else stored
