@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
@@ -31,6 +32,15 @@ class Decoder:
             return self._store.deserialize_cdr(data, name)
         except Exception as error:  # around rosbags alone: it raises whatever it makes of the bytes
             raise BagError(f"{self._bag.path}: {topic}: a message is no {name} ({error})") from error
+
+    def learn(self, topics: Collection[str]) -> None:
+        """Make sure that messages of ``topics`` can be read.
+
+        Raises:
+            BagError: the type of one of them is not described.
+        """
+        for topic in topics:
+            self._learn(topic)
 
     def _learn(self, topic: str) -> str:
         """Register the type of ``topic``; its name."""

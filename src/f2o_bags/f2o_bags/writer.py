@@ -225,7 +225,8 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     try:
         return yaml.safe_load((folder / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
     except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise BagError(f"{folder}: no readable metadata.yaml: {error}") from error
+        why = " ".join(str(error).split())
+        raise BagError(f"{folder}: no readable metadata.yaml ({why})") from error
 
 
 def keep(partial: Path, labels: Mapping[str, str]) -> Path:

@@ -171,7 +171,7 @@ def test_what_is_no_mcap_bag_is_said_in_one_sentence(tmp_path):
     (old / "old_0.bag").touch()
     body = {"storage_identifier": "rosbag_v2", "relative_file_paths": ["old_0.bag"]}
     (old / "metadata.yaml").write_text(json.dumps({"rosbag2_bagfile_information": body}))
-    with pytest.raises(BagError, match="old: old_0.bag: expected a file ending in .mcap, .db3, which"):
+    with pytest.raises(BagError, match=r"old: old_0\.bag: expected a file ending in \.mcap, \.db3, which"):
         open_bag(old)
     (tmp_path / "notes.txt").touch()
     with pytest.raises(

@@ -18,11 +18,11 @@ class DatasetError(PolicyError):
         super().__init__(f"data set {path}: {problem}")
 
 
-class BagError(PolicyError):
+class EpisodeError(PolicyError):
     """A recorded episode that cannot become training data."""
 
     def __init__(self, path: str | Path, problem: str) -> None:
-        super().__init__(f"bag {path}: {problem}")
+        super().__init__(f"{path}: {problem}")
 
 
 class CheckpointError(PolicyError):

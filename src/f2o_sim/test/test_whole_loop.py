@@ -15,13 +15,16 @@ rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: no node can
 pytest.importorskip("f2o_msgs", reason="f2o_msgs is not built: run make setup")
 
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from f2o_bags.decode import Decoder  # noqa: E402
+from f2o_bags.read import open_bag  # noqa: E402
+from f2o_bags.topics import JOINT_COMMAND  # noqa: E402
 from f2o_bringup.graph import COMMON, ENV, SIM  # noqa: E402
 from f2o_bringup.processes import start  # noqa: E402
 from f2o_bringup.specs import Graph, NodeSpec  # noqa: E402
 from f2o_nodekit.config import load_config  # noqa: E402
 from f2o_perception.config import PerceptionConfig  # noqa: E402
 from f2o_perception.convert import observation_from_msg  # noqa: E402
-from f2o_policy.data.replay import COMMAND_TOPIC, BagReplay, messages  # noqa: E402
+from f2o_policy.data.replay import BagReplay  # noqa: E402
 from f2o_policy.runtime.latency import report  # noqa: E402
 from f2o_policy.runtime.trace import summarise  # noqa: E402
 from f2o_sim.demo.trials_node import TrialsNode  # noqa: E402
@@ -178,7 +181,7 @@ def test_a_recorded_bag_gives_the_same_observations_as_the_live_node(ros, tmp_pa
         node.destroy_node()
     (bag,) = sorted((tmp_path / "bags").glob("episode_*"))
     live = {}
-    for _, message in messages(bag, ["/f2o/observation"]):
+    for _, message in decoded(bag, {"/f2o/observation"}):
         observation = observation_from_msg(message)
         live[observation.stamp_ros_ns] = observation
     offline = {o.stamp_ros_ns: o for o in replayed(bag)}
@@ -202,7 +205,7 @@ def observed_while_playing(bag):
         "f2o_perception", "perception_node", "perception_node", env=ENV, config="perception.yaml"
     )
     topics = sorted(
-        set(BagReplay(load_config(PerceptionConfig, CONFIG / "perception.yaml")).topics) - {COMMAND_TOPIC}
+        set(BagReplay(load_config(PerceptionConfig, CONFIG / "perception.yaml")).topics) - {JOINT_COMMAND}
     )
     with start(Graph("perception", COMMON, (perception,), ()), {}, write=lambda line: None):
         node, seen = rclpy.create_node("playing_test"), {}
@@ -226,9 +229,15 @@ def keep(seen, msg):
 def replayed(bag):
     """Every observation that the bag's images and joint states give; nobody moved the arm, so no commands."""
     replay = BagReplay(load_config(PerceptionConfig, CONFIG / "perception.yaml"))
-    for topic, message in messages(bag, set(replay.topics) - {COMMAND_TOPIC}):
+    for topic, message in decoded(bag, replay.topics - {JOINT_COMMAND}):
         replay.push(topic, message)
     return replay.observations
+
+
+def decoded(path, topics):
+    bag = open_bag(path)
+    decode = Decoder(bag)
+    return [(message.topic, decode(message.topic, message.data)) for message in bag.messages(topics)]
 
 
 def assert_same(live, offline):

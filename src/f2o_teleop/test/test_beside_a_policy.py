@@ -17,6 +17,8 @@ import yaml
 
 rclpy = pytest.importorskip("rclpy", reason="no rclpy: no node can run")
 pytest.importorskip("f2o_msgs", reason="f2o_msgs is not built: run make setup")
+from f2o_bags.decode import Decoder  # noqa: E402
+from f2o_bags.read import open_bag  # noqa: E402
 from f2o_bringup.graph import DEPLOY  # noqa: E402
 from f2o_bringup.processes import start  # noqa: E402
 from f2o_bringup.specs import Graph  # noqa: E402
@@ -26,7 +28,6 @@ from f2o_nodekit.ros import reliable  # noqa: E402
 from f2o_nodekit.stamps import to_ns  # noqa: E402
 from f2o_teleop.testing import configure  # noqa: E402
 from f2o_teleop.testing.company_node import Company  # noqa: E402
-from rosbags.highlevel import AnyReader  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from test_processes import environment  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
@@ -175,9 +176,9 @@ def test_a_push_takes_the_arm_without_a_jump_and_a_rest_gives_it_back(episode):
 
 
 def commands_in(bag):
-    with AnyReader([bag]) as reader:
-        connections = [c for c in reader.connections if c.topic == COMMAND]
-        return [reader.deserialize(raw, c.msgtype) for c, _, raw in reader.messages(connections)]
+    opened = open_bag(bag)
+    decode = Decoder(opened)
+    return [decode(message.topic, message.data) for message in opened.messages([COMMAND])]
 
 
 def test_the_bag_says_who_was_in_control_and_only_teleop_keeps_exactly_that(episode, tmp_path):

@@ -75,6 +75,9 @@ def run_convert(arguments: argparse.Namespace) -> int:
         f"{arguments.out}: {report.converted} bags converted, {report.present} there before, "
         f"{len(report.skipped)} skipped"
     )
+    if report.dropped:
+        told = ", ".join(f"{name} {count}" for name, count in report.dropped.items())
+        print(f"messages that could not be used, dropped as on the robot: {told}")
     return 0
 
 

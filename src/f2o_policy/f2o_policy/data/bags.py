@@ -7,13 +7,18 @@ that has seen it learns to wait.
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
+from f2o_bags.errors import BagsError
+from f2o_bags.labels import KEPT, is_failure
+from f2o_bags.read import Bag, find_bags, open_bag, unfinished
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_nodekit.workers import results
@@ -23,21 +28,30 @@ from tqdm import tqdm
 
 from f2o_policy.data.demonstration import Demonstration, in_motion
 from f2o_policy.data.idle import cut
-from f2o_policy.data.replay import COMMAND_TOPIC, BagReplay, messages
+from f2o_policy.data.replay import BagReplay
 from f2o_policy.data.store import DatasetWriter
-from f2o_policy.errors import BagError
+from f2o_policy.errors import DatasetError, EpisodeError
 
 SHORTEST_SPAN_NS = 500_000_000  # of control by one source: less is a knock, and less than a chunk
-KEPT_LABELS = ("success", "seed", "side", "strategy", "task", "operator")
 
 
 @dataclass
 class Report:
-    """What a conversion did; ``skipped`` holds one sentence a bag."""
+    """What a conversion did."""
 
     converted: int = 0
-    present: int = 0
-    skipped: list[str] = field(default_factory=list)
+    present: int = 0  # bags that the data set held before
+    skipped: list[str] = field(default_factory=list)  # one sentence for each bag
+    dropped: Counter[str] = field(default_factory=Counter)  # by stream: messages that could not be used
+
+
+@dataclass(frozen=True)
+class Read:
+    """What one bag gave: demonstrations, or the sentence why there are none, or nothing as it is there already."""
+
+    demonstrations: tuple[Demonstration, ...] = ()
+    problem: str = ""
+    dropped: dict[str, int] = field(default_factory=dict)
 
 
 def convert(
@@ -49,94 +63,75 @@ def convert(
     longest_pause_s: float = 0.0,
     only: str = "",
 ) -> Report:
-    """Append every bag below ``bags`` that ``out`` does not hold yet; a bad one is skipped and named.
+    """Append every bag at or below ``bags`` that ``out`` does not hold yet; a bad one is skipped and named.
 
     ``longest_pause_s`` > 0 shortens the pauses within an episode to that (data/idle.py). ``only`` (teleop, policy):
     keep the spans in which that source was in control, each as an episode, as DAgger wants a person's corrections.
 
     Raises:
-        BagError: no bag there, or no good one. DatasetError: ``out`` holds data of another layout.
+        BagError: no bag there.
+        EpisodeError: no good one.
+        FullDiskError: see ``DatasetWriter.add_rows``.
     """
-    found = find_bags(bags)
-    if not found:
-        raise BagError(bags, "no recorded episode here (a folder with metadata.yaml)")
-    report = Report()
+    found, report = find_bags([bags]), Report()
     with DatasetWriter(out) as writer:
-        present = {source.partition("#")[0] for source in writer.sources}
-        todo = [bag for bag in found if source_of(bag) not in present]
-        report.present = len(found) - len(todo)
-        read = partial(_try, perception=perception, longest_pause_s=longest_pause_s, only=only)
-        with tqdm(total=len(todo), disable=not progress, unit="bag") as bar:
-            for result in results(read, todo, processes):
-                if isinstance(result, str):
-                    report.skipped.append(result)
-                    bar.write(f"skipped: {result}")
-                else:
-                    for one in result:
-                        writer.add_episode(
-                            one.observations, one.command_stamps_ros_ns, one.commands, one.meta
-                        )
-                    report.converted += 1
+        present = frozenset(source.partition("#")[0] for source in writer.sources)
+        read = partial(
+            _try, perception=perception, present=present, longest_pause_s=longest_pause_s, only=only
+        )
+        with tqdm(total=len(found), disable=not progress, unit="bag") as bar:
+            for path, result in zip(found, results(read, found, processes), strict=True):
+                if problem := _add(writer, path, result, report):
+                    report.skipped.append(problem)
+                    bar.write(f"skipped: {problem}")
                 bar.update()
                 bar.set_postfix(converted=report.converted, skipped=len(report.skipped))
     if not report.converted and not report.present:
-        raise BagError(
+        raise EpisodeError(
             bags, f"none of {len(found)} bags could be converted, the first because: {report.skipped[0]}"
         )
     return report
 
 
-def find_bags(folder: Path) -> list[Path]:
-    """Folders with a metadata.yaml, in order of their names; ``folder`` may be one itself.
-
-    What is called ``.partial`` was never kept by whoever recorded it; named itself, it is taken.
-    """
-    if (folder / "metadata.yaml").is_file():
-        return [folder]
-    found = (file.parent for file in folder.glob("*/metadata.yaml"))
-    return sorted(bag for bag in found if bag.suffix != ".partial")
-
-
-def read_bag(path: Path, perception: PerceptionConfig, longest_pause_s: float = 0.0) -> Demonstration:
-    """One bag as a demonstration.
-
-    Raises:
-        BagError: it cannot be read, is labelled a failure, or lacks what training needs.
-    """
-    replay, meta = _replayed(path, perception)
-    stamps, commands, _ = replay.sent(path)
-    return _demonstration(path, replay, stamps, commands, meta | {"source": source_of(path)}, longest_pause_s)
+def _add(writer: DatasetWriter, path: Path, result: Read, report: Report) -> str:
+    """Append what one bag gave; returns why it was skipped, '' if it was not."""
+    if result.problem:
+        return result.problem
+    try:
+        for one in result.demonstrations:
+            writer.add_episode(one.observations, one.command_stamps_ros_ns, one.commands, one.meta)
+    except DatasetError as error:
+        return f"{path}: {error}"
+    report.dropped.update(result.dropped)
+    if result.demonstrations:
+        report.converted += 1
+    else:
+        report.present += 1
+    return ""
 
 
-def read_spans(
-    path: Path, perception: PerceptionConfig, only: str, longest_pause_s: float = 0.0
-) -> list[Demonstration]:
-    """The spans of a bag in which ``only`` was in control, each as a demonstration.
+def read_bag(bag: Bag, perception: PerceptionConfig, longest_pause_s: float = 0.0, only: str = "") -> Read:
+    """The demonstration in a bag; with ``only``, one for each span in which that source was in control.
 
-    Who was in control says every command (its frame_id), as the bridge sent it.
+    Who was in control says the source of every command, as the bridge sent it.
 
     Raises:
-        BagError: as ``read_bag``, or there is no such span.
+        BagError: it is damaged.
+        EpisodeError: it is unfinished, labelled a failure, lacks what training needs, or has no such span.
     """
-    replay, meta = _replayed(path, perception)
-    stamps, commands, sources = replay.sent(path)
-    found = spans(stamps, sources, only)
-    if not found:
-        legal = ", ".join(sorted(set(sources)))
-        least_s = SHORTEST_SPAN_NS / NS_PER_S
-        raise BagError(path, f"{only!r} was never in control for {least_s:g} s; {legal} was")
-    return [
-        _demonstration(
-            path,
-            replay,
-            stamps[begin:end],
-            commands[begin:end],
-            meta | {"source": f"{source_of(path)}#{begin}", "control": only},
-            longest_pause_s,
-            (int(stamps[begin]), int(stamps[end - 1])),
-        )
-        for begin, end in found
-    ]
+    replay = _replayed(bag, perception)
+    stamps, commands, sources = replay.sent(bag.path)
+    parts = spans(stamps, sources, only) if only else [(0, len(stamps))]
+    if not parts:
+        legal, least_s = ", ".join(sorted(set(sources))), SHORTEST_SPAN_NS / NS_PER_S
+        raise EpisodeError(bag.path, f"{only!r} was never in control for {least_s:g} s; {legal} was")
+    labels = {key: bag.labels[key] for key in KEPT if key in bag.labels}
+    found = []
+    for begin, end in parts:
+        told = {"source": f"{bag.source}#{begin}", "control": only} if only else {"source": bag.source}
+        sent = (stamps[begin:end], commands[begin:end])
+        found.append(_demonstration(bag, replay, *sent, labels | told, longest_pause_s, bool(only)))
+    return Read(tuple(found), dropped=replay.dropped)
 
 
 def spans(stamps: Int64[np.ndarray, " t"], sources: list[str], only: str) -> list[tuple[int, int]]:
@@ -147,71 +142,49 @@ def spans(stamps: Int64[np.ndarray, " t"], sources: list[str], only: str) -> lis
     return [(b, e) for b, e in runs if stamps[e - 1] - stamps[b] >= SHORTEST_SPAN_NS]
 
 
-def _replayed(path: Path, perception: PerceptionConfig) -> tuple[BagReplay, dict[str, Any]]:
-    """A bag that went through perception, and its labels."""
-    meta = _labels(path)
-    if str(meta.get("success", "")).lower() == "false":
-        raise BagError(path, "is labelled a failure")
+def _replayed(bag: Bag, perception: PerceptionConfig) -> BagReplay:
+    """A bag that went through perception."""
+    if why := unfinished(bag):
+        raise EpisodeError(bag.path, f"{why} (f2o bag recover)")
+    if is_failure(bag.labels):
+        raise EpisodeError(bag.path, "is labelled a failure")
     replay = BagReplay(perception)
-    for topic, message in messages(path, replay.topics):
-        replay.push(topic, message)
-    if not replay.stamps:
-        raise BagError(path, f"no message on {COMMAND_TOPIC}; record through the bridge")
-    return replay, meta
+    replay.read(bag)
+    return replay
 
 
 def _demonstration(
-    path: Path,
+    bag: Bag,
     replay: BagReplay,
     stamps: Int64[np.ndarray, " t"],
     commands: Float64[np.ndarray, "t 8"],
     meta: dict[str, Any],
     longest_pause_s: float,
-    within: tuple[int, int] | None = None,
+    within: bool,
 ) -> Demonstration:
-    """The commands and what was seen meanwhile, without the stillness at both ends; ``within`` a span of control."""
-    kept = in_motion(replay.observations, stamps, commands, within)
+    """Commands and what was seen meanwhile, without the stillness at both ends; ``within``: nothing beside them."""
+    span = (int(stamps[0]), int(stamps[-1])) if within else None
+    kept = in_motion(replay.observations, stamps, commands, span)
     if len(kept) < 2:
         problems = "; ".join(replay.pipeline.status().problems) or "no motion that the cameras saw"
-        raise BagError(
-            path, f"{len(replay.observations)} observations, {len(kept)} while commands changed ({problems})"
-        )
+        seen = f"{len(replay.observations)} observations, {len(kept)} while commands changed"
+        raise EpisodeError(bag.path, f"{seen} ({problems})")
+    if any(after.stamp_ros_ns <= before.stamp_ros_ns for before, after in itertools.pairwise(kept)):
+        raise EpisodeError(bag.path, "its clock was set back: stamps of its observations do not increase")
     if longest_pause_s > 0:
         kept, stamps, commands, lost = cut(kept, stamps, commands, round(longest_pause_s * NS_PER_S))
         meta |= {"longest_pause_s": longest_pause_s, "cut_s": round(lost / NS_PER_S, 3)}
     return Demonstration(kept, stamps, commands, meta)
 
 
-def source_of(path: Path) -> str:
-    """Name and starting time of a bag: two recordings of one name are two episodes; '' if it cannot be read."""
-    try:
-        return f"{path.name}@{_information(path)['starting_time']['nanoseconds_since_epoch']}"
-    except (BagError, KeyError, TypeError):
-        return ""
-
-
-def _labels(path: Path) -> dict[str, Any]:
-    """What the recorder wrote about the episode (custom_data of metadata.yaml)."""
-    custom = _information(path).get("custom_data") or {}
-    return {key: custom[key] for key in KEPT_LABELS if key in custom}
-
-
-def _information(path: Path) -> dict[str, Any]:
-    try:
-        return dict(yaml.safe_load((path / "metadata.yaml").read_text())["rosbag2_bagfile_information"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise BagError(path, "metadata.yaml cannot be read") from error
-
-
 def _try(
-    path: Path, perception: PerceptionConfig, longest_pause_s: float, only: str
-) -> list[Demonstration] | str:
-    """The demonstrations, or the sentence why there are none."""
+    path: Path, perception: PerceptionConfig, present: Collection[str], longest_pause_s: float, only: str
+) -> Read:
+    """What a bag gives that is not ``present``, or the sentence why it gives nothing."""
     try:
-        if only:
-            return read_spans(path, perception, only, longest_pause_s)
-        return [read_bag(path, perception, longest_pause_s)]
-    except BagError as error:
-        return str(error)
+        bag = open_bag(path)
+        return Read() if bag.source in present else read_bag(bag, perception, longest_pause_s, only)
+    except (BagsError, EpisodeError) as error:
+        return Read(problem=str(error))
     except F2oError as error:
-        return str(BagError(path, str(error)))
+        return Read(problem=f"{path}: {error}")

@@ -9,7 +9,7 @@ import numpy as np
 from f2o_perception.frames import Observation
 from jaxtyping import Float64, Int64
 
-from f2o_policy.data.idle import moving
+from f2o_policy.data.idle import moved
 
 LEAD_IN_NS, LEAD_OUT_NS = 100_000_000, 500_000_000  # kept of the stillness before and after the motion
 
@@ -25,11 +25,8 @@ class Demonstration:
 
 
 def motion(stamps: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"]) -> tuple[int, int]:
-    """Stamps of the first and of the last change of the commands; the whole span if there is none."""
-    changed = np.flatnonzero(moving(commands))
-    if not len(changed):
-        return int(stamps[0]), int(stamps[-1])
-    return int(stamps[changed[0]]), int(stamps[changed[-1] + 1])
+    """Stamps at which the commands begin and cease to move (f2o_bags.motion); the whole span if they never do."""
+    return moved(stamps, commands).moving() or (int(stamps[0]), int(stamps[-1]))
 
 
 def in_motion(

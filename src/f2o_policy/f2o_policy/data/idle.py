@@ -5,28 +5,26 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from f2o_bags.motion import Motion
+from f2o_bags.topics import JOINT_COMMAND
 from f2o_perception.frames import Observation
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
-MOVING_RAD = 1e-5  # a command that differs less from the one before stands still
+COLUMNS = (*(f"joint{k}" for k in range(1, 8)), "gripper_width")
 
 
-def moving(commands: Float64[np.ndarray, "t 8"]) -> Bool[np.ndarray, " t1"]:
-    """Whether each command differs from the one before it."""
-    return (np.abs(np.diff(commands, axis=0)) > MOVING_RAD).any(1)
+def moved(stamps_ns: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"]) -> Motion:
+    """The motion of commands, of which f2o_bags says what is rest."""
+    return Motion(JOINT_COMMAND, COLUMNS, stamps_ns, commands)
 
 
 def pauses(
     stamps_ns: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"], longest_ns: int
 ) -> list[tuple[int, int]]:
-    """What to cut: the middle of every stillness between two motions that lasts longer, down to ``longest_ns``."""
-    changes = np.flatnonzero(moving(commands))
-    found = []
-    for before, after in zip(changes[:-1] + 1, changes[1:], strict=True):
-        begin, end = int(stamps_ns[before]), int(stamps_ns[after])
-        if end - begin > longest_ns:
-            found.append((begin + longest_ns // 2, end - (longest_ns - longest_ns // 2)))
-    return found
+    """What to cut: the middle of every rest between two motions that lasts longer, down to ``longest_ns``."""
+    rests = list(moved(stamps_ns, commands).rests())[1:-1]
+    half = longest_ns // 2
+    return [(begin + half, end - (longest_ns - half)) for begin, end in rests if end - begin > longest_ns]
 
 
 def cut(

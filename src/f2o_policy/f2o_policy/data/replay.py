@@ -1,19 +1,23 @@
 """A recorded bag through perception: what the robot's perception node would have published, and what was sent.
 
-A bag is read without ROS (rosbags); its camera and joint messages go through ``ObservationPipeline`` in the order of
-recording.
+Camera and joint messages go through ``ObservationPipeline`` in the order of recording; what the node drops is dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from f2o_bags.targets import RecordedTarget, recorded_target
-from f2o_nodekit.joints import JointStateError
+from f2o_bags.decode import Decoder
+from f2o_bags.errors import BagError
+from f2o_bags.read import Bag
+from f2o_bags.targets import recorded_target
+from f2o_bags.topics import JOINT_COMMAND
+from f2o_nodekit.errors import F2oError
 from f2o_nodekit.stamps import to_ns
 from f2o_perception.config import PerceptionConfig
 from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
@@ -22,49 +26,103 @@ from f2o_perception.pairing import CameraInput
 from f2o_perception.pipeline import ObservationPipeline
 from jaxtyping import Float64, Int64
 
-from f2o_policy.errors import BagError
+from f2o_perception import sync
+from f2o_policy.errors import EpisodeError
 
-COMMAND_TOPIC = "/f2o/joint_command"
+Take = Callable[[Any], None]  # of one message; raises where it cannot be used
 
 
 class BagReplay:
-    """Pushes the messages of a bag through perception and collects the commands."""
+    """Pushes the messages of a bag through perception and collects the commands.
+
+    Attributes:
+        observations: what the perception node would have published.
+        stamps: of the commands [ROS ns].
+    """
 
     def __init__(self, config: PerceptionConfig) -> None:
         self.config, self.pipeline = config, ObservationPipeline(config)
         self.observations: list[Observation] = []
         self.stamps: list[int] = []
-        self._commands: list[RecordedTarget] = []
+        self._unread: Counter[str] = Counter()  # by topic
+        self._rows: list[np.ndarray] = []
+        self._sources: list[str] = []
+        self._problem = ""  # of the last command that could not be used
         topics = config.topics
-        self.topics = {
-            topics.joint_states: self._joints,
-            topics.gripper_states: self._gripper,
-            COMMAND_TOPIC: self._command,
-        }
+        self._takes: list[tuple[str, str, Take]] = [  # topic, stream; one topic may carry arm and fingers
+            (topics.joint_states, sync.JOINTS, self._joints),
+            (topics.gripper_states, sync.GRIPPER, self._gripper),
+            (JOINT_COMMAND, JOINT_COMMAND, self._command),
+        ]
         for view in config.views:
             camera = CameraInput(partial(self._images, view))
             for stream in CameraInput.STREAMS:
                 name = getattr(topics, stream).replace("{view}", view)
-                self.topics[name] = partial(camera.push, stream)
+                self._takes.append((name, view, partial(camera.push, stream)))
+
+    @property
+    def topics(self) -> set[str]:
+        """What a bag must have."""
+        return {topic for topic, _, _ in self._takes}
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Messages that could not be used, by view, joints and gripper, or by topic where their bytes were wrong."""
+        streams = self.pipeline.status().streams
+        malformed = {name: stream.drops.get(sync.Drop.MALFORMED, 0) for name, stream in streams.items()}
+        return {name: count for name, count in {**malformed, **self._unread}.items() if count}
+
+    def read(self, bag: Bag) -> None:
+        """Take in all messages of ``bag``.
+
+        Raises:
+            BagError: it is damaged, or a topic is not described.
+            EpisodeError: it lacks a topic.
+        """
+        if missing := sorted(topic for topic in self.topics if not bag.counts.get(topic)):
+            raise EpisodeError(bag.path, f"no message on {', '.join(missing)}")
+        decode = Decoder(bag)
+        decode.learn(self.topics)
+        for message in bag.messages(self.topics):
+            try:
+                decoded = decode(message.topic, message.data)
+            except BagError:  # one message whose bytes are none of its type
+                self._unread[message.topic] += 1
+            else:
+                self.push(message.topic, decoded)
 
     def push(self, topic: str, message: Any) -> None:
-        """Take in one message of the bag."""
-        self.topics[topic](message)
+        """Take in one message of the bag; one that cannot be used is dropped, as by the node."""
+        problems = []
+        takes = [(stream, take) for name, stream, take in self._takes if name == topic]
+        for stream, take in takes:
+            try:
+                take(message)
+            except F2oError as error:
+                problems.append((stream, str(error)))
+        if len(problems) == len(takes):
+            for stream, problem in problems:
+                self._reject(stream, problem)
 
     def sent(self, path: Path) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, "t 8"], list[str]]:
         """Commands in the order of the policy's actions, and whose they were; stamps must increase, others go.
 
         Raises:
-            BagError: a command of other joints.
+            EpisodeError: there is none of this arm and its gripper.
         """
-        try:
-            rows = [command.row(self.config.joint_names) for command in self._commands]
-        except JointStateError as error:
-            raise BagError(path, f"{COMMAND_TOPIC}: {error}") from error
+        if not self.stamps:
+            raise EpisodeError(path, f"no usable message on {JOINT_COMMAND} ({self._problem})")
         stamps = np.array(self.stamps, np.int64)
         newer = np.concatenate([[True], stamps[1:] > np.maximum.accumulate(stamps)[:-1]])
-        sources = [command.source for command, kept in zip(self._commands, newer, strict=True) if kept]
-        return stamps[newer], np.array(rows, np.float64)[newer], sources
+        sources = [source for source, kept in zip(self._sources, newer, strict=True) if kept]
+        return stamps[newer], np.array(self._rows, np.float64)[newer], sources
+
+    def _reject(self, stream: str, problem: str) -> None:
+        if stream == JOINT_COMMAND:
+            self._unread[stream] += 1
+            self._problem = problem
+        else:
+            self.pipeline.reject(stream, problem)
 
     def _keep(self, observation: Observation | None) -> None:
         if observation is not None:
@@ -80,30 +138,7 @@ class BagReplay:
         self._keep(self.pipeline.push_gripper(gripper_from_msg(message, self.config.finger_joint_names)))
 
     def _command(self, message: Any) -> None:
+        target = recorded_target(message)
+        self._rows.append(target.row(self.config.joint_names))
         self.stamps.append(to_ns(message.header.stamp))
-        self._commands.append(recorded_target(message))
-
-
-def messages(path: Path, topics: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """Messages of ``topics`` in the order of recording, each with its topic.
-
-    Raises:
-        BagError: the bag cannot be read, or lacks one of them.
-    """
-    from rosbags.highlevel import AnyReader
-
-    topics = set(topics)
-    try:
-        with AnyReader([path]) as reader:
-            missing = sorted(topics - {c.topic for c in reader.connections if c.msgcount})
-            if missing:
-                raise BagError(path, f"no message on {', '.join(missing)}")
-            connections = [c for c in reader.connections if c.topic in topics]
-            for connection, _, raw in reader.messages(connections):
-                yield connection.topic, reader.deserialize(raw, connection.msgtype)
-    except BagError:
-        raise
-    except (
-        Exception
-    ) as error:  # around rosbags alone: its parsers raise whatever the damage makes of the bytes
-        raise BagError(path, f"cannot be read ({error or type(error).__name__})") from error
+        self._sources.append(target.source)
