@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from f2o_nodekit.provenance import origin
 from f2o_policy.data.files import write_json
 
 from benchmarks import ROOT
@@ -27,21 +26,10 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
 def made() -> dict[str, str]:
     """This process's command line, machine, commit (with -dirty where files differ from it) and date (UTC)."""
     return {
+        **origin(),
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
-        "machine": machine(),
         "commit": _git("describe", "--always", "--dirty", "--exclude=*"),
-        "date": datetime.now(UTC).date().isoformat(),
     }
-
-
-def machine() -> str:
-    """Processors that this process may use, their name, and the load of the last minute."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0))
-    return (
-        f"{cores} cores of {next(iter(names), 'an unnamed processor')}, load average {os.getloadavg()[0]:.1f}"
-    )
 
 
 def _git(*words: str) -> str:

@@ -16,10 +16,11 @@ from typing import Any
 import matplotlib
 from f2o_nodekit.errors import F2oError
 from f2o_policy.commands.common import positive, rate, seed
-from f2o_policy.evaluation.contender import Contender
-from f2o_policy.evaluation.rollout import evaluate
+from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.executor import ExecutorConfig
 from f2o_policy.runtime.load import read_spec
+from f2o_sim.rollout.episode import PolicyUnderTest
+from f2o_sim.rollout.evaluate import evaluate
 
 from benchmarks.common.record import write_result
 
@@ -34,9 +35,9 @@ MEASURES = {
 }
 
 
-def contenders(student: Path, told: Path | None, periods: tuple[int, ...]) -> list[Contender]:
+def policies(student: Path, told: Path | None, periods: tuple[int, ...]) -> list[PolicyUnderTest]:
     """Every rule at every period; names are ``rule @ ticks``."""
-    base = Contender("", student)
+    base = PolicyConfig(checkpoint=str(student))
     rules = {
         "newest, fresh noise": replace(base, hypotheses=1, executor=NEWEST),
         "newest, held noise": replace(base, hypotheses=1, executor=NEWEST, noise="held"),
@@ -44,14 +45,18 @@ def contenders(student: Path, told: Path | None, periods: tuple[int, ...]) -> li
         "agreement of 2 (default)": base,
     }
     if told is not None:
-        rules["told its plan"] = replace(base, checkpoint=told, hypotheses=1, executor=NEWEST)
-    return [replace(c, name=f"{rule} @ {n}", replan_ticks=n) for n in periods for rule, c in rules.items()]
+        rules["told its plan"] = replace(base, checkpoint=str(told), hypotheses=1, executor=NEWEST)
+    return [
+        PolicyUnderTest(f"{rule} @ {n}", replace(config, replan_ticks=n))
+        for n in periods
+        for rule, config in rules.items()
+    ]
 
 
 def rows(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a contender, per episode."""
+    """One row a policy, per episode."""
     found = []
-    for row in report["contenders"]:
+    for row in report["policies"]:
         rule, ticks = row["name"].split(" @ ")
         measured = {
             "mode_switches": row["mode_switches"] / row["episodes_run"],
@@ -121,7 +126,7 @@ def main() -> int:
             return 2
         played = evaluate(
             "reach_around",
-            contenders(arguments.student, arguments.told, tuple(arguments.periods)),
+            policies(arguments.student, arguments.told, tuple(arguments.periods)),
             seeds,
             arguments.processes,
             camera_hz=arguments.camera_hz,

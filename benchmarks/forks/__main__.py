@@ -18,7 +18,7 @@ from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.commands.common import positive, seed
 
 from benchmarks.common.record import write_result
-from benchmarks.forks.baselines import Checkpoints, contenders, run_baselines
+from benchmarks.forks.baselines import Checkpoints, policies, run_baselines
 from benchmarks.forks.forks import look_at_forks, looks
 from benchmarks.forks.pictures import save_fans
 from benchmarks.forks.timing import compare
@@ -57,7 +57,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     arguments.out.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(arguments.checkpoints)
-    chamfer, *_, mse = everybody = contenders(checkpoints)
+    chamfer, *_, mse = everybody = policies(checkpoints)
     student, teacher = load_checkpoint(checkpoints.student), load_checkpoint(checkpoints.teacher)
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     save_fans(arguments.out / "hypotheses.png", TASK, seeds[0], [chamfer, mse])
@@ -73,8 +73,9 @@ def print_comparison(report: dict[str, Any]) -> None:
     print("\nTeacher with 50 steps against the student, one plan on the same observations")
     for backend, row in report["teacher_50_against_student"].items():
         print(
-            f"  {backend:<10} teacher {row['teacher_ms']:8.2f} ms   student {row['student_ms']:6.2f} ms   "
-            f"ratio {row['ratio_head']:5.1f} (with the embedding, {row['embed_ms']:.1f} ms: {row['ratio_whole']:.1f})"
+            f"  {backend:<10} teacher {row['teacher_ms']:8.2f} ms   student {row['student_ms']:6.2f} ms, and "
+            f"{row['embed_ms']:.1f} ms of embedding: ratio end to end {row['ratio_end_to_end']:.1f}, "
+            f"head only {row['ratio_head_only']:.1f}"
         )
     print("\nWhy Chamfer: sixteen chunks a scene, one look, the arm before the post")
     for name, row in report["at_the_fork"].items():
@@ -84,7 +85,7 @@ def print_comparison(report: dict[str, Any]) -> None:
             f"both sides in {row['scenes_with_both_sides']:.0%} of the scenes"
         )
     print("\nThe same seeds in closed loop, without ROS, faster than real time")
-    for row in report["headless"]["contenders"]:
+    for row in report["headless"]["policies"]:
         low, high = row["interval"]
         print(
             f"  {row['name']:<28} success {row['success_rate']:.2f} [{low:.2f}, {high:.2f}]   "

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from f2o_policy.evaluation.contender import Contender
-from f2o_policy.evaluation.rollout import evaluate
+from f2o_policy.runtime.config import PolicyConfig
+from f2o_sim.rollout.episode import PolicyUnderTest
+from f2o_sim.rollout.evaluate import evaluate
 
 from benchmarks.forks.timing import TEACHER_STEPS
 
@@ -36,18 +37,20 @@ class Checkpoints:
         return self.folder / "mse.pt"
 
 
-def contenders(checkpoints: Checkpoints) -> list[Contender]:
+def policies(checkpoints: Checkpoints) -> list[PolicyUnderTest]:
     """Who is compared; the 50-step teacher re-plans less often, as it must on a real arm."""
+    rows = {
+        "student, 1 step (Chamfer)": (checkpoints.student, 0, 4),
+        f"teacher, {TEACHER_STEPS} steps": (checkpoints.teacher, TEACHER_STEPS, 25),
+        "teacher cut to 1 step": (checkpoints.teacher, 1, 4),
+        "student, 1 step (MSE)": (checkpoints.mse, 0, 4),
+    }
     return [
-        Contender("student, 1 step (Chamfer)", checkpoints.student, steps=0, replan_ticks=4),
-        Contender(
-            f"teacher, {TEACHER_STEPS} steps", checkpoints.teacher, steps=TEACHER_STEPS, replan_ticks=25
-        ),
-        Contender("teacher cut to 1 step", checkpoints.teacher, steps=1, replan_ticks=4),
-        Contender("student, 1 step (MSE)", checkpoints.mse, steps=0, replan_ticks=4),
+        PolicyUnderTest(name, PolicyConfig(checkpoint=str(path), steps=steps, replan_ticks=ticks))
+        for name, (path, steps, ticks) in rows.items()
     ]
 
 
 def run_baselines(task: str, checkpoints: Checkpoints, seeds: list[int], processes: int) -> dict[str, Any]:
-    """Success of every contender over ``seeds``, headless and faster than real time."""
-    return evaluate(task, contenders(checkpoints), seeds, processes=processes, camera_hz=CAMERA_HZ)
+    """Success of every policy over ``seeds``, headless and faster than real time."""
+    return evaluate(task, policies(checkpoints), seeds, processes=processes, camera_hz=CAMERA_HZ)

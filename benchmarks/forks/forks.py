@@ -13,9 +13,9 @@ import numpy as np
 from f2o_perception.frames import Observation
 from f2o_perception.kinematics import ForwardKinematics
 from f2o_policy.checkpoint import load_checkpoint
-from f2o_policy.evaluation.contender import Contender
 from f2o_policy.runtime.engine import NetworkEngine
 from f2o_policy.runtime.load import load_engine
+from f2o_sim.rollout.episode import PolicyUnderTest
 from f2o_sim.session import Session
 from f2o_sim.tasks.reach_around import FORK_M, FORK_Z, HOME, POST
 from f2o_sim.world import World
@@ -32,12 +32,12 @@ ANSWERS = ("left", "right", "into the post", "stays before it")
 
 
 def look_at_forks(
-    contenders: list[Contender], seeds: list[int], progress: bool = True
+    policies: list[PolicyUnderTest], seeds: list[int], progress: bool = True
 ) -> dict[str, dict[str, float]]:
     """Shares of the chunks by what they do, and of the scenes in which both sides are among the sixteen.
 
     Args:
-        contenders: whose chunks.
+        policies: whose chunks.
         seeds: scenes; each policy draws the same noise.
         progress: show a bar.
     """
@@ -45,13 +45,13 @@ def look_at_forks(
     try:
         seen = [scenes.look(seed) for seed in seeds]
         rows: dict[str, dict[str, float]] = {}
-        for contender in tqdm(contenders, desc="at the fork", unit="policy", disable=not progress):
-            engine, shape = fork_engine(contender)
+        for policy in tqdm(policies, desc="at the fork", unit="policy", disable=not progress):
+            engine, shape = fork_engine(policy)
             answers = []
             for seed, observation in zip(seeds, seen, strict=True):
                 chunks = draw(engine, observation, shape, seed)
                 answers.append(Counter(scenes.judge(seed, chunk[:, :7]) for chunk in chunks))
-            rows[contender.name] = _row(answers)
+            rows[policy.name] = _row(answers)
         return rows
     finally:
         scenes.close()
@@ -66,11 +66,11 @@ def looks(seeds: list[int]) -> list[Observation]:
         scenes.close()
 
 
-def fork_engine(contender: Contender) -> tuple[NetworkEngine, tuple[int, int, int]]:
+def fork_engine(policy: PolicyUnderTest) -> tuple[NetworkEngine, tuple[int, int, int]]:
     """Its engine for sixteen noises, and their shape."""
-    checkpoint = load_checkpoint(contender.checkpoint)
+    checkpoint = load_checkpoint(policy.config.checkpoint)
     shape = (CHUNKS, checkpoint.horizon, checkpoint.action_size)
-    return load_engine(checkpoint, CHUNKS, "torch", steps=contender.steps), shape
+    return load_engine(checkpoint, CHUNKS, "torch", steps=policy.config.steps), shape
 
 
 def draw(

@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from f2o_policy.evaluation.contender import Contender
 from f2o_sim.demo.pictures import side_colours, tool_paths
+from f2o_sim.rollout.episode import PolicyUnderTest
 from f2o_sim.video import draw_fan, save_picture
 
 from benchmarks.forks.forks import ForkScenes, draw, fork_engine
 
 
-def save_fans(path: Path, task: str, seed: int, fans: list[Contender]) -> None:
-    """Sixteen hypotheses of each contender at the fork of one scene, one picture beside the other."""
+def save_fans(path: Path, task: str, seed: int, fans: list[PolicyUnderTest]) -> None:
+    """Sixteen hypotheses of each policy at the fork of one scene, one picture beside the other."""
     scenes = ForkScenes()
     try:
         arm, observation = scenes.arm(seed), scenes.look(seed)
     finally:
         scenes.close()
     pictures = []
-    for contender in fans:
-        engine, shape = fork_engine(contender)
+    for policy in fans:
+        engine, shape = fork_engine(policy)
         paths = tool_paths(draw(engine, observation, shape, seed))
-        pictures.append(draw_fan(task, seed, arm, paths, side_colours(paths), contender.name))
+        pictures.append(draw_fan(task, seed, arm, paths, side_colours(paths), policy.name))
     save_picture(np.hstack(pictures), path)

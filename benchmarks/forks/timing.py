@@ -55,8 +55,8 @@ def _compare(
     ms = {f"{name}_ms": round(float(np.median(values)) * 1e3, 3) for name, values in times.items()}
     whole = {name: ms["embed_ms"] + ms[f"{name}_ms"] for name in engines}
     return ms | {
-        "ratio_head": round(ms["teacher_ms"] / ms["student_ms"], 1),
-        "ratio_whole": round(whole["teacher"] / whole["student"], 1),
+        "ratio_head_only": round(ms["teacher_ms"] / ms["student_ms"], 1),
+        "ratio_end_to_end": round(whole["teacher"] / whole["student"], 1),
     }
 
 

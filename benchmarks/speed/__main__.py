@@ -18,10 +18,9 @@ from f2o_nodekit.stamps import NS_PER_S
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.errors import EngineError
-from f2o_policy.evaluation.contender import Contender
-from f2o_policy.evaluation.motion import Motion
-from f2o_policy.evaluation.pilot import TICK_S, Pilot
-from f2o_policy.runtime.load import load_engine, resolve_backend
+from f2o_policy.runtime.config import PolicyConfig
+from f2o_policy.runtime.load import engine_of, load_engine, resolve_backend
+from f2o_sim.rollout.episode import Player
 from f2o_sim.session import Session
 from tqdm import tqdm
 
@@ -116,16 +115,15 @@ def _equality(
 
 def _windows(student: Path, seeds: range = range(4000, 4004)) -> list[Observation]:
     """What the student sees while it plays: every observation of some episodes."""
-    session, contender = Session(camera_hz=15.0), Contender("student", student)
-    engine = load_engine(load_checkpoint(student), contender.hypotheses)
+    session, config = Session(camera_hz=15.0), PolicyConfig(checkpoint=str(student), replan_ticks=4)
+    player = Player(session, engine_of(config), config)
     seen: list[Observation] = []
     try:
         for seed in tqdm(seeds, desc="windows", unit="episode"):
-            step, pilot = session.reset(seed), Pilot(engine, contender, seed)
-            pilot.begin(step)
+            step = player.begin(seed)
             while not step.done:
                 seen += [] if step.observation is None else [step.observation]
-                step = session.step(*pilot.tick(step, Motion(TICK_S)))
+                step = player.tick(step)
     finally:
         session.close()
     return seen
@@ -209,7 +207,8 @@ def _print(result: dict[str, Any]) -> None:
         times = f"plan {plan['p50']:7.3f} / {plan['p99']:7.3f} ms   embed {embed['p50']:6.2f} ms"
         print(f"  {name:<22} {times}   {ratio:4.1f} x eager")
     for backend, row in result["teacher_50_against_student"].items():
-        print(f"  teacher 50 steps / student, {backend}: {row['ratio_head']}")
+        whole, head = row["ratio_end_to_end"], row["ratio_head_only"]
+        print(f"  teacher 50 steps / student, {backend}: end to end {whole}, head only {head}")
     for name, row in result["equality"].items():
         print(f"  {name} against eager torch: {row}")
     print(f"heads, one thread, at most {result['heads']['matrix_gflops']} GFLOP/s:")

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from f2o_nodekit.config import load_config
-from f2o_policy.evaluation.contender import Contender
-from f2o_policy.evaluation.rollout import evaluate
+from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.training.config import Config
 from f2o_policy.training.distill import distill
 from f2o_policy.training.sample import sample
 from f2o_policy.training.train import train
+from f2o_sim.rollout.episode import PolicyUnderTest
+from f2o_sim.rollout.evaluate import evaluate
 
 from benchmarks.forks.forks import look_at_forks
 from benchmarks.tables.rows import Budget, Row, Teacher
@@ -66,14 +67,14 @@ def judge(job: tuple[Place, Row, Budget]) -> dict[str, Any]:
         config = place.configuration({**_sizes(teacher), **row.student})
         distill(teacher, teacher / "sets" if row.teacher else place.sets, policy, config, progress=False)
     is_teacher = row.student is None
-    contender = Contender(row.name, policy, budget.euler if is_teacher else 0, TICKS[is_teacher])
+    steps = budget.euler if is_teacher else 0
+    config = PolicyConfig(checkpoint=str(policy), steps=steps, replan_ticks=TICKS[is_teacher])
+    tested = PolicyUnderTest(row.name, config)
     seeds = list(range(budget.seed, budget.seed + budget.episodes))
     journal = out / "episodes.jsonl"
-    report = evaluate(
-        "reach_around", [contender], seeds, progress=False, camera_hz=CAMERA_HZ, journal=journal
-    )
-    played = report["contenders"][0]
-    forks = look_at_forks([contender], seeds[: budget.scenes], progress=False)[row.name]
+    report = evaluate("reach_around", [tested], seeds, progress=False, camera_hz=CAMERA_HZ, journal=journal)
+    played = report["policies"][0]
+    forks = look_at_forks([tested], seeds[: budget.scenes], progress=False)[row.name]
     return {**asdict(row), "played": played, "forks": forks}
 
 

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.dither.__main__ import NEWEST, PERIODS, contenders, draw, main, rows, show
+from benchmarks.dither.__main__ import NEWEST, PERIODS, draw, main, policies, rows, show
 
 
 def test_every_rule_is_played_at_every_period():
-    played = contenders(Path("student.pt"), Path("told.pt"), PERIODS)
+    played = policies(Path("student.pt"), Path("told.pt"), PERIODS)
     assert len({c.name for c in played}) == len(played) == 5 * len(PERIODS)
     newest, told = (
         next(c for c in played if c.name == f"{rule} @ 4")
         for rule in ("newest, fresh noise", "told its plan")
     )
-    assert (newest.executor, newest.hypotheses, newest.replan_ticks) == (NEWEST, 1, 4)
-    assert (told.checkpoint, told.executor) == (Path("told.pt"), NEWEST)
-    assert len(contenders(Path("student.pt"), None, (1,))) == 4
+    assert (newest.config.executor, newest.config.hypotheses, newest.config.replan_ticks) == (NEWEST, 1, 4)
+    assert (Path(told.config.checkpoint).name, told.config.executor) == ("told.pt", NEWEST)
+    assert len(policies(Path("student.pt"), None, (1,))) == 4
 
 
 @pytest.mark.parametrize("given", ["0", "-15", "nan"])
@@ -37,7 +37,7 @@ def report():
             "p_against_first": 1.0,
         }  # fmt: skip
 
-    return {"contenders": [row("newest @ 1", 40), row("agreement @ 1", 0), row("newest @ 2", 8)]}
+    return {"policies": [row("newest @ 1", 40), row("agreement @ 1", 0), row("newest @ 2", 8)]}
 
 
 def test_the_table_counts_by_episode_and_is_drawn(report, tmp_path):

@@ -23,7 +23,9 @@ setup(
             f"sim_node = {NAME}.start:sim_node",
             f"expert_node = {NAME}.start:expert_node",
         ],
-        "f2o.commands": [f"demonstrate = {NAME}.demonstrate.command:add"],
-        "f2o.environments": [f"{task} = {NAME}.session:Session" for task in ("reach_around", "reach_moving")],
+        "f2o.commands": [
+            f"demonstrate = {NAME}.demonstrate.command:add",
+            f"eval = {NAME}.rollout.command:add",
+        ],
     },
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-from pathlib import Path
 
 from f2o_nodekit.joints import JointStateError
 from f2o_nodekit.pace import Tick
@@ -19,7 +18,7 @@ from f2o_msgs.msg import Observation as ObservationMsg
 from f2o_policy import convert
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.inputs import JointInput
-from f2o_policy.runtime.load import open_engine
+from f2o_policy.runtime.load import engine_of
 from f2o_policy.runtime.loop import Loop
 from f2o_policy.runtime.policy import Policy, TickResult, TickStatus
 
@@ -32,7 +31,7 @@ class PolicyNode(ConfiguredNode):
         super().__init__("policy_node", PolicyConfig)
         config, topics = self.config, self.config.topics
         # Core
-        engine = open_engine(Path(config.checkpoint), config.hypotheses, config.backend, config.precision)
+        engine = engine_of(config)
         self._policy, spec = Policy(engine, config), engine.spec
         self._policy.warm_up()
         self._loop = Loop(self._policy, config, self.now_ns, self._publish, self._tell)
@@ -89,7 +88,7 @@ class PolicyNode(ConfiguredNode):
 
     def _tell(self, tick: Tick, result: TickResult, due_ros_ns: int) -> None:
         """Chunk and figures, to those who listen."""
-        if self._chunks.get_subscription_count():
+        if result.chunks is not None and self._chunks.get_subscription_count():
             convert.fill_chunk(self._chunk, result)
             self._chunks.publish(self._chunk)
         if self._ticks.get_subscription_count():

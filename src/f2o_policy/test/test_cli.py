@@ -141,28 +141,6 @@ def test_the_defaults_are_policy_small_yaml():
     assert paper.model.image_size == 128
 
 
-@pytest.mark.parametrize("given", ["soon", "0.1,-2", "nan", ""])
-def test_a_latency_is_measured_or_seconds(given, capsys):
-    code, _, err = f2o(capsys, "eval", "--policy", "x", "--latency", given)
-    assert code == 2
-    assert f"expected none, measured or seconds such as 0.005,0.7, got {given}" in err
-
-
-def test_each_policy_has_its_latency(tmp_path):
-    from f2o_policy.commands.judging import _late
-    from f2o_policy.errors import PolicyError
-    from f2o_policy.evaluation.contender import Contender
-
-    pair = [Contender("a", tmp_path, replan_ticks=4), Contender("b", tmp_path, steps=50, replan_ticks=25)]
-    late = _late(pair, (0.005, 0.7), None)
-    assert [(c.name, c.steps, c.latency_s, c.replan_ticks) for c in late] == [
-        ("a", 0, 0.005, 1),
-        ("b", 50, 0.7, 1),
-    ]
-    with pytest.raises(PolicyError, match="--latency: expected 2 numbers, one a policy, got 1"):
-        _late(pair, (0.005,), None)
-
-
 def test_waiting_threads_sleep(monkeypatch, capsys):
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     f2o(capsys, "sample", "--teacher", "t.pt", "--data", "d", "--out", "x")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from f2o_perception.frames import Observation
 from f2o_policy.runtime.config import PolicyConfig
+from f2o_policy.runtime.executor import ExecutorConfig
 from f2o_policy.runtime.policy import Joints, MismatchError, Policy, TickStatus
 
 MS = 1_000_000
@@ -24,12 +25,13 @@ class FakeEngine:
     name, spec = "fake", SPEC
 
     def __init__(self):
-        self.broken = False
+        self.broken, self.noises = False, []
 
     def embed(self, observation):
         return np.zeros(3, np.float32)
 
     def plan(self, embedding, joints, noise):
+        self.noises.append(noise)
         chunks = np.repeat(joints[None, None], len(noise), 0).repeat(32, 1)
         chunks[:, :, 0] += np.sign(noise[:, :1, 0]) * np.arange(32) * 0.05 * 0.5
         return chunks * (np.nan if self.broken else 1.0)
@@ -90,6 +92,84 @@ def test_output_that_is_not_finite_gives_no_target(policy):
     policy._engine.broken = True
     result = policy.tick(0)
     assert (result.status, result.target) == (TickStatus.NOT_FINITE, None)
+
+
+def test_a_plan_that_is_not_finite_is_made_anew_at_the_next_tick():
+    policy = ready(replan_ticks=4)
+    policy._engine.broken = True
+    assert [policy.tick(8 * k * MS).status for k in range(3)] == [TickStatus.NOT_FINITE] * 3
+    policy._engine.broken = False
+    assert policy.tick(24 * MS).status is TickStatus.OK
+
+
+def ready(**options):
+    """A policy in charge that has seen and felt something."""
+    made = Policy(FakeEngine(), PolicyConfig(checkpoint="x", **options))
+    made.observe(observation())
+    made.embed_newest(0.0)
+    made.feel(Joints(0, np.zeros(8)))
+    made.enter("policy")
+    return made
+
+
+def test_between_plans_the_one_under_way_is_read():
+    policy = ready(replan_ticks=4)
+    results = [policy.tick(8 * k * MS) for k in range(9)]
+    assert [r.chunks is not None for r in results] == [k % 4 == 0 for k in range(9)]
+    assert [np.isnan(r.inference_s) for r in results] == [k % 4 != 0 for k in range(9)]
+    moved = np.array([r.target[0] for r in results])
+    assert (np.abs(np.diff(moved[1:])) > 0).all()
+    assert len(policy._engine.noises) == 3
+
+
+def test_a_plan_is_taken_up_its_latency_after_the_look_and_the_next_one_begins_then():
+    policy = ready(plan_latency_s=0.03)
+    results = [policy.tick(8 * k * MS) for k in range(10)]
+    assert [r.chunks is not None for r in results] == [k in (4, 8) for k in range(10)]
+    assert [results[k].chunk_stamp_ros_ns for k in (4, 8)] == [0, 0]  # of the look: nothing newer was felt
+    assert len(policy._engine.noises) == 3  # looks at 0, 32 and 64 ms
+    assert all(r.status is TickStatus.OK for r in results)
+    assert not any(r.target[0] for r in results[:4])  # nothing planned yet: stand still
+    assert results[9].target[0] != 0
+
+
+def test_a_plan_under_way_does_not_outlive_its_episode():
+    policy = ready(plan_latency_s=0.03)
+    policy.tick(0)
+    policy.enter("hold")
+    policy.enter("policy")
+    assert [policy.tick(8 * k * MS).chunks is not None for k in range(1, 6)] == [False] * 4 + [True]
+
+
+def test_noise_is_fresh_for_every_plan_or_held_for_an_episode():
+    fresh, held = ready(), ready(noise="held")
+    for policy in (fresh, held):
+        for k in range(3):
+            policy.tick(8 * k * MS)
+        policy.enter("hold")
+        policy.enter("policy")
+        policy.tick(24 * MS)
+    assert not np.array_equal(*fresh._engine.noises[:2])
+    one, same, too, other = held._engine.noises
+    assert np.array_equal(one, same) and np.array_equal(one, too)
+    assert not np.array_equal(one, other)
+
+
+def test_the_jump_of_a_target_at_a_new_plan_is_told():
+    policy = ready(executor=ExecutorConfig(selection="newest"), hypotheses=1)
+    jumps = [policy.tick(8 * k * MS).jump_rad for k in range(40)]
+    assert jumps[0] == 0  # begun where the arm stands
+    assert max(jumps) > 0.001  # the newest plan goes the other way
+    assert np.isnan(ready(replan_ticks=9, plan_latency_s=1.0).tick(0).jump_rad)
+
+
+def test_an_episode_begins_when_the_bridge_follows_the_policy(policy, monkeypatch):
+    calls = []
+    monkeypatch.setattr(policy, "begin", lambda: calls.append("begin"))
+    monkeypatch.setattr(policy, "end", lambda: calls.append("end"))
+    for mode in ("disarmed", "policy", "policy", "hold", "policy"):
+        policy.enter(mode)
+    assert calls == ["end", "begin", "end", "begin"]
 
 
 def drive(policy, ticks, start_ms=0):

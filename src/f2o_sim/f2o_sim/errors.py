@@ -52,6 +52,14 @@ class TrajectoryError(SimError):
     """A trajectory the controller refuses, as the real one would."""
 
 
+class NotArmedError(SimError):
+    """The bridge refused to be armed; the text is its answer."""
+
+
+class JournalError(SimError):
+    """A journal of episodes that cannot be continued."""
+
+
 class ConfigFileError(SimError):
     """A configuration file of the workspace that is nowhere to be found."""
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from f2o_sim.errors import UnknownTaskError
+from f2o_control.config import BridgeConfig
+from f2o_sim.errors import NotArmedError, UnknownTaskError
 from f2o_sim.expert import ReachAroundExpert
 from f2o_sim.session import Session
 from f2o_teleop.ik import DifferentialIk
@@ -8,14 +9,21 @@ from f2o_teleop.ik import DifferentialIk
 
 @pytest.fixture(scope="module")
 def session():
-    session = Session()
+    session = Session(bridge=BridgeConfig(source="teleop"))
     yield session
     session.close()
 
 
+def armed(session, seed):
+    """The first step of an episode whose bridge is armed."""
+    first = session.reset(seed)
+    session.arm()
+    return first
+
+
 def sweep(session, seed, ticks=60):
     """The same gentle motion each time; returns all steps."""
-    first = session.reset(seed)
+    first = armed(session, seed)
     q = first.joints.positions
     steps = [first]
     for k in range(ticks):
@@ -68,18 +76,54 @@ def test_none_brings_the_arm_to_rest(session):
     assert np.abs(step.joints.velocities).max() < 0.01
 
 
-def test_a_target_out_of_reach_in_one_tick_is_limited_as_on_the_robot(session):
+def test_nothing_moves_before_somebody_arms(session):
     first = session.reset(0)
+    for _ in range(40):
+        step = session.step(np.append(first.joints.positions + 0.1, 0.08))
+    assert (step.mode, step.command_ns) == ("disarmed", 0)
+    np.testing.assert_allclose(step.joints.positions, first.joints.positions, atol=2e-3)
+
+
+def test_a_target_out_of_reach_in_one_tick_is_limited_as_on_the_robot(session):
+    first = armed(session, 0)
+    goal = np.append(first.joints.positions + 0.25, 0.08)
+    commands = [session.step(goal).command[:7] for _ in range(150)]
+    speed = np.abs(np.diff(commands, axis=0)).max(axis=1) / 0.008
+    assert 0.1 < speed.max() < 2.62
+    np.testing.assert_allclose(commands[-1], goal[:7], atol=1e-3)
+
+
+def test_a_first_target_far_from_the_arm_is_a_fault(session):
+    first = armed(session, 0)
     step = session.step(np.append(first.joints.positions + 0.5, 0.08))
-    assert np.abs(step.command[:7] - first.joints.positions).max() < 0.01
+    assert step.mode == "fault"
+    assert session.bridge.machine.reason.startswith("first target: the target of panda_joint1")
+
+
+def test_a_bridge_that_is_armed_refuses_to_be_armed_again(session):
+    armed(session, 0)
+    with pytest.raises(NotArmedError, match=r"^not armed: already armed \(teleop\)$"):
+        session.arm()
+
+
+def test_the_gripper_gets_its_goal_from_the_bridge(session):
+    first = armed(session, 5)
+    target = np.append(first.joints.positions, 0.02)
+    for _ in range(100):
+        step = session.step(target)
+    assert step.gripper_width == pytest.approx(0.02, abs=0.003)
+    assert step.command[7] == 0.02
 
 
 def test_an_expert_succeeds_and_the_outcome_says_so(session):
     ik = DifferentialIk()
-    step = session.reset(21)
+    step = armed(session, 21)
     expert = ReachAroundExpert(
         session.world.snapshot(), step.joints.positions, np.random.default_rng(0), "right", 0.008, ik
     )
+    start = np.append(step.joints.positions, step.gripper_width)
+    for _ in range(40):  # the bridge settles first
+        step = session.step(start)
     while not step.done:
         step = session.step(expert.step(session.world.snapshot(), step.gripper_width))
     outcome = session.outcome()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Literal
+from typing import Annotated, Literal
 
 from f2o_nodekit.config import STRICT, ConfigPath
-from f2o_nodekit.fields import Count, FifoPriority, Names, Positive, Seed, TopicName, WrittenPath
+from f2o_nodekit.fields import Count, FifoPriority, Names, NotNegative, Positive, Seed, TopicName, WrittenPath
 from f2o_perception.config import PANDA_FINGERS
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from f2o_policy.runtime.executor import ExecutorConfig
 
 Backend = Literal["auto", "torch", "openvino", "cuda"]
 Precision = Literal["f32", "bf16", "f16"]
+Steps = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -34,10 +36,14 @@ class PolicyConfig:
     """What runs, how often, and how plans become targets.
 
     Attributes:
-        checkpoint: path of a student's checkpoint, of its run folder, or of an export (``f2o export``).
+        checkpoint: path of a checkpoint, of its run folder, or of an export (``f2o export``).
+        steps: Euler steps of a teacher; 0 for a one-step student.
         rate_hz: ticks a second.
-        hypotheses: M chunks drawn in one batch every tick.
-        noise: ``held`` keeps the same M noises for an episode, ``fresh`` draws new ones every tick.
+        replan_ticks: ticks from one plan to the next; between them the plan under way is read.
+        plan_latency_s: time from the look to the tick that takes up its plan, for latencies of other machines; the
+            next plan begins after that [s].
+        hypotheses: M chunks drawn in one batch for every plan.
+        noise: ``held`` keeps the same M noises for an episode, ``fresh`` draws new ones for every plan.
         backend: ``auto``, ``torch``, ``openvino`` or ``cuda``.
         precision: ``f32``, ``bf16`` or, on a GPU, ``f16``.
         seed: of the noise.
@@ -51,7 +57,10 @@ class PolicyConfig:
     """
 
     checkpoint: ConfigPath
+    steps: Steps = 0
     rate_hz: Positive = 125.0
+    replan_ticks: Count = 1
+    plan_latency_s: NotNegative = 0.0
     hypotheses: Count = 2
     noise: Literal["held", "fresh"] = "fresh"
     backend: Backend = "auto"

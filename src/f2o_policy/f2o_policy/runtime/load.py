@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from f2o_policy.errors import EngineError
-from f2o_policy.runtime.config import Backend, Precision
+from f2o_policy.runtime.config import Backend, PolicyConfig, Precision
 from f2o_policy.runtime.engine import Call, NetworkEngine
 from f2o_policy.runtime.equality import TOLERANCE, check_equal, record
 from f2o_policy.spec import PolicySpec, is_export, read_exported_spec
@@ -41,6 +41,12 @@ def open_engine(
     from f2o_policy.runtime.export import open_export
 
     return open_export(path, hypotheses, precision)
+
+
+def engine_of(config: PolicyConfig) -> NetworkEngine:
+    """The engine that a configuration asks for; raises as ``open_engine``."""
+    path = Path(config.checkpoint)
+    return open_engine(path, config.hypotheses, config.backend, config.precision, config.steps)
 
 
 def read_spec(path: Path) -> PolicySpec:

@@ -14,10 +14,9 @@ from f2o_nodekit.pace import Pace, Tick, request_fifo
 from f2o_nodekit.stats import RateMeter, Samples
 
 from f2o_policy.runtime.config import PolicyConfig
-from f2o_policy.runtime.policy import Policy, TickResult, TickStatus
+from f2o_policy.runtime.policy import FOLLOWED, Policy, TickResult, TickStatus
 from f2o_policy.runtime.trace import Trace, summarise
 
-FOLLOWED = "policy"  # the bridge's mode in which targets move the arm
 SWITCH_S = 5e-4  # within which the tick's thread gets the interpreter from the others
 RECENT = 1000  # ticks that the diagnostics look at
 FAILED = TickResult(TickStatus.FAILED)
@@ -75,12 +74,8 @@ class Loop:
 
     def enter(self, mode: str) -> None:
         """The bridge's mode changed: in ``policy`` the plan is committed to, from the start of an episode on."""
-        entered = mode == FOLLOWED and self.mode != FOLLOWED
         self.mode = mode
-        if entered:
-            self._policy.begin()
-        elif mode != FOLLOWED:
-            self._policy.end()
+        self._policy.enter(mode)
 
     def values(self) -> dict[str, Any]:
         """What the last ticks were like, for the diagnostics; whether anybody followed them does not matter."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -19,6 +19,8 @@ from f2o_policy.runtime.engine import Engine
 from f2o_policy.runtime.executor import ChunkExecutor, with_prefix
 from f2o_policy.runtime.history import Ring
 from f2o_policy.spec import PolicySpec
+
+FOLLOWED = "policy"  # the bridge's mode in which targets move the arm
 
 
 class MismatchError(F2oError):
@@ -56,8 +58,31 @@ class Joints:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """Chunks (M, H, D) that begin at ``t0_ros_ns`` and are taken up at ``ready_ros_ns``; what inference took [s]."""
+
+    t0_ros_ns: int
+    ready_ros_ns: int
+    chunks: Float64[np.ndarray, "M H D"]
+    inference_s: float
+
+
+@dataclass(frozen=True)
 class TickResult:
-    """What one tick did. ``target`` and what follows is None unless ``status`` is OK."""
+    """What one tick did.
+
+    Attributes:
+        status: why there is a target or none.
+        embedded: the newest observation; a plan made in this tick is made from it.
+        observation_age_s: its age [s].
+        inference_s: of a plan made in this tick [s]; NaN where none was.
+        target: joints [rad] and gripper width [m] due now; None unless ``status`` is OK, as is ``velocity``.
+        velocity: the rate of ``target`` per second.
+        chunks: of the plan taken up in this tick; None where none was.
+        chosen: which of them is followed.
+        chunk_stamp_ros_ns: when they begin.
+        jump_rad: by how much taking them up moved the target of now, largest joint [rad].
+    """
 
     status: TickStatus
     embedded: Embedded | None = None
@@ -68,10 +93,31 @@ class TickResult:
     chunks: Float64[np.ndarray, "M H D"] | None = None
     chosen: int = 0
     chunk_stamp_ros_ns: int = 0
+    jump_rad: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A plan that was taken up, which of its chunks is followed, and the target of now before that."""
+
+    plan: Plan
+    chosen: int
+    before: Float64[np.ndarray, " D"]
+
+    def added_to(self, result: TickResult) -> TickResult:
+        """``result`` of the tick in which it was taken up."""
+        jump_rad = float(np.abs(result.target - self.before)[:-1].max())
+        return replace(
+            result,
+            chunks=self.plan.chunks,
+            chosen=self.chosen,
+            chunk_stamp_ros_ns=self.plan.t0_ros_ns,
+            jump_rad=jump_rad,
+        )
 
 
 class Policy:
-    """One student, its newest inputs, and the plan under way.
+    """One policy, its newest inputs, and the plan under way.
 
     ``observe`` and ``feel`` may be called from any thread; ``embed_newest`` from the embedding thread alone and
     ``tick`` from the loop's thread alone. They share single references through ``Latest``, never half a value.
@@ -94,6 +140,10 @@ class Policy:
         self._rng = np.random.default_rng(config.seed)
         self._noise = self._draw()
         self._dt_ns = round(spec.dt_s * NS_PER_S)
+        self._latency_ns = round(config.plan_latency_s * NS_PER_S)
+        self._coming: Plan | None = None  # made, not yet taken up
+        self._since_plan = config.replan_ticks
+        self._mode = ""
         self._committed = False
         self._restart = True
 
@@ -134,6 +184,14 @@ class Policy:
         for _ in range(runs):
             self._engine.plan(embedding, joints, self._noise)
 
+    def enter(self, mode: str) -> None:
+        """The bridge's mode changed: in ``policy`` the plan is committed to, from the start of an episode on."""
+        entered, self._mode = mode == FOLLOWED and self._mode != FOLLOWED, mode
+        if entered:
+            self.begin()
+        elif mode != FOLLOWED:
+            self.end()
+
     def begin(self) -> None:
         """Start an episode: forget the plan, draw new noise, commit from the next tick on."""
         self._noise = self._draw()
@@ -145,27 +203,52 @@ class Policy:
         self._committed = False
 
     def tick(self, now_ros_ns: int) -> TickResult:
-        """Plan from the newest inputs and read the target that is due now; raises what the engine raises."""
+        """Plan from the newest inputs if a plan is due, and read the target of now; raises what the engine raises."""
         embedded, joints = self._embedded.get(), self._joints.get()
         status = self._ready(embedded, joints, now_ros_ns)
         if status is not TickStatus.OK or embedded is None or joints is None:
             return TickResult(status)
         if not self._committed or self._restart:
-            self._executor.reset(joints.values, now_ros_ns)
-            self._restart = False
-        age_s = (now_ros_ns - embedded.stamp_ros_ns) / NS_PER_S
+            self._start_at(joints, now_ros_ns)
+        self._felt.push(joints.stamp_ros_ns, joints.values)
+        age_s, inference_s = (now_ros_ns - embedded.stamp_ros_ns) / NS_PER_S, float("nan")
+        taken = self._take_up(now_ros_ns)
+        if self._coming is None and self._since_plan >= self._config.replan_ticks:
+            made = self._plan(embedded, joints, now_ros_ns)
+            inference_s = made.inference_s
+            if not np.isfinite(made.chunks).all():
+                return TickResult(TickStatus.NOT_FINITE, embedded, age_s, inference_s)
+            self._coming, self._since_plan = made, 0
+            taken = self._take_up(now_ros_ns) or taken
+        self._since_plan += 1
+        target, velocity = self._executor.read(now_ros_ns)
+        result = TickResult(status, embedded, age_s, inference_s, target, velocity)
+        return result if taken is None else taken.added_to(result)
+
+    def _start_at(self, joints: Joints, now_ros_ns: int) -> None:
+        """Drop every plan and hold the measured joints."""
+        self._executor.reset(joints.values, now_ros_ns)
+        self._coming = None
+        if self._restart:
+            self._since_plan = self._config.replan_ticks
+        self._restart = False
+
+    def _plan(self, embedded: Embedded, joints: Joints, now_ros_ns: int) -> Plan:
         begin = self._clock()
         noise = self._noise if self._config.noise == "held" else self._draw()
-        self._felt.push(joints.stamp_ros_ns, joints.values)
         noise = with_prefix(noise, self._spec, self._executor, joints.stamp_ros_ns)
         chunks = self._engine.plan(embedded.vector, self._felt.interpolated(), noise)
         inference_s = (self._clock() - begin) / NS_PER_S
-        if not np.isfinite(chunks).all():
-            return TickResult(TickStatus.NOT_FINITE, embedded, age_s, inference_s)
-        chosen = self._executor.submit(chunks, joints.stamp_ros_ns, self._dt_ns, now_ros_ns)
-        target, velocity = self._executor.read(now_ros_ns)
-        plan = target, velocity, chunks, chosen, joints.stamp_ros_ns
-        return TickResult(status, embedded, age_s, inference_s, *plan)
+        return Plan(joints.stamp_ros_ns, now_ros_ns + self._latency_ns, chunks, inference_s)
+
+    def _take_up(self, now_ros_ns: int) -> Taken | None:
+        """Follow the plan that is ready, if one is."""
+        plan = self._coming
+        if plan is None or now_ros_ns < plan.ready_ros_ns:
+            return None
+        self._coming, before = None, self._executor.target(now_ros_ns)
+        chosen = self._executor.submit(plan.chunks, plan.t0_ros_ns, self._dt_ns, now_ros_ns)
+        return Taken(plan, chosen, before)
 
     def _ready(self, embedded: Embedded | None, joints: Joints | None, now_ros_ns: int) -> TickStatus:
         if embedded is None:

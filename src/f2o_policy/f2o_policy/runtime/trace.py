@@ -59,6 +59,7 @@ def summarise(columns: dict[str, np.ndarray]) -> dict[str, Any]:
     period_ms = np.diff(start)[follows] / 1e6
     span_s = period_ms.sum() / 1e3
     nominal_ns = np.median(np.diff(columns["ideal_mono_ns"])) if len(start) > 1 else 8e6
+    inference_s = columns["inference_s"][charge]  # NaN where a tick made no plan
     late_handover = charge & (columns["done_ns"] > nominal_ns)
     return {
         "ticks": int(charge.sum()),
@@ -67,7 +68,7 @@ def summarise(columns: dict[str, np.ndarray]) -> dict[str, Any]:
         "tick_late_ms": percentiles(columns["late_ns"][charge] / 1e6),
         "release_to_target_ms": percentiles(columns["done_ns"][charge] / 1e6),
         "deadline_misses": int(columns["skipped"][1:][follows].sum() + late_handover.sum()),
-        "inference_ms": percentiles(columns["inference_s"][charge] * 1e3),
+        "inference_ms": percentiles(inference_s[np.isfinite(inference_s)] * 1e3),
         "observation_age_ms": percentiles(columns["age_s"][charge] * 1e3),
     }
 

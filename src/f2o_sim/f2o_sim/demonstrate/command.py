@@ -14,7 +14,7 @@ from typing import Any
 
 from f2o_policy.commands.common import positive, rate, seed
 
-TASK, TICK_S = "reach_around", 0.008
+TASK = "reach_around"
 _open: dict[str, Any] = {}  # of this process: making a session costs more than an episode
 
 
@@ -76,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _play(perception: str, camera_hz: float, seed: int) -> Any:
     """One demonstration; None where the demonstrator failed."""
+    from f2o_control.config import BridgeConfig
     from f2o_nodekit.config import load_config
     from f2o_perception.config import PerceptionConfig
 
@@ -85,9 +86,9 @@ def _play(perception: str, camera_hz: float, seed: int) -> Any:
 
     if not _open:
         config = load_config(PerceptionConfig, perception)
-        _open["session"] = Session(TASK, TICK_S, camera_hz, config)
+        _open["session"] = Session(TASK, camera_hz, config, BridgeConfig(source="teleop"))
         _open["stage"] = SessionStage(_open["session"])
-        _open["conductor"] = Conductor(_open["stage"], TICK_S)
+        _open["conductor"] = Conductor(_open["stage"], _open["session"].tick_s)
     _open["conductor"].episode(seed)
     return _open["stage"].demonstration
 

@@ -35,14 +35,17 @@ class SessionStage:
         self.demonstration = None
 
     def arm(self) -> None:
-        """The session's bridge always follows."""
+        """Arm the session's bridge."""
+        self._session.arm()
 
     def disarm(self) -> None:
-        """The next thing is a reset, which stops the arm."""
+        """The next thing is a reset, which starts a new bridge."""
 
     def tell_recorder(self, command: str) -> None:
         """Begin to keep, or end it with a demonstration or without one."""
         self._state = ANSWERS[command.split()[0]]
+        if self._state == "recording":
+            self._began_ns = self._session.world.time_ns
         if self._state == "saved":
             self.demonstration = self._kept()
 
@@ -60,10 +63,11 @@ class SessionStage:
         return Scene(world.seed, step.joints.positions, step.gripper_width, objects, world.verdict)
 
     def _keep(self, step: Step) -> None:
-        self._stamps.append(step.time_ns)
-        self._commands.append(step.command)
+        if step.command_ns > (self._stamps[-1] if self._stamps else self._began_ns):
+            self._stamps.append(step.command_ns)
+            self._commands.append(step.command)
         # What arrives at the beginning was exposed before the recording: a bag would not hold its images.
-        if step.observation is not None and step.observation.stamp_ros_ns >= self._stamps[0]:
+        if step.observation is not None and step.observation.stamp_ros_ns >= self._began_ns:
             self._observations.append(step.observation)
 
     def _kept(self) -> Demonstration:

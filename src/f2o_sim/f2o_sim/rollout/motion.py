@@ -22,18 +22,18 @@ class Motion:
         """Where the arm was at the next tick [rad]."""
         self._positions.append(joints)
 
-    def replanned(self, before: Float64[np.ndarray, " D"], after: Float64[np.ndarray, " D"]) -> None:
-        """What the next tick's target was before and after a new plan came in; the gripper is left out."""
-        self._jumps.append(float(np.abs(after - before)[:-1].max()))
+    def replanned(self, jump_rad: float) -> None:
+        """By how much a new plan moved the target [rad]."""
+        self._jumps.append(jump_rad)
 
     @property
-    def jerk(self) -> float:
-        """Root mean square of the joints' jerk [rad/s^3]; NaN where there are too few positions."""
+    def jerk(self) -> float | None:
+        """Root mean square of the joints' jerk [rad/s^3]; None where there are too few positions."""
         if len(self._positions) < 4:
-            return float("nan")
+            return None
         return float(np.sqrt((np.diff(self._positions, 3, axis=0) ** 2).mean())) / self._tick_s**3
 
     @property
-    def jump(self) -> float:
-        """Mean jump of the next target at a new plan [rad]; NaN where there was none."""
-        return float(np.mean(self._jumps)) if self._jumps else float("nan")
+    def jump(self) -> float | None:
+        """Mean jump of the target at a new plan [rad]; None where there was none."""
+        return float(np.mean(self._jumps)) if self._jumps else None
