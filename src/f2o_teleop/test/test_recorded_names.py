@@ -25,11 +25,7 @@ TYPES = {
     NamedJoints: "sensor_msgs/msg/JointState",
     Numbers: "std_msgs/msg/Float64MultiArray",
 }
-REPORTS = (
-    "joint_states",
-    "gripper_states",
-    "observation",
-)  # keys of what the bridge hears of arm and cameras
+REPORTS = ("joint_states", "gripper_states")  # keys of what the bridge hears of the arm
 OWN = "/my_controller/joints_to_reach"  # a cell's own controller, which only its recorder.yaml knows
 
 
