@@ -113,7 +113,9 @@ def _beside(path: str, info: Any) -> str:  # pydantic.ValidationInfo, a protocol
     return os.path.normpath(os.path.join(folder, os.path.expanduser(path))) if folder and path else path
 
 
-ConfigPath = typing.Annotated[str, AfterValidator(_beside), Field(validate_default=True)]
+ConfigPath = typing.Annotated[
+    str, AfterValidator(_beside), Field(validate_default=True, description="a path")
+]
 """A path that a file gives relative to itself and the model holds absolute; empty where there is none."""
 
 
@@ -126,6 +128,22 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
             flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
         )
     return leaves
+
+
+def keys(cls: type, prefix: str = "") -> list[str]:
+    """The dotted keys of a configuration class down to its leaves; a mapping counts as one."""
+    names = []
+    for name, field in _fields(cls).items():
+        names += keys(_alternatives(field.annotation)[0], f"{prefix}{name}.") or [f"{prefix}{name}"]
+    return names
+
+
+def has_key(cls: type, key: str) -> bool:
+    """Whether a configuration of ``cls`` may have the dotted ``key``."""
+    try:
+        return bool(_field(cls, key.split(".")))
+    except KeyError:
+        return False
 
 
 def describe(cls: type, key: str) -> str:
@@ -158,10 +176,8 @@ def with_overrides(
 
 def _from_shell(cls: type, key: str, value: Any) -> Any:
     """``value``, absolute where ``key`` is that of a path."""
-    try:
-        is_path = any(getattr(item, "func", None) is _beside for item in _field(cls, key.split(".")).metadata)
-    except KeyError:  # reported with all other mistakes
-        return value
+    metadata = _field(cls, key.split(".")).metadata if has_key(cls, key) else []
+    is_path = any(getattr(item, "func", None) is _beside for item in metadata)
     return (
         os.path.abspath(os.path.expanduser(value)) if is_path and value and isinstance(value, str) else value
     )
@@ -187,17 +203,17 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
 
 def _sentence(cls: type, error: Any) -> str:
     """An error of pydantic in our words."""
-    kind, keys = error["type"], list(error["loc"])
+    kind, loc = error["type"], list(error["loc"])
     if kind == "rule":
-        return ".".join([*map(str, keys), error["ctx"]["text"]])
+        return ".".join([*map(str, loc), error["ctx"]["text"]])
     if kind == "unexpected_keyword_argument":
-        return f"{_dotted(keys)}: unknown key, {_known(_field(cls, keys[:-1]), keys[-1])}"
-    if kind.startswith("missing") and isinstance(keys[-1], int):  # an item of a list
-        keys.pop()
+        return f"{_dotted(loc)}: unknown key, {_known(_field(cls, loc[:-1]), loc[-1])}"
+    if kind.startswith("missing") and isinstance(loc[-1], int):  # an item of a list
+        loc.pop()
     elif kind.startswith("missing"):
-        return f"{_dotted(keys)}: missing, expected {_expected(_field(cls, keys))}"
-    expected = str(error["ctx"]["error"]) if kind == "value_error" else _expected(_field(cls, keys))
-    return f"{_dotted(keys)}: expected {expected}, got {_got(error['input'])}"
+        return f"{_dotted(loc)}: missing, expected {_expected(_field(cls, loc))}"
+    expected = str(error["ctx"]["error"]) if kind == "value_error" else _expected(_field(cls, loc))
+    return f"{_dotted(loc)}: expected {expected}, got {_got(error['input'])}"
 
 
 def _known(info: FieldInfo, key: str) -> str:
@@ -208,8 +224,8 @@ def _known(info: FieldInfo, key: str) -> str:
     return f"{guess}expected one of {', '.join(names)}"
 
 
-def _dotted(keys: Sequence[str | int]) -> str:
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+def _dotted(loc: Sequence[str | int]) -> str:
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in loc)
     return text.removeprefix(".")
 
 
@@ -217,14 +233,14 @@ def _fields(hint: Any) -> dict[str, FieldInfo]:
     return getattr(hint, "__pydantic_fields__", {})
 
 
-def _field(cls: type, keys: Sequence[str | int]) -> FieldInfo:
-    """The field below ``keys``.
+def _field(cls: type, loc: Sequence[str | int]) -> FieldInfo:
+    """The field in the place ``loc``.
 
     Raises:
         KeyError: there is none.
     """
     info = FieldInfo.from_annotation(cls)
-    for key in keys:
+    for key in loc:
         for hint in _alternatives(info.annotation):
             args = typing.get_args(hint)
             if typing.get_origin(hint) is dict:

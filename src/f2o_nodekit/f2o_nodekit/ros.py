@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import rclpy
@@ -19,7 +19,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
-from f2o_nodekit.config import ConfigError, flatten, load_config
+from f2o_nodekit.config import ConfigError, describe, flatten, has_key, keys, load_config
 from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.parameters import given_to
@@ -55,8 +55,8 @@ class ConfiguredNode(Node):
     """A node whose parameters are the leaves of one configuration dataclass.
 
     The file named by the parameter ``config`` is read first; any leaf may then be overridden by a ROS parameter of
-    its dotted name (``-p rate_hz:=100.0``). A key that a mapping does not have yet can only stand in the file. The
-    result is ``self.config``.
+    its dotted name (``-p rate_hz:=100.0``). A path in the file is relative to the file, one given as a parameter
+    to the shell that gave it. The result is ``self.config``.
 
     Raises:
         ConfigError: the file or an override is wrong, or a parameter given to this node is none of its leaves; the
@@ -87,31 +87,33 @@ class ConfiguredNode(Node):
         return super().create_timer(timer_period_sec, callback, **{"clock": STEADY, **more})
 
     def _configure(self, config_cls: type) -> Any:
-        leaves = flatten(load_config(config_cls, self.config_path))
-        self._refuse_unknown([*leaves, *ROS_PARAMETERS])
-        overrides = {}
-        for key, value in leaves.items():
-            if key == "config":
-                continue
-            default = (list(value) or None) if isinstance(value, tuple) else value  # rclpy: [] has no type
-            given = self.declare_parameter(key, default, ANY_TYPE).value
-            given = (
-                list(given) if isinstance(given, Sequence | array) and not isinstance(given, str) else given
-            )
-            if given != default:
-                overrides[key] = given
-        return load_config(config_cls, self.config_path, overrides)
+        config = load_config(config_cls, self.config_path, self._given(config_cls))
+        for key, value in flatten(config).items():
+            value = (list(value) or None) if isinstance(value, tuple) else value  # rclpy: [] has no type
+            words = ParameterDescriptor(dynamic_typing=True, additional_constraints=describe(config_cls, key))
+            self.declare_parameter(key, value, words)
+        return config
 
-    def _refuse_unknown(self, known: Sequence[str]) -> None:
-        given = given_to(self.get_fully_qualified_name(), sys.argv) & set(self._parameter_overrides)
-        unknown = sorted(name for name in given.difference(known) if not name.startswith(QOS_PARAMETERS))
-        if unknown:
-            nearest = [difflib.get_close_matches(name, known, 1, 0.0)[0] for name in unknown]
-            problems = [
-                f"{name}: no such parameter, expected a key of this file, e.g. {key}"
-                for name, key in zip(unknown, nearest, strict=True)
-            ]
-            raise ConfigError(self.config_path, problems)
+    def _given(self, config_cls: type) -> dict[str, Any]:
+        """The parameters given to this node that are keys of its configuration.
+
+        Raises:
+            ConfigError: others were given to it by name.
+        """
+        mine = given_to(self.get_fully_qualified_name(), sys.argv)
+        given, problems = {}, []
+        for name, parameter in self._parameter_overrides.items():
+            if name in ROS_PARAMETERS or name.startswith(QOS_PARAMETERS):
+                continue
+            if has_key(config_cls, name):
+                value = parameter.value
+                given[name] = list(value) if isinstance(value, array) else value
+            elif name in mine:
+                near = difflib.get_close_matches(name, keys(config_cls), 1, 0.0)[0]
+                problems.append(f"{name}: no such parameter, expected a key of this file, e.g. {near}")
+        if problems:
+            raise ConfigError(self.config_path, sorted(problems))
+        return given
 
     def add_diagnostics(self, name: str, diagnose: Callable[[], Diagnosis]) -> None:
         """Report ``diagnose()`` on /diagnostics once a second under ``<node>: <name>``."""

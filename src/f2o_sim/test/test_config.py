@@ -16,9 +16,9 @@ def test_every_mistake_is_reported_at_once():
         load_config(SimConfig, SOURCE_CONFIG / "sim.yaml", wrong)
     text = str(caught.value)
     assert "3 errors" in text
-    assert "camera_hz: expected 1 to 120, got 0" in text
-    assert "width: expected 16 to 1280, got 5000" in text
-    assert "views: expected some of wrist, external_1, external_2, got ['wrist', 'top']" in text
+    assert "camera_hz: expected a number from 1 to 120, got 0.0" in text
+    assert "width: expected an integer from 16 to 1280, got 5000" in text
+    assert "views[1]: expected one of wrist, external_1, external_2, got 'top'" in text
 
 
 def test_configuration_is_found_where_it_is_installed_first(monkeypatch, tmp_path):

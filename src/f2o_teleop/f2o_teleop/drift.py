@@ -7,33 +7,25 @@ the zero (UMI#35, spacenavd#45, SpaceNavigator#87 are about arms that crept).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import Positive
 from f2o_nodekit.stamps import NS_PER_S
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from f2o_teleop.hand import Axes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class DriftConfig:
     """When a deflection is taken for the zero."""
 
-    max_deflection: float = 0.12  # in every axis; 0: never
-    tolerance: float = 0.006  # numbers that differ by no more are equal: two counts of 350
-    after_s: float = 1.5
-
-    def check(self) -> list[str]:
-        """Messages about values out of range."""
-        problems = (
-            []
-            if 0 <= self.max_deflection < 1
-            else [f"max_deflection: expected 0 or more and below 1, got {self.max_deflection}"]
-        )
-        for key in ("tolerance", "after_s"):
-            if not getattr(self, key) > 0:
-                problems.append(f"{key}: expected above 0, got {getattr(self, key)}")
-        return problems
+    max_deflection: Annotated[float, Field(ge=0, lt=1)] = 0.12  # in every axis; 0: never
+    tolerance: Positive = 0.006  # numbers that differ by no more are equal: two counts of 350
+    after_s: Positive = 1.5
 
 
 class Zero:

@@ -1,45 +1,43 @@
 """From a hand's deflection to a twist, and from its buttons to the gripper and the recorder."""
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
 import numpy as np
+from f2o_nodekit.config import STRICT, ConfigPath, rules
+from f2o_nodekit.fields import NotNegative, Positive, must
 from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from f2o_teleop.hand import AXES, Axes
 
 NOT_MAPPED = -1
 ACTIONS = ("gripper", "record", "stop", "success", "failure", "discard")  # of buttons
+SIGNED_AXES = [sign + axis for axis in AXES for sign in "+-"]
+SixAxes = Annotated[
+    tuple[str, ...],
+    must(lambda axes: len(axes) == 6 and set(axes) <= set(SIGNED_AXES), f"six of {', '.join(SIGNED_AXES)}"),
+]
+ButtonIndex = Annotated[int, Field(ge=NOT_MAPPED)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class MappingConfig:
     """How deflection becomes speed."""
 
-    dead_zone: float = 0.08  # share of the deflection that does nothing; the rest starts at zero speed
-    exponent: float = 1.6  # above 1: finer near rest
-    linear_m_s: float = 0.25  # speed at full deflection, and the most in any direction
-    angular_rad_s: float = 0.6
-    # Which axis of the hand drives each axis of the frame, with its sign.
-    axes: tuple[str, ...] = ("+x", "+y", "+z", "+roll", "+pitch", "+yaw")
-    frame: str = "base"  # whose axes: base, tool, or camera: as things look in the picture of `camera`
+    dead_zone: Annotated[float, Field(ge=0, lt=1)] = 0.08
+    """Share of the deflection that does nothing; the rest starts at zero speed."""
+    exponent: Positive = 1.6  # above 1: finer near rest
+    linear_m_s: Positive = 0.25  # speed at full deflection, and the most in any direction
+    angular_rad_s: Positive = 0.6
+    axes: SixAxes = ("+x", "+y", "+z", "+roll", "+pitch", "+yaw")
+    """Which axis of the teleop device drives each axis of the frame, with its sign."""
+    frame: Literal["base", "tool", "camera"] = "base"  # whose axes; camera: as things look in its picture
     camera: str = "external_1"
-    calibration: str = "cameras.yaml"  # where `camera` is; relative to the configuration file
-
-    def check(self) -> list[str]:
-        """Messages about values out of range."""
-        problems = []
-        if not 0.0 <= self.dead_zone < 1.0:
-            problems.append(f"dead_zone: expected 0 or more and below 1, got {self.dead_zone}")
-        for key in ("exponent", "linear_m_s", "angular_rad_s"):
-            if not getattr(self, key) > 0.0:
-                problems.append(f"{key}: expected above 0, got {getattr(self, key)}")
-        if self.frame not in ("base", "tool", "camera"):
-            problems.append(f"frame: expected base, tool or camera, got {self.frame!r}")
-        legal = [sign + axis for axis in AXES for sign in "+-"]
-        if len(self.axes) != 6 or not set(self.axes) <= set(legal):
-            problems.append(f"axes: expected six of {', '.join(legal)}, got {', '.join(self.axes)}")
-        return problems
+    calibration: ConfigPath = "cameras.yaml"  # where `camera` is
 
 
 class TwistMapping:
@@ -70,26 +68,26 @@ def _within_unit(vector: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3"]:
     return vector / max(1.0, float(np.linalg.norm(vector)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class ButtonConfig:
     """Index of the button for each action, -1 for none."""
 
-    gripper: int = 0  # open or close, when pressed
-    record: int = 1  # pressed shortly: start; while recording: save as a success; held: discard
-    stop: int = NOT_MAPPED  # end the recording, and judge it afterwards: success, failure or discard
-    success: int = NOT_MAPPED
-    failure: int = NOT_MAPPED
-    discard: int = NOT_MAPPED
-    debounce_s: float = 0.2
-    long_press_s: float = 0.8
+    gripper: ButtonIndex = 0  # open or close, when pressed
+    record: ButtonIndex = 1  # pressed shortly: start; while recording: save as a success; held: discard
+    stop: ButtonIndex = NOT_MAPPED  # end the recording, and judge it afterwards: success, failure or discard
+    success: ButtonIndex = NOT_MAPPED
+    failure: ButtonIndex = NOT_MAPPED
+    discard: ButtonIndex = NOT_MAPPED
+    debounce_s: NotNegative = 0.2
+    long_press_s: Positive = 0.8
 
-    def check(self) -> list[str]:
-        """Messages about values out of range."""
+    @rules
+    def _once_each(self) -> Iterator[str]:
         used = [index for index in self.mapped().values() if index >= 0]
-        problems = [] if len(set(used)) == len(used) else [f"gripper: expected each button once, got {used}"]
-        if not 0 <= self.debounce_s < self.long_press_s:
-            problems.append(f"debounce_s: expected 0 or more and below long_press_s, got {self.debounce_s}")
-        return problems
+        if len(set(used)) < len(used):
+            yield f"gripper: expected each button once, got {used}"
+        if not self.debounce_s < self.long_press_s:
+            yield f"debounce_s: expected less than long_press_s ({self.long_press_s:g}), got {self.debounce_s:g}"
 
     def mapped(self) -> dict[str, int]:
         """Action -> index of its button."""
@@ -119,7 +117,7 @@ class Button:
         return self._accepted_mono_ns is None or mono_ns - self._accepted_mono_ns >= self._debounce_ns
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Wishes:
     """What the buttons ask for in this tick."""
 

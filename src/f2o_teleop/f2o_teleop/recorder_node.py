@@ -35,7 +35,7 @@ class RecorderNode(ConfiguredNode):
         set_niceness(self.config.niceness)
         topics = self.config.all_topics()
         definitions = {entry.type: find_definition(entry.type) for entry in topics.values()}
-        calibration = read_calibration(self.config, self.config_path)
+        calibration = read_calibration(self.config)
         self.session = Session(self.config, definitions, self._offered_qos, calibration)
         self._state = self.create_publisher(String, "/f2o/episode/state", latched())
         for topic, entry in topics.items():

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import Positive
 from f2o_nodekit.stamps import NS_PER_S
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from f2o_teleop.hand import Axes
 
@@ -13,25 +17,17 @@ FROM = ("policy", "hold")  # modes of the bridge in which a hand may take over; 
 OURS = "teleop"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TakeoverConfig:
     """How much of a push means it, and how long a rest gives back."""
 
     enabled: bool = False  # only beside a policy: the bridge offers it when its source is policy
-    deflection: float = 0.2  # of any axis; more than a hand that only touches the cap
-    push_s: float = 0.05  # for so long
-    release_s: float = 0.5  # at rest: the policy goes on
-    retry_s: float = 0.5  # between two requests that the bridge refused
-
-    def check(self) -> list[str]:
-        """Messages about values out of range."""
-        problems = []
-        if not 0.0 < self.deflection < 1.0:
-            problems.append(f"deflection: expected above 0 and below 1, got {self.deflection}")
-        for key in ("push_s", "release_s", "retry_s"):
-            if not getattr(self, key) > 0.0:
-                problems.append(f"{key}: expected above 0, got {getattr(self, key)}")
-        return problems
+    deflection: Annotated[float, Field(gt=0, lt=1)] = (
+        0.2  # of any axis; more than a hand that only touches the cap
+    )
+    push_s: Positive = 0.05  # for so long
+    release_s: Positive = 0.5  # at rest: the policy goes on
+    retry_s: Positive = 0.5  # between two requests that the bridge refused
 
 
 class Takeover:

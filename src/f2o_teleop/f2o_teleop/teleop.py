@@ -45,8 +45,8 @@ class Teleop:
         hand_status: '' while the device is well, else a sentence.
     """
 
-    def __init__(self, config: TeleopConfig, hand: Hand, folder: Path = Path()) -> None:
-        """Builds the IK; files that the configuration names are relative to ``folder``.
+    def __init__(self, config: TeleopConfig, hand: Hand) -> None:
+        """Builds the IK.
 
         Raises:
             RobotModelError: the arm's description is missing or does not fit the joint names.
@@ -57,7 +57,7 @@ class Teleop:
             urdf, dt, config.home, config.joint_names, config.tcp_frame, config.velocity_scale, box
         )
         mapping = config.mapping
-        frame = hand_frame(mapping.frame, ik, folder / mapping.calibration, mapping.camera)
+        frame = hand_frame(mapping.frame, ik, Path(mapping.calibration), mapping.camera)
         widths = (config.open_width, config.closed_width)
         self.jog = Jog(ik, TwistMapping(mapping), *widths, config.max_lag_rad, frame)
         self._zero, self._takeover = Zero(config.drift), Takeover(config.takeover)

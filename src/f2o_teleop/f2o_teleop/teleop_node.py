@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 
 from f2o_nodekit.joints import JointStateError, read_gripper_width, read_joint_state, read_joint_target
 from f2o_nodekit.pace import Pace
@@ -33,7 +32,7 @@ class TeleopNode(ConfiguredNode):
         topics = self.config.topics
         self._names, self._unread = list(self.config.joint_names), ""
         self._hand = make_hand(self.config)
-        self._teleop = Teleop(self.config, self._hand, Path(self.config_path).parent)
+        self._teleop = Teleop(self.config, self._hand)
         self.create_subscription(JointState, topics.joint_states, self._on_joints, self.best_effort(1))
         self.create_subscription(JointState, topics.gripper_states, self._on_gripper, self.best_effort(1))
         self.create_subscription(JointTarget, topics.command, self._on_command, self.best_effort(1))

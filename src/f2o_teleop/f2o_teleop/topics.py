@@ -1,14 +1,16 @@
 """Names of the topics that every node here listens to."""
 
-from dataclasses import dataclass
+from f2o_nodekit.config import STRICT
+from f2o_nodekit.fields import TopicName
+from pydantic.dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class RobotTopics:
     """What arm, bridge and recorder say."""
 
-    joint_states: str = "/franka/joint_states"
-    gripper_states: str = "/franka_gripper/joint_states"
-    command: str = "/f2o/joint_command"
-    mode: str = "/f2o/mode"
-    episode_state: str = "/f2o/episode/state"
+    joint_states: TopicName = "/franka/joint_states"
+    gripper_states: TopicName = "/franka_gripper/joint_states"
+    command: TopicName = "/f2o/joint_command"
+    mode: TopicName = "/f2o/mode"
+    episode_state: TopicName = "/f2o/episode/state"

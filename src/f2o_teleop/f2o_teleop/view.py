@@ -2,59 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import field
 from pathlib import Path
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from f2o_nodekit.config import STRICT, ConfigPath, rules
+from f2o_nodekit.fields import Names, Port, Positive, TopicName, ViewTopicName
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_perception.config import PANDA_FINGERS
 from jaxtyping import Float32, Float64, UInt8
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.errors import TeleopError
 from f2o_teleop.topics import RobotTopics
 
-VIEWERS = ("spawn", "serve", "save")
+Viewer = Literal["spawn", "serve", "save"]
 
 
 class ViewError(TeleopError):
     """A view that cannot be opened."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class ViewTopics(RobotTopics):
     """Names of topics."""
 
-    color: str = "/{view}/color/image_raw"
-    cloud: str = "/f2o/observation/cloud"
+    color: ViewTopicName = "/{view}/color/image_raw"
+    cloud: TopicName = "/f2o/observation/cloud"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class ViewConfig:
     """The configuration of view_node."""
 
-    viewer: str = "spawn"  # a window on this machine; serve: to a viewer elsewhere; save: to a file
-    path: str = "view.rrd"
-    port: int = 9876
-    views: tuple[str, ...] = ("wrist", "external_1", "external_2")
-    image_hz: float = 5.0  # of each view
-    stride: int = 2  # of pixels
-    niceness: int = 10
-    joint_names: tuple[str, ...] = ARM_JOINTS
-    finger_joint_names: tuple[str, ...] = PANDA_FINGERS  # on the gripper's topic; they add up to its width
+    viewer: Viewer = "spawn"  # a window on this machine; serve: to a viewer elsewhere; save: to a file
+    path: ConfigPath = ""  # of the file (save)
+    port: Port = 9876
+    views: Names = ("wrist", "external_1", "external_2")
+    image_hz: Positive = 5.0  # of each view
+    stride: Annotated[int, Field(ge=1, le=16)] = 2  # of pixels
+    niceness: Annotated[int, Field(ge=0, le=19)] = 10
+    joint_names: Names = ARM_JOINTS
+    finger_joint_names: Names = PANDA_FINGERS  # on the gripper's topic; they add up to its width
     topics: ViewTopics = field(default_factory=ViewTopics)
 
-    def check(self) -> list[str]:
-        """Messages about values out of range."""
-        problems = []
-        if self.viewer not in VIEWERS:
-            problems.append(f"viewer: expected one of {', '.join(VIEWERS)}, got {self.viewer!r}")
-        if not self.image_hz > 0:
-            problems.append(f"image_hz: expected above 0, got {self.image_hz}")
-        for key, low, high in (("stride", 1, 16), ("niceness", 0, 19), ("port", 1, 65535)):
-            if not low <= getattr(self, key) <= high:
-                problems.append(f"{key}: expected {low} to {high}, got {getattr(self, key)}")
-        return problems
+    @rules
+    def _where_to(self) -> Iterator[str]:
+        if self.viewer == "save" and not self.path:
+            yield "path: expected the file to write, for viewer save, got nothing"
 
 
 class Throttle:
@@ -91,7 +90,7 @@ class View:
             self._open(config)
         except Exception as error:  # around rerun alone: no window system, no binary, a taken port, no folder
             raise ViewError(
-                f"view: viewer {config.viewer}: {error}; expected another of {', '.join(VIEWERS)}"
+                f"view: viewer {config.viewer}: {error}; expected another of {', '.join(get_args(Viewer))}"
             ) from error
 
     def _open(self, config: ViewConfig) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from f2o_nodekit.testing import problems
 from f2o_teleop.drift import DriftConfig, Zero
 from f2o_teleop.errors import FrameError
 from f2o_teleop.frames import hand_frame
@@ -143,7 +144,7 @@ def test_an_arm_does_not_creep_at_rest():
 
 
 def test_the_drift_configuration_is_checked():
-    assert DriftConfig(max_deflection=2.0, tolerance=0.0).check() == [
-        "max_deflection: expected 0 or more and below 1, got 2.0",
-        "tolerance: expected above 0, got 0.0",
+    assert problems(DriftConfig, max_deflection=2.0, tolerance=0.0) == [
+        "max_deflection: expected a number of at least 0 and below 1, got 2.0",
+        "tolerance: expected a number above 0, got 0.0",
     ]

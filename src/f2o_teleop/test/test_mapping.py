@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from f2o_nodekit.testing import problems
 from f2o_teleop.mapping import ButtonConfig, Buttons, MappingConfig, TwistMapping, Wishes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,16 +49,16 @@ def test_axes_are_permuted_and_signed():
 
 
 def test_wrong_mappings_are_explained():
-    assert MappingConfig().check() == []
-    problems = MappingConfig(dead_zone=1.0, exponent=0.0, axes=("x",) * 6).check()
-    assert problems[:2] == [
-        "dead_zone: expected 0 or more and below 1, got 1.0",
-        "exponent: expected above 0, got 0.0",
+    assert problems(MappingConfig) == []
+    wrong = problems(MappingConfig, dead_zone=1.0, exponent=0.0, axes=("x",) * 6)
+    assert wrong[:2] == [
+        "dead_zone: expected a number of at least 0 and below 1, got 1.0",
+        "exponent: expected a number above 0, got 0.0",
     ]
-    assert problems[2].startswith("axes: expected six of +x, -x, +y")
-    assert ButtonConfig(gripper=1).check() == ["gripper: expected each button once, got [1, 1]"]
-    assert ButtonConfig(debounce_s=1.0).check() == [
-        "debounce_s: expected 0 or more and below long_press_s, got 1.0"
+    assert wrong[2].startswith("axes: expected six of +x, -x, +y")
+    assert problems(ButtonConfig, gripper=1, debounce_s=1.0) == [
+        "gripper: expected each button once, got [1, 1]",
+        "debounce_s: expected less than long_press_s (0.8), got 1",
     ]
 
 

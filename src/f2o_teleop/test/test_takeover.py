@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from f2o_nodekit.testing import problems
 from f2o_teleop.hand import HandReading, ScriptedHand
 from f2o_teleop.ik import HOME
 from f2o_teleop.takeover import Takeover, TakeoverConfig
@@ -78,9 +79,9 @@ def test_a_policy_that_died_can_be_rescued_and_an_arm_armed_for_teleop_is_not_gi
 def test_off_unless_asked_for():
     takeover = Takeover(TakeoverConfig())
     assert all(takeover.tick(PUSH, True, "policy", k * TICK_NS) is None for k in range(100))
-    assert TakeoverConfig(deflection=0.0, release_s=0.0).check() == [
-        "deflection: expected above 0 and below 1, got 0.0",
-        "release_s: expected above 0, got 0.0",
+    assert problems(TakeoverConfig, deflection=0.0, release_s=0.0) == [
+        "deflection: expected a number above 0 and below 1, got 0.0",
+        "release_s: expected a number above 0, got 0.0",
     ]
 
 

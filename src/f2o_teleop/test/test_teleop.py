@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 from f2o_nodekit.config import ConfigError, load_config
+from f2o_nodekit.testing import problems
 from f2o_teleop.hand import HandReading, ScriptedHand, SpacenavHand
 from f2o_teleop.ik import HOME, DifferentialIk
 from f2o_teleop.jog import Jog, JogTarget, Measured
@@ -150,26 +151,31 @@ def test_every_wrong_key_is_reported(tmp_path):
         load_config(TeleopConfig, path)
     assert raised.value.problems == [
         "source: expected one of spacemouse, spacenav, keyboard, scripted, hidfile, got 'mouse'",
-        "rate_hz: expected 10 to 1000, got 5.0",
-        "velocity_scale: expected above 0 and up to 1, got 0.0",
-        "closed_width: expected 0 or more and below open_width, got 0.1",
+        "rate_hz: expected a number from 10 to 1000, got 5",
+        "velocity_scale: expected a number above 0 and at most 1, got 0.0",
+    ]
+    path.write_text("closed_width: 0.1\nkeys: {ab: go}\n")
+    with pytest.raises(ConfigError) as raised:
+        load_config(TeleopConfig, path)
+    assert raised.value.problems == [
         "keys.ab: expected one character for one of start, stop, save, discard, success, failure, gripper (with labels "
         "as JSON, if any), got 'go'",
+        "closed_width: expected less than open_width (0.08), got 0.1",
     ]
-    assert TeleopConfig(keys={"1": 'success {"strategy": "left"}', "g": "gripper"}).check() == []
-    (problem,) = TeleopConfig(keys={"1": "success left"}).check()
+    assert problems(TeleopConfig, keys={"1": 'success {"strategy": "left"}', "g": "gripper"}) == []
+    (problem,) = problems(TeleopConfig, keys={"1": "success left"})
     assert problem.endswith("(with labels as JSON, if any), got 'success left'")
-    assert TeleopConfig(source="scripted").check() == [
+    assert problems(TeleopConfig, source="scripted") == [
         "script: expected the path of a YAML file, got nothing"
     ]
-    assert TeleopConfig(source="hidfile").check() == [
+    assert problems(TeleopConfig, source="hidfile") == [
         "script: expected the path of a file of HID reports, got nothing"
     ]
-    assert TeleopConfig(source="keyboard", keys={"i": "start"}).check() == [
+    assert problems(TeleopConfig, source="keyboard", keys={"i": "start"}) == [
         "keys: i move the arm when the source is the keyboard; expected others"
     ]
-    assert Workspace(x=(0.5, 0.1)).check() == ["x: expected the lower before the higher, got [0.5, 0.1]"]
-    assert TeleopConfig(joint_names=("a",)).check() == [
+    assert problems(Workspace, x=(0.5, 0.1)) == ["x: expected lower < upper, got [0.5, 0.1]"]
+    assert problems(TeleopConfig, joint_names=("a",)) == [
         "joint_names: expected seven, and seven numbers in home"
     ]
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from f2o_nodekit.config import load_config
+from f2o_nodekit.testing import problems
 from f2o_teleop.view import Throttle, View, ViewConfig, ViewError
 
 
@@ -38,8 +39,11 @@ def test_the_installed_configuration_is_the_default_and_wrong_values_are_named(p
     path = pytestconfig.rootpath.parents[1] / "config" / "view.yaml"
     if path.is_file():
         assert load_config(ViewConfig, path) == ViewConfig()
-    assert ViewConfig(viewer="tv", image_hz=0.0, stride=0).check() == [
+    assert problems(ViewConfig, viewer="tv", image_hz=0.0, stride=0) == [
         "viewer: expected one of spawn, serve, save, got 'tv'",
-        "image_hz: expected above 0, got 0.0",
-        "stride: expected 1 to 16, got 0",
+        "image_hz: expected a number above 0, got 0.0",
+        "stride: expected an integer from 1 to 16, got 0",
+    ]
+    assert problems(ViewConfig, viewer="save") == [
+        "path: expected the file to write, for viewer save, got nothing"
     ]
