@@ -245,7 +245,7 @@ def test_a_stopped_evaluation_goes_on_and_ends_with_the_same_report(arena, tmp_p
     journal.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:20])  # killed in the middle of a line
     arena.played.clear()
     again = judged(arena, [1, 2, 3], journal=journal)
-    assert again == whole
+    assert {**again, "made": None} == {**whole, "made": None}
     assert arena.played == [("slow", 2), ("fast", 3), ("slow", 3)]
     arena.played.clear()
     arena.policies[:] = [
