@@ -18,6 +18,7 @@ from f2o_nodekit.stamps import NS_PER_S
 from f2o_control.config import BridgeConfig
 from f2o_control.feed import feeds_of
 from f2o_control.gripper import GripperGoal
+from f2o_control.homing import WayHome
 from f2o_control.limiter import Command, TargetLimiter, Verdict
 from f2o_control.reference import PathClock, Reference, ReferenceTrack
 from f2o_control.requests import SAME_PLACE, Answer, Requests

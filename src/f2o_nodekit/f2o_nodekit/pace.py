@@ -50,11 +50,11 @@ class Pace:
     def wait(self) -> Tick:
         """Sleep until the next deadline and return it; the first call sets the reference."""
         now = self._clock()
-        if self._start_ns is None and self._phase_ns is None:
-            self._start_ns = now
-            return Tick(0, now, 0, 0)
-        if self._start_ns is None:  # the reference is the deadline before the first
-            self._start_ns = now - (now - self._phase_ns) % self.period_ns
+        if self._start_ns is None:
+            if self._phase_ns is None:
+                self._start_ns = now
+                return Tick(0, now, 0, 0)
+            self._start_ns = now - (now - self._phase_ns) % self.period_ns  # the deadline before the first
         due = max(self._index + 1, -(-(now - self._start_ns) // self.period_ns))
         skipped = due - self._index - 1
         self._index = due

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import rclpy
@@ -18,14 +18,15 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.timer import Timer
 
 from f2o_nodekit.config import ConfigError, describe, flatten, has_key, keys, load_config
+from f2o_nodekit.diagnosis import Diagnosis
 from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.parameters import given_to
 from f2o_nodekit.paths import find_config
 
-Diagnosis = tuple[int, str, Mapping[str, float | int | str]]  # level 0 OK, 1 WARN, 2 ERROR; message; values
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """For timers: one on the clock that can be set is silent for as long as that is set back."""
 ROS_PARAMETERS = ("config", "use_sim_time", "start_type_description_service")  # every node has them
@@ -82,9 +83,10 @@ class ConfiguredNode(Node):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", reliable(10))
         self.create_timer(1.0, self.publish_diagnostics)
 
-    def create_timer(self, timer_period_sec: float, callback: Callable[..., Any], **more: Any) -> Any:
+    def create_timer(self, *args: Any, **more: Any) -> Timer:
         """As rclpy's, on the steady clock unless another is given."""
-        return super().create_timer(timer_period_sec, callback, **{"clock": STEADY, **more})
+        more.setdefault("clock", STEADY)
+        return super().create_timer(*args, **more)
 
     def _configure(self, config_cls: type) -> Any:
         config = load_config(config_cls, self.config_path, self._given(config_cls))

@@ -56,7 +56,8 @@ class Rows:
         path = Path(path)
         part = path.with_name(path.name + ".partial")
         with part.open("wb") as file:
-            np.savez(file, **self.columns(), extra=json.dumps(extra))
+            arrays: dict[str, Any] = {**self.columns(), "extra": json.dumps(extra)}
+            np.savez(file, **arrays)
         part.replace(path)
 
 

@@ -12,7 +12,8 @@ from functools import partial
 from multiprocessing.pool import Pool
 from typing import TypeVar
 
-Job, Result = TypeVar("Job"), TypeVar("Result")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 @contextmanager

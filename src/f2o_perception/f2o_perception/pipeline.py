@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from f2o_nodekit.joints import JointStateError, joint_values
@@ -19,6 +20,10 @@ from f2o_perception.health import PipelineStatus, StreamHealth
 from f2o_perception.image import resize_depth, resize_rgb
 from f2o_perception.kinematics import ForwardKinematics
 from f2o_perception.sync import GRIPPER, JOINTS, Drop, FrameSet, Synchroniser
+
+Carrier = Callable[
+    [np.ndarray], np.ndarray
+]  # joint positions [rad] -> pose (4,4) of a frame in the base frame
 
 
 class ObservationPipeline:
@@ -48,12 +53,8 @@ class ObservationPipeline:
         calibration = calibration or load_calibration(config.calibration)
         self._mounts = {view: calibration.mount(view) for view in config.views}
         self._in_parent = {view: mount.matrix() for view, mount in self._mounts.items()}
-        self._kinematics = kinematics
         on_arm = [view for view, mount in self._mounts.items() if mount.parent != config.base_frame]
-        if on_arm and kinematics is None:
-            self._kinematics = ForwardKinematics(config.urdf or None, config.joint_names, config.base_frame)
-        for view in on_arm:
-            self._kinematics.frame_id(self._mounts[view].parent)
+        self._carriers = self._carriers_of(on_arm, kinematics)
         self._clouds = CloudBuilder(config)
         self._sync = Synchroniser(config, on_arm)
         self._clock = clock_mono_ns
@@ -63,6 +64,17 @@ class ObservationPipeline:
         self._rate, self._skew_ms, self._build_ms = RateMeter(60), Samples(1000), Samples(1000)
         self._count = 0
         self._empty = False
+
+    def _carriers_of(self, on_arm: list[str], arm: ForwardKinematics | None) -> dict[str, Carrier]:
+        """By view that the arm carries: the pose of the frame it is mounted on."""
+        if not on_arm:
+            return {}
+        config = self.config
+        arm = arm or ForwardKinematics(config.urdf or None, config.joint_names, config.base_frame)
+        parents = {view: self._mounts[view].parent for view in on_arm}
+        for parent in parents.values():
+            arm.frame_id(parent)  # raises where the arm has no such frame
+        return {view: partial(arm.pose, parent) for view, parent in parents.items()}
 
     def push_frame(self, frame: RgbdFrame) -> Observation | None:
         """Take one frame of one view.
@@ -184,7 +196,7 @@ class ObservationPipeline:
         """Pose of the view's optical frame in the base frame, with the arm as it was when the image was taken."""
         if arm is None:
             return self._in_parent[view]
-        return self._kinematics.pose(self._mounts[view].parent, arm) @ self._in_parent[view]
+        return self._carriers[view](arm) @ self._in_parent[view]
 
 
 def _size(shape: tuple[int, ...]) -> str:

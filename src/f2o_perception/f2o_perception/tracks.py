@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from typing import Generic, TypeVar
 
 import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
@@ -13,12 +14,15 @@ from f2o_perception.frames import GripperSample, JointSample
 CAPACITY = 2048  # 2 s at 1 kHz, 16 s at 125 Hz
 
 
-class _Track:
+Sample = TypeVar("Sample", JointSample, GripperSample)
+
+
+class _Track(Generic[Sample]):
     """Stamped samples in order of time, bounded."""
 
     def __init__(self) -> None:
         self._stamps: list[int] = []
-        self._samples: list = []
+        self._samples: list[Sample] = []
 
     @property
     def newest_ros_ns(self) -> int | None:
@@ -30,7 +34,7 @@ class _Track:
         self._stamps.clear()
         self._samples.clear()
 
-    def push(self, sample: JointSample | GripperSample) -> None:
+    def push(self, sample: Sample) -> None:
         """Append a sample that is newer than all before it; half of a full track is forgotten."""
         if len(self._stamps) == CAPACITY:
             del self._stamps[: CAPACITY // 2], self._samples[: CAPACITY // 2]
@@ -38,7 +42,7 @@ class _Track:
         self._samples.append(sample)
 
 
-class JointTrack(_Track):
+class JointTrack(_Track[JointSample]):
     """Joint samples, linear in between, extrapolated a little at the end."""
 
     def __init__(self, max_gap_ns: int, max_extrapolation_ns: int) -> None:
@@ -87,7 +91,7 @@ def _said_or_slope(
     return np.where(np.isnan(velocities), slope, velocities)
 
 
-class GripperTrack(_Track):
+class GripperTrack(_Track[GripperSample]):
     """Gripper samples, each valid until the next one.
 
     Held rather than interpolated: at 15 Hz the next sample is up to 67 ms away, and a policy at 125 Hz has no use

@@ -1,6 +1,7 @@
 """The page about a data set: its numbers from data whose faults are known, its pictures and its table."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ def faulty(tmp_path):
             commands[:, -1] = np.where(np.arange(len(commands)) < 40, 0.08, 0.0)
             if index == 1:
                 del seen[4:7]
-                seen[5].view_stamps_ros_ns = np.array([0, 20_000_000]) + seen[5].stamp_ros_ns
+                lagging = np.array([0, 20_000_000]) + seen[5].stamp_ros_ns
+                seen[5] = replace(seen[5], view_stamps_ros_ns=lagging)
                 commands[:, -1] = 0.08
             meta = {"source": f"toy{index}", "strategy": strategy, "success": "true"}
             writer.add_episode(seen, stamps, commands, meta)

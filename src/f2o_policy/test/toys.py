@@ -1,8 +1,7 @@
 """Small stand-ins: observations, a data set, a network's size, a normaliser."""
 
-from types import SimpleNamespace
-
 import numpy as np
+from f2o_perception.frames import Observation
 from f2o_policy.data.normalise import MinMax, Normaliser
 from f2o_policy.data.store import DatasetWriter
 from f2o_policy.model.config import ModelConfig
@@ -22,12 +21,12 @@ def normaliser():
 
 
 def observation(rng, stamp_ns, joints, width=0.08):
-    return SimpleNamespace(
+    return Observation(
         stamp_ros_ns=stamp_ns, view_names=VIEWS, view_stamps_ros_ns=np.full(2, stamp_ns),
         rgb=rng.integers(0, 256, (2, 32, 32, 3)).astype(np.uint8),
         depth_mm=rng.integers(0, 2000, (2, 32, 32)).astype(np.uint16),
         points=rng.uniform(0, 1, (32, 3)).astype(np.float32), joint_names=JOINTS, joint_positions=joints,
-        joint_velocities=np.zeros(7), gripper_width=width,
+        joint_velocities=np.zeros(7), gripper_width=width, max_skew_ns=0,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from f2o_control.braking import JointState
-from f2o_control.robot import RobotDescription
+from f2o_control.robot import Joints, RobotDescription
 from f2o_nodekit.pace import Pace, Tick
 
 from f2o_rt.arm import Cycle, instant

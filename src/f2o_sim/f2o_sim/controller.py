@@ -67,8 +67,8 @@ class TrajectoryController:
         q, dq = self.desired(now_ns)
         self._knots_ns = np.concatenate([[now_ns], times[ahead]])
         self._positions = np.vstack([q, trajectory.positions[ahead]])
-        with_velocities = trajectory.velocities is not None
-        self._velocities = np.vstack([dq, trajectory.velocities[ahead]]) if with_velocities else None
+        velocities = trajectory.velocities
+        self._velocities = None if velocities is None else np.vstack([dq, velocities[ahead]])
 
     def desired(self, now_ns: int) -> tuple[Float64[np.ndarray, " 7"], Float64[np.ndarray, " 7"]]:
         """Position [rad] and velocity [rad/s] at ``now_ns``."""

@@ -13,6 +13,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -59,7 +60,7 @@ def _thin(path: Path, faces: int) -> list[VisualMesh]:
     """Weld and simplify every part of a mesh file, each by the same ratio."""
     import trimesh  # late: half a second, and needed only when the cache is cold
 
-    scene = trimesh.load(path, force="scene")
+    scene = trimesh.load_scene(path)
     parts = []
     for node in scene.graph.nodes_geometry:
         transform, name = scene.graph[node]
@@ -69,7 +70,7 @@ def _thin(path: Path, faces: int) -> list[VisualMesh]:
     return [mesh for mesh in meshes if len(mesh.faces) >= 4]
 
 
-def _simplify(part: object, ratio: float, name: str) -> VisualMesh:
+def _simplify(part: Any, ratio: float, name: str) -> VisualMesh:
     import fast_simplification
 
     # Exporters split vertices at every normal; unwelded, each face would be simplified alone.
@@ -83,7 +84,7 @@ def _simplify(part: object, ratio: float, name: str) -> VisualMesh:
     return VisualMesh(name, vertices.astype(np.float32), faces.astype(np.int32), _colour(part))
 
 
-def _colour(part: object) -> tuple[float, float, float]:
+def _colour(part: Any) -> tuple[float, float, float]:
     material = getattr(part.visual, "material", None)
     rgba = getattr(material, "main_color", (230, 230, 230, 255))
     red, green, blue = (float(c) / 255.0 for c in rgba[:3])
@@ -93,7 +94,7 @@ def _colour(part: object) -> tuple[float, float, float]:
 def _store(path: Path, meshes: list[VisualMesh]) -> None:
     """Write atomically: several processes may start at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for k, mesh in enumerate(meshes):
         arrays[f"v{k}"], arrays[f"f{k}"], arrays[f"c{k}"] = mesh.vertices, mesh.faces, np.array(mesh.rgb)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")

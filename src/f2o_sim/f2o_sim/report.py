@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from f2o_sim.simulator import Simulator
+from f2o_nodekit.diagnosis import Diagnosis
 
-Diagnosis = tuple[int, str, dict[str, float | int | str]]
+from f2o_sim.simulator import Simulator
 
 SLOW = 0.95  # a real-time factor below this deserves a warning
 MIN_CAMERA_HZ = 15.0

@@ -87,7 +87,7 @@ class _Builder:
             raise RobotModelError(f"robot model: {path} has no joint {', '.join(missing)}")
         self._children: dict[str, list[ET.Element]] = {}
         for joint in self._joints.values():
-            self._children.setdefault(joint.find("parent").get("link"), []).append(joint)
+            self._children.setdefault(_said(joint, "parent", "link"), []).append(joint)
         self._assets: dict[str, ET.Element] = {}
 
     def build(self) -> RobotFragments:
@@ -95,7 +95,7 @@ class _Builder:
         return RobotFragments(list(self._assets.values()), body, self._actuators(), [_mimic()])
 
     def _body(self, name: str, joint: ET.Element | None) -> ET.Element:
-        body = ET.Element("body", name=name, gravcomp="1", **_pose(joint))
+        body = ET.Element("body", {"name": name, "gravcomp": "1", **_pose(joint)})
         link = self._links[name]
         _add_inertial(body, link.find("inertial"))
         if joint is not None and joint.get("type") in ("revolute", "prismatic"):
@@ -103,7 +103,7 @@ class _Builder:
         self._add_visuals(body, link)
         self._add_hulls(body, link)
         for child in self._children.get(name, []):
-            body.append(self._body(child.find("child").get("link"), child))
+            body.append(self._body(_said(child, "child", "link"), child))
         return body
 
     def _add_visuals(self, body: ET.Element, link: ET.Element) -> None:
@@ -121,9 +121,10 @@ class _Builder:
 
     def _add_hulls(self, body: ET.Element, link: ET.Element) -> None:
         for collision in link.findall("collision"):
-            box = collision.find("geometry/box")
-            if box is not None:
-                half = " ".join(str(float(side) / 2) for side in box.get("size").split())
+            if collision.find("geometry/box") is not None:
+                half = " ".join(
+                    str(float(side) / 2) for side in _said(collision, "geometry/box", "size").split()
+                )
                 shape = {"type": "box", "size": half, **_GRIP}
             else:
                 file = self._file(collision)
@@ -133,7 +134,7 @@ class _Builder:
             ET.SubElement(body, "geom", shape, group="3", mass="0", **ROBOT_CONTACT, **_pose(collision))
 
     def _file(self, element: ET.Element) -> Path:
-        return self._share / element.find("geometry/mesh").get("filename").removeprefix("package://")
+        return self._share / _said(element, "geometry/mesh", "filename").removeprefix("package://")
 
     def _actuators(self) -> list[ET.Element]:
         actuators = []
@@ -148,6 +149,19 @@ class _Builder:
 _GRIP = {"friction": "1.5 0.02 0.0001", "condim": "4", "solref": "0.004 1", "priority": "1"}
 
 
+def _said(element: ET.Element, path: str, key: str) -> str:
+    """Attribute ``key`` of the element at ``path``.
+
+    Raises:
+        RobotModelError: the file does not say it.
+    """
+    found = element.find(path)
+    if found is None or (text := found.get(key)) is None:
+        name = element.get("name", "")
+        raise RobotModelError(f"robot model: <{element.tag} name={name!r}> has no {key!r} in <{path}>")
+    return text
+
+
 def _pose(element: ET.Element | None) -> dict[str, str]:
     origin = element.find("origin") if element is not None else None
     if origin is None:
@@ -156,22 +170,21 @@ def _pose(element: ET.Element | None) -> dict[str, str]:
 
 
 def _add_inertial(body: ET.Element, inertial: ET.Element | None) -> None:
-    if inertial is None or float(inertial.find("mass").get("value")) <= 0:
+    if inertial is None or float(mass := _said(inertial, "mass", "value")) <= 0:
         return
-    tensor = inertial.find("inertia")
-    full = " ".join(tensor.get(key) for key in ("ixx", "iyy", "izz", "ixy", "ixz", "iyz"))
+    full = " ".join(_said(inertial, "inertia", key) for key in ("ixx", "iyy", "izz", "ixy", "ixz", "iyz"))
     position = _pose(inertial).get("pos", "0 0 0")
-    ET.SubElement(body, "inertial", pos=position, mass=inertial.find("mass").get("value"), fullinertia=full)
+    ET.SubElement(body, "inertial", pos=position, mass=mass, fullinertia=full)
 
 
 def _joint(joint: ET.Element) -> ET.Element:
-    limit, finger = joint.find("limit"), joint.get("type") == "prismatic"
+    finger = joint.get("type") == "prismatic"
     return ET.Element(
         "joint",
-        name=joint.get("name"),
+        name=joint.get("name", ""),
         type="slide" if finger else "hinge",
-        axis=joint.find("axis").get("xyz"),
-        range=f"{limit.get('lower')} {limit.get('upper')}",
+        axis=_said(joint, "axis", "xyz"),
+        range=f"{_said(joint, 'limit', 'lower')} {_said(joint, 'limit', 'upper')}",
         armature=str(ARMATURE),
         damping=str(FINGER_DAMPING if finger else JOINT_FRICTION),
     )

@@ -61,14 +61,17 @@ def build_scene(
     """
     document = ET.fromstring(_SETTINGS)
     robot = robot or load_robot()
-    document.find("asset").extend(robot.assets)
-    document.find("actuator").extend(robot.actuators)
-    document.find("equality").extend(robot.equalities)
-    world = document.find("worldbody")
+    for section, elements in (
+        ("asset", robot.assets),
+        ("actuator", robot.actuators),
+        ("equality", robot.equalities),
+    ):
+        next(document.iter(section)).extend(elements)
+    world = next(document.iter("worldbody"))
     world.extend(list(ET.fromstring(_FURNITURE)))
     world.extend(list(ET.fromstring(f"<objects>{objects}</objects>")))
     world.append(robot.body)
+    bodies = {body.get("name"): body for body in robot.body.iter("body")} | {BASE: world}
     for mount in cameras:
-        parent = world if mount.parent == BASE else robot.body.find(f".//body[@name='{mount.parent}']")
-        ET.SubElement(parent, "camera", mount.mjcf())
+        ET.SubElement(bodies[mount.parent], "camera", mount.mjcf())
     return ET.tostring(document, encoding="unicode")

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from f2o_nodekit.latest import Latest
@@ -24,6 +24,7 @@ from f2o_sim import convert
 from f2o_sim.conductor import Scene, StageError
 from f2o_sim.config import ExpertConfig
 
+M = TypeVar("M")
 LOOK_S = 0.02  # between two looks at what one waits for
 
 
@@ -89,7 +90,7 @@ class RosStage:
 
     def recorder_is(self, state: str) -> bool:
         """Whether the recorder is in ``state``."""
-        return not self._config.record or json.loads(self._recorder.get().data)["state"] == state
+        return not self._config.record or json.loads(_heard(self._recorder).data)["state"] == state
 
     def tick(self, target: np.ndarray | None) -> Scene:
         """Send ``target``, wait for the next tick, and look."""
@@ -97,7 +98,7 @@ class RosStage:
             due_ns = self._node.get_clock().now().nanoseconds + round(self._period_s * NS_PER_S)
             self._targets.publish(convert.target_message(target, due_ns, next(self._sequence)))
         self._pace.wait()
-        return convert.scene_from_msgs(self._joints.get(), self._fingers.get(), self._task.get())
+        return convert.scene_from_msgs(_heard(self._joints), _heard(self._fingers), _heard(self._task))
 
     def _call(self, client: Any, request: Any) -> Any:
         done = threading.Event()
@@ -115,6 +116,13 @@ class RosStage:
         raise StageError(
             f"{failure if isinstance(failure, str) else failure()} (waited {self._config.wait_s:g} s)"
         )
+
+
+def _heard(slot: Latest[M]) -> M:
+    """The newest message in ``slot``; what fills it was waited for."""
+    if (msg := slot.get()) is None:
+        raise StageError("simulator, bridge or recorder: nothing heard yet")
+    return msg
 
 
 def _stamp_ns(msg: Any) -> int:

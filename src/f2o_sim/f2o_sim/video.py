@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def render_episodes(
     """
     episodes = [load_episode(log, index) for index in episode_indices]
     Path(out_mp4).parent.mkdir(parents=True, exist_ok=True)
-    with imageio.get_writer(out_mp4, fps=HZ, codec="libx264", quality=8, macro_block_size=16) as film:
+    film = imageio.get_writer(out_mp4, fps=HZ, codec="libx264", quality=8, macro_block_size=16)
+    with contextlib.closing(film):
         for episode in episodes:
             for frame in _frames(episode, lines):
                 film.append_data(frame)

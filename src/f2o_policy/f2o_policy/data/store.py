@@ -17,9 +17,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
+from f2o_perception.frames import Observation
 from jaxtyping import Float64, Int64
 
 from f2o_policy.data.files import append, read_json, write_json
@@ -37,21 +38,6 @@ from f2o_policy.data.layout import (
 from f2o_policy.errors import DatasetError
 
 SCHEMA = "f2o_dataset/1"
-
-
-@runtime_checkable
-class ObservationLike(Protocol):
-    """The fields of ``f2o_perception.frames.Observation`` that are stored."""
-
-    stamp_ros_ns: int
-    view_names: tuple[str, ...]
-    view_stamps_ros_ns: np.ndarray
-    rgb: np.ndarray
-    depth_mm: np.ndarray
-    points: np.ndarray
-    joint_names: tuple[str, ...]
-    joint_positions: np.ndarray
-    gripper_width: float
 
 
 @dataclass(frozen=True)
@@ -82,7 +68,7 @@ class DatasetWriter:
 
     def add_episode(
         self,
-        observations: Sequence[ObservationLike],
+        observations: Sequence[Observation],
         command_stamps_ros_ns: Int64[np.ndarray, " t"],
         commands: Float64[np.ndarray, "t 8"],
         meta: dict[str, Any],
@@ -209,7 +195,7 @@ class Dataset:
 
 
 def _rows(
-    observations: Sequence[ObservationLike], stamps: np.ndarray, commands: np.ndarray, path: Path
+    observations: Sequence[Observation], stamps: np.ndarray, commands: np.ndarray, path: Path
 ) -> dict[str, np.ndarray]:
     """The episode as one array a file."""
     if not len(observations) or not len(commands):

@@ -90,8 +90,8 @@ def draw_sets(
         raise DatasetError(data, "no episode was held out: none is left to compare modes on")
     rows = validation[np.linspace(0, len(validation) - 1, min(observations, len(validation))).astype(int)]
     batch = load_batch(windows, theirs.normaliser, rows, np.random.default_rng(0), theirs.points)
-    drawn = [sample_sets(c, batch, count, seed) for c, seed in ((theirs, 1), (theirs, 2), (ours, 3))]
-    return Sets(*drawn, batch.actions[:, None], rows)
+    once, again = (sample_sets(theirs, batch, count, seed) for seed in (1, 2))
+    return Sets(once, again, sample_sets(ours, batch, count, 3), batch.actions[:, None], rows)
 
 
 def windows_of(checkpoint: Checkpoint, dataset: Dataset) -> Windows:

@@ -35,7 +35,7 @@ class Prefix(Imle):
 
     name = "prefix"
     options_class = PrefixOptions
-    options: PrefixOptions
+    options: PrefixOptions  # pyrefly: ignore[bad-override-mutable-attribute]: set once, in __init__
 
     def loss(self, head: Head, batch: Batch) -> Loss:
         """Chamfer distance of pairs (prefix, trajectory) per condition; without a prefix that of ``imle``.

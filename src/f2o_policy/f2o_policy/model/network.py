@@ -36,6 +36,12 @@ class Embedded(NamedTuple):
 class PolicyNetwork(nn.Module):
     """Encoder and head; ``timed`` adds the time modules of the teacher and nothing else."""
 
+    # constants of the data, saved with the normaliser, not with the weights
+    proprio_centre: Tensor
+    proprio_half: Tensor
+    point_centre: Tensor
+    point_half: Tensor
+
     def __init__(self, config: ModelConfig, normaliser: Normaliser, timed: bool) -> None:
         super().__init__()
         self.config, self.timed = config, timed
@@ -58,10 +64,7 @@ class PolicyNetwork(nn.Module):
             config.groups,
             config.step_dim if timed else 0,
         )
-        for name in (
-            "proprio",
-            "point",
-        ):  # constants of the data, saved with the normaliser, not with the weights
+        for name in ("proprio", "point"):
             scaling = getattr(normaliser, name)
             self.register_buffer(f"{name}_centre", torch.tensor(scaling.centre).float(), persistent=False)
             self.register_buffer(f"{name}_half", torch.tensor(scaling.half).float(), persistent=False)

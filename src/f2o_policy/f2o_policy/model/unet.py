@@ -16,6 +16,8 @@ from torch import nn
 class StepEmbedding(nn.Module):
     """(B,) flow time in [0,1] -> (B,dim): sinusoids of 20 t through an MLP. Teacher only."""
 
+    rates: torch.Tensor
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         half = dim // 2
@@ -75,6 +77,16 @@ class ResidualBlock(nn.Module):
         return self.second(self.film(self.first(x), condition, step)) + self.shortcut(x)
 
 
+class Level(nn.ModuleList):
+    """Blocks of one width, one after the other."""
+
+    def forward(self, y: torch.Tensor, condition: torch.Tensor, step: torch.Tensor | None) -> torch.Tensor:
+        """As of each block."""
+        for block in self:
+            y = block(y, condition, step)
+        return y
+
+
 class TemporalUNet(nn.Module):
     """(B,H,D) noisy chunk or noise, (B,C) condition[, (B,) time] -> (B,H,D)."""
 
@@ -90,11 +102,9 @@ class TemporalUNet(nn.Module):
     ) -> None:
         super().__init__()
 
-        def level(inputs: int, outputs: int) -> nn.ModuleList:
+        def level(inputs: int, outputs: int) -> Level:
             ins = [inputs, *[outputs] * (blocks - 1)]
-            return nn.ModuleList(
-                ResidualBlock(i, outputs, condition_dim, step_dim, kernel, groups) for i in ins
-            )
+            return Level(ResidualBlock(i, outputs, condition_dim, step_dim, kernel, groups) for i in ins)
 
         self.step = StepEmbedding(step_dim) if step_dim else None
         ins = (action_dim, *widths[:-1])
@@ -114,20 +124,12 @@ class TemporalUNet(nn.Module):
         step = self.step(t) if self.step is not None else None
         y, skips = x.transpose(1, 2), []
         for i, blocks in enumerate(self.down):
-            y = _apply(blocks, y, condition, step)
+            y = blocks(y, condition, step)
             skips.append(y)
             y = self.shrink[i](y) if i < len(self.shrink) else y
-        y = _apply(self.middle, y, condition, step)
+        y = self.middle(y, condition, step)
         for blocks, grow in zip(self.up, self.grow, strict=True):
-            y = grow(_apply(blocks, torch.cat([y, skips.pop()], 1), condition, step))
+            y = grow(blocks(torch.cat([y, skips.pop()], 1), condition, step))
         y = self.last(y).float()
         with torch.autocast(y.device.type, enabled=False):  # bfloat16 here would round targets to some 2 mrad
             return self.out(y).transpose(1, 2)
-
-
-def _apply(
-    blocks: nn.ModuleList, y: torch.Tensor, condition: torch.Tensor, step: torch.Tensor | None
-) -> torch.Tensor:
-    for block in blocks:
-        y = block(y, condition, step)
-    return y

@@ -83,17 +83,17 @@ def open_export(folder: Path, hypotheses: int, precision: str) -> NetworkEngine:
     """
     spec = read_exported_spec(folder)
     try:
-        models = [ov.Core().read_model(folder / f"{name}.xml") for name in ("embed", "head")]
+        embed, head = (ov.Core().read_model(folder / f"{name}.xml") for name in ("embed", "head"))
         with np.load(folder / REFERENCE) as arrays:
             reference = Reference(**arrays)
     except (RuntimeError, OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise EngineError(f"export {folder}: incomplete or damaged; export again") from error
-    calls = openvino_callables(*models, (hypotheses, spec.horizon, spec.action_size), precision)
+    calls = openvino_callables(embed, head, (hypotheses, spec.horizon, spec.action_size), precision)
     engine = NetworkEngine(spec, *calls, name=f"openvino-{precision}")
     engine.difference_rad = check_equal(engine, reference, hypotheses, TOLERANCE[precision])
     return engine
 
 
-def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def _save_arrays(path: Path, arrays: dict[str, Any]) -> None:
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)

@@ -76,20 +76,21 @@ def measure(policy: dict[str, np.ndarray], bridge: dict[str, np.ndarray] | None 
         TraceError: there is no such tick.
     """
     rows = np.flatnonzero(policy["armed"] & policy["ok"])
+    followed: list[np.ndarray] = []
     if bridge is not None:
         _, kept, theirs = np.intersect1d(
             policy["now_ros_ns"][rows], bridge["target_ros_ns"], return_indices=True
         )
         rows = rows[kept]
+        followed = [bridge[name][theirs] for name in BRIDGE[1:]]
     if not len(rows):
         raise TraceError("trace: no tick in which the policy was in charge; was the bridge armed?")
     at = {name: values[rows] for name, values in policy.items()}
     start = at["ideal_mono_ns"] + at["late_ns"]
     exposure = start - (at["now_ros_ns"] - at["stamp_ros_ns"])  # on the monotonic clock
     done = at["ideal_mono_ns"] + at["done_ns"]
-    instants = [exposure, at["observed_mono_ns"], at["embedded_mono_ns"], at["ideal_mono_ns"], start, done]
-    if bridge is not None:
-        instants += [bridge[name][theirs] for name in BRIDGE[1:]]
+    seen = [exposure, at["observed_mono_ns"], at["embedded_mono_ns"], at["ideal_mono_ns"]]
+    instants = [*seen, start, done, *followed]
     stages = {name: (b - a) / 1e6 for name, a, b in zip(STAGES, instants, instants[1:], strict=False)}
     return Latency(stages, summarise(policy))
 

@@ -163,4 +163,7 @@ def load_sets(
         proprio = disturb_proprio(proprio, scaling, draws.noise, draws.hidden)
     sets = (store[name][rows[part], :used].astype(np.float32) for name in ("trajectories", "noise"))
     arrays = (store["embedding"][rows[part]], proprio, *sets)
-    return Batch(*(torch.from_numpy(np.asarray(x)).to(precision.device) for x in arrays), share)
+    embedding, proprio, trajectories, noise = (
+        torch.from_numpy(np.asarray(x)).to(precision.device) for x in arrays
+    )
+    return Batch(embedding, proprio, trajectories, noise, share)

@@ -78,6 +78,7 @@ def train(
         torch.manual_seed(config.seed)
         network, normaliser = start_network(config, normaliser, dataset, init, encoder, keep)
         run = RunFolder(out, settings, team.leader)
+        # pyrefly: ignore[no-matching-overload]: torch's types do not know memory_format of modules
         network.to(precision.device, memory_format=torch.channels_last)
         features = None
         if encoder and keep == "encoder":
@@ -130,6 +131,7 @@ def start_network(
     keep: str,
 ) -> tuple[PolicyNetwork, Normaliser]:
     """A teacher's network with the weights it starts from, and the normaliser that fits them."""
+    given = None
     if encoder is not None:
         if keep not in KEEPS:
             raise UnknownNameError("part to keep", keep, list(KEEPS))
@@ -141,7 +143,7 @@ def start_network(
         start = load_checkpoint(init)
         check_robot(start, init, dataset)
         take_weights(network, start, Path(init), ("",))
-    if encoder is not None:
+    if encoder is not None and given is not None:
         take_weights(network, given, Path(encoder), KEEPS[keep])
         freeze(network, KEEPS[keep])
     return network, normaliser
@@ -168,8 +170,8 @@ class Source:
         if self.features is not None:
             small = load_joints(self.windows, self.normaliser, rows, rng, augment, share)
             arrays = (np.asarray(self.features[small.frames]), small.proprio, small.actions)
-            tensors = (torch.from_numpy(x).to(self.device) for x in arrays)
-            return TeacherBatch(None, *tensors, share)
+            frames, proprio, actions = (torch.from_numpy(x).to(self.device) for x in arrays)
+            return TeacherBatch(None, frames, proprio, actions, share)
         points = self.config.model.points
         batch = load_batch(self.windows, self.normaliser, rows, rng, points, augment, share)
         rgb, depth, cloud = (x.to(self.device) for x in (batch.rgb, batch.depth_mm, batch.points))

@@ -85,6 +85,6 @@ class Task(Protocol):
         """A judge for the episode that starts at ``placement``."""
 
 
-def final(verdict: Verdict, **changes: object) -> Verdict:
-    """``verdict`` with changes, and over."""
-    return replace(verdict, over=True, **changes)
+def final(verdict: Verdict, success: bool = False, collision: bool = False) -> Verdict:
+    """``verdict``, over."""
+    return replace(verdict, over=True, success=success, collision=collision)

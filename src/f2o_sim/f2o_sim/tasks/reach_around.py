@@ -54,8 +54,8 @@ class ReachAround:
     """The task; see the module's text."""
 
     name = "reach_around"
-    object_names = (CUBE, POST)
-    obstacle_names = (POST,)
+    object_names: tuple[str, ...] = (CUBE, POST)
+    obstacle_names: tuple[str, ...] = (POST,)
 
     def objects_mjcf(self) -> str:
         """Cube and post; ``place`` says where."""

@@ -84,7 +84,8 @@ class _Export:
         self.episodes: list[dict[str, Any]] = []
         self.stats: list[dict[str, dict[str, np.ndarray]]] = []
         self.frames = 0
-        self._file, self._writer = -1, None
+        self._file = -1
+        self._writer: pq.ParquetWriter | None = None
 
     def write(self) -> None:
         """Every episode, then what is said of all of them."""
@@ -150,15 +151,16 @@ class _Export:
 
     def _next_file(self) -> pq.ParquetWriter:
         """The open data file; a new one once it is full."""
-        if self._writer is None or self._path().stat().st_size >= FILE_MB << 20:
-            if self._writer is not None:
-                self._writer.close()
-            self._file += 1
-            self._path().parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(
-                self._path(), self.schema, compression="zstd", use_dictionary=False,
-                column_encoding={POINTS + ".list.element": "BYTE_STREAM_SPLIT"},
-            )  # fmt: skip
+        if self._writer is not None and self._path().stat().st_size < FILE_MB << 20:
+            return self._writer
+        if self._writer is not None:
+            self._writer.close()
+        self._file += 1
+        self._path().parent.mkdir(parents=True, exist_ok=True)
+        self._writer = pq.ParquetWriter(
+            self._path(), self.schema, compression="zstd", use_dictionary=False,
+            column_encoding={POINTS + ".list.element": "BYTE_STREAM_SPLIT"},
+        )  # fmt: skip
         return self._writer
 
     def _path(self) -> Path:
