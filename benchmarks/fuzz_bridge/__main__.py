@@ -144,7 +144,7 @@ def main():
             bar.set_postfix(violations=len(found))
     for text in found[:20]:
         print(text)
-    refused = sum(sum(feed.check.refused.values()) for feed in under.bridge.feeds.values())
+    refused = sum(sum(feed.check.refused.values()) for feed in under.bridge.sources.values())
     print(
         f"seed {arguments.seed}, modes seen: {', '.join(sorted(m.value for m in under.modes))}; {refused} refused"
     )

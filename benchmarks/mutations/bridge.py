@@ -11,20 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from f2o_control.adapters import UdpRules, make_adapter
 from f2o_control.bridge import Bridge
-from f2o_control.feed import Feed
 from f2o_control.guard import Guard
 from f2o_control.limiter import TargetLimiter, Verdict
 from f2o_control.loop import Loop
-from f2o_control.reference import PathClock, Reference, ReferenceTrack
-from f2o_control.requests import Requests
-from f2o_control.senses import Following, ObservationStaleness, StampOrder
+from f2o_control.measured import MeasuredJoints, TrackingMonitor
+from f2o_control.reference import PathTimeScaling, Reference, ReferenceTrack
+from f2o_control.sources import CommandSource
 from f2o_control.space import Space
+from f2o_control.staleness import ObservationStaleness, StampOrder
 from f2o_control.state import TABLE, Event, Mode
 from f2o_control.target import TargetCheck
 from f2o_control.testing import violations
 from f2o_control.testing.forward import tool
 from f2o_control.testing.rig import Rig, S
-from f2o_control.watchdog import Watchdog
 from f2o_nodekit.pace import Tick
 
 YES, NO = np.full(7, True), np.full(7, False)
@@ -185,7 +184,7 @@ def shuffled_joints(robot):
     rig = armed(robot)
     rig.bridge.offer_joints(rig.arm_at, rig.mono_ns, 20 * S)
     rig.bridge.offer_joints(rig.arm_at - 1.0, rig.mono_ns, 20 * S - S // 100)
-    measured = rig.bridge._joints.get()[0]
+    measured = rig.bridge._joints.position
     return [] if np.array_equal(measured, rig.arm_at) else ["an older state replaced the newest"]
 
 
@@ -233,7 +232,7 @@ def standing_arm(robot):
 def leading_command(robot):
     """However far the targets go, the command stays near an arm that stands."""
     rig = armed(robot)
-    rig.bridge._following = Following(robot.joint_names, 1e9, 1.0)  # the other guard of the same
+    rig.bridge._tracking = TrackingMonitor(robot.joint_names, 1e9, 1.0)  # the other guard of the same
     rig.follows = False
     rig.run(3.0)
     lead = max(float(np.abs(command - rig.arm_at).max()) for command in rig.commands[-100:])
@@ -295,7 +294,7 @@ def too_fast_targets(robot):
 def missing_targets_of_an_arm_that_is_late(robot):
     """What is left of the path is no reason to brake later."""
     rig = too_fast(robot, np.pi / 2)
-    assert rig.bridge._pace.behind_s > 0.02
+    assert rig.bridge._follower._scaling.lag_s > 0.02
     before = rig.speed
     for _ in range(4):
         rig.tick()
@@ -532,28 +531,10 @@ def any_names(patch):
 
 def any_joints(patch):
     patch.setattr(
-        Bridge,
-        "offer_joints",
-        lambda self, positions, mono_ns, stamp_ns=0: self._joints.put((positions, mono_ns)),
+        MeasuredJoints,
+        "offer",
+        lambda self, positions, mono_ns, stamp_ns: self._newest.put((positions, mono_ns)),
     )
-
-
-def no_joint_watch(patch):
-    expired = Watchdog.expired
-
-    def bare(self, mono_ns):
-        return self._limit_ns != 200_000_000 and expired(self, mono_ns)
-
-    patch.setattr(Watchdog, "expired", bare)
-
-
-def no_target_watch(patch):
-    expired = Watchdog.expired
-
-    def bare(self, mono_ns):
-        return self._limit_ns != 100_000_000 and expired(self, mono_ns)
-
-    patch.setattr(Watchdog, "expired", bare)
 
 
 def no_far_end(patch):
@@ -577,7 +558,7 @@ def no_reach(patch):
 
 def fault_may_be_left(patch):
     patch.setitem(TABLE, (Mode.FAULT, Event.ARM_POLICY), Mode.POLICY)
-    patch.setattr(Requests, "_why_not", lambda self, mono_ns: "")
+    patch.setattr(Bridge, "_immovable", lambda self, mono_ns: "")
 
 
 def abrupt_end(patch):
@@ -593,8 +574,8 @@ def abrupt_end(patch):
 
 
 def arm_alone(patch):
-    arm = Requests.arm
-    patch.setattr(Requests, "arm", lambda self, publishers, mono_ns: arm(self, 1, mono_ns))
+    arm = Bridge.arm
+    patch.setattr(Bridge, "arm", lambda self, publishers, mono_ns: arm(self, 1, mono_ns))
 
 
 def off_guard(what):
@@ -616,21 +597,21 @@ BRIDGE = [
     GuardCase("old targets", wide("_max_staleness_s"), old_targets),
     GuardCase("targets far ahead", wide("_max_ahead_s"), far_ahead_targets),
     GuardCase("reversed targets", any_order_of_stamps, reversed_targets),
-    GuardCase("first target near", replace(Feed, "far", lambda *_: ""), far_first_target),
-    GuardCase("target near when arming", replace(Feed, "far", lambda *_: ""), far_when_arming),
-    GuardCase("joint states when arming", replace(Requests, "_why_not", lambda *_: ""), armed_blind),
+    GuardCase("first target near", replace(CommandSource, "far", lambda *_: ""), far_first_target),
+    GuardCase("target near when arming", replace(CommandSource, "far", lambda *_: ""), far_when_arming),
+    GuardCase("joint states when arming", replace(Bridge, "_immovable", lambda *_: ""), armed_blind),
     GuardCase("one publisher when arming", arm_alone, armed_with_two),
     GuardCase("one publisher", replace(Bridge, "count_publishers", lambda *_: None), second_publisher),
-    GuardCase("joint states watched", no_joint_watch, silent_joints),
+    GuardCase("joint states watched", replace(MeasuredJoints, "stale", lambda *_: ""), silent_joints),
     GuardCase("observations watched", replace(ObservationStaleness, "problem", lambda *_: ""), blind_policy),
     GuardCase("observations young", any_age, lagging_policy),
     GuardCase("camera must move on", replace(StampOrder, "is_news", lambda *_: True), frozen_camera),
     GuardCase("far end watched", no_far_end, far_end_gone),
-    GuardCase("arm must follow", replace(Following, "problem", lambda *_: ""), standing_arm),
+    GuardCase("arm must follow", replace(TrackingMonitor, "problem", lambda *_: ""), standing_arm),
     GuardCase("command near the arm", any_lead, leading_command),
     GuardCase(
         "slower along the path",
-        replace(PathClock, "next", lambda _, track, at: track.at(at)),
+        replace(PathTimeScaling, "next", lambda _, track, at: track.at(at)),
         too_fast_targets,
     ),
     GuardCase("braking on missing targets", no_reach, missing_targets),
@@ -639,7 +620,7 @@ BRIDGE = [
         replace(ReferenceTrack, "over", lambda *_: False),
         missing_targets_of_an_arm_that_is_late,
     ),
-    GuardCase("targets watched", no_target_watch, silent_source),
+    GuardCase("targets watched", replace(CommandSource, "late", lambda *_: ""), silent_source),
     GuardCase("a long silence needs arming", replace(Bridge, "_may_resume", lambda *_: True), late_return),
     GuardCase("a fault needs a person", fault_may_be_left, fault_is_left),
     GuardCase("a failing tick is a fault", replace(Bridge, "fail", lambda *_: None), failing_tick),

@@ -63,7 +63,7 @@ def main():
         found += violations(made, moving=True, profile=given.profile)
         rig.sent.clear()
     p50, p99, most = 1e3 * np.percentile(np.concatenate(errors), [50, 99, 100])
-    refused = sum(sum(feed.check.refused.values()) for feed in rig.bridge.feeds.values())
+    refused = sum(sum(feed.check.refused.values()) for feed in rig.bridge.sources.values())
     report = {
         "profile": given.profile,
         "episodes": len(errors),

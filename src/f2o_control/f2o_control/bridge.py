@@ -1,6 +1,6 @@
-"""The bridge without ROS: checks, watchdogs, state machine and limiter put together.
+"""The bridge without ROS: what is offered to it, what people ask of it, and the one command that it makes each tick.
 
-Callbacks (``offer_*``, ``arm``, ``disarm``) and the loop (``tick``) may be different threads.
+Callbacks (``offer_*``), requests (``arm``, ``home``, ...) and the loop (``tick``) may be different threads.
 """
 
 from __future__ import annotations
@@ -8,26 +8,34 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from f2o_nodekit.latest import Latest
 from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.config import BridgeConfig
-from f2o_control.feed import feeds_of
+from f2o_control.following import Follower
 from f2o_control.gripper import GripperGoal
-from f2o_control.homing import WayHome
+from f2o_control.homing import HomingTrajectory
 from f2o_control.limiter import Command, TargetLimiter, Verdict
-from f2o_control.reference import PathClock, Reference, ReferenceTrack
-from f2o_control.requests import SAME_PLACE, Answer, Requests
+from f2o_control.measured import MeasuredJoints, TrackingMonitor
+from f2o_control.reference import Reference
 from f2o_control.robot import Joints, RobotDescription
-from f2o_control.senses import Following, StampOrder
+from f2o_control.sources import CommandSource
 from f2o_control.space import Space
-from f2o_control.state import FOLLOWING, MOVING, RESUME, Event, Machine, Mode
+from f2o_control.state import ARM, FOLLOWING, MOVING, RESUME, Event, Machine, Mode
 from f2o_control.target import RawTarget, Target
-from f2o_control.watchdog import Watchdog
+
+SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still stands where it was sent
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a request, in one sentence."""
+
+    accepted: bool
+    text: str
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,13 @@ class Sent:
     taken: Target | None = None  # the target that was taken up in this tick, if one was
 
 
-class Bridge(Requests):
+class Bridge:
     """Everything between a target and a command. Time comes from the caller.
+
+    The parts judge, each for itself: a ``CommandSource`` its targets, ``MeasuredJoints`` and ``TrackingMonitor`` the
+    arm, the ``Machine`` which mode may come after which, the ``TargetLimiter`` every step; the ``Follower`` and the
+    ``HomingTrajectory`` say where to go. The bridge asks them, moves between modes and answers people: in one sentence
+    what became of a request; a refusal has changed nothing.
 
     A hold ends by itself when targets come back within ``resume_s``: a policy that paused for a tenth of a second
     and goes on means the same motion, and the limiter takes it up from rest. After a longer silence
@@ -53,6 +66,11 @@ class Bridge(Requests):
 
     Where the source is a policy, a person's targets come beside the policy's, on a topic of their own, and
     ``take_over`` changes who is followed: without a pause, from the last command on.
+
+    Args:
+        robot: the arm.
+        config: see ``BridgeConfig``.
+        far_end: what is wrong at the other end of the adapter at a monotonic time [ns], in one sentence, or nothing.
     """
 
     def __init__(
@@ -62,33 +80,28 @@ class Bridge(Requests):
         far_end: Callable[[int], str] = lambda mono_ns: "",
     ) -> None:
         self._robot, self._config, self._far_end = robot, config, far_end
-        times, rules, period_s = config.timeouts, config.targets, 1.0 / config.rate_hz
+        times, topics, period_s = config.timeouts, config.topics, 1.0 / config.rate_hz
+        limits, grip = robot.limits(config.profile), config.gripper
         self.machine = Machine()
         self.verdicts: Counter[Verdict] = Counter()
-        space = Space(robot.workspace) if config.guard_workspace else None
-        limits = robot.limits(config.profile)
-        self._limiter = TargetLimiter(limits, period_s, space)
-        self._track, self._pace = ReferenceTrack(rules.max_extrapolation_s), PathClock(limits, period_s)
-        self._gripper = GripperGoal(
-            robot.gripper.min_width,
-            robot.gripper.max_width,
-            config.gripper.hysteresis_m,
-            config.gripper.min_interval_s,
+        self._follower = Follower(robot, config, limits)
+        self._joints = MeasuredJoints(robot.joint_names, topics.joint_states, times.joint_states_s)
+        self._tracking = TrackingMonitor(
+            robot.joint_names, config.max_tracking_error_rad, times.tracking_error_s
         )
-        self.feeds = feeds_of(robot, config)
-        self._own = self._feed = self.feeds[Mode(config.source)]  # armed into, and followed
-        self._joints_watch = Watchdog(times.joint_states_s)
-        self._joints: Latest[tuple[Joints, int]] = Latest()
-        self._joints_order = StampOrder()
-        self._following = Following(robot.joint_names, config.max_tracking_error_rad, times.tracking_error_s)
+        self._limiter = TargetLimiter(
+            limits, period_s, Space(robot.workspace) if config.guard_workspace else None
+        )
+        stroke = robot.gripper.min_width, robot.gripper.max_width
+        self._gripper = GripperGoal(*stroke, grip.hysteresis_m, grip.min_interval_s)
+        self._homing: HomingTrajectory | None = None
         self._lock = threading.Lock()
-        self._way_home: WayHome | None = None
-        self._sent_before = False
-        self._follow_from_mono_ns = self._held_mono_ns = 0
         self._far_problem = ""
-        self._taken: Target | None = None
-        self._followed: Target | None = None
-        self._due_ros_ns, self._count = 0, itertools.count()
+        self._settled_mono_ns = self._held_mono_ns = 0  # when a motion may begin; when the hold began
+        self._announced = False  # since setting out the controller has been told where the arm stays
+        self._due_ros_ns, self._sequence = 0, itertools.count()
+
+    # What is known of it
 
     @property
     def mode(self) -> Mode:
@@ -96,28 +109,189 @@ class Bridge(Requests):
         return self.machine.mode
 
     @property
+    def sources(self) -> Mapping[Mode, CommandSource]:
+        """The command sources, by the mode in which each counts."""
+        return self._follower.sources
+
+    @property
     def at_rest(self) -> bool:
         """True when the last command does not move."""
         return self._limiter.at_rest
+
+    def target_age_s(self, mono_ns: int) -> float:
+        """Seconds since the last good target, or since arming."""
+        return self._follower.source.watch.age_s(mono_ns)
+
+    def joints_age_s(self, mono_ns: int) -> float:
+        """Seconds since the last joint states."""
+        return self._joints.age_s(mono_ns)
+
+    # What comes in
 
     def offer_target(
         self, raw: RawTarget, now_ros_ns: int, now_mono_ns: int, mode: Mode | None = None
     ) -> bool:
         """Take ``raw`` for the newest target of ``mode`` (default: the one that arming enters), if it is one."""
-        feed = self._own if mode is None else self.feeds[mode]
-        return feed.offer(raw, now_ros_ns, now_mono_ns)
+        source = self._follower.own if mode is None else self.sources[mode]
+        return source.offer(raw, now_ros_ns, now_mono_ns)
 
     def offer_joints(self, positions: Joints, mono_ns: int, stamp_ns: int = 0) -> None:
         """Take the measured positions [rad], in the robot's order, unless they are not finite or not the newest.
 
         ``stamp_ns`` is when they were measured, on whatever clock; 0 where nobody said.
         """
-        if np.isfinite(positions).all() and (not stamp_ns or self._joints_order.is_news(stamp_ns)):
-            self._joints.put((positions, mono_ns))
+        self._joints.offer(positions, mono_ns, stamp_ns)
 
     def offer_gripper(self, width: float) -> None:
         """Take the measured gripper width [m]."""
         self._gripper.measured(width)
+
+    def count_publishers(self, publishers: dict[Mode, int]) -> None:
+        """How many nodes publish the targets of each mode now: a second one while it counts is a fault."""
+        for mode, many in publishers.items():
+            if many > 1 and self.machine.mode in (*MOVING, Mode.HOLD):
+                with self._lock:
+                    self.machine.fire(Event.FAILURE, _too_many(many, self.sources[mode]))
+
+    # What people ask
+
+    def arm(self, publishers: int, mono_ns: int) -> Answer:
+        """Enter the source's mode; ``publishers`` is how many nodes publish targets."""
+        with self._lock:
+            if problem := self._immovable(mono_ns) or self._unfollowable(publishers, mono_ns):
+                return Answer(False, f"not armed: {problem}")
+            fresh_start, mode = self.machine.mode is Mode.DISARMED, self._follower.own.mode
+            self.machine.fire(ARM[mode], "armed")
+            if fresh_start:
+                self._set_out(mono_ns)
+            self._follower.restart(mono_ns)
+            return Answer(True, f"armed: {mode.value}")
+
+    def disarm(self) -> Answer:
+        """Brake, then say nothing more to the controller."""
+        with self._lock:
+            self.machine.fire(Event.DISARM, "disarmed")
+            return Answer(True, "disarmed")
+
+    def take_over(self, mono_ns: int) -> Answer:
+        """Follow the person instead of the policy, from the last command on."""
+        with self._lock:
+            if problem := self._not_taken(mono_ns):
+                return Answer(False, f"not taken over: {problem}")
+            self.machine.fire(Event.TAKE_OVER, "taken over by a person")
+            self._follower.follow(self.sources[Mode.TELEOP])
+            return Answer(True, "taken over")
+
+    def give_back(self, mono_ns: int) -> Answer:
+        """Follow the policy again; refused, the person keeps the arm."""
+        with self._lock:
+            if problem := self._not_given_back(mono_ns):
+                return Answer(False, f"not given back: {problem}")
+            self.machine.fire(Event.GIVE_BACK, "given back to the policy")
+            self._follower.follow(self._follower.own)
+            return Answer(True, "given back")
+
+    def home(self, mono_ns: int) -> Answer:
+        """Go to the robot's home, slowly and by itself; disarmed again once there. Disarming ends it on the way."""
+        with self._lock:
+            if problem := self._immovable(mono_ns):
+                return Answer(False, f"not homing: {problem}")
+            if self.machine.mode is Mode.HOLD:
+                return Answer(False, "not homing: on hold; disarm first")
+            home, speed = np.array(self._robot.home), self._config.homing_rad_s
+            self._set_out(mono_ns)  # what is forbidden depends on where the arm stands
+            if self._limiter.forbids(home):
+                return Answer(
+                    False, f"not homing: home of robot_{self._robot.name}.yaml lies outside its workspace"
+                )
+            self.machine.fire(Event.HOME, "on the way home")
+            start = self._limiter.state.position
+            self._homing = HomingTrajectory(start, home, speed, self._settled_mono_ns)
+            return Answer(True, f"homing, {self._homing.duration_s:.1f} s")
+
+    def recover(self) -> Answer:
+        """Leave a fault, disarmed: what caused it is looked at again when somebody arms.
+
+        Disarmed, there may be a fault of the adapter's far end to leave.
+        """
+        with self._lock:
+            if problem := self.not_recoverable():
+                return Answer(False, f"not recovered: {problem}")
+            self.machine.fire(Event.DISARM, "recovered")
+            return Answer(True, "recovered: disarmed")
+
+    def not_recoverable(self) -> str:
+        """Why there is nothing to recover from, or not yet; empty if there is."""
+        if self.machine.mode is Mode.DISARMED and self._far_problem:
+            return ""
+        if self.machine.mode is not Mode.FAULT:
+            return f"the bridge is {self.machine.mode.value}, not in fault"
+        return "" if self._limiter.at_rest else "still braking; try again in a second"
+
+    def _immovable(self, mono_ns: int) -> str:
+        """Why the arm must not begin to move; empty if it may."""
+        if self.machine.mode in MOVING:
+            return f"already armed ({self.machine.mode.value})"
+        if self.machine.mode is Mode.FAULT:
+            return f"in fault ({self.machine.reason}); disarm first, then arm again"
+        if not self._limiter.at_rest:
+            return "still braking; try again in a second"
+        return self._far_problem or self._joints.unfit(mono_ns)
+
+    def _unfollowable(self, publishers: int, mono_ns: int) -> str:
+        """Why targets must not be followed; a source that is silent yet has ``first_target_s`` to begin."""
+        if publishers > 1:
+            return _too_many(publishers, self._follower.own)
+        own = self._follower.own
+        return "" if own.silent(mono_ns) else own.unfit(self._start(), mono_ns)
+
+    def _not_taken(self, mono_ns: int) -> str:
+        """Why a person must not take the arm; empty if they may."""
+        person = self.sources.get(Mode.TELEOP)
+        if person is None or person is self._follower.own:
+            return f"only a policy can be, armed is {self._follower.own.mode.value}"
+        if self.machine.mode not in (Mode.POLICY, Mode.HOLD):
+            return f"the bridge is {self.machine.mode.value}, not policy or hold"
+        return person.unfit(self._limiter.state.position, mono_ns)
+
+    def _not_given_back(self, mono_ns: int) -> str:
+        """Why the policy must not have the arm again; empty if it may."""
+        own = self._follower.own
+        if self.machine.mode is not Mode.TELEOP or self._follower.source is own:
+            return f"the bridge is {self.machine.mode.value}, nothing was taken over"
+        return own.unfit(self._limiter.state.position, mono_ns)
+
+    def _set_out(self, mono_ns: int) -> None:
+        """Begin at rest where the arm stands, after a while for the controller to take over there."""
+        self._limiter.reset(self._start())
+        self._announced = False
+        self._settled_mono_ns = mono_ns + round(self._config.timeouts.settle_s * NS_PER_S)
+
+    def _start(self) -> Joints:
+        """Where to start: the last command if the arm still stands there, else where it is measured.
+
+        The controller holds the last command, and a servo sags a little under it: to start from the
+        measured position would be a step.
+        """
+        measured, last = self._joints.position, self._limiter.state.position
+        return last if np.abs(measured - last).max() < SAME_PLACE else measured
+
+    # What goes out
+
+    def tick(self, out_ros_ns: int, mono_ns: int) -> Sent | None:
+        """One period; the command is for ROS time ``out_ros_ns``. None: there is nothing to say."""
+        with self._lock:
+            self._due_ros_ns = out_ros_ns
+            self._far_problem = self._far_end(mono_ns)
+            taken = self._take()
+            self._watch(mono_ns)
+            if self.machine.mode in MOVING and mono_ns < self._settled_mono_ns:
+                return self._announce()
+            if self.machine.mode in (Mode.DISARMED, Mode.FAULT) and self._limiter.at_rest:
+                return None
+            if self.machine.mode in FOLLOWING:
+                return self._step_after(taken, mono_ns)
+            return self._sent(self._step(self._own_reference(mono_ns)))
 
     def fail(self, why: str) -> Sent:
         """Go to fault and brake for one tick: the way out of a tick that raised."""
@@ -126,122 +300,97 @@ class Bridge(Requests):
             command, _ = self._limiter.step(None, self._limiter.state.position)
             return self._sent(command)
 
-    def tick(self, out_ros_ns: int, mono_ns: int) -> Sent | None:
-        """One period; the command is for ROS time ``out_ros_ns``. None: there is nothing to say."""
-        with self._lock:
-            self._due_ros_ns = out_ros_ns
-            self._far_problem = self._far_end(mono_ns)
-            self._take(mono_ns)
-            self._watch(mono_ns)
-            following = self.machine.mode in FOLLOWING
-            if self.machine.mode in MOVING and mono_ns < self._follow_from_mono_ns:
-                return self._settle()
-            if self.machine.mode in (Mode.DISARMED, Mode.FAULT) and self._limiter.at_rest:
-                return None
-            return self._send(self._step(self._reference(out_ros_ns, mono_ns)), following, mono_ns)
-
-    def _reference(self, out_ros_ns: int, mono_ns: int) -> Reference | None:
-        """Where to be at the end of this tick; None: brake."""
-        if self.machine.mode in FOLLOWING:
-            return self._pace.next(self._track, out_ros_ns)
-        self._pace.restart()
-        if self.machine.mode is not Mode.HOMING or self._way_home is None:
+    def _take(self) -> Target | None:
+        """Take up the newest target of the source that is followed, if there is one."""
+        source = self._follower.source
+        first, target = not source.watch.seen, self._follower.take()
+        if target is None or self.machine.mode not in (*FOLLOWING, Mode.HOLD):
             return None
-        if not self._way_home.over(mono_ns):
-            return self._way_home.at(mono_ns)
+        if first and (problem := source.far(target, self._limiter.state.position)):
+            self.machine.fire(Event.FAILURE, f"first target: {problem}")
+            return None
+        self._follower.update(target)
+        if self.machine.mode in FOLLOWING:
+            self._gripper.request(target.gripper_width)
+        return target
+
+    def _watch(self, mono_ns: int) -> None:
+        """Change the mode where something is late, or in time again."""
+        mode, source = self.machine.mode, self._follower.source
+        if mode not in (*MOVING, Mode.HOLD):
+            return
+        if problem := self._joints.stale(mono_ns) or self._far_problem or self._strays(mono_ns):
+            self.machine.fire(Event.FAILURE, problem)
+        elif mode in FOLLOWING and (problem := source.late(mono_ns)):
+            self._hold(Event.TARGETS_LATE, problem, mono_ns)
+        elif mode in FOLLOWING and (problem := source.stale(mono_ns)):
+            self._hold(Event.OBSERVATIONS_STALE, problem, mono_ns)
+        elif mode is Mode.HOLD and not source.late(mono_ns) and self._may_resume(mono_ns):
+            self.machine.fire(RESUME[source.mode], "targets came back")
+
+    def _strays(self, mono_ns: int) -> str:
+        """Why the arm cannot be said to be where it is sent; empty if it can."""
+        return self._tracking.problem(self._limiter.state.position, self._joints.position, mono_ns)
+
+    def _hold(self, event: Event, problem: str, mono_ns: int) -> None:
+        self.machine.fire(event, problem)
+        self._held_mono_ns = mono_ns
+
+    def _may_resume(self, mono_ns: int) -> bool:
+        soon = mono_ns - self._held_mono_ns <= self._config.timeouts.resume_s * NS_PER_S
+        source, stands_at = self._follower.source, self._limiter.state.position
+        near = source.newest is not None and not source.far(source.newest, stands_at)
+        return soon and near and not source.stale(mono_ns)
+
+    def _announce(self) -> Sent | None:
+        """The first thing said after arming: stay where you are, and take ``settle_s`` to get there."""
+        if self._announced:
+            return None
+        self._announced = True
+        return self._sent(self._limiter.command(self._config.timeouts.settle_s))
+
+    def _step_after(self, taken: Target | None, mono_ns: int) -> Sent:
+        """One step after the followed source's targets, ``taken`` the one of this tick."""
+        sent = self._sent(self._step(self._follower.reference(self._due_ros_ns)))
+        if (target := self._follower.target) is None:
+            return sent
+        return replace(
+            sent,
+            gripper_goal=self._gripper.due(mono_ns),
+            source=target.source,
+            observation_ros_ns=target.observation_ros_ns,
+            taken=taken,
+        )
+
+    def _own_reference(self, mono_ns: int) -> Reference | None:
+        """Where to be at the end of a tick in which nobody is followed; None: brake."""
+        self._follower.pause()
+        if self.machine.mode is not Mode.HOMING or self._homing is None:
+            return None
+        if not self._homing.over(mono_ns):
+            return self._homing.at(mono_ns)
         if self._limiter.at_rest:
             self._arrive()
         return None
 
     def _arrive(self) -> None:
-        """The way home is over; whether it led there is another matter: a limit may have stopped the arm before."""
+        """Homing is over; whether it led home is another matter: a limit may have stopped the arm before."""
         away = float(np.abs(self._limiter.state.position - self._robot.home).max())
         if away <= SAME_PLACE:
             self.machine.fire(Event.AT_HOME, "at home")
         else:
             self.machine.fire(Event.DISARM, f"stopped {away:.2f} rad from home: a limit or the workspace")
 
-    def target_age_s(self, mono_ns: int) -> float:
-        """Seconds since the last good target, or since arming."""
-        return self._feed.watch.age_s(mono_ns)
-
-    def joints_age_s(self, mono_ns: int) -> float:
-        """Seconds since the last joint states."""
-        return self._joints_watch.age_s(mono_ns)
-
-    def _take(self, mono_ns: int) -> None:
-        """Newest inputs to where the tick wants them."""
-        if (joints := self._joints.take()) is not None:
-            self._joints_watch.feed(joints[1])
-        first = not self._feed.watch.seen
-        taken = {feed.mode: feed.take() for feed in self.feeds.values()}
-        self._taken = target = taken[self._feed.mode]
-        if target is None or self.machine.mode not in (*FOLLOWING, Mode.HOLD):
-            return
-        if first and (problem := self._feed.far(target, self._limiter.state.position)):
-            self.machine.fire(Event.FAILURE, f"first target: {problem}")
-            return
-        self._track.update(target)
-        self._followed = target
-        if self.machine.mode in FOLLOWING:
-            self._gripper.wish(target.gripper_width)
-
-    def _watch(self, mono_ns: int) -> None:
-        """Change the mode where something is late, or in time again."""
-        mode, targets, joints = self.machine.mode, self._feed.watch, self._joints_watch
-        if mode in (*MOVING, Mode.HOLD) and joints.expired(mono_ns):
-            self.machine.fire(Event.FAILURE, f"no joint states for {joints.age_s(mono_ns):.3f} s")
-        elif mode in (*MOVING, Mode.HOLD) and self._far_problem:
-            self.machine.fire(Event.FAILURE, self._far_problem)
-        elif mode in (*MOVING, Mode.HOLD) and (problem := self._strays(mono_ns)):
-            self.machine.fire(Event.FAILURE, problem)
-        elif mode in FOLLOWING and targets.expired(mono_ns):
-            what = "target" if targets.seen else "first target after arming"
-            self.machine.fire(Event.TARGETS_LATE, f"no {what} for {targets.age_s(mono_ns):.3f} s")
-            self._held_mono_ns = mono_ns
-        elif mode is Mode.POLICY and (problem := self._feed.stale(mono_ns)):
-            self.machine.fire(Event.BLIND, problem)
-            self._held_mono_ns = mono_ns
-        elif mode is Mode.HOLD and not targets.expired(mono_ns) and self._may_resume(mono_ns):
-            self.machine.fire(RESUME[self._feed.mode], "targets came back")
-
-    def _strays(self, mono_ns: int) -> str:
-        """Why the arm cannot be said to be where it is sent; empty if it can."""
-        return self._following.problem(self._limiter.state.position, self._joints.get()[0], mono_ns)
-
-    def _may_resume(self, mono_ns: int) -> bool:
-        soon = mono_ns - self._held_mono_ns <= self._config.timeouts.resume_s * NS_PER_S
-        newest, stands_at = self._feed.newest, self._limiter.state.position
-        near = newest is not None and not self._feed.far(newest, stands_at)
-        return soon and near and not self._feed.stale(mono_ns)
-
-    def _settle(self) -> Sent | None:
-        """The first thing said after arming: stay where you are, and take ``settle_s`` to get there."""
-        if self._sent_before:
-            return None
-        self._sent_before = True
-        return self._sent(self._limiter.command(self._config.timeouts.settle_s))
-
     def _step(self, reference: Reference | None) -> Command:
-        command, verdict = self._limiter.step(reference, self._joints.get()[0])
+        command, verdict = self._limiter.step(reference, self._joints.position)
         self.verdicts.update(verdict)
         return command
 
-    def _send(self, command: Command, following: bool, mono_ns: int) -> Sent:
-        if not following or not self._feed.watch.seen or self._followed is None:
-            return self._sent(command)
-        return replace(
-            self._sent(command),
-            gripper_goal=self._gripper.due(mono_ns),
-            source=self._followed.source,
-            observation_ros_ns=self._followed.observation_ros_ns,
-            taken=self._taken,
-        )
-
     def _sent(self, command: Command) -> Sent:
         """``command`` without a target behind it."""
-        number, mode = next(self._count), self.machine.mode.value
+        number, mode = next(self._sequence), self.machine.mode.value
         return Sent(command, self._due_ros_ns, number, self._gripper.width, None, mode)
 
 
-__all__ = ["Answer", "Bridge", "Sent"]
+def _too_many(publishers: int, source: CommandSource) -> str:
+    return f"{publishers} publishers on {source.topic}, at most 1 expected"

@@ -47,7 +47,7 @@ class BridgeNode(ConfiguredNode):
         self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._say_mode)
         self._franka = Franka(self, self._bridge, self._adapter, config.franka)
         self._port = convert.AdapterPort(
-            self, self._adapter, self._topics, self._robot.finger_joint_names, self._franka.wish
+            self, self._adapter, self._topics, self._robot.finger_joint_names, self._franka.request
         )
         convert.offer_services(self, self._bridge, self._franka.recover, self._topics)
         if config.source == Mode.POLICY.value:
@@ -99,8 +99,8 @@ class BridgeNode(ConfiguredNode):
 
     def _look_around(self) -> None:
         """What need not be known within a tick: publishers, and the mode for the log."""
-        feeds = self._bridge.feeds.values()
-        self._bridge.count_publishers({feed.mode: self.count_publishers(feed.topic) for feed in feeds})
+        sources = self._bridge.sources.values()
+        self._bridge.count_publishers({s.mode: self.count_publishers(s.topic) for s in sources})
         self._franka.turn(time.monotonic_ns())
         mode, reason = self._bridge.mode.value, self._bridge.machine.reason
         if mode != self._logged:  # not from the loop, which must not wait for a terminal

@@ -107,7 +107,7 @@ MESSAGES = {
 class AdapterPort:
     """The ROS side of an adapter: publishes what it sends, and what its far end has measured.
 
-    ``wish`` is told the gripper's goals [m], beside their topic.
+    ``grip`` is told the gripper's goals [m], beside their topic.
     """
 
     def __init__(
@@ -116,11 +116,11 @@ class AdapterPort:
         adapter: Adapter,
         topics: Topics,
         finger_names: tuple[str, ...],
-        wish: Callable[[float], None] = lambda width: None,
+        grip: Callable[[float], None] = lambda width: None,
     ) -> None:
         self._node, self._adapter, self._topics = node, adapter, topics
         self._fingers = finger_names
-        self._wish = wish
+        self._grip = grip
         self._out = self._encode = None
         if adapter.outlet is not None:
             message, self._encode = MESSAGES[adapter.outlet.kind]
@@ -135,7 +135,7 @@ class AdapterPort:
             self._out.publish(self._encode(outgoing))
         if sent.gripper_goal is not None and not self._adapter.grips:
             self._widths.publish(width_message(sent.gripper_goal))
-            self._wish(sent.gripper_goal)
+            self._grip(sent.gripper_goal)
 
     def look(self, mono_ns: int) -> FarEnd:
         """How the far end is; its measurements become joint states for everybody."""

@@ -1,4 +1,4 @@
-"""What franka_ros2 and ros2_control offer, as the bridge's recovery and its hand. Their messages are imported late.
+"""What franka_ros2 and ros2_control offer, as the bridge's recovery and its gripper. Their messages are imported late.
 
 Interfaces as in franka_msgs (Grasp, Move, ErrorRecovery), franka_gripper and controller_manager_msgs of Jazzy.
 """
@@ -63,7 +63,7 @@ class Goals:
         """Send ``goal``; ``done`` is told how it ended."""
         self._handle, self._unwanted = None, False
         if not self.ready():
-            done(f"nobody offers {self._name}")
+            done(f"action server {self._name} is not available")
             return
         future = self._client.send_goal_async(goal)
         future.add_done_callback(lambda answer: self._accepted(answer.result(), done))
@@ -89,7 +89,7 @@ class Goals:
         return f"{self._name} did not succeed: {getattr(answer.result, 'error', '') or f'status {answer.status}'}"
 
 
-class FrankaHand:
+class FrankaGripper:
     """franka_gripper's actions: opening by a move, closing by a grasp, which keeps its force on what it meets.
 
     Raises:
@@ -109,7 +109,7 @@ class FrankaHand:
         return self._move.ready() and self._grasp.ready()
 
     def begin(self, width: float, opening: bool, done: Done) -> None:
-        """Move or grasp; before the first, find the stroke if that is wished."""
+        """Move or grasp; before the first, find the stroke if that is configured."""
         if self._homed:
             self._go(width, opening, done)
             return
@@ -170,7 +170,7 @@ def recovery_steps(node: Node, rules: FrankaRules) -> tuple[Sequence[Step], Call
 
 def _call(client: Any, name: str, request: Any, done: Done) -> None:
     if not client.service_is_ready():
-        done(f"nobody offers {name}")
+        done(f"service {name} is not available")
         return
     future = client.call_async(request)
     future.add_done_callback(lambda answer: done("" if answer.result().ok else f"{name} refused"))
@@ -180,7 +180,7 @@ class Franka:
     """franka_ros2 beside the bridge, as far as its packages are installed and its servers are there.
 
     An adapter that sends nothing through ROS has an arm of its own: then there is nothing here.
-    ``turn``, ``recover`` and all answers belong to the executor's thread; ``wish`` may come from the loop.
+    ``turn``, ``recover`` and all answers belong to the executor's thread; ``request`` may come from the loop.
     """
 
     def __init__(self, node: Node, bridge: Bridge, adapter: Adapter, rules: FrankaRules) -> None:
@@ -191,16 +191,16 @@ class Franka:
         if adapter.outlet is None:
             return
         try:
-            self._worker = GripperWorker(FrankaHand(node, rules))
+            self._worker = GripperWorker(FrankaGripper(node, rules))
             steps, self._there = recovery_steps(node, rules)
             self._recovery = Recovery(steps, rules.step_timeout_s, self._recovered)
         except InterfacesError as error:
             self.missing = str(error)
 
-    def wish(self, width: float) -> None:
+    def request(self, width: float) -> None:
         """The gripper's goal [m]."""
         if self._worker is not None:
-            self._worker.wish(width)
+            self._worker.request(width)
 
     def turn(self, mono_ns: int) -> None:
         """Begin what waits, give up what does not answer."""

@@ -8,10 +8,10 @@ from f2o_nodekit.stamps import NS_PER_S
 
 
 class GripperGoal:
-    """Turns a stream of wished widths into the few goals a gripper can take.
+    """Turns a stream of requested widths into the few goals a gripper can take.
 
     A real gripper needs 0.3 to 1 s for a goal, so one is sent only when it differs from the last by more than
-    ``hysteresis_m``, not more often than every ``min_interval_s``, and always the newest wish. Fully open and fully
+    ``hysteresis_m``, not more often than every ``min_interval_s``, and always the newest request. Fully open and fully
     closed are always reached, hysteresis or not.
     """
 
@@ -24,14 +24,14 @@ class GripperGoal:
         self._sent: float | None = None
         self._sent_mono_ns = 0
         self.width = max_width
-        """The newest wish, inside the range [m]."""
+        """The newest request, inside the range [m]."""
 
     def measured(self, width: float) -> None:
-        """Take a measured width for the wish while there was none yet."""
+        """Take a measured width for the request while there was none yet."""
         if self._sent is None and math.isfinite(width):
             self.width = self._clamp(width)
 
-    def wish(self, width: float) -> None:
+    def request(self, width: float) -> None:
         """Ask for ``width`` [m]."""
         if math.isfinite(width):
             self.width = self._clamp(width)

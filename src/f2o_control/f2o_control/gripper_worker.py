@@ -1,7 +1,7 @@
 """A gripper whose goals take up to a second, told one at a time.
 
 franka_gripper's goals block each other (libfranka#18, #28; franka_ros2#113): a new one is begun only when the one
-before has ended, and that is asked to end as soon as there is a newer wish.
+before has ended, and that is asked to end as soon as there is a newer request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LIMIT_S = 20.0  # for a goal: homing, the longest, takes some ten seconds
 
 
 @runtime_checkable
-class Hand(Protocol):
+class GripperDevice(Protocol):
     """What a gripper must be able to do; none of it waits."""
 
     def ready(self) -> bool:
@@ -35,45 +35,45 @@ class Hand(Protocol):
 class GripperWorker:
     """Serialises goals; of those that come while one is under way the newest wins.
 
-    ``wish`` is for the loop: it hands over a number and returns. ``turn`` is for the thread that the hand answers on,
-    and called now and then: a goal without an answer for ``limit_s`` counts as failed.
+    ``request`` is for the loop: it hands over a number and returns. ``turn`` is for the thread on which the gripper
+    answers, and called now and then: a goal without an answer for ``limit_s`` counts as failed.
     """
 
-    def __init__(self, hand: Hand, limit_s: float = LIMIT_S) -> None:
-        self._hand, self._wishes, self._limit_ns = hand, Latest[float](), limit_s * NS_PER_S
-        self._next: float | None = None  # the newest wish that was not begun
+    def __init__(self, gripper: GripperDevice, limit_s: float = LIMIT_S) -> None:
+        self._gripper, self._requests, self._limit_ns = gripper, Latest[float](), limit_s * NS_PER_S
+        self._next: float | None = None  # the newest request that was not begun
         self._goal: float | None = None  # under way
         self._width = float("nan")  # m, where the last goal led
         self._stopping = False
         self._count, self._since_ns = 0, None  # of goals, so that a late answer is not taken for another's
         self.failures, self.last_problem = 0, ""
 
-    def wish(self, width: float) -> None:
+    def request(self, width: float) -> None:
         """Ask for ``width`` [m]."""
-        self._wishes.put(width)
+        self._requests.put(width)
 
     def turn(self, mono_ns: int) -> None:
-        """Begin the newest wish, or end what stands in its way; give up what does not answer."""
+        """Begin the newest request, or end what stands in its way; give up what does not answer."""
         self._give_up(mono_ns)
         self._turn()
 
     def _turn(self) -> None:
-        if (newer := self._wishes.take()) is not None:
+        if (newer := self._requests.take()) is not None:
             self._next = newer if newer != self._goal or self._stopping else None
-        if self._next is None or not self._hand.ready():
+        if self._next is None or not self._gripper.ready():
             return
         if self._goal is None:
             self._begin(self._next)
         elif not self._stopping:
             self._stopping = True
-            self._hand.stop()
+            self._gripper.stop()
 
     def _begin(self, width: float) -> None:
         self._goal, self._next, self._stopping = width, None, False
         opening = not width < self._width  # the first goal is a move, whatever the fingers hold
         self._count, self._since_ns = self._count + 1, None
         mine = self._count
-        self._hand.begin(width, opening, lambda problem: self._ended(problem, mine))
+        self._gripper.begin(width, opening, lambda problem: self._ended(problem, mine))
 
     def _give_up(self, mono_ns: int) -> None:
         """A server that died with a goal under way must not keep all later ones waiting."""

@@ -14,10 +14,10 @@ from f2o_control.target import Target
 
 MIN_GAP_S, MAX_GAP_S = 0.02, 0.1  # between two targets whose difference is taken for a velocity
 KEEP_S = 0.5  # targets are kept that long: more than the arm may fall behind
-MOST_BEHIND_S = 0.3  # further behind the arm leaves the path rather than come later still
-CATCH_UP = 1.2  # times the pace of the targets at most, where limits allow it
-CATCH_UP_S = 0.2  # what is behind shrinks with this time constant: no jerk when it is gone
-PACE_SHARE = 0.97  # of the velocity bounds: a little is left to the limiter
+MAX_LAG_S = 0.3  # with a longer lag the arm leaves the path rather than come later still
+CATCH_UP = 1.2  # largest scale of time, where limits allow it
+CATCH_UP_S = 0.2  # time constant with which the lag shrinks: no jerk when it is gone
+SPEED_SHARE = 0.97  # of the velocity bounds: a little is left to the limiter
 
 
 @dataclass(frozen=True)
@@ -93,43 +93,43 @@ class ReferenceTrack:
         return (target.positions - before.positions) / gap_s
 
 
-class PathClock:
-    """The pace at which the arm moves along the path of the targets.
+class PathTimeScaling:
+    """Path-preserving time scaling: how fast the arm moves along the path of the targets.
 
-    Where the targets move faster than the velocity bounds allow, the clock runs slower: all joints together stay on
-    the path and fall behind in time (``behind_s``, at most ``MOST_BEHIND_S``) instead of each taking a way of its own.
-    It runs faster again, up to ``CATCH_UP``, until nothing is left to catch up. As long as nothing is, it does nothing.
-    Where the targets end it does not go on to what is left of the path: the arm brakes as soon as it does when on time.
+    Where the targets move faster than the velocity bounds allow, time is scaled down: all joints together stay on
+    the path and lag in time (``lag_s``, at most ``MAX_LAG_S``) instead of each taking a way of its own. Time is scaled
+    up again, to ``CATCH_UP`` at most, until no lag is left; while there is none, targets pass as they are.
+    Where the targets end it does not go on to what is left of the path: the arm brakes as soon as it does without lag.
     """
 
     def __init__(self, limits: Limits, period_s: float) -> None:
         self._limits, self._period_s = limits, period_s
-        self.behind_s = 0.0
+        self.lag_s = 0.0
 
     def restart(self) -> None:
-        """Be on time."""
-        self.behind_s = 0.0
+        """Begin without a lag."""
+        self.lag_s = 0.0
 
     def next(self, track: ReferenceTrack, ros_ns: int) -> Reference | None:
         """The reference for the tick that ends at ROS time ``ros_ns``; None: brake."""
-        if self.behind_s > 0.0 and track.over(ros_ns):
+        if self.lag_s > 0.0 and track.over(ros_ns):
             return None
-        reference = track.at(ros_ns - round(self.behind_s * NS_PER_S))
+        reference = track.at(ros_ns - round(self.lag_s * NS_PER_S))
         if reference is None:
             return None
-        allowed = self._pace(reference)
-        if self.behind_s == 0.0 and allowed >= 1.0:
+        allowed = self._allowed(reference)
+        if self.lag_s == 0.0 and allowed >= 1.0:
             return reference
-        pace = min(allowed, CATCH_UP, 1.0 + self.behind_s / CATCH_UP_S)
-        self.behind_s = min(max(self.behind_s + (1 - pace) * self._period_s, 0.0), MOST_BEHIND_S)
-        reference = track.at(ros_ns - round(self.behind_s * NS_PER_S))
-        return Reference(reference.position, reference.velocity * min(pace, self._pace(reference)))
+        scale = min(allowed, CATCH_UP, 1.0 + self.lag_s / CATCH_UP_S)
+        self.lag_s = min(max(self.lag_s + (1 - scale) * self._period_s, 0.0), MAX_LAG_S)
+        reference = track.at(ros_ns - round(self.lag_s * NS_PER_S))
+        return Reference(reference.position, reference.velocity * min(scale, self._allowed(reference)))
 
-    def _pace(self, reference: Reference) -> float:
-        """How many times the pace of the targets the velocity bounds allow."""
+    def _allowed(self, reference: Reference) -> float:
+        """The scale of time that the velocity bounds allow."""
         speed = np.abs(reference.velocity)
         bounds = self._limits.fastest(reference.position)
-        fastest = PACE_SHARE * np.where(reference.velocity > 0, bounds[1], bounds[0])
+        fastest = SPEED_SHARE * np.where(reference.velocity > 0, bounds[1], bounds[0])
         shares = np.divide(
             fastest, speed, out=np.full_like(speed, CATCH_UP), where=speed * CATCH_UP > fastest
         )

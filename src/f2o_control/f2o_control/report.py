@@ -41,8 +41,8 @@ def diagnose(
         "target_age_ms": bridge.target_age_s(mono_ns) * 1e3,
         "joint_states_age_ms": bridge.joints_age_s(mono_ns) * 1e3,
     }
-    checks = [feed.check for feed in bridge.feeds.values()]
-    values["lost_targets"] = sum(feed.lost for feed in bridge.feeds.values())
+    checks = [source.check for source in bridge.sources.values()]
+    values["lost_targets"] = sum(source.lost for source in bridge.sources.values())
     values |= {f"refused.{r.value}": sum(check.refused[r] for check in checks) for r in Refusal}
     values |= {f"limited.{str(v.name).lower()}": bridge.verdicts[v] for v in COUNTED}
     values["last_refusal"] = "; ".join(check.last_text for check in checks if check.last_text)

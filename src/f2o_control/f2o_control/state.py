@@ -29,7 +29,7 @@ class Event(enum.Enum):
     HOME = "home"
     AT_HOME = "at home"
     TARGETS_LATE = "targets late"
-    BLIND = "blind"  # no new observations
+    OBSERVATIONS_STALE = "observations stale"
     TARGETS_BACK_TELEOP = "targets back (teleop)"
     TARGETS_BACK_POLICY = "targets back (policy)"
     TARGETS_BACK_REPLAY = "targets back (replay)"
@@ -52,7 +52,7 @@ TABLE: dict[tuple[Mode, Event], Mode] = {
     **{(Mode.HOLD, ARM[mode]): mode for mode in FOLLOWING},
     **{(Mode.HOLD, RESUME[mode]): mode for mode in FOLLOWING},
     **{(mode, Event.TARGETS_LATE): Mode.HOLD for mode in FOLLOWING},
-    (Mode.POLICY, Event.BLIND): Mode.HOLD,
+    (Mode.POLICY, Event.OBSERVATIONS_STALE): Mode.HOLD,
     (Mode.POLICY, Event.TAKE_OVER): Mode.TELEOP,
     (Mode.HOLD, Event.TAKE_OVER): Mode.TELEOP,  # a person rescues a policy that died
     (Mode.TELEOP, Event.GIVE_BACK): Mode.POLICY,

@@ -190,7 +190,7 @@ def test_bad_targets_are_counted_and_move_nothing(armed):
         {"names": ("a",) * 7},
     ):
         assert not armed.target(**changes)
-    refused = armed.bridge.feeds[Mode.POLICY].check.refused
+    refused = armed.bridge.sources[Mode.POLICY].check.refused
     assert [
         refused[r] for r in (Refusal.NOT_FINITE, Refusal.STALE, Refusal.SOURCE, Refusal.NAMES_REPEATED)
     ] == [1] * 4
@@ -202,7 +202,7 @@ def test_a_clock_set_back_holds_and_arming_recovers(armed):
     armed.ros_offset_ns -= 5 * S
     armed.run(0.3)
     assert armed.bridge.mode is Mode.HOLD
-    assert armed.bridge.feeds[Mode.POLICY].check.refused[Refusal.REVERSED] > 10
+    assert armed.bridge.sources[Mode.POLICY].check.refused[Refusal.REVERSED] > 10
     assert armed.arm().accepted
     armed.run(0.5)
     assert armed.bridge.mode is Mode.POLICY
@@ -536,7 +536,7 @@ def test_a_command_says_whose_it_is_what_was_seen_and_when_it_is_due(armed):
 
 def test_lost_targets_are_counted_and_a_sender_that_begins_anew_is_not(armed):
     armed.targets = False
-    feed = armed.bridge.feeds[Mode.POLICY]
+    feed = armed.bridge.sources[Mode.POLICY]
     for number, lost in ((7, 6), (8, 6), (11, 8), (1, 8), (2, 8)):
         armed.tick()
         armed.target(sequence=number)
@@ -571,6 +571,6 @@ def test_joint_states_out_of_order_do_not_count(rig):
     at = [rig.home + k / 100 for k in range(4)]
     for k in (1, 3, 2, 0):
         rig.bridge.offer_joints(at[k], rig.mono_ns, 10 * S + k)
-    assert np.array_equal(rig.bridge._joints.get()[0], at[3])
+    assert np.array_equal(rig.bridge._joints.position, at[3])
     rig.bridge.offer_joints(at[0], rig.mono_ns, 5 * S)  # the arm's clock was set
-    assert np.array_equal(rig.bridge._joints.get()[0], at[0])
+    assert np.array_equal(rig.bridge._joints.position, at[0])

@@ -4,7 +4,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from f2o_control.gripper_worker import GripperWorker, Hand
+from f2o_control.gripper_worker import GripperDevice, GripperWorker
 from f2o_control.recovery import Recovery, Step
 from jaxtyping import config
 
@@ -78,8 +78,8 @@ def test_every_step_has_its_own_time(three):
     assert three.ends == ["hardware: no answer for 5 s"]
 
 
-class FakeHand:
-    """A hand whose goals end when the test says so."""
+class FakeGripper:
+    """A gripper whose goals end when the test says so."""
 
     def __init__(self):
         self.begun, self.stops, self.there, self._done = [], 0, True, None
@@ -101,79 +101,79 @@ class FakeHand:
 
 
 @pytest.fixture
-def hand():
-    hand = FakeHand()
-    return SimpleNamespace(hand=hand, worker=GripperWorker(hand))
+def rig():
+    gripper = FakeGripper()
+    return SimpleNamespace(gripper=gripper, worker=GripperWorker(gripper))
 
 
-def test_a_wish_alone_touches_nothing(hand):
-    hand.worker.wish(0.02)
-    assert hand.hand.begun == [] and isinstance(hand.hand, Hand)
-    hand.worker.turn(0)
-    assert hand.hand.begun == [(0.02, True)]
+def test_a_request_alone_touches_nothing(rig):
+    rig.worker.request(0.02)
+    assert rig.gripper.begun == [] and isinstance(rig.gripper, GripperDevice)
+    rig.worker.turn(0)
+    assert rig.gripper.begun == [(0.02, True)]
 
 
-def test_goals_are_one_at_a_time_and_the_newest_wins(hand):
+def test_goals_are_one_at_a_time_and_the_newest_wins(rig):
     for width in (0.08, 0.06, 0.04):
-        hand.worker.wish(width)
-        hand.worker.turn(0)
-    hand.worker.wish(0.02)
-    hand.worker.turn(0)
-    assert hand.hand.begun == [(0.08, True)] and hand.hand.stops == 1
-    hand.hand.end("cancelled")
-    assert hand.hand.begun == [(0.08, True), (0.02, False)]
-    assert hand.worker.failures == 0  # it was asked to end
-    hand.hand.end()
-    hand.worker.turn(0)
-    assert len(hand.hand.begun) == 2
+        rig.worker.request(width)
+        rig.worker.turn(0)
+    rig.worker.request(0.02)
+    rig.worker.turn(0)
+    assert rig.gripper.begun == [(0.08, True)] and rig.gripper.stops == 1
+    rig.gripper.end("cancelled")
+    assert rig.gripper.begun == [(0.08, True), (0.02, False)]
+    assert rig.worker.failures == 0  # it was asked to end
+    rig.gripper.end()
+    rig.worker.turn(0)
+    assert len(rig.gripper.begun) == 2
 
 
-def test_the_goal_under_way_is_not_begun_again(hand):
-    hand.worker.wish(0.02)
-    hand.worker.turn(0)
-    hand.worker.wish(0.02)
-    hand.worker.turn(0)
-    assert hand.hand.stops == 0
-    hand.hand.end()
-    assert len(hand.hand.begun) == 1
+def test_the_goal_under_way_is_not_begun_again(rig):
+    rig.worker.request(0.02)
+    rig.worker.turn(0)
+    rig.worker.request(0.02)
+    rig.worker.turn(0)
+    assert rig.gripper.stops == 0
+    rig.gripper.end()
+    assert len(rig.gripper.begun) == 1
 
 
-def test_a_failure_is_kept_and_the_next_goal_goes_on(hand):
-    hand.worker.wish(0.02)
-    hand.worker.turn(0)
-    hand.hand.end("grasp did not succeed")
-    assert (hand.worker.failures, hand.worker.last_problem) == (1, "grasp did not succeed")
-    hand.worker.wish(0.08)
-    hand.worker.turn(0)
-    assert hand.hand.begun[-1] == (0.08, True)
+def test_a_failure_is_kept_and_the_next_goal_goes_on(rig):
+    rig.worker.request(0.02)
+    rig.worker.turn(0)
+    rig.gripper.end("grasp did not succeed")
+    assert (rig.worker.failures, rig.worker.last_problem) == (1, "grasp did not succeed")
+    rig.worker.request(0.08)
+    rig.worker.turn(0)
+    assert rig.gripper.begun[-1] == (0.08, True)
 
 
-def test_a_hand_that_never_answers_does_not_keep_later_goals_waiting(hand):
-    hand.worker.wish(0.02)
-    hand.worker.turn(0)
-    died = hand.hand._done
-    hand.worker.turn(S)
-    hand.worker.wish(0.06)
-    hand.worker.turn(20 * S)
-    assert hand.hand.begun == [(0.02, True)]
-    hand.hand._done = None  # its server was started again and knows of nothing
-    hand.worker.turn(21 * S + 1)
-    assert hand.hand.begun == [(0.02, True), (0.06, True)]
-    assert (hand.worker.failures, hand.worker.last_problem) == (1, "no answer for 20 s")
+def test_a_gripper_that_never_answers_does_not_keep_later_goals_waiting(rig):
+    rig.worker.request(0.02)
+    rig.worker.turn(0)
+    died = rig.gripper._done
+    rig.worker.turn(S)
+    rig.worker.request(0.06)
+    rig.worker.turn(20 * S)
+    assert rig.gripper.begun == [(0.02, True)]
+    rig.gripper._done = None  # its server was started again and knows of nothing
+    rig.worker.turn(21 * S + 1)
+    assert rig.gripper.begun == [(0.02, True), (0.06, True)]
+    assert (rig.worker.failures, rig.worker.last_problem) == (1, "no answer for 20 s")
     died("")
-    hand.worker.wish(0.03)
-    hand.worker.turn(22 * S)
-    assert len(hand.hand.begun) == 2, "a late answer of the first goal was taken for the second's"
+    rig.worker.request(0.03)
+    rig.worker.turn(22 * S)
+    assert len(rig.gripper.begun) == 2, "a late answer of the first goal was taken for the second's"
 
 
-def test_without_a_gripper_a_wish_waits_and_the_newest_is_begun_when_it_comes(hand):
-    hand.hand.there = False
+def test_without_a_gripper_a_request_waits_and_the_newest_is_begun_when_it_comes(rig):
+    rig.gripper.there = False
     for width in (0.05, 0.03):
-        hand.worker.wish(width)
-        hand.worker.turn(0)
-    hand.hand.there = True
-    hand.worker.turn(0)
-    assert hand.hand.begun == [(0.03, True)]
+        rig.worker.request(width)
+        rig.worker.turn(0)
+    rig.gripper.there = True
+    rig.worker.turn(0)
+    assert rig.gripper.begun == [(0.03, True)]
 
 
 # franka_ros2's side, against messages and servers that the test injects
@@ -330,8 +330,8 @@ def test_the_whole_recovery_ends_in_disarmed(panda, monkeypatch):
                 setattr(h, "there", False),
                 e.accept().come(SimpleNamespace(status=4, result=SimpleNamespace())),
             ),
-            "hardware component FrankaHardwareInterface: nobody offers "
-            "/controller_manager/set_hardware_component_state",
+            "hardware component FrankaHardwareInterface: "
+            "service /controller_manager/set_hardware_component_state is not available",
         ),
     ],
 )
@@ -389,11 +389,11 @@ def test_an_arm_behind_udp_has_no_franka_ros2(panda, monkeypatch):
 def test_the_gripper_opens_by_a_move_and_closes_by_a_grasp(panda, monkeypatch):
     case = franka(panda, monkeypatch)
     move, grasp = case.servers["/franka_gripper/move"], case.servers["/franka_gripper/grasp"]
-    case.side.wish(0.08)
+    case.side.request(0.08)
     case.side.turn(0)
     assert (move.asked[0].width, move.asked[0].speed, grasp.asked) == (0.08, 0.1, [])
     result = move.accept()
-    case.side.wish(0.02)
+    case.side.request(0.02)
     case.side.turn(0)
     assert move.cancelled == 1 and grasp.asked == []
     result.come(SimpleNamespace(status=5, result=SimpleNamespace(success=False, error="")))
@@ -408,28 +408,28 @@ def test_the_gripper_opens_by_a_move_and_closes_by_a_grasp(panda, monkeypatch):
 def test_a_goal_that_is_unwanted_before_it_was_taken_is_ended_once_it_is(panda, monkeypatch):
     case = franka(panda, monkeypatch)
     move, grasp = case.servers["/franka_gripper/move"], case.servers["/franka_gripper/grasp"]
-    case.side.wish(0.08)
+    case.side.request(0.08)
     case.side.turn(0)
-    case.side.wish(0.02)
+    case.side.request(0.02)
     case.side.turn(0)
     assert move.cancelled == 0
     move.accept().come(SimpleNamespace(status=5, result=SimpleNamespace(success=False, error="")))
     assert move.cancelled == 1 and len(grasp.asked) == 1
 
 
-def test_the_fingers_find_their_stroke_before_the_first_goal_where_that_is_wished(panda, monkeypatch):
+def test_the_fingers_find_their_stroke_before_the_first_goal_where_that_is_configured(panda, monkeypatch):
     case = franka(panda, monkeypatch, homing=True)
     homing, move = case.servers["/franka_gripper/homing"], case.servers["/franka_gripper/move"]
-    case.side.wish(0.05)
+    case.side.request(0.05)
     case.side.turn(0)
     assert len(homing.asked) == 1 and move.asked == []
     homing.accept().come(SimpleNamespace(status=6, result=SimpleNamespace(success=False, error="stuck")))
     assert case.side.values()["gripper.last_problem"] == "/franka_gripper/homing did not succeed: stuck"
-    case.side.wish(0.06)
+    case.side.request(0.06)
     case.side.turn(0)
     homing.accept().come(SimpleNamespace(status=4, result=SimpleNamespace(success=True)))
     assert [goal.width for goal in move.asked] == [0.06]
     move.accept().come(SimpleNamespace(status=4, result=SimpleNamespace(success=True)))
-    case.side.wish(0.07)
+    case.side.request(0.07)
     case.side.turn(0)
     assert len(homing.asked) == 2 and len(move.asked) == 2

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from f2o_control.limiter import TargetLimiter
-from f2o_control.reference import MOST_BEHIND_S, PathClock, ReferenceTrack
+from f2o_control.reference import MAX_LAG_S, PathTimeScaling, ReferenceTrack
 from f2o_control.target import Target
 
 MS = 1_000_000
@@ -69,7 +69,7 @@ def curve(home, phase):
 def test_targets_that_are_too_fast_slow_the_arm_along_their_path(panda, home, period_s, aside_mrad):
     """The last two move at 1.1 and 1.3 times the velocity limit; without the clock the arm is 13 and 71 mrad aside."""
     limits, track = panda.limits(), ReferenceTrack(max_extrapolation_s=0.05)
-    clock, limiter = PathClock(limits, 0.008), TargetLimiter(limits, 0.008)
+    clock, limiter = PathTimeScaling(limits, 0.008), TargetLimiter(limits, 0.008)
     limiter.reset(home)
     path, aside, behind = np.array([curve(home, p) for p in np.linspace(0, np.pi, 3000)]), [], []
     for tick in range(round(period_s / 0.008) + 200):
@@ -77,11 +77,11 @@ def test_targets_that_are_too_fast_slow_the_arm_along_their_path(panda, home, pe
         track.update(Target(positions, None, 0.0, tick * 8 * MS, 0, "policy"))
         command, _ = limiter.step(clock.next(track, tick * 8 * MS), limiter.state.position)
         aside.append(np.linalg.norm(path - command.state.position, axis=1).min())
-        behind.append(clock.behind_s)
+        behind.append(clock.lag_s)
     assert 1e3 * max(aside) < aside_mrad
-    assert max(behind) < MOST_BEHIND_S and behind[-1] < 0.01
+    assert max(behind) < MAX_LAG_S and behind[-1] < 0.01
     assert (max(behind) > 0) == (period_s < 8)
     assert np.allclose(limiter.state.position, home, atol=1e-3)
-    clock.behind_s = 0.2
+    clock.lag_s = 0.2
     clock.restart()
-    assert clock.behind_s == 0.0
+    assert clock.lag_s == 0.0

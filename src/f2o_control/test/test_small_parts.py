@@ -5,9 +5,9 @@ import pytest
 from f2o_control.config import BridgeConfig
 from f2o_control.gripper import GripperGoal
 from f2o_control.robot import RobotDescription, load_robot
+from f2o_control.staleness import Watchdog
 from f2o_control.state import TABLE, Event, Machine, Mode
 from f2o_control.testing import CONFIG
-from f2o_control.watchdog import Watchdog
 from f2o_nodekit.config import ConfigError, build_config, load_config
 
 MS = 1_000_000
@@ -22,7 +22,7 @@ LEGAL = {
     },
     "homing": {"at home": "disarmed", **STOPS},
     "teleop": {"targets late": "hold", "give back": "policy", **STOPS},
-    "policy": {"targets late": "hold", "blind": "hold", "take over": "teleop", **STOPS},
+    "policy": {"targets late": "hold", "observations stale": "hold", "take over": "teleop", **STOPS},
     "replay": {"targets late": "hold", **STOPS},
     "hold": {
         "arm teleop": "teleop",
@@ -71,37 +71,37 @@ def gripper():
 
 def test_the_gripper_hears_changes_only_and_the_newest():
     goal = gripper()
-    goal.wish(0.05)
+    goal.request(0.05)
     assert goal.due(0) == 0.05
-    goal.wish(0.0515)  # within the hysteresis
+    goal.request(0.0515)  # within the hysteresis
     assert goal.due(500 * MS) is None
-    goal.wish(0.06)
+    goal.request(0.06)
     assert goal.due(550 * MS) == 0.06
-    goal.wish(0.03)  # too soon: waits, and the newest wins
+    goal.request(0.03)  # too soon: waits, and the newest wins
     assert goal.due(600 * MS) is None
-    goal.wish(0.02)
+    goal.request(0.02)
     assert goal.due(651 * MS) == 0.02
     assert goal.due(900 * MS) is None
 
 
 def test_the_gripper_always_closes_fully_and_never_leaves_its_range():
     goal = gripper()
-    goal.wish(0.001)
+    goal.request(0.001)
     assert goal.due(0) == 0.001
-    goal.wish(-3.0)
+    goal.request(-3.0)
     assert goal.due(200 * MS) == 0.0
-    goal.wish(float("nan"))
+    goal.request(float("nan"))
     assert goal.due(400 * MS) is None
-    goal.wish(1e9)
+    goal.request(1e9)
     assert goal.due(600 * MS) == 0.08
 
 
-def test_until_the_first_wish_the_width_is_the_measured_one():
+def test_until_the_first_request_the_width_is_the_measured_one():
     goal = gripper()
     assert goal.width == 0.08
     goal.measured(0.031)
     assert goal.width == 0.031
-    goal.wish(0.05)
+    goal.request(0.05)
     goal.due(0)
     goal.measured(0.031)
     assert goal.width == 0.05

@@ -113,7 +113,7 @@ class TeleopNode(ConfiguredNode):
 
     def _ask_bridge(self, take_over: bool) -> None:
         if not self._bridge.service_is_ready():
-            return self.get_logger().warning(f"takeover: nobody offers {self._bridge.srv_name}")
+            return self.get_logger().warning(f"takeover: service {self._bridge.srv_name} is not available")
         asked = self._bridge.call_async(SetBool.Request(data=take_over))
         asked.add_done_callback(lambda future: self.get_logger().info(future.result().message))
 

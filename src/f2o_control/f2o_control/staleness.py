@@ -1,18 +1,49 @@
-"""Is what the bridge is told about the world still news? Observations, joint states, and whether the arm follows.
+"""How long ago something last came, and whether it was news.
 
-Stamps only say which of two messages is the newer; how long ago one came is told by the monotonic clock.
+Ages are measured on the monotonic clock, which nobody can set; stamps only say which of two messages is the newer.
 """
 
 from __future__ import annotations
 
-import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
 
-from f2o_control.limits import Joints
 from f2o_control.target import Target
-from f2o_control.watchdog import Watchdog
 
 CLOCK_STEP_NS = NS_PER_S  # a stamp further back is of a clock that was set, not of an old message
+
+
+class Watchdog:
+    """Expires when nothing came for ``limit_s``, or for ``first_s`` while nothing came since the start.
+
+    All times are given by the caller, in nanoseconds of the monotonic clock.
+    """
+
+    def __init__(self, limit_s: float, first_s: float | None = None) -> None:
+        self._limit_ns = round(limit_s * NS_PER_S)
+        self._first_ns = self._limit_ns if first_s is None else round(first_s * NS_PER_S)
+        self._last_ns: int | None = None
+        self.seen = False
+
+    def start(self, mono_ns: int) -> None:
+        """Begin to wait for the first one."""
+        self._last_ns, self.seen = mono_ns, False
+
+    def feed(self, mono_ns: int) -> None:
+        """One came at ``mono_ns``."""
+        self._last_ns, self.seen = mono_ns, True
+
+    def age_s(self, mono_ns: int) -> float:
+        """Seconds since the last one, or since the start; infinite before either."""
+        return float("inf") if self._last_ns is None else (mono_ns - self._last_ns) / NS_PER_S
+
+    @property
+    def limit_s(self) -> float:
+        """The wait that is allowed now [s]."""
+        return (self._limit_ns if self.seen else self._first_ns) / NS_PER_S
+
+    def expired(self, mono_ns: int) -> bool:
+        """True when it has been too long."""
+        return self.age_s(mono_ns) > self.limit_s
 
 
 class StampOrder:
@@ -65,23 +96,3 @@ class ObservationStaleness:
         return (
             f"no new observation behind the targets on {self._topic} for {self._watch.age_s(mono_ns):.3f} s"
         )
-
-
-class Following:
-    """Does the arm go where it is sent? After a reflex a controller goes on talking while the arm stands."""
-
-    def __init__(self, joint_names: tuple[str, ...], limit_rad: float, limit_s: float) -> None:
-        self._names, self._most, self._limit_ns = joint_names, limit_rad, limit_s * NS_PER_S
-        self._since_ns: int | None = None
-
-    def problem(self, command: Joints, measured: Joints, mono_ns: int) -> str:
-        """Which joint stayed behind for too long, in one sentence; empty where none did."""
-        behind = np.abs(command - measured)
-        worst = int(behind.argmax())
-        if behind[worst] < self._most:
-            self._since_ns = None
-            return ""
-        self._since_ns = mono_ns if self._since_ns is None else self._since_ns
-        if mono_ns - self._since_ns < self._limit_ns:
-            return ""
-        return f"the arm does not follow: {self._names[worst]} is {behind[worst]:.2f} rad from its command"

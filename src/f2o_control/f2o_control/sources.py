@@ -1,4 +1,4 @@
-"""One source of targets: what of it is let through, the newest, how long ago that came, and what it was made from."""
+"""A command source: what of it is let through, the newest target, how long ago that came, and what it was made from."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.config import BridgeConfig
 from f2o_control.limits import Joints
-from f2o_control.robot import RobotDescription
-from f2o_control.senses import ObservationStaleness
+from f2o_control.staleness import ObservationStaleness, Watchdog
 from f2o_control.state import Mode
 from f2o_control.target import RawTarget, Target, TargetCheck
-from f2o_control.watchdog import Watchdog
 
 
-class Feed:
+class CommandSource:
     """Targets of one topic, which count in one mode. ``offer`` and the rest may be different threads."""
 
     def __init__(self, mode: Mode, topic: str, joint_names: tuple[str, ...], config: BridgeConfig) -> None:
@@ -66,6 +64,13 @@ class Feed:
         """Why its targets are made from stale observations; empty for a person and a recording, who need none."""
         return self._observations.problem(mono_ns) if self.mode is Mode.POLICY else ""
 
+    def late(self, mono_ns: int) -> str:
+        """For how long no target came, in half a sentence; empty where that is not too long."""
+        if not self.watch.expired(mono_ns):
+            return ""
+        what = "target" if self.watch.seen else "first target after arming"
+        return f"no {what} for {self.watch.age_s(mono_ns):.3f} s"
+
     def silent(self, mono_ns: int) -> bool:
         """True when its last target, if there was one, is no longer fresh."""
         target = self._slot.get() or self.newest
@@ -87,11 +92,3 @@ class Feed:
             f"the target of {self._joint_names[worst]} on {self.topic} is {away[worst]:.2f} rad away "
             f"(limit {self._max_start_error_rad:g} rad)"
         )
-
-
-def feeds_of(robot: RobotDescription, config: BridgeConfig) -> dict[Mode, Feed]:
-    """The feed of the source, and beside a policy's that of a person who may take over."""
-    modes = {Mode(config.source): config.topics.target}
-    if Mode.POLICY in modes:
-        modes[Mode.TELEOP] = config.topics.takeover_target
-    return {mode: Feed(mode, topic, robot.joint_names, config) for mode, topic in modes.items()}
