@@ -70,7 +70,7 @@ def test_the_bridge_arms_settles_and_follows_the_policy(session):
     turned = steps[-1].joints.positions[0] - steps[0].joints.positions[0]
     assert 0.15 < turned < 0.25  # 1.2 s less 0.2 s at 0.2 rad/s
     assert player.policy.mode_switches == 0
-    assert session.bridge.feeds[session.bridge.mode].check.refused.total() == 0
+    assert session.bridge.sources[session.bridge.mode].check.refused.total() == 0
 
 
 def test_commands_keep_the_limits_of_the_bridge(session):
