@@ -107,10 +107,19 @@ export PATH="$INSTALL/f2o_bringup/lib/f2o_bringup:$INSTALL/lib/f2o_bringup:\$PAT
 # Nothing leaves this machine, and images get through (Fast DDS's default transport loses two of three).
 export ROS_AUTOMATIC_DISCOVERY_RANGE="\${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
 export FASTDDS_BUILTIN_TRANSPORTS="\${FASTDDS_BUILTIN_TRANSPORTS:-LARGE_DATA}"
-# Fast DDS reads the one variable up to Jazzy (2.14), the other since Kilted (3.2).
-export FASTRTPS_DEFAULT_PROFILES_FILE="\${FASTRTPS_DEFAULT_PROFILES_FILE:-\${FASTDDS_DEFAULT_PROFILES_FILE:-$ROOT/config/dds.xml}}"
-export FASTDDS_DEFAULT_PROFILES_FILE="\${FASTDDS_DEFAULT_PROFILES_FILE:-\$FASTRTPS_DEFAULT_PROFILES_FILE}"
 EOT
+# Jazzy's Fast DDS reads one variable, Kilted's also the other and then warns of the first.
+if [ "$DISTRO" = jazzy ]; then
+  cat >>"$ENV_SH" <<EOT
+export FASTRTPS_DEFAULT_PROFILES_FILE="\${FASTRTPS_DEFAULT_PROFILES_FILE:-\${FASTDDS_DEFAULT_PROFILES_FILE:-$ROOT/config/dds.xml}}"
+EOT
+else
+  cat >>"$ENV_SH" <<EOT
+[ "\${FASTRTPS_DEFAULT_PROFILES_FILE:-}" != "$ROOT/config/dds.xml" ] || unset FASTRTPS_DEFAULT_PROFILES_FILE # env-jazzy.sh's
+[ -n "\${FASTRTPS_DEFAULT_PROFILES_FILE:-}" ] \
+  || export FASTDDS_DEFAULT_PROFILES_FILE="\${FASTDDS_DEFAULT_PROFILES_FILE:-$ROOT/config/dds.xml}"
+EOT
+fi
 
 # --- workspace ------------------------------------------------------------------------------------------------
 # Python sources are linked, not copied: only what describes the packages asks for a new build.

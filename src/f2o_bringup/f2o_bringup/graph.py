@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from f2o_bringup.errors import GraphError
-from f2o_bringup.middleware import EVERYBODY, PROFILES
+from f2o_bringup.middleware import EVERYBODY, KILTED
 from f2o_bringup.specs import Argument, From, Graph, IncludeSpec, Installed, NodeSpec, Value
 
 BOOLEAN = ("true", "false")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 IMAGES = {  # Fast DDS's default loses two images of three; config/dds.xml says what it does better still
     "FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA",
-    **dict.fromkeys(PROFILES, Installed(EVERYBODY)),
+    KILTED: Installed(EVERYBODY),
 }
 ENV = ONE_THREAD | IMAGES
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from f2o_nodekit.pace import request_fifo
 
-PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # of Kilted, up to Jazzy
+# Jazzy's Fast DDS reads the second of these variables alone; Kilted's reads both, and warns of the second.
+PROFILES = KILTED, JAZZY = "FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"
 RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 PRIORITY = 58  # of the receiving threads, as in the two files
 EVERYBODY, BRIDGE, BRIDGE_LOCALHOST = "dds.xml", "dds_bridge.xml", "dds_bridge_localhost.xml"
@@ -20,10 +21,23 @@ def may_take_fifo() -> bool:
         return pool.submit(request_fifo, PRIORITY).result()
 
 
+def profile_variable(environ: Mapping[str, str] = os.environ) -> str:
+    """The variable by which this ROS 2 distribution's Fast DDS is told its profile."""
+    return JAZZY if environ.get("ROS_DISTRO") == "jazzy" else KILTED
+
+
 def named_profile(environ: Mapping[str, str] = os.environ) -> str | None:
     """The profile that either variable names, the user's own before env.sh's; None where neither is set."""
     named = [environ[name] for name in PROFILES if name in environ]
     return min(named, key=_is_everybodys, default=None)
+
+
+def profile(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Environment variables with which Fast DDS uses the profile ``path``, or the one that the user names."""
+    variable, named = profile_variable(environ), named_profile(environ)
+    if named is None:
+        return {variable: path} if path else {}
+    return {JAZZY: named} if variable == JAZZY else {}
 
 
 def _is_everybodys(path: str | None) -> bool:
@@ -54,4 +68,4 @@ def on_time(
     path = find(BRIDGE_LOCALHOST if local else BRIDGE)
     if not path or not (may_take_fifo() if granted is None else granted):
         return {}
-    return dict.fromkeys(PROFILES, path) | ({RANGE: "SYSTEM_DEFAULT"} if local else {})
+    return {profile_variable(environ): path} | ({RANGE: "SYSTEM_DEFAULT"} if local else {})

@@ -9,7 +9,7 @@ from f2o_nodekit.paths import find_config
 
 from f2o_bringup.checks import mismatches
 from f2o_bringup.errors import GraphError
-from f2o_bringup.middleware import named_profile, on_time
+from f2o_bringup.middleware import on_time, profile
 
 Value = str | int | bool
 
@@ -68,7 +68,7 @@ class NodeSpec:
         when: runs only where every argument named here has the value given.
         required: when it ends, for whatever reason, everything ends, with its exit status.
         respawn_s: started again that long after its end; None: not.
-        env: added to the environment; ``Installed``, a profile of Fast DDS, by its path or by what the user named.
+        env: added to the environment; ``Installed``, a profile of Fast DDS, as this distribution is told one.
         config: file in the configuration folder that it reads; "" for none.
         args: on its command line before ROS's.
         on_time: what it receives comes under SCHED_FIFO where that can be had, see ``middleware``.
@@ -161,12 +161,11 @@ def _resolve_node(node: NodeSpec, values: Mapping[str, Value]) -> NodeSpec:
 
 
 def _environment(env: Mapping[str, str | Installed], folder: str) -> dict[str, str]:
-    named = named_profile()
-    texts = {
-        key: value if isinstance(value, str) else find_config(value.name, folder) if named is None else named
-        for key, value in env.items()
-    }
-    return {key: text for key, text in texts.items() if text}
+    texts = {key: value for key, value in env.items() if isinstance(value, str)}
+    for value in env.values():
+        if isinstance(value, Installed):
+            texts |= profile(find_config(value.name, folder))
+    return texts
 
 
 def _copies(include: IncludeSpec, values: Mapping[str, Value]) -> list[IncludeSpec]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from f2o_bringup.errors import GraphError
 from f2o_bringup.graph import GRAPHS, graph_named
-from f2o_bringup.middleware import PROFILES
+from f2o_bringup.middleware import JAZZY, KILTED, PROFILES
 from f2o_bringup.specs import From, resolve
 
 WORKSPACE = Path(__file__).resolve().parents[3]
@@ -191,10 +191,10 @@ def test_nodes_with_images_get_a_transport_that_carries_them(graph):
             assert spec.env["OMP_NUM_THREADS"] == "1"
 
 
-def profiles(**given):
-    """The profile of each Fast DDS that the simulator is started with."""
+def profile_of(**given):
+    """What the simulator is told by of its Fast DDS profile."""
     env = node("deploy", "sim_node", sim="true", **given).env
-    return [env.get(variable) for variable in PROFILES]
+    return {variable: env[variable] for variable in PROFILES if variable in env}
 
 
 @pytest.fixture
@@ -209,23 +209,28 @@ def no_profile(tmp_path, monkeypatch):
     return installed
 
 
-def test_the_dds_profile_comes_from_the_configuration(no_profile, tmp_path):
+@pytest.mark.parametrize(("distro", "variable"), [("kilted", KILTED), ("jazzy", JAZZY)])
+def test_the_dds_profile_comes_from_the_configuration(no_profile, tmp_path, monkeypatch, distro, variable):
+    monkeypatch.setenv("ROS_DISTRO", distro)
     own = tmp_path / "own"  # a folder that says nothing of DDS does not take the installed profile away
     own.mkdir()
-    assert profiles(config=str(own)) == [str(no_profile)] * 2
+    assert profile_of(config=str(own)) == {variable: str(no_profile)}
     (own / "dds.xml").touch()
-    assert profiles(config=str(own)) == [f"{own}/dds.xml"] * 2
+    assert profile_of(config=str(own)) == {variable: f"{own}/dds.xml"}
     no_profile.unlink()
-    assert profiles() == [None, None]
+    assert profile_of() == {}
 
 
 @pytest.mark.parametrize("variable", PROFILES)
 def test_a_dds_profile_that_the_user_names_in_either_variable_is_kept(no_profile, monkeypatch, variable):
     monkeypatch.setenv(variable, "mine.xml")
-    assert profiles() == ["mine.xml"] * 2
+    monkeypatch.setenv("ROS_DISTRO", "kilted")  # reads either
+    assert profile_of() == {}
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    assert profile_of() == {JAZZY: "mine.xml"}
     (other,) = set(PROFILES) - {variable}
     monkeypatch.setenv(other, str(no_profile))  # as env.sh does
-    assert profiles() == ["mine.xml"] * 2
+    assert profile_of() == {JAZZY: "mine.xml"}
 
 
 @pytest.mark.parametrize("graph", GRAPHS)

@@ -8,27 +8,28 @@ from pathlib import Path
 
 import pytest
 from f2o_bringup.graph import graph_named
-from f2o_bringup.middleware import PROFILES, RANGE, may_take_fifo, on_time
+from f2o_bringup.middleware import JAZZY, KILTED, RANGE, may_take_fifo, on_time, profile_variable
 from f2o_bringup.specs import resolve
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 LOCALHOST, SUBNET = {RANGE: "LOCALHOST"}, {RANGE: "SUBNET"}
-KILTED, JAZZY = PROFILES  # each distribution's Fast DDS reads one of the two variables
 
 
 def find(name):
     return str(CONFIG / name) if (CONFIG / name).is_file() else ""
 
 
-def profile(name):
-    return dict.fromkeys(PROFILES, find(name))
-
-
-def test_the_profile_follows_the_discovery_range():
-    local = profile("dds_bridge_localhost.xml") | {RANGE: "SYSTEM_DEFAULT"}
-    assert on_time(find, LOCALHOST, True) == local
-    assert on_time(find, SUBNET, True) == on_time(find, {}, True) == profile("dds_bridge.xml")
-    assert on_time(find, LOCALHOST | profile("dds.xml"), True) == local, "env.sh names that one to everybody"
+@pytest.mark.parametrize(("distro", "variable"), [("kilted", KILTED), ("jazzy", JAZZY), ("rolling", KILTED)])
+def test_the_profile_follows_the_discovery_range(distro, variable):
+    here = {"ROS_DISTRO": distro}
+    local = {variable: find("dds_bridge_localhost.xml"), RANGE: "SYSTEM_DEFAULT"}
+    assert on_time(find, here | LOCALHOST, True) == local
+    assert (
+        on_time(find, here | SUBNET, True) == on_time(find, here, True) == {variable: find("dds_bridge.xml")}
+    )
+    assert on_time(find, here | LOCALHOST | {variable: find("dds.xml")}, True) == local, (
+        "as env.sh names it to all"
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_the_profile_follows_the_discovery_range():
         (LOCALHOST | {KILTED: "/home/me/mine.xml"}, True),
         (LOCALHOST | {KILTED: ""}, True),
         (LOCALHOST | {JAZZY: "/home/me/mine.xml"}, True),
-        (LOCALHOST | profile("dds.xml") | {JAZZY: "/home/me/mine.xml"}, True),
+        (LOCALHOST | {KILTED: find("dds.xml"), JAZZY: "/home/me/mine.xml"}, True),
         (LOCALHOST | {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}, True),
         (LOCALHOST | {"ROS_STATIC_PEERS": "192.168.1.7"}, True),
     ],
@@ -53,7 +54,7 @@ def test_nothing_changes_where_the_files_are_missing():
 
 def test_it_is_the_bridge_alone(monkeypatch):
     monkeypatch.setattr("f2o_bringup.middleware.request_fifo", lambda priority: True)
-    for name, value in (LOCALHOST | profile("dds.xml")).items():
+    for name, value in (LOCALHOST | {profile_variable(): find("dds.xml")}).items():
         monkeypatch.setenv(name, value)
     given = {"sim": "true", "config": str(CONFIG)}
     nodes = resolve(graph_named("deploy"), given).nodes
@@ -91,14 +92,18 @@ def test_the_two_profiles_hear_each_other_and_the_bridges_has_no_shared_memory()
     if not os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
         pytest.skip("another middleware")
     granted = may_take_fifo()
-    common = os.environ | LOCALHOST | profile("dds.xml")
+    common = os.environ | LOCALHOST | {profile_variable(): find("dds.xml")}
     profiles = {"one": common, "other": common | on_time(find, common, True)}
     command = [sys.executable, "-c", LISTENER]
     processes = {
-        name: subprocess.Popen([*command, name], env=env, stdout=subprocess.PIPE, text=True)
+        name: subprocess.Popen(
+            [*command, name], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for name, env in profiles.items()
     }
-    said = {name: json.loads(p.communicate(timeout=60)[0].splitlines()[-1]) for name, p in processes.items()}
+    out = {name: p.communicate(timeout=60) for name, p in processes.items()}
+    assert [errors for _, errors in out.values()] == ["", ""], "Fast DDS takes each profile without a warning"
+    said = {name: json.loads(text.splitlines()[-1]) for name, (text, _) in out.items()}
     for found in said.values():
         assert found["heard"] == ["one", "other"]
     threads = said["other"]["threads"]
