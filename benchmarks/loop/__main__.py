@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from f2o_control.robot import load_robot
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.paths import config_file
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.runtime.export import write_export
 from f2o_policy.runtime.latency import read_trace, report, table
 from f2o_policy.runtime.load import read_spec
-from f2o_sim.paths import config_file
 
 from benchmarks.common.record import write_result
 from benchmarks.loop.stalls import Stalls, watch

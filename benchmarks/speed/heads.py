@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from f2o_nodekit.config import load_config
+from f2o_nodekit.paths import config_file
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.errors import EngineError
@@ -23,7 +24,6 @@ from f2o_policy.runtime.engine import NetworkEngine
 from f2o_policy.runtime.load import load_engine
 from f2o_policy.runtime.parts import HeadPart, example_inputs
 from f2o_policy.training.config import Config
-from f2o_sim.paths import config_file
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 

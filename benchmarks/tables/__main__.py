@@ -16,6 +16,7 @@ from typing import Any
 
 import matplotlib
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.paths import config_file
 from f2o_nodekit.workers import workers
 from f2o_policy.checkpoint import checkpoint_file, file_sha256, load_checkpoint
 from f2o_policy.data.files import write_text
@@ -24,7 +25,6 @@ from f2o_policy.evaluation.statistics import mcnemar
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.training.encoders import embeddings
 from f2o_policy.training.optimise import Precision
-from f2o_sim.paths import config_file
 from tqdm import tqdm
 
 from benchmarks.common.record import write_result

@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
+from f2o_nodekit.paths import SOURCE_CONFIG
 from f2o_policy.checkpoint import load_checkpoint
-from f2o_sim.paths import SOURCE_CONFIG
 from f2o_sim.session import Session
 
 from benchmarks.speed import heads

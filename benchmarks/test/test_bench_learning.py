@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from f2o_nodekit.paths import SOURCE_CONFIG
 from f2o_policy.checkpoint import load_checkpoint
-from f2o_sim.paths import SOURCE_CONFIG
 
 from benchmarks.speed.learning import _memory, _peak_bytes
 

@@ -3,12 +3,11 @@
 import pytest
 
 pytest.importorskip("rclpy", reason="no rclpy: no node can run")
-from f2o_nodekit.paths import find_config
+pytest.importorskip("f2o_msgs", reason="the workspace is not built: run make setup")
 
 from benchmarks.recording import session
 
 
-@pytest.mark.skipif(not find_config("sim.yaml"), reason="the workspace is not built: run make setup")
 def test_an_episode_is_made_of_hid_reports_alone(tmp_path, own_domain):
     own_domain(37)
     report = session.run(1, "hid", tmp_path, tmp_path / "bags", 10.0, 120, 90)

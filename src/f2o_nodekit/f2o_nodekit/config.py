@@ -26,11 +26,9 @@ from typing import Any, TypeVar
 import annotated_types
 import yaml
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
-from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from f2o_nodekit import old_config
 from f2o_nodekit.errors import F2oError
 
 C = TypeVar("C")
@@ -70,8 +68,6 @@ def build_config(
     Raises:
         ConfigError: as of ``load_config``, but for the file.
     """
-    if not is_pydantic_dataclass(cls):
-        return _old(cls, with_overrides(tree, overrides or {}, source), source)
     given = {key: _from_shell(cls, key, value) for key, value in (overrides or {}).items()}
     text = json.dumps(
         with_overrides(tree, given, source), default=str
@@ -81,14 +77,6 @@ def build_config(
     except ValidationError as error:
         texts = dict.fromkeys(_sentence(cls, problem) for problem in error.errors(include_url=False))
         raise ConfigError(source, list(texts)) from None
-
-
-def _old(cls: type[C], tree: Mapping[str, Any], source: str) -> C:
-    problems: list[str] = []
-    config = old_config._dataclass(cls, tree, "", problems)
-    if problems := problems or old_config.check_tree(config):
-        raise ConfigError(source, problems)
-    return config  # type: ignore[return-value]
 
 
 def rules(check: Callable[[Any], Iterable[str]]) -> Any:

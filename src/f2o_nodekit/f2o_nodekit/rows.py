@@ -59,11 +59,3 @@ class Rows:
             arrays: dict[str, Any] = {**self.columns(), "extra": json.dumps(extra)}
             np.savez(file, **arrays)
         part.replace(path)
-
-
-def check_trace(path: str) -> list[str]:
-    """For a configuration's ``check``: a trace is written on exit, too late to hear that its folder is missing."""
-    folder = Path(path).parent
-    return (
-        [] if not path or folder.is_dir() else [f"trace: expected a path in an existing folder, got {path}"]
-    )

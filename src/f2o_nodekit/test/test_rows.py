@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from f2o_nodekit.rows import Rows, check_trace
+from f2o_nodekit.rows import Rows
 
 KIND = np.dtype([("stamp", "i8"), ("age", "f8")])
 
@@ -41,10 +41,3 @@ def test_it_is_saved_whole_with_what_it_was_made_from(tmp_path):
         assert saved["stamp"].tolist() == [10**18 + k for k in range(11)]
         assert json.loads(str(saved["extra"])) == {"seed": 3}
     assert [p.name for p in tmp_path.iterdir()] == ["trace.npz"]
-
-
-def test_a_folder_that_is_missing_is_said_before_the_run(tmp_path):
-    assert check_trace("") == check_trace(str(tmp_path / "t.npz")) == check_trace("t.npz") == []
-    assert check_trace(str(tmp_path / "none" / "t.npz"))[0].startswith(
-        "trace: expected a path in an existing folder"
-    )

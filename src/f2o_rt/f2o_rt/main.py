@@ -24,7 +24,7 @@ from f2o_control.wire import pack_target
 from f2o_nodekit.config import load_config
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.pace import request_fifo
-from f2o_nodekit.paths import find_config
+from f2o_nodekit.paths import config_file
 
 from f2o_rt.arms import make_arm
 from f2o_rt.config import ReceiverConfig
@@ -33,7 +33,6 @@ from f2o_rt.errors import ReceiverError
 from f2o_rt.loop import Loop
 
 LOCK_NOW_AND_LATER = 3  # mlockall's MCL_CURRENT | MCL_FUTURE
-INSTALLED = find_config("receiver.yaml") or f"{sys.prefix}/share/f2o_rt/config/receiver.yaml"
 SAY_S = 1.0  # between two status lines
 
 
@@ -48,7 +47,7 @@ def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
         "f2o_rt_receiver", description="The real-time PC's end of f2o's udp path."
     )
     parser.add_argument(
-        "--config", default=Path(INSTALLED), type=Path, help="robot_<name>.yaml lies beside it"
+        "--config", type=Path, help="robot_<name>.yaml lies beside it (default: the installed receiver.yaml)"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. arm=pylibfranka"
@@ -57,7 +56,8 @@ def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
     if wrong := [word for word in given.set if "=" not in word]:
         raise ReceiverError(f"--set {wrong[0]}: expected key=value")
     changes = {key: _yaml(key, value) for key, value in (word.split("=", 1) for word in given.set)}
-    return given.config, load_config(ReceiverConfig, given.config, changes)
+    path = given.config or config_file("receiver.yaml")
+    return path, load_config(ReceiverConfig, path, changes)
 
 
 def _yaml(key: str, value: str) -> Any:

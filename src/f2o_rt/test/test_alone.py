@@ -11,6 +11,7 @@ INSTALLED_AS = {"pyyaml": "yaml"}
 BROUGHT = {"annotated_types", "pydantic_core", "typing_extensions", "typing_inspection", "wadler_lindig"}
 CODE = """
 import json, sys
+sys.modules["ament_index_python"] = None  # used where there is ROS
 before = set(sys.modules)  # what .pth files of this environment load
 import f2o_rt.main
 new = [name.split(".")[0] for name, module in sys.modules.items() if name not in before and (

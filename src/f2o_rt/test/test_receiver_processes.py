@@ -22,7 +22,7 @@ def receiver(*settings):
 @pytest.mark.parametrize(
     ("setting", "text"),
     [
-        ("port=0", "receiver.yaml: 1 error: port: expected 1 to 65535, got 0"),
+        ("port=0", "receiver.yaml: 1 error: port: expected an integer from 1 to 65535, got 0"),
         ("robot=ur5", "robot_ur5.yaml: 1 error: cannot be read"),
         ("arm=pylibfranka", "arm: pylibfranka is not installed; pip install pylibfranka"),
         ("listen=9.9.9.9", "listen: 9.9.9.9:47110: Cannot assign requested address; expected a free port"),

@@ -60,15 +60,5 @@ class JournalError(SimError):
     """A journal of episodes that cannot be continued."""
 
 
-class ConfigFileError(SimError):
-    """A configuration file of the workspace that is nowhere to be found."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"configuration: {name} not found; expected it in share/f2o_bringup/config of a folder in "
-            "AMENT_PREFIX_PATH (colcon build, then source install/setup.bash), or in config/ of the source tree"
-        )
-
-
 class StateLogError(SimError):
     """A log of states that cannot be read, or an episode that it does not have."""

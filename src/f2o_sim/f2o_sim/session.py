@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
+from f2o_nodekit.paths import config_file
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_perception.calibration import Calibration
 from f2o_perception.calibration import CameraMount as Pose
@@ -25,7 +26,6 @@ from jaxtyping import Float64
 from f2o_sim.bridged import BridgedArm
 from f2o_sim.cameras import CAMERAS, Renderer, camera
 from f2o_sim.every import Every
-from f2o_sim.paths import config_file
 from f2o_sim.robot import ARM_JOINTS
 from f2o_sim.world import World
 
@@ -70,7 +70,7 @@ class Session:
         robot: YAML file of the robot; by default the workspace's robot_panda.yaml.
 
     Raises:
-        UnknownTaskError, GraphicsError, ConfigFileError: the session cannot start.
+        UnknownTaskError, GraphicsError, ConfigError: the session cannot start.
     """
 
     def __init__(

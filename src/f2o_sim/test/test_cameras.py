@@ -2,10 +2,10 @@ import importlib
 
 import numpy as np
 import pytest
+from f2o_nodekit.paths import SOURCE_CONFIG
 from f2o_perception.calibration import load_calibration
 from f2o_sim.cameras import CAMERAS, DEPTH_MAX_M, Renderer, camera
 from f2o_sim.errors import GraphicsError, UnknownCameraError
-from f2o_sim.paths import SOURCE_CONFIG
 from f2o_sim.session import calibration
 from f2o_sim.tasks.reach_around import CUBE, POST
 from f2o_teleop.ik import DifferentialIk

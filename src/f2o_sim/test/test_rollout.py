@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from f2o_nodekit.paths import SOURCE_CONFIG
 from f2o_policy.errors import CheckpointError
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_sim.errors import JournalError, NotArmedError
-from f2o_sim.paths import SOURCE_CONFIG
 from f2o_sim.robot import ARM_JOINTS
 from f2o_sim.rollout import evaluate as evaluating
 from f2o_sim.rollout.episode import Episode, Player, PolicyUnderTest, noise_seed, run_episode

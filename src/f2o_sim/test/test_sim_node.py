@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from f2o_sim.paths import SOURCE_CONFIG
+from f2o_nodekit.paths import SOURCE_CONFIG
 
 rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
 pytest.importorskip("f2o_msgs", reason="f2o_msgs is not built: run make setup")

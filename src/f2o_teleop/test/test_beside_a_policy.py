@@ -23,7 +23,7 @@ from f2o_bringup.graph import DEPLOY  # noqa: E402
 from f2o_bringup.processes import start  # noqa: E402
 from f2o_bringup.specs import Graph  # noqa: E402
 from f2o_control.robot import load_robot  # noqa: E402
-from f2o_nodekit.paths import find_config  # noqa: E402
+from f2o_nodekit.paths import config_file  # noqa: E402
 from f2o_nodekit.ros import reliable  # noqa: E402
 from f2o_nodekit.stamps import to_ns  # noqa: E402
 from f2o_teleop.testing import configure  # noqa: E402
@@ -34,9 +34,6 @@ from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
 from f2o_msgs.msg import JointTarget, Observation  # noqa: E402
 
-pytestmark = pytest.mark.skipif(
-    not find_config("sim.yaml"), reason="the workspace is not built: run make setup"
-)
 STUDENT = Path(__file__).parents[3] / "checkpoints" / "reach_around" / "student.pt"
 NAMES = [f"panda_joint{i}" for i in range(1, 8)]
 COMMAND = "/f2o/joint_command"
@@ -150,7 +147,7 @@ def episode(ros, tmp_path_factory):
 def test_a_push_takes_the_arm_without_a_jump_and_a_rest_gives_it_back(episode):
     _, person, said = episode
     heard = person.heard
-    limits = load_robot(Path(find_config("robot_panda.yaml"))).limits()
+    limits = load_robot(config_file("robot_panda.yaml")).limits()
     q, v = (np.array([getattr(m, f"joint_{name}") for m in heard]) for name in ("positions", "velocities"))
     source = np.array([m.source for m in heard])
     stamps = np.array([to_ns(m.header.stamp) for m in heard])

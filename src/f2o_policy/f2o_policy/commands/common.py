@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +83,3 @@ def _overrides(pairs: list[str]) -> dict[str, Any]:
         except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
             raise PolicyError(f"--set {pair}: expected a value as YAML has it, e.g. 3 or [a, b]") from error
     return overrides
-
-
-def installed(name: str) -> Path:
-    """A configuration file: installed with f2o_bringup, or in ./config."""
-    from f2o_policy.errors import PolicyError
-
-    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    folders = [*(Path(p) / "share" / "f2o_bringup" / "config" for p in prefixes), Path("config")]
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    raise PolicyError(f"{name} is neither installed nor in ./config; name it with --perception")

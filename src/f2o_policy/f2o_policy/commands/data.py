@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from f2o_policy.commands.common import installed, positive
+from f2o_policy.commands.common import positive
 
 
 def add(commands: Any) -> None:
@@ -58,11 +58,12 @@ def add(commands: Any) -> None:
 def run_convert(arguments: argparse.Namespace) -> int:
     """``f2o convert``."""
     from f2o_nodekit.config import load_config
+    from f2o_nodekit.paths import config_file
     from f2o_perception.config import PerceptionConfig
 
     from f2o_policy.data.bags import convert
 
-    perception = load_config(PerceptionConfig, arguments.perception or installed("perception.yaml"))
+    perception = load_config(PerceptionConfig, arguments.perception or config_file("perception.yaml"))
     report = convert(
         arguments.bags,
         arguments.out,

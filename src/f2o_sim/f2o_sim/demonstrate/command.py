@@ -40,12 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DatasetError: ``out`` holds data of another layout. FullDiskError. GraphicsError: nothing can be drawn here.
     """
+    from f2o_nodekit.paths import config_file
     from f2o_nodekit.workers import results
     from f2o_policy.data.store import DatasetWriter
     from tqdm import tqdm
 
     from f2o_sim.demonstrate.stage import source
-    from f2o_sim.paths import config_file
 
     perception = arguments.perception or config_file("perception.yaml")
     play = partial(_play, str(perception), arguments.camera_hz)

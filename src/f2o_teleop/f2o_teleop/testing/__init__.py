@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from f2o_nodekit.paths import find_config
+from f2o_nodekit.paths import config_file
 
 
 def configure(folder: Path, output: Path, camera_hz: float, width: int, height: int, **recorder: Any) -> Path:
@@ -16,7 +16,7 @@ def configure(folder: Path, output: Path, camera_hz: float, width: int, height: 
 
     ``recorder``: more keys of recorder.yaml.
     """
-    installed = Path(find_config("recorder.yaml")).parent
+    installed = config_file("recorder.yaml").parent
     config = folder / "config"
     shutil.copytree(installed, config)
     os.mkfifo(folder / "hand")
