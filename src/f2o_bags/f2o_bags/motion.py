@@ -27,7 +27,7 @@ class Stillness:
     ) -> Bool[np.ndarray, " t"]:
         """Whether each row of ``positions`` is away from ``rest``."""
         fingers = np.array(["gripper" in name or "finger" in name for name in names])
-        return (np.abs(positions - rest) > np.where(fingers, self.gripper_m, self.joints_rad)).any(1)
+        return np.any(np.abs(positions - rest) > np.where(fingers, self.gripper_m, self.joints_rad), axis=1)
 
 
 AT_REST = Stillness()

@@ -56,7 +56,8 @@ class PlayerNode(Node):
 
     def clock(self, ros_ns: int) -> None:
         """The time of the bag, on /clock."""
-        self._clock_output.publish(Clock(clock=Time(nanoseconds=ros_ns).to_msg()))
+        if self._clock_output is not None:
+            self._clock_output.publish(Clock(clock=Time(nanoseconds=ros_ns).to_msg()))
 
     def now_ros_ns(self) -> int:
         """ROS time."""

@@ -246,7 +246,13 @@ def _alternatives(hint: Any) -> list[Any]:
     return [arg for arg in typing.get_args(hint) if arg is not type(None)] if union else [hint]
 
 
-_NAMES = {float: "a number", int: "an integer", str: "a text", bool: "true or false", type(None): "nothing"}
+_NAMES: dict[Any, str] = {
+    float: "a number",
+    int: "an integer",
+    str: "a text",
+    bool: "true or false",
+    type(None): "nothing",
+}
 
 
 def _expected(info: FieldInfo) -> str:
@@ -263,7 +269,7 @@ def _expected(info: FieldInfo) -> str:
         return f"{many} ({_expected(FieldInfo.from_annotation(args[0]))} each)"
     if origin is dict or dataclasses.is_dataclass(info.annotation):
         return "keys and values"
-    return _NAMES.get(info.annotation, str(info.annotation)) + _range(info.metadata)  # type: ignore[arg-type]
+    return _NAMES.get(info.annotation, str(info.annotation)) + _range(info.metadata)
 
 
 def _range(metadata: Sequence[Any]) -> str:

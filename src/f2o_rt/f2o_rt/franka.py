@@ -28,7 +28,8 @@ class FrankaArm:
     def __init__(self, ip: str) -> None:
         self._franka, self._ip = import_pylibfranka(), ip
         self._gripper = GripperProcess([sys.executable, "-m", "f2o_rt.gripper", ip])
-        self._robot = self._control = None
+        self._robot: Any = None  # pylibfranka says no types
+        self._control: Any = None
 
     def open(self) -> Joints:
         """Connect, begin a motion, and say where: a motion must begin at the position last commanded (q_d)."""

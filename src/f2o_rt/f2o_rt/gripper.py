@@ -11,7 +11,7 @@ import os
 import select
 import subprocess
 import sys
-from typing import Any
+from typing import IO, Any
 
 from f2o_rt.libfranka import import_pylibfranka
 
@@ -24,29 +24,37 @@ class GripperProcess:
     """The end that the receiver holds; ``width`` is the last measured one [m]. Nothing here waits."""
 
     def __init__(self, command: list[str]) -> None:
-        self._command, self._process = command, None
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._goals: IO[bytes] | None = None
+        self._widths: IO[bytes] | None = None
         self._goal: float | None = None
-        self._said, self.width = b"", None
+        self._said = b""
+        self.width: float | None = None
 
     def open(self) -> None:
         """Start the process."""
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
-        for pipe in (self._process.stdin, self._process.stdout):
+        self._goals, self._widths = self._process.stdin, self._process.stdout
+        for pipe in (self._goals, self._widths):
+            assert pipe is not None  # as asked for above
             os.set_blocking(pipe.fileno(), False)
 
     def grip(self, width: float) -> None:
         """Pass on a goal that is another one; it is lost only where the process is."""
-        if width != self._goal and self._process is not None:
+        if width != self._goal and self._goals is not None:
             with contextlib.suppress(OSError):
-                self._process.stdin.write(f"{width:.5f}\n".encode())
+                self._goals.write(f"{width:.5f}\n".encode())
                 self._goal = width
 
     def listen(self) -> None:
         """Take the newest measured width; none once the process has ended."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            more = self._process.stdout.read(4096)  # None: nothing now
+        if self._widths is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            more = self._widths.read(4096)  # None: nothing now
             if more == b"":
                 self.width = None
                 return
@@ -55,16 +63,16 @@ class GripperProcess:
 
     def close(self) -> None:
         """End the process, by force where it does not end by itself."""
-        if self._process is None:
+        if self._process is None or self._goals is None or self._widths is None:
             return
-        self._process.stdin.close()
+        self._goals.close()
         self._process.terminate()
         try:
             self._process.wait(2.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        self._widths.close()
 
 
 def serve(gripper: Any, goals: int, widths: int) -> None:

@@ -27,11 +27,11 @@ REST_WITHIN_CYCLES = 600  # of braking at the end
 class Datagrams(Protocol):
     """What the loop needs of a socket that does not block."""
 
-    def recvfrom(self, size: int) -> tuple[bytes, Any]:
+    def recvfrom(self, size: int, /) -> tuple[bytes, Any]:
         """The next datagram and its sender; OSError where there is none."""
         ...
 
-    def sendto(self, data: bytes, address: Any) -> object:
+    def sendto(self, data: bytes, address: Any, /) -> object:
         """Send a datagram."""
         ...
 
@@ -71,7 +71,7 @@ class Loop:
             self._failed(error)
         else:
             self._count(cycle, answered_ns)
-        if self._turns % STATUS_CYCLES == 0 and None not in (self._bridge, self._last):
+        if self._turns % STATUS_CYCLES == 0 and self._bridge is not None and self._last is not None:
             self._send(self._status(self._last), self._bridge)
 
     def finish(self) -> None:

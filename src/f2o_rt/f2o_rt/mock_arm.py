@@ -45,8 +45,9 @@ class MockArm:
         tick = self._wait()
         mono_ns = tick.ideal_mono_ns + tick.late_ns
         try:
-            for _ in range(tick.skipped if self._rules else 0):
-                self._rules.lose()
+            if self._rules is not None:
+                for _ in range(tick.skipped):
+                    self._rules.lose()
         except ArmError:
             self._rules = None
             raise

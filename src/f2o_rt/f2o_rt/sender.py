@@ -38,12 +38,13 @@ def run(robot_path: Path, rules: UdpRules, seconds: float, out: str) -> str:
     request_fifo(60)
     robot = load_robot(robot_path)
     adapter, limiter = UdpAdapter(robot, rules), TargetLimiter(robot.limits(), PERIOD_S)
-    pace, ready_s, began_s = Pace(PERIOD_S), time.monotonic() + READY_S, None
+    pace, ready_s, began_s = Pace(PERIOD_S), time.monotonic() + READY_S, 0.0
+    home: Joints | None = None  # where the motion begins
     rows, problems = [], []
-    while began_s is None or time.monotonic() - began_s < seconds:
+    while home is None or time.monotonic() - began_s < seconds:
         tick = pace.wait()
         far = adapter.look(tick.ideal_mono_ns)
-        if began_s is None:
+        if home is None:
             if far.joints is not None and not far.problem:
                 limiter.reset(far.joints.positions)
                 began_s, home = time.monotonic(), far.joints.positions

@@ -73,7 +73,8 @@ class Rig:
         self.there, self.back = Network(seed), Network(seed + 1)
         self.ms, self.turned_ms, self.asleep = 0, 0, lambda ms: False  # when the receiver gets no time
         self.config = ReceiverConfig(robot=name, **config)
-        self.profile, self.sending, self.session, self.began_ms = profile, True, 0, None
+        self.profile, self.sending, self.session = profile, True, 0
+        self.began_ms: int | None = None
         self.start_bridge()
         self.start_receiver(self.home)
         self.wanted = lambda t: (self.home, np.zeros(7))
@@ -88,6 +89,7 @@ class Rig:
         self.limiter.reset(self.home if position is None else position)
         self.adapter = UdpAdapter(self.robot, UdpRules(), clock=lambda: self.now_ns + OFFSET_NS)
         self.adapter._socket.close()
+        # pyrefly: ignore[bad-assignment]: all that the adapter calls of a socket
         self.adapter._socket = Socket(self.there, self.back)
 
     def start_receiver(self, position):

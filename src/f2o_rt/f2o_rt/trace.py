@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from f2o_control.limits import Joints
@@ -43,4 +44,5 @@ class Trace:
         kept, first = min(self.count, self._length), self.count % max(self._length, 1)
         order = np.arange(kept) if self.count <= self._length else np.roll(np.arange(kept), -first)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **{key: column[order] for key, column in self._columns.items()})
+        columns: dict[str, Any] = {key: column[order] for key, column in self._columns.items()}
+        np.savez_compressed(path, **columns)

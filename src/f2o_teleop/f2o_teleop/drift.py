@@ -49,10 +49,11 @@ class Zero:
     def _watch(self, axes: Axes, mono_ns: int) -> None:
         config = self._config
         low, high = np.minimum(self._low, axes), np.maximum(self._high, axes)
-        still = self._since_mono_ns is not None and (high - low).max() <= config.tolerance
-        if not still or np.abs(axes).max() > config.max_deflection:
+        since = self._since_mono_ns
+        moved = (high - low).max() > config.tolerance or np.abs(axes).max() > config.max_deflection
+        if since is None or moved:
             self._low, self._high, self._since_mono_ns = axes, axes, mono_ns
             return
         self._low, self._high = low, high
-        if mono_ns - self._since_mono_ns >= config.after_s * NS_PER_S:
+        if mono_ns - since >= config.after_s * NS_PER_S:
             self.offset = (low + high) / 2

@@ -1,6 +1,7 @@
 """The life of one episode: which command is possible when, and what it leads to. No clock, no file, no ROS."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -87,8 +88,8 @@ def advance(state: State, verb: Verb) -> State:
     return possible[verb]
 
 
-def _listed(verbs: object) -> str:
-    return ", ".join(verb.value for verb in verbs)  # type: ignore[attr-defined]
+def _listed(verbs: Iterable[Verb]) -> str:
+    return ", ".join(verb.value for verb in verbs)
 
 
 def _text(value: object) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import yaml
@@ -88,12 +88,12 @@ def load_script(path: Path) -> Callable[[float], HandReading]:
     return lambda seconds: next((s.reading for s in segments if seconds < s.until_s), at_rest())
 
 
-def _segment(entry: object, start_s: float, where: str) -> Segment:
+def _segment(entry: Any, start_s: float, where: str) -> Segment:
     expected = "expected {duration_s: above 0, axes: [6 numbers in -1..1], buttons: [indices]}"
     try:
-        duration = float(entry["duration_s"])  # type: ignore[index]
-        axes = np.array(entry.get("axes", [0.0] * 6), dtype=np.float64)  # type: ignore[attr-defined]
-        pressed = [int(index) for index in entry.get("buttons", [])]  # type: ignore[attr-defined]
+        duration = float(entry["duration_s"])
+        axes = np.array(entry.get("axes", [0.0] * 6), dtype=np.float64)
+        pressed = [int(index) for index in entry.get("buttons", [])]
     except (TypeError, KeyError, ValueError, AttributeError):
         raise ScriptError(f"{where}: {expected}, got {entry!r}") from None
     if not duration > 0 or axes.shape != (6,) or not (np.abs(axes) <= 1).all() or min(pressed, default=0) < 0:

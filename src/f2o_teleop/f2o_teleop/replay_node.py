@@ -92,9 +92,9 @@ def replay(track: Track, speed: float, arm: bool, wait_s: float, progress: bool 
         node = ReplayNode(track.names)
         set_niceness(NICENESS)
         try:
-            if not wait(node, arm, wait_s, ended):
+            if not wait(node, arm, wait_s, ended) or (start := node.measured()) is None:
                 return None
-            return run(node, Replay(node.measured(), track, speed), ended, progress)
+            return run(node, Replay(start, track, speed), ended, progress)
         finally:
             if arm and node.mode == MODE:
                 node.ask("disarm")

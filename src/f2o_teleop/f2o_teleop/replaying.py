@@ -52,13 +52,13 @@ class Arm(Protocol):
 
 
 def wait(node: Arm, arm: bool, wait_s: float, ended: threading.Event) -> bool:
-    """Stay where the arm is until the bridge follows; False when it is ended first.
+    """Stay where the arm is until that is known and the bridge follows; False when it is ended first.
 
     Raises:
         PlayError: it does not within ``wait_s``.
     """
     pace, deadline, refused, asked = Pace(1 / RATE_HZ), time.monotonic() + wait_s, "", 0.0
-    while not ended.is_set() and node.mode != MODE:
+    while not ended.is_set() and (node.mode != MODE or node.measured() is None):
         pace.wait()
         node.hear()
         here, now = node.measured(), time.monotonic()
@@ -102,6 +102,7 @@ def run(node: Arm, path: Replay, ended: threading.Event, progress: bool = False)
                 )
             target = path.at(now)
             node.send(target)
-            worst = max(worst, float(np.abs(target.positions[:7] - node.measured()[:7]).max()))
+            if (here := node.measured()) is not None:
+                worst = max(worst, float(np.abs(target.positions[:7] - here[:7]).max()))
             bar.update(round(now, 2) - bar.n)
     return Replayed(time.monotonic() - begin, worst, not ended.is_set())

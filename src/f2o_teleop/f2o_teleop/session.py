@@ -165,8 +165,8 @@ class Session:
         self._labels.update(command.labels)
         self._labels[SUCCESS] = SUCCESS_LABEL.get(command.verb, self._labels[SUCCESS])
         if self._spool is not None:
-            self._finish()
-        assert self._summary is not None
+            self._finish(self._spool)
+        assert self._summary is not None and self._path is not None  # of the bag just finished
         report = episode_report(self._summary, self._missing, self._tracks, self._config)
         if target is State.SAVED:
             self._path = keep(self._path, self._labels)
@@ -203,9 +203,8 @@ class Session:
         self._state = State.RECORDING
         return f"{self._name()} recording"
 
-    def _finish(self) -> None:
+    def _finish(self, spool: Spool) -> None:
         """Completes the bag under its partial name; a failing disk leaves it readable to the cut."""
-        spool = self._spool
         self._missing = Missing(
             spool.drops.copy(), self._losses.lost.copy(), frozenset(self._losses.uncounted)
         )

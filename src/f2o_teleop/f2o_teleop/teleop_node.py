@@ -12,6 +12,7 @@ from f2o_nodekit.pace import Pace
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_nodekit.stats import RateMeter
 from geometry_msgs.msg import Twist
+from rclpy.task import Future
 from sensor_msgs.msg import JointState, Joy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
@@ -39,8 +40,7 @@ class TeleopNode(ConfiguredNode):
         self.create_subscription(String, topics.mode, self._on_mode, self.latched())
         self.create_subscription(String, topics.episode_state, self._on_episode, self.latched())
         if isinstance(self._hand, SpacenavHand):
-            self.create_subscription(Twist, topics.spacenav_twist, self._on_twist, self.best_effort(1))
-            self.create_subscription(Joy, topics.spacenav_joy, self._on_joy, self.best_effort(10))
+            self._hear_spacenav(self._hand)
         self._targets = self.create_publisher(JointTarget, topics.target, self.reliable(1))
         self._sequence = count()
         self._commands = self.create_publisher(String, topics.episode_command, self.reliable(10))
@@ -51,6 +51,17 @@ class TeleopNode(ConfiguredNode):
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="teleop-loop", daemon=True)
         self._thread.start()
+
+    def _hear_spacenav(self, hand: SpacenavHand) -> None:
+        def on_twist(msg: Twist) -> None:
+            hand.offer_axes(convert.twist_axes(msg), time.monotonic_ns())
+
+        def on_joy(msg: Joy) -> None:
+            hand.offer_buttons(tuple(bool(pressed) for pressed in msg.buttons))
+
+        topics = self.config.topics
+        self.create_subscription(Twist, topics.spacenav_twist, on_twist, self.best_effort(1))
+        self.create_subscription(Joy, topics.spacenav_joy, on_joy, self.best_effort(10))
 
     def close(self) -> None:
         """Stop the loop and let go of the devices."""
@@ -87,12 +98,6 @@ class TeleopNode(ConfiguredNode):
     def _on_episode(self, msg: String) -> None:
         self._teleop.recording = convert.episode_state(msg.data) in UNDER_WAY
 
-    def _on_twist(self, msg: Twist) -> None:
-        self._hand.offer_axes(convert.twist_axes(msg), time.monotonic_ns())
-
-    def _on_joy(self, msg: Joy) -> None:
-        self._hand.offer_buttons(tuple(bool(pressed) for pressed in msg.buttons))
-
     def _run(self) -> None:
         pace = Pace(1.0 / self.config.rate_hz, phase_s=0.0)  # as the policy
         while not self._end.is_set():
@@ -113,9 +118,13 @@ class TeleopNode(ConfiguredNode):
 
     def _ask_bridge(self, take_over: bool) -> None:
         if not self._bridge.service_is_ready():
-            return self.get_logger().warning(f"takeover: service {self._bridge.srv_name} is not available")
-        asked = self._bridge.call_async(SetBool.Request(data=take_over))
-        asked.add_done_callback(lambda future: self.get_logger().info(future.result().message))
+            self.get_logger().warning(f"takeover: service {self._bridge.srv_name} is not available")
+            return
+        self._bridge.call_async(SetBool.Request(data=take_over)).add_done_callback(self._on_answer)
+
+    def _on_answer(self, asked: Future) -> None:
+        if (answer := asked.result()) is not None:
+            self.get_logger().info(answer.message)
 
     def _diagnose(self) -> Diagnosis:
         teleop = self._teleop
