@@ -1,6 +1,7 @@
 """Shapes are checked in tests only; each test that starts nodes has a corner of DDS to itself."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ from jaxtyping import install_import_hook
 from benchmarks import ROOT
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as ../../conftest.py
 
 sys.path.insert(0, str(ROOT / "src" / "f2o_bags" / "test"))  # episodes.py writes bags
 install_import_hook(["benchmarks.recording", "benchmarks.udp"], "beartype.beartype")

@@ -21,6 +21,8 @@ def mismatches(values: Mapping[str, Any], nodes: Collection[str]) -> list[str]:
         values: parsed arguments by name.
         nodes: names of the nodes that will run.
     """
+    if "robot" not in values:
+        return []
     robot, folder = str(values["robot"]), str(values["config"])
     file = find_config(f"robot_{robot}.yaml", folder)
     problems = []

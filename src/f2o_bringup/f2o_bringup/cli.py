@@ -10,6 +10,7 @@ import os
 import sys
 from importlib.metadata import entry_points
 
+from f2o_nodekit.entry import restore_interrupt
 from f2o_nodekit.errors import F2oError
 
 STOPPED = 130  # exit status after Ctrl-C, as shells have it
@@ -20,6 +21,7 @@ module must be cheap; what a command needs it imports when it runs."""
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point of the ``f2o`` command; exits with 0, 2 (a mistake) or 130 (stopped, resumable)."""
+    restore_interrupt()
     arguments = parser().parse_args(argv)
     # Before torch is imported: threads that wait sleep. Spinning ones halve the speed where another process computes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from f2o_nodekit.entry import restore_interrupt
+
 from f2o_bringup.errors import GraphError
 from f2o_bringup.graph import graph_named
+from f2o_bringup.node_process import bound_to_parent
 from f2o_bringup.specs import Graph, IncludeSpec, NodeSpec, resolve
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def launch_description(name: str) -> LaunchDescription:
             f"{error.name}: not installed; it comes with ROS 2 (apt install ros-jazzy-launch-ros). "
             f"Without it: f2o-launch {name}"
         ) from error
+    restore_interrupt()  # launch has no handler of its own: where SIGINT is ignored, nothing would end
     graph = graph_named(name)
     declared = [
         DeclareLaunchArgument(
@@ -59,6 +63,7 @@ def _node(spec: NodeSpec) -> Action:
         parameters=[{k: ParameterValue(v, value_type=type(v)) for k, v in spec.parameters.items()}],
         arguments=list(spec.args),
         additional_env=dict(spec.env) or None,
+        prefix=" ".join(bound_to_parent()) or None,  # SIGTERM kills launch before it can end its nodes
         respawn=spec.respawn_s is not None,
         respawn_delay=spec.respawn_s,
         on_exit=Shutdown(reason=f"{spec.name} ended") if spec.required else None,

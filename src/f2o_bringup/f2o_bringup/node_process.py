@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable
@@ -14,11 +15,15 @@ from f2o_bringup.errors import ExecutableError
 from f2o_bringup.specs import NodeSpec
 
 # SIGINT is ignored until the node asks for it: Ctrl-C while Python still imports must not print a traceback.
-# Where setpriv is (util-linux), a node is terminated when the thread that started it dies, even by SIGKILL: no arm
-# goes on moving for nobody.
-WRAPPER = (
-    """trap '' INT; command -v setpriv >/dev/null && exec setpriv --pdeathsig TERM -- "$@"; exec "$@" """
-)
+WRAPPER = "trap '' INT; exec \"$@\""
+
+
+def bound_to_parent() -> list[str]:
+    """Words before a command line with which the process is terminated when the thread that started it dies.
+
+    Even by SIGKILL: no arm goes on moving for nobody. Empty where ``setpriv`` (util-linux) is not installed.
+    """
+    return ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
 
 
 def find_executable(package: str, executable: str) -> str:
@@ -60,7 +65,7 @@ class NodeProcess:
 
     def _start(self) -> None:
         self.popen = subprocess.Popen(
-            ["/bin/sh", "-c", WRAPPER, "sh", *self._command],
+            ["/bin/sh", "-c", WRAPPER, "sh", *bound_to_parent(), *self._command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -203,9 +203,12 @@ def no_profile(tmp_path, monkeypatch):
     for variable in PROFILES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
-    installed = tmp_path / "share" / "f2o_bringup" / "config" / "dds.xml"
-    installed.parent.mkdir(parents=True)
-    installed.touch()
+    monkeypatch.setattr("f2o_nodekit.paths.SOURCE_CONFIG", tmp_path)
+    share = tmp_path / "share"
+    installed = share / "f2o_bringup" / "config" / "dds.xml"
+    for file in (installed, share / "ament_index" / "resource_index" / "packages" / "f2o_bringup"):
+        file.parent.mkdir(parents=True)
+        file.touch()
     return installed
 
 

@@ -147,7 +147,7 @@ def test_start_refuses_what_needs_launch(prefix, output):
     with pytest.raises(
         GraphError, match="sim:=false starts franka_bringup and realsense2_camera through ros2 launch"
     ):
-        processes.start("deploy", {"cameras": "wrist=1"}, output)
+        processes.start("replay", {"cameras": "wrist=1", "robot": "fr3"}, output)
 
 
 @pytest.mark.parametrize(
@@ -179,9 +179,15 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
-def program(*words):
+SHELLS = {"a terminal's": (), "nohup's": ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh")}
+
+
+def program(*words, text=PROGRAM, shell=()):
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*shell, sys.executable, "-c", text, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -193,9 +199,10 @@ def wait_ready(process, count):
         ready += "ready" in line
 
 
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_the_command_within_three_seconds(prefix, number):
-    process = program("polite,deaf", "test")
+def test_ctrl_c_ends_the_command_within_three_seconds(prefix, number, shell):
+    process = program("polite,deaf", "test", shell=shell)
     wait_ready(process, 2)
     began = time.monotonic()
     os.kill(process.pid, number)
@@ -205,19 +212,73 @@ def test_ctrl_c_ends_the_command_within_three_seconds(prefix, number):
     assert "Traceback" not in out
 
 
+def wait_for_pid(process):
+    """The process that the node `speaking` says it is."""
+    for line in process.stdout:
+        if "ready" in line:
+            return int(line.split()[-1])
+    raise AssertionError(process.stderr.read())
+
+
+def wait_until_gone(pid):
+    deadline = time.monotonic() + 10.0
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _alive(pid)
+
+
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is not installed")
 def test_nodes_do_not_outlive_a_killed_command(prefix):
     process = program("speaking", "test")
-    line = ""
-    while "ready" not in line:
-        line = process.stdout.readline()
-    node = int(line.split()[-1])
+    node = wait_for_pid(process)
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 5.0
-    while _alive(node) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until_gone(node)
+
+
+LAUNCH = textwrap.dedent("""
+    import sys
+    from launch import LaunchService
+    from f2o_bringup import graph
+    from f2o_bringup.launch_description import launch_description
+    from f2o_bringup.specs import Graph, NodeSpec
+    names = sys.argv.pop(1).split(",")
+    graph.GRAPHS["test"] = Graph("test", (), tuple(NodeSpec("dummy", n, n) for n in names))
+    service = LaunchService()
+    service.include_launch_description(launch_description("test"))
+    sys.exit(service.run())
+""")
+
+
+@pytest.fixture
+def launched(prefix, monkeypatch):
+    """What starts a graph by ROS 2's launch."""
+    pytest.importorskip("launch.actions", reason="launch is not installed (it is not on PyPI)")
+    pytest.importorskip("launch_ros.actions", reason="launch_ros is not installed (it is not on PyPI)")
+    index = prefix / "share" / "ament_index" / "resource_index" / "packages"
+    index.mkdir(parents=True)
+    (index / "dummy").touch()
+    monkeypatch.setenv("ROS_LOG_DIR", str(prefix / "log"))
+    return lambda *words, shell=(): program(*words, text=LAUNCH, shell=shell)
+
+
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+def test_ctrl_c_ends_what_launch_started(launched, shell):
+    process = launched("speaking", shell=shell)
+    node = wait_for_pid(process)
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=20)
     assert not _alive(node)
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is not installed")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nodes_do_not_outlive_a_killed_launch(launched, number):
+    process = launched("speaking")
+    node = wait_for_pid(process)
+    os.kill(process.pid, number)
+    wait_until_gone(node)
+    process.communicate(timeout=20)
 
 
 def _alive(pid):

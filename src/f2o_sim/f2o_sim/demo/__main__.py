@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from f2o_bringup.processes import Running, start
+from f2o_nodekit.entry import restore_interrupt
 from f2o_nodekit.errors import F2oError
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.data.files import write_json
@@ -27,6 +28,7 @@ TASK = "reach_around"
 
 def main() -> int:
     """Run the demo; 0 when it ran to its end, 2 with one sentence when something was missing."""
+    restore_interrupt()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _demo(_arguments())
