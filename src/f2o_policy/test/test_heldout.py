@@ -1,9 +1,12 @@
 """Errors on held-out episodes, where the answer is known."""
 
+import json
+import sys
+
 import numpy as np
 import pytest
 from f2o_policy.errors import CheckpointError
-from f2o_policy.evaluation.heldout import errors, held_out
+from f2o_policy.evaluation.heldout import errors, held_out, main
 from f2o_policy.training.train import train
 from toys import write_dataset
 
@@ -25,3 +28,20 @@ def test_a_policy_stands_beside_two_that_know_nothing(tiny_config, tiny_data, tm
     assert found["standing still"]["mean_rad"] == found["standing still"]["nearest_rad"] > 0
     with pytest.raises(CheckpointError, match="trained on other data"):
         held_out(run, write_dataset(tmp_path / "other", episodes=3))
+
+
+def test_the_command_writes_with_what_the_numbers_were_made(
+    tiny_config, tiny_data, tmp_path, monkeypatch, capsys
+):
+    run, out = tmp_path / "run", tmp_path / "held_out.json"
+    train(tiny_data, run, tiny_config, progress=False)
+    words = ["heldout", "--policy", run, "--data", tiny_data, "--out", out]
+    monkeypatch.setattr(sys, "argv", [str(word) for word in words])
+    assert main() == 0
+    report = json.loads(out.read_text())
+    assert set(report["made"]) == {"command", "machine", "date", "code_sha256"}
+    assert report["data_sha256"] == json.loads((run / "summary.json").read_text())["data_sha256"]
+    assert json.loads(capsys.readouterr().out)["policy"] == report["policy"]
+    monkeypatch.setattr(sys, "argv", [*map(str, words[:2]), str(tmp_path / "none"), *map(str, words[3:])])
+    assert main() == 2
+    assert "none: cannot be read" in capsys.readouterr().err

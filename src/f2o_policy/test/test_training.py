@@ -13,6 +13,7 @@ from f2o_policy.data.share import Share
 from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_policy.errors import CheckpointError, DatasetError, RunError, SetsError, UnknownNameError
 from f2o_policy.evaluation.modes import compare_sets, mode_report
+from f2o_policy.methods.base import repeat
 from f2o_policy.training import loop
 from f2o_policy.training.distill import distill
 from f2o_policy.training.runs import RunFolder
@@ -267,6 +268,12 @@ def test_a_collapsed_student_shows_in_the_report():
     assert bad["teacher_hit"] == pytest.approx(1 / 16)
 
 
+def numbered(chunks):
+    """A noise for each trajectory of ``chunks`` (B,K,H,D) that says which it is of."""
+    b, k = chunks.shape[:2]
+    return torch.arange(1.0, b * k + 1).reshape(b, k, 1, 1).expand_as(chunks)
+
+
 def test_bad_trajectories_are_replaced_and_counted():
     good = torch.zeros(3, 4, 8, 8)
     chunks = good.clone()
@@ -274,16 +281,80 @@ def test_bad_trajectories_are_replaced_and_counted():
     chunks[1, 0, :, 2] = 1.5  # outside of the range
     chunks[1, 2, 4:, 1] = 0.9  # a jump
     chunks[2] = float("inf")
-    checked = replace_bad(chunks, jump_limit=0.5, range_limit=1.1)
+    checked = replace_bad(chunks, numbered(chunks), jump_limit=0.5, range_limit=1.1)
     assert checked.bad.tolist() == [1, 2, 4]
     assert checked.usable.tolist() == [True, True, False]
     assert torch.equal(checked.chunks[:2], good[:2])
 
 
+def test_a_trajectory_that_replaces_a_bad_one_brings_its_own_noise():
+    """Each trajectory of this made teacher is a hundredth of its noise: whatever replaces one, the pairs must hold."""
+    noise = numbered(torch.zeros(2, 4, 8, 8))
+    chunks = noise / 100
+    chunks[0, 0, 2, 1] = float("nan")
+    chunks[0, 2] = 9.0
+    chunks[1, 3] = float("-inf")
+    checked = replace_bad(chunks, noise, jump_limit=0.5, range_limit=1.1)
+    assert torch.equal(checked.chunks, checked.noise / 100)
+    assert checked.noise[:, :, 0, 0].tolist() == [[2, 2, 2, 4], [5, 6, 7, 5]]
+
+
+def test_sets_on_disk_hold_pairs(teacher, tiny_data, tiny_config, tmp_path, monkeypatch):
+    """From the noise that is stored the teacher integrates the trajectory that is stored, replaced or not."""
+    sample(teacher, tiny_data, tmp_path / "all", tiny_config, progress=False)
+    arm = SetStore.open(tmp_path / "all")["trajectories"][..., :-1].astype(np.float32)
+    median = float(np.median(np.abs(np.diff(arm, axis=2)).max((2, 3))))
+    monkeypatch.setattr("f2o_policy.training.sample.jump_limit", lambda *_: median)  # half of them jump
+    sample(teacher, tiny_data, tmp_path / "half", tiny_config, progress=False)
+    store = SetStore.open(tmp_path / "half")
+    rows = np.flatnonzero(store["usable"] & (store["bad"] > 0))
+    assert len(rows), "no trajectory was replaced: nothing is tested"
+    checkpoint = load_checkpoint(teacher)
+    method, network = checkpoint.build_method(), checkpoint.build_network()
+    noise, embedding, kept = (
+        torch.from_numpy(store[name][rows].astype(np.float32))
+        for name in ("noise", "embedding", "trajectories")
+    )
+    proprio = torch.from_numpy(store["proprio"][rows])
+    k = noise.shape[1]
+    with torch.inference_mode():
+        again = method.sample(
+            network.head, noise.flatten(0, 1), repeat(embedding, k), repeat(proprio, k)
+        ).unflatten(0, (-1, k))
+    torch.testing.assert_close(kept, again.clamp(-1.05, 1.05), atol=2e-3, rtol=1e-3)
+
+
+def test_sets_of_other_code_are_not_continued(teacher, tiny_data, tiny_config, tmp_path, monkeypatch):
+    sample(teacher, tiny_data, tmp_path / "sets", tiny_config, progress=False)
+    monkeypatch.setattr("f2o_policy.training.sample.learning_code", lambda: "e" * 64)
+    with pytest.raises(
+        SetsError, match=r"sets: was begun with other code \(sha256 \w{12}, now eeeeeeeeeeee\)"
+    ):
+        sample(teacher, tiny_data, tmp_path / "sets", tiny_config, progress=False)
+
+
+def test_a_run_of_other_code_is_not_continued(teacher, tiny_data, tiny_config, monkeypatch):
+    monkeypatch.setattr("f2o_policy.training.runs.learning_code", lambda: "e" * 64)
+    before = (teacher / "config.json").read_bytes()
+    with pytest.raises(RunError, match=r"was begun with other code \(sha256 \w{12}, now eeeeeeeeeeee\)"):
+        train(tiny_data, teacher, tiny_config, progress=False)
+    assert (teacher / "config.json").read_bytes() == before
+
+
+def test_a_run_names_its_seed_configuration_data_and_code(teacher, tiny_data):
+    said = json.loads((teacher / "summary.json").read_text())
+    assert {"seed", "config", "data_sha256"} < set(said)
+    assert said["data_sha256"] == Dataset(tiny_data).sha256
+    code = said["versions"]["code_sha256"]
+    assert len(code) == 64
+    assert code == load_checkpoint(teacher).versions["code_sha256"]
+    assert code == json.loads((teacher / "config.json").read_text())["code_sha256"]
+
+
 def test_the_gripper_may_jump():
     chunks = torch.zeros(1, 2, 8, 8)
     chunks[:, :, 4:, -1] = 1.0
-    assert replace_bad(chunks, jump_limit=0.5, range_limit=1.1).bad.tolist() == [0]
+    assert replace_bad(chunks, numbered(chunks), jump_limit=0.5, range_limit=1.1).bad.tolist() == [0]
 
 
 def test_observations_are_chosen_evenly_from_both_splits():

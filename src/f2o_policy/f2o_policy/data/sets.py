@@ -5,7 +5,7 @@
     observation.npy  (N,)      int64, row of the data set              training.npy (N,) bool, split
     usable.npy       (N,)      bool                   bad.npy         (N,)  int64, trajectories replaced
     filled.npy       (N,)      bool, row is complete
-    manifest.json    schema, hashes of teacher and data, seed, K, and, once complete, counts and wall time
+    manifest.json    schema, hashes of teacher, data and code, seed, K, and, once complete, counts and wall time
 
 ``filled`` is written after the rows it speaks of, so an interrupted run goes on where it was, and several
 processes fill one store, each its own rows.
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_nodekit.provenance import other_code
 
 from f2o_policy.data.files import read_json, write_json
 from f2o_policy.errors import FullDiskError, SetsError
@@ -90,6 +91,8 @@ class SetStore:
             write_json(path / "manifest.json", store.manifest)
             return store
         old = read_json(path / "manifest.json", lambda text: SetsError(path, text))
+        if problem := other_code(old.get("code_sha256", ""), manifest["code_sha256"]):
+            raise SetsError(path, problem)
         changed = [k for k in ("schema", *manifest) if old.get(k) != {"schema": SCHEMA, **manifest}[k]]
         if changed:
             raise SetsError(path, f"were begun with another {', '.join(changed)}; use another folder")

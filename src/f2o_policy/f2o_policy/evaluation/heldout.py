@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.provenance import origin
 from jaxtyping import Float
 
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
@@ -27,6 +28,7 @@ from f2o_policy.data.windows import spaced
 from f2o_policy.errors import CheckpointError, DatasetError
 from f2o_policy.evaluation.modes import sample_sets, windows_of
 from f2o_policy.model.network import PolicyNetwork
+from f2o_policy.provenance import learning_code
 
 SEED = 3  # of the noise, of the fresh weights, and of the lags of the windows
 Errors = dict[str, float]
@@ -84,6 +86,12 @@ def errors(drawn: Float[np.ndarray, "b k h d"], shown: Float[np.ndarray, "b h d"
     }
 
 
+def _source(policy: Path) -> dict[str, str]:
+    """Hashes of the weights and of their data."""
+    checkpoint = load_checkpoint(policy)
+    return {"weights_sha256": checkpoint.source_sha256, "data_sha256": checkpoint.data_sha256}
+
+
 def main() -> int:
     """The command line; 2 with one sentence when something does not fit."""
     parser = argparse.ArgumentParser(prog="python -m f2o_policy.evaluation.heldout", description=__doc__)
@@ -98,7 +106,8 @@ def main() -> int:
         return 2
     print(json.dumps(found, indent=1))
     if arguments.out is not None:
-        write_json(arguments.out, found)
+        made = {**origin(), "code_sha256": learning_code()}
+        write_json(arguments.out, {"made": made, **_source(arguments.policy), "seed": SEED, **found})
     return 0
 
 

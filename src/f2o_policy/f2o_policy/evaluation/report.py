@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_nodekit.provenance import origin
 from jaxtyping import Float
 
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
@@ -28,6 +29,7 @@ from f2o_policy.evaluation.modes import (
 from f2o_policy.methods.base import component_weights
 from f2o_policy.methods.chamfer import spread
 from f2o_policy.page import Tool, page
+from f2o_policy.provenance import learning_code
 
 SHOWN = 16  # trajectories of each
 NOTE = "What each number means: f2o_policy.evaluation.modes."
@@ -47,6 +49,8 @@ def write_report(
     out.mkdir(parents=True, exist_ok=True)
     checkpoint, dataset = load_checkpoint(student), Dataset(data)
     about = {
+        **origin(),
+        "code_sha256": learning_code(),
         "student": str(student),
         "teacher": str(teacher),
         "data": str(data),

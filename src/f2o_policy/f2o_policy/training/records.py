@@ -12,6 +12,7 @@ import torch
 from f2o_policy.checkpoint import GRIPPER
 from f2o_policy.data.normalise import Normaliser
 from f2o_policy.data.store import Dataset
+from f2o_policy.provenance import learning_code
 from f2o_policy.training.config import Config
 from f2o_policy.training.loop import Progress
 from f2o_policy.training.optimise import Precision
@@ -45,6 +46,7 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": str(np.__version__),
+        "code_sha256": learning_code(),
     }
 
 

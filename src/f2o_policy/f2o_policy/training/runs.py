@@ -1,6 +1,6 @@
 """A run folder: what it was told, what it measured, and what it needs to go on after an interruption.
 
-config.json     settings, data hash, command      checkpoint.pt   the policy (EMA weights)
+config.json     settings, hashes of data, code    checkpoint.pt   the policy (EMA weights)
 metrics.jsonl   one line a logged step            state.pt        optimiser and weights, to resume
 curve.png       the training curve                summary.json    seed, hashes, wall time, last metrics
 """
@@ -13,19 +13,26 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from f2o_nodekit.provenance import other_code
+
 from f2o_policy.data.files import read_json, read_lines, write_json, write_text
 from f2o_policy.errors import RunError
+from f2o_policy.provenance import learning_code
 
 
 class RunFolder:
-    """Creates ``path`` or continues it; refuses to continue a run that was started with other settings.
+    """Creates ``path`` or continues it; refuses to continue a run that was started with other settings or code.
 
     Of several processes the leader alone writes (``writes``).
+
+    Raises:
+        RunError: it is such a run.
     """
 
     def __init__(self, path: str | Path, settings: dict[str, Any], writes: bool = True) -> None:
         self.path, self._writes = Path(path), writes
         file = self.path / "config.json"
+        settings = {**settings, "code_sha256": learning_code()}
         if file.exists():
             self._compare(read_json(file, lambda text: RunError(self.path, text)), settings)
         if writes:
@@ -33,6 +40,8 @@ class RunFolder:
             write_json(file, settings)
 
     def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        if problem := other_code(old.get("code_sha256", ""), new["code_sha256"]):
+            raise RunError(self.path, problem)
         before, now = _leaves(old), _leaves(json.loads(json.dumps(new)))
         changed = [k for k in sorted(before | now) if before.get(k) != now.get(k) and k != "config.threads"]
         if changed:

@@ -26,6 +26,7 @@ from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import Windows
 from f2o_policy.errors import CheckpointError, SetsError
 from f2o_policy.methods.base import repeat
+from f2o_policy.provenance import learning_code
 from f2o_policy.training.checks import check_cameras
 from f2o_policy.training.config import Config
 from f2o_policy.training.optimise import Precision
@@ -66,6 +67,7 @@ def sample(
             "method": checkpoint.method,
             "teacher_sha256": file_sha256(checkpoint_file(teacher)),
             "data_sha256": dataset.sha256,
+            "code_sha256": learning_code(),
             "observation_limit": config.sets.observations,
             "precision": str(precision.dtype),
         }
@@ -129,8 +131,9 @@ def prediction(sampler: SetSampler, chosen: np.ndarray, done: int, processes: in
 
 def fill(store: SetStore, rows: np.ndarray, raw: dict[str, Tensor], jump: float, limit: float) -> None:
     """Check the sets that were drawn for ``rows`` and store them."""
-    checked = replace_bad(raw.pop("trajectories"), jump, limit)
-    raw |= {"trajectories": checked.chunks.clamp(-CLIP, CLIP), "usable": checked.usable, "bad": checked.bad}
+    checked = replace_bad(raw["trajectories"], raw["noise"], jump, limit)
+    raw |= {"trajectories": checked.chunks.clamp(-CLIP, CLIP), "noise": checked.noise}
+    raw |= {"usable": checked.usable, "bad": checked.bad}
     for name, value in raw.items():
         store[name][rows] = value.numpy()
     store.commit(rows)
@@ -223,15 +226,25 @@ def jump_limit(windows: Windows, observations: np.ndarray, half: np.ndarray) -> 
 
 @dataclass(frozen=True)
 class Checked:
-    """Sets without bad trajectories: chunks (B,K,H,D), usable (B,), bad (B,) how many were replaced."""
+    """Sets without bad trajectories.
+
+    Attributes:
+        chunks: (B,K,H,D) trajectories.
+        noise: (B,K,H,D) that each was integrated from; ``methods.paired`` learns the pairs.
+        usable: (B,) whether there is a good one.
+        bad: (B,) how many were replaced.
+    """
 
     chunks: Tensor
+    noise: Tensor
     usable: Tensor
     bad: Tensor
 
 
-def replace_bad(chunks: Tensor, jump_limit: float, range_limit: float) -> Checked:
+def replace_bad(chunks: Tensor, noise: Tensor, jump_limit: float, range_limit: float) -> Checked:
     """Replace trajectories that are not finite, leave the data's range or jump by a good one of the same set.
+
+    Each comes with the noise it was integrated from.
 
     A bad trajectory in a set is a target that the student must cover. A set without a good one is unusable. The
     gripper's column is not looked at: around a closing it overshoots its two values, and the gripper stops there.
@@ -243,5 +256,5 @@ def replace_bad(chunks: Tensor, jump_limit: float, range_limit: float) -> Checke
     good = finite & inside & smooth  # (B,K)
     first = good.float().argmax(1)  # a good one, where there is one
     index = torch.where(good, torch.arange(chunks.shape[1]), first[:, None])
-    picked = clean.gather(1, index[:, :, None, None].expand_as(clean))
-    return Checked(picked, good.any(1), (~good).sum(1))
+    rows = torch.arange(len(chunks))[:, None]
+    return Checked(clean[rows, index], noise[rows, index], good.any(1), (~good).sum(1))
