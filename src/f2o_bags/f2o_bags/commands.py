@@ -84,7 +84,7 @@ def _add_play(verbs: Any) -> None:
     play.set_defaults(run=runs.run_play)
     play.add_argument("bag", type=Path)
     play.add_argument("--speed", type=_speed, default=1.0, help="times true speed, or max (default 1)")
-    play.add_argument("--topics", nargs="+", default=[], help="only these (default: all that nobody obeys)")
+    play.add_argument("--topics", nargs="+", default=[], help="only these (default: all that nobody acts on)")
     play.add_argument("--exclude", nargs="+", default=[], help="all but these")
     play.add_argument("--remap", nargs="+", default=[], type=_remap, metavar="A:=B")
     play.add_argument(

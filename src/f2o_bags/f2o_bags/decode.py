@@ -55,6 +55,8 @@ class Decoder:
             types = _parsed(definition)
         except Exception as error:  # around rosbags alone: whatever its parser makes of a foreign text
             raise BagError(f"{self._bag.path}: definition of {definition.name}: {error}") from error
+        if definition.name not in types:
+            raise BagError(f"{self._bag.path}: definition of {definition.name}: its text has none")
         self._store.register({k: v for k, v in types.items() if k not in self._store.fielddefs})
         self._types[topic] = definition.name
         return definition.name

@@ -103,7 +103,8 @@ class McapFile:
                 yield from self._ordered(stream, channels) if whole else self._to_the_cut(stream, channels)
 
     def _ordered(self, stream: IO[bytes], channels: Collection[str]) -> Iterator[BagMessage]:
-        reader = SeekingReader(stream) if self._indexed else NonSeekingReader(stream)
+        kind = SeekingReader if self._indexed else NonSeekingReader
+        reader = kind(stream, validate_crcs=True)
         try:
             for _, channel, message in reader.iter_messages(channels):
                 yield _message(original_name(channel.topic), message)

@@ -20,6 +20,7 @@ class TopicInfo:
     type: str
     count: int
     hz: float  # mean
+    stored: str  # its name inside the bag: another one where somebody acts on it
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ def info(path: Path) -> BagInfo:
     bag = open_bag(path)
     begin, end = bag.span_ros_ns
     seconds = (end - begin) / NS_PER_S
+    rates = {topic: count / seconds if seconds else 0.0 for topic, count in bag.counts.items()}
     topics = tuple(
-        TopicInfo(t, bag.topics[t].definition.name, n, n / seconds if seconds else 0.0)
-        for t, n in bag.counts.items()
+        TopicInfo(topic, info.definition.name, bag.counts[topic], rates[topic], info.stored(topic))
+        for topic, info in bag.topics.items()
     )
     total = sum(bag.counts.values())
     return BagInfo(path, bag.complete, seconds, total, bag.size_bytes, begin, bag.labels, topics)
@@ -64,7 +66,10 @@ def info_lines(about: BagInfo, topics: bool = True) -> list[str]:
     if not topics:
         return [head]
     width = max((len(t.topic) for t in about.topics), default=0)
-    rows = [f"  {t.topic:<{width}}  {t.count:>7}  {t.hz:>7.1f} Hz  {t.type}" for t in about.topics]
+    rows = [
+        f"  {t.topic:<{width}}  {t.count:>7}  {t.hz:>7.1f} Hz  {t.type}{'  (a command)' * (t.stored != t.topic)}"
+        for t in about.topics
+    ]
     labels = [f"  {key}: {value}" for key, value in about.labels.items()]
     return [head, *rows, *labels]
 

@@ -42,6 +42,7 @@ def test_info_of_one_bag_has_its_topics_and_of_a_folder_a_line_a_bag(tmp_path, c
     assert f2o("info", bag) == 0
     out = capsys.readouterr().out
     assert "complete  3.99 s" in out and "  /franka/joint_states" in out and "  task: toy" in out
+    assert "sensor_msgs/msg/JointState  (a command)\n" in out  # /f2o/joint_command
     assert f2o("info", tmp_path) == 0
     out = capsys.readouterr().out.splitlines()
     assert len(out) == 2 and "episode_0001.partial  CUT OFF" in out[1]

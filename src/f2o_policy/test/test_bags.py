@@ -6,8 +6,9 @@ import re
 import numpy as np
 import pytest
 import yaml
+from f2o_bags.check import check
 from f2o_bags.errors import BagError
-from f2o_bags.read import open_bag
+from f2o_bags.read import find_bags, open_bag
 from f2o_perception.config import PerceptionConfig
 from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
 from f2o_perception.pipeline import ObservationPipeline
@@ -15,10 +16,11 @@ from f2o_perception.workspace import Workspace
 from f2o_policy.data.bags import convert, spans
 from f2o_policy.data.bags import read_bag as read
 from f2o_policy.data.demonstration import motion
+from f2o_policy.data.replay import BagReplay
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import EpisodeError
 from rosbags.highlevel import AnyReader
-from rosbags.rosbag2 import Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 VIEWS = ("wrist", "front")
@@ -250,3 +252,138 @@ def test_a_folder_without_bags_is_named(tmp_path, perception):
         EpisodeError, match=r"none of 1 bags could be converted, the first because: .* labelled a failure"
     ):
         convert(tmp_path, tmp_path / "out", perception, progress=False)
+
+
+def stored_as(path, content, storage=StoragePlugin.MCAP, compression=None):
+    """(topic, time, message) as rosbag2 may lay them out."""
+    writer = Writer(path, version=9, storage_plugin=storage)
+    if compression is not None:
+        writer.set_compression(compression, CompressionFormat.ZSTD)
+    with writer:
+        writer.set_custom_data("success", "true")
+        connections = {}
+        for topic, t_ns, message in content:
+            kind = message.__msgtype__
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
+            writer.write(connections[topic], START_NS + t_ns, STORE.serialize_cdr(message, kind))
+    return path
+
+
+def good_messages(seconds):
+    """An episode that `f2o bag check` calls good: frames at 31 Hz, and a gripper that closes."""
+    rng = np.random.default_rng(0)
+    for tick in range(int(seconds * 125)):
+        t_ns, t_s = tick * 8_000_000, tick * 0.008
+        width = 0.08 if t_s < 1.0 else 0.02
+        values = [angle(min(t_s, 2.0)), *[0.0] * 6]
+        yield "/franka/joint_states", t_ns, joint_state(t_ns, JOINTS, values)
+        yield "/f2o/joint_command", t_ns, joint_state(t_ns, (*JOINTS, "gripper_width"), [*values, width])
+        if tick % 8 == 0:
+            yield "/franka_gripper/joint_states", t_ns, joint_state(t_ns, FINGERS, [width / 2] * 2)
+        if tick % 4 == 0:
+            for view in VIEWS:
+                colour = rng.integers(0, 255, (30, 40, 3)).astype(np.uint8)
+                yield f"/{view}/color/image_raw", t_ns, image(t_ns, colour, "rgb8")
+                depth = rng.integers(790, 810, (30, 40)).astype(np.uint16)
+                yield f"/{view}/aligned_depth_to_color/image_raw", t_ns, image(t_ns, depth, "16UC1")
+                yield f"/{view}/color/camera_info", t_ns, camera_info(t_ns)
+
+
+def cut(bag):
+    file = next(bag.glob("*.mcap"))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+CHANGES = {
+    "as written": lambda bag: None,
+    "without metadata": lambda bag: (bag / "metadata.yaml").unlink(),
+    "never kept": lambda bag: bag.rename(bag.with_name(bag.name + ".partial")),
+    "cut off": cut,
+}
+
+
+STORAGES = [
+    (StoragePlugin.MCAP, None),
+    (StoragePlugin.MCAP, CompressionMode.MESSAGE),
+    (StoragePlugin.MCAP, CompressionMode.FILE),
+    (StoragePlugin.SQLITE3, None),
+]
+WAYS = [(change, *storage) for storage in STORAGES for change in CHANGES if change != "cut off"]
+
+
+@pytest.mark.parametrize(("change", "storage", "compression"), [*WAYS, ("cut off", *STORAGES[0])])
+def test_what_check_calls_good_is_converted_and_nothing_else_is(
+    tmp_path, perception, change, storage, compression
+):
+    stored_as(tmp_path / "bags" / "whole", good_messages(2.0))
+    CHANGES[change](stored_as(tmp_path / "bags" / "episode", good_messages(2.5), storage, compression))
+    verdicts = {path.name: check(path) for path in find_bags([tmp_path / "bags"])}
+    report = convert(tmp_path / "bags", tmp_path / "data", perception, progress=False)
+    converted = {e.meta["source"].partition("@")[0] for e in Dataset(tmp_path / "data").episodes}
+    assert converted == {name for name, verdict in verdicts.items() if verdict.good}
+    bad = [verdict for verdict in verdicts.values() if not verdict.good]
+    assert report.skipped == [f"{verdict.path}: {verdict.problems[0]}" for verdict in bad]
+    assert len(bad) == (change in ("never kept", "cut off"))
+
+
+def spoiled(content):
+    """Every tenth colour image of the wrist is empty, and the first joint states are not yet measured."""
+    count = {}
+    for topic, t_ns, message in content:
+        k = count[topic] = count.get(topic, -1) + 1
+        if topic == "/wrist/color/image_raw" and k % 10 == 3:
+            message = dataclasses.replace(message, data=np.zeros(0, np.uint8), height=0, width=0, step=0)
+        if topic == "/franka/joint_states" and k < 5:
+            message = dataclasses.replace(message, position=np.full(7, np.nan))
+        yield topic, t_ns, message
+
+
+def test_a_bad_message_is_dropped_and_counted_and_the_rest_is_as_without_it(tmp_path, perception):
+    good = read(open_bag(stored_as(tmp_path / "good", good_messages(2.0))), perception)
+    found = read(open_bag(stored_as(tmp_path / "spoiled", spoiled(good_messages(2.0)))), perception)
+    assert (good.dropped, found.dropped) == ({}, {"wrist": 6, "joints": 5})
+    whole = {o.stamp_ros_ns: o for o in good.demonstrations[0].observations}
+    left = found.demonstrations[0].observations
+    assert 0 < len(whole) - len(left) <= 6
+    for o in left:
+        assert np.array_equal(o.points, whole[o.stamp_ros_ns].points)
+        assert np.array_equal(o.joint_positions, whole[o.stamp_ros_ns].joint_positions)
+
+
+@pytest.mark.parametrize("way", ["in each message", "in turns"])
+def test_one_topic_may_carry_arm_and_fingers(tmp_path, perception, way):
+    topics = dataclasses.replace(
+        perception.topics, joint_states="/joint_states", gripper_states="/joint_states"
+    )
+    perception = dataclasses.replace(perception, topics=topics)
+    replay = BagReplay(perception)
+    for topic, t_ns, message in good_messages(2.0):
+        if way == "in each message" and topic == "/franka/joint_states":
+            names, positions = [*message.name, *FINGERS], [*message.position, 0.04, 0.04]
+            message = joint_state(t_ns, names, positions)
+        elif way == "in each message" and topic == "/franka_gripper/joint_states":
+            continue
+        replay.push("/joint_states" if topic.endswith("joint_states") else topic, message)
+    assert len(replay.observations) > 50
+    assert replay.dropped == {}
+
+
+def set_back(content):
+    """A clock that is set back by a second in the middle."""
+    for topic, t_ns, message in content:
+        moved = dataclasses.replace(message, header=camera_info(t_ns - 1_000_000_000).header)
+        yield topic, t_ns, moved if t_ns > 1_200_000_000 else message
+
+
+def test_a_clock_that_is_set_back_costs_its_own_episode(tmp_path, perception):
+    for name, content in zip(
+        "abc", (good_messages(2.0), set_back(good_messages(2.0)), good_messages(2.0)), strict=True
+    ):
+        stored_as(tmp_path / "bags" / name, content)
+    for converted in (2, 0):
+        report = convert(tmp_path / "bags", tmp_path / "data", perception, progress=False)
+        assert (report.converted, report.present) == (converted, 2 - converted)
+        assert report.skipped == [
+            f"{tmp_path}/bags/b: its clock was set back: stamps of its observations do not increase"
+        ]
