@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 
 
 @contextlib.contextmanager
-def ended_by_signals() -> Iterator[threading.Event]:
+def ended_by_signals() -> Generator[threading.Event, None, None]:
     """Within, SIGINT and SIGTERM set the event and do nothing else."""
     ended = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class SqliteFile:
                 yield BagMessage(original_name(connection.topic), plain(data), log_ros_ns, log_ros_ns)
 
     @contextmanager
-    def _reader(self) -> Iterator[Sqlite3Reader]:
+    def _reader(self) -> Generator[Sqlite3Reader, None, None]:
         with tempfile.TemporaryDirectory() as folder:
             path = self.path
             if path.suffix == ZSTD:

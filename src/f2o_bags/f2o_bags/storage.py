@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -43,7 +43,7 @@ class Contents:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Generator[IO[bytes], None, None]:
     """The bytes of a file, decompressed into a temporary one where rosbag2 compressed it.
 
     Raises:
