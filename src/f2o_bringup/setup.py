@@ -14,6 +14,8 @@ def top_level(folder, pattern):
     return sorted(os.path.relpath(path) for path in (workspace / folder).glob(pattern) if path.is_file())
 
 
+SCENES = ["reach_around"]
+
 setup(
     name=NAME,
     version="0.1.0",
@@ -23,6 +25,11 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/config", top_level("config", "*")),
+        # policy.yaml names ../checkpoints/reach_around/student.pt: beside config/ here as in the source tree
+        *(
+            (f"share/{NAME}/checkpoints/{scene}", top_level(f"checkpoints/{scene}", "*.pt"))
+            for scene in SCENES
+        ),
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},

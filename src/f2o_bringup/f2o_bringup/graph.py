@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from f2o_bringup.errors import GraphError
 from f2o_bringup.middleware import EVERYBODY, KILTED
@@ -27,8 +28,13 @@ COMMON = (
     ),
     Argument("task", "reach_around", "what is to be done; also the simulator's scene"),
     Argument("seed", "0", "of the simulator's scene", kind=int),
-    Argument("state_log", "", "path of an .npz with the simulator's states, written on exit"),
-    Argument("config", "", "folder with the nodes' YAML files; default: those installed with f2o_bringup"),
+    Argument("state_log", "", "path of an .npz with the simulator's states, written on exit", kind=Path),
+    Argument(
+        "config",
+        "",
+        "folder with the nodes' YAML files; default: those installed with f2o_bringup",
+        kind=Path,
+    ),
     Argument("robot", "panda", "which arm: <robot> of a robot_<robot>.yaml in the configuration"),
     Argument("adapter", "jtc", "how commands reach the arm", ("jtc", "crisp", "multipanda", "udp", "null")),
     Argument("drivers", "true", "without sim: start the drivers of robot and cameras", BOOLEAN, bool),
@@ -145,7 +151,7 @@ def teleop(when: Mapping[str, Value], required: bool = True, **parameters: Value
 
 SESSION = (
     Argument("operator", "", "name of the person, kept in every episode"),
-    Argument("bags", "bags", "folder that gets one folder per episode"),
+    Argument("bags", "bags", "folder that gets one folder per episode", kind=Path),
     Argument(
         "device", "", "of the hand: spacemouse, spacenav, keyboard, hidfile; default: what teleop.yaml says"
     ),
@@ -165,9 +171,9 @@ DEPLOY = Graph(
         *SESSION,
         Argument("takeover", "false", "a hand that pushes takes the arm from the policy", BOOLEAN, bool),
         Argument("record", "false", "start the recorder, too", BOOLEAN, bool),
-        Argument("checkpoint", "", "the student; default: the one that policy.yaml names"),
-        Argument("trace", "", "path of an .npz with the times of every tick, written on exit"),
-        Argument("bridge_trace", "", "the same of the bridge; both are for f2o latency-report"),
+        Argument("checkpoint", "", "the student; default: the one that policy.yaml names", kind=Path),
+        Argument("trace", "", "path of an .npz with the times of every tick, written on exit", kind=Path),
+        Argument("bridge_trace", "", "the same of the bridge; both are for f2o latency-report", kind=Path),
     ),
     (
         SIM,

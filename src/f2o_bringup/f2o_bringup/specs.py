@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from f2o_nodekit.paths import find_config
 
@@ -25,7 +27,7 @@ class Argument:
     kind: type = str
 
     def parse(self, text: str) -> Value:
-        """``text`` as a value of ``kind``.
+        """``text`` as a value of ``kind``; a path, which is relative to the shell that gave it, becomes absolute.
 
         Raises:
             GraphError: it is none, or not among the choices.
@@ -34,6 +36,8 @@ class Argument:
             raise GraphError(f"{self.name}: expected {' or '.join(self.choices)}, got {text!r}")
         if self.kind is bool:
             return text == "true"
+        if self.kind is Path and text:
+            return os.path.abspath(os.path.expanduser(text))
         if self.kind is int and text:
             try:
                 return int(text)

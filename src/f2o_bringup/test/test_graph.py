@@ -7,6 +7,8 @@ from f2o_bringup.graph import GRAPHS, graph_named
 from f2o_bringup.middleware import JAZZY, KILTED, PROFILES
 from f2o_bringup.specs import From, resolve
 
+from f2o_nodekit import paths
+
 WORKSPACE = Path(__file__).resolve().parents[3]
 
 
@@ -59,11 +61,22 @@ def test_the_bridge_arms_into_the_mode_of_its_graph():
 
 
 def test_arguments_become_typed_parameters_and_empty_ones_none():
-    policy = node("deploy", "policy_node", sim="true", checkpoint="runs/student")
-    assert policy.parameters == {"checkpoint": "runs/student"}
+    policy = node("deploy", "policy_node", sim="true", checkpoint="/runs/student")
+    assert policy.parameters == {"checkpoint": "/runs/student"}
     expert = node("record", "expert_node", sim="true", source="scripted", episodes="12", seed="3")
     assert (expert.parameters["episodes"], expert.parameters["seed"]) == (12, 3)
     assert node("deploy", "perception_node", sim="true").parameters == {}
+
+
+def test_a_path_is_relative_to_the_shell_that_gives_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    given = {"sim": "true", "record": "true", "checkpoint": "../student.pt", "trace": "~/ticks.npz"}
+    policy = node("deploy", "policy_node", **given)
+    assert policy.parameters == {
+        "checkpoint": str(tmp_path.parent / "student.pt"), "trace": "/home/me/ticks.npz"
+    }  # fmt: skip
+    assert node("deploy", "recorder_node", **given).parameters["output"] == str(tmp_path / "bags")
 
 
 def test_a_configuration_folder_reaches_every_node():
@@ -102,6 +115,7 @@ def test_joint_trajectory_controller_starts_for_its_own_adapter_only(adapter, fr
 
 def test_ros2_control_gets_our_controllers(tmp_path, monkeypatch):
     monkeypatch.setenv("AMENT_PREFIX_PATH", "")
+    monkeypatch.setattr(paths, "SOURCE_CONFIG", tmp_path / "none")
     (franka,) = (
         i
         for i in resolve(graph_named("deploy"), {"cameras": "a=1", "robot": "fr3"}).includes
