@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from f2o_control.adapters import UdpRules, make_adapter
 from f2o_control.bridge import Bridge
+from f2o_control.collision import CollisionModel
 from f2o_control.guard import Guard
 from f2o_control.limiter import TargetLimiter, Verdict
 from f2o_control.loop import Loop
 from f2o_control.measured import MeasuredJoints, TrackingMonitor
 from f2o_control.reference import PathTimeScaling, Reference, ReferenceTrack
 from f2o_control.sources import CommandSource
-from f2o_control.space import Space
 from f2o_control.staleness import ObservationStaleness, StampOrder
 from f2o_control.state import TABLE, Event, Mode
 from f2o_control.target import TargetCheck
@@ -443,7 +443,10 @@ def unsmooth(key):
 def reach(robot, joints, **workspace):
     """Let the limiter go for ``joints`` (index to rad); the postures on the way."""
     robot = dataclasses.replace(robot, workspace=dataclasses.replace(robot.workspace, **workspace))
-    limiter, goal = TargetLimiter(robot.limits(), 0.008, Space(robot.workspace)), np.array(robot.home)
+    limiter, goal = (
+        TargetLimiter(robot.limits(), 0.008, CollisionModel(robot.workspace)),
+        np.array(robot.home),
+    )
     limiter.reset(goal.copy())
     for joint, value in joints.items():
         goal[joint] = value
@@ -625,8 +628,8 @@ BRIDGE = [
     GuardCase("a fault needs a person", fault_may_be_left, fault_is_left),
     GuardCase("a failing tick is a fault", replace(Bridge, "fail", lambda *_: None), failing_tick),
     GuardCase("every trajectory ends in a stop", abrupt_end, trajectory_ends),
-    GuardCase("tool box", replace(Space, "_outside_box", lambda *_: -1.0), out_of_the_box),
-    GuardCase("table", replace(Space, "_distance", lambda *_: 1.0), into_the_table),
-    GuardCase("self-collision", replace(Space, "_distance", lambda *_: 1.0), into_itself),
+    GuardCase("tool box", replace(CollisionModel, "_outside_box", lambda *_: -1.0), out_of_the_box),
+    GuardCase("table", replace(CollisionModel, "_distance", lambda *_: 1.0), into_the_table),
+    GuardCase("self-collision", replace(CollisionModel, "_distance", lambda *_: 1.0), into_itself),
     *LAYERS,
 ]

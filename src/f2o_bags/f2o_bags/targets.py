@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from f2o_nodekit.joints import joint_values
+from f2o_nodekit.joints import GRIPPER_WIDTH, joint_values
 from jaxtyping import Float64
-
-GRIPPER = "gripper_width"
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,8 @@ def recorded_target(msg: Any) -> RecordedTarget:
         JointStateError: a value that is not finite, or a JointState without ``gripper_width``.
     """
     names, positions = named_positions(msg)
-    joints = tuple(name for name in names if name != GRIPPER)
-    values = joint_values(names, positions, (), (*joints, GRIPPER)).positions
+    joints = tuple(name for name in names if name != GRIPPER_WIDTH)
+    values = joint_values(names, positions, (), (*joints, GRIPPER_WIDTH)).positions
     source = msg.source if hasattr(msg, "source") else msg.header.frame_id
     return RecordedTarget(joints, values[:-1], float(values[-1]), str(source))
 
@@ -50,5 +48,5 @@ def recorded_target(msg: Any) -> RecordedTarget:
 def named_positions(msg: Any) -> tuple[tuple[str, ...], Sequence[float] | np.ndarray]:
     """Names and positions of a JointState as they are, or of a JointTarget with ``gripper_width`` as its last joint."""
     if hasattr(msg, "joint_names"):
-        return (*msg.joint_names, GRIPPER), [*msg.joint_positions, msg.gripper_width]
+        return (*msg.joint_names, GRIPPER_WIDTH), [*msg.joint_positions, msg.gripper_width]
     return tuple(msg.name), msg.position

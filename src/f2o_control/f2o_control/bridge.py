@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
 
+from f2o_control.collision import CollisionModel
 from f2o_control.config import BridgeConfig
 from f2o_control.following import Follower
 from f2o_control.gripper import GripperGoal
@@ -23,7 +24,6 @@ from f2o_control.measured import MeasuredJoints, TrackingMonitor
 from f2o_control.reference import Reference
 from f2o_control.robot import Joints, RobotDescription
 from f2o_control.sources import CommandSource
-from f2o_control.space import Space
 from f2o_control.state import ARM, FOLLOWING, MOVING, RESUME, Event, Machine, Mode
 from f2o_control.target import RawTarget, Target
 
@@ -90,7 +90,7 @@ class Bridge:
             robot.joint_names, config.max_tracking_error_rad, times.tracking_error_s
         )
         self._limiter = TargetLimiter(
-            limits, period_s, Space(robot.workspace) if config.guard_workspace else None
+            limits, period_s, CollisionModel(robot.workspace) if config.guard_workspace else None
         )
         stroke = robot.gripper.min_width, robot.gripper.max_width
         self._gripper = GripperGoal(*stroke, grip.hysteresis_m, grip.min_interval_s)

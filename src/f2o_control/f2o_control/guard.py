@@ -1,9 +1,9 @@
 """The last word about a step: legal, or replaced by braking. Shares nothing with what proposes the steps.
 
 Its invariant: from every command the closed-form stop of ``braking`` stays inside the position window, below the
-velocity bounds of every position on its way, and out of what ``space`` forbids. A step that would break it is replaced
-by one tick of that stop, which by the invariant of the tick before is legal: joint by joint, or for all joints
-where the arm as a whole would go where it must not.
+velocity bounds of every position on its way, and out of what the ``CollisionModel`` forbids. A step that would break
+it is replaced by one tick of that stop, which by the invariant of the tick before is legal: joint by joint, or for all
+joints where the arm as a whole would go where it must not.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from f2o_control.braking import JointState, StopPlan, plan_stop
+from f2o_control.collision import CollisionModel
 from f2o_control.limits import Joints, Limits
-from f2o_control.space import Space
 
 ROUNDING = 1e-9  # slack in comparisons of numbers that are equal but for rounding
 
@@ -25,19 +25,19 @@ class Judgement:
 
     stop: StopPlan
     joints: bool  # some joints brake instead
-    space: bool  # all joints brake instead
+    workspace: bool  # all joints brake instead
 
 
 class Guard:
-    """Judges steps against ``limits`` and ``space`` (None: the arm may be anywhere), one a period."""
+    """Judges steps against ``limits`` and ``collisions`` (None: the arm may be anywhere), one a period."""
 
-    def __init__(self, limits: Limits, period_s: float, space: Space | None) -> None:
-        self._limits, self._period_s, self._space = limits, period_s, space
+    def __init__(self, limits: Limits, period_s: float, collisions: CollisionModel | None) -> None:
+        self._limits, self._period_s, self._collisions = limits, period_s, collisions
         self._depth = 0.0  # m, of the last command in what is forbidden
 
     def reset(self, position: Joints) -> None:
         """The arm stands at ``position``, allowed or not."""
-        self._depth = self._space.depth(position) if self._space else 0.0
+        self._depth = self._collisions.penetration(position) if self._collisions else 0.0
 
     def stop(self, state: JointState) -> StopPlan:
         """The stop from ``state``."""
@@ -45,7 +45,7 @@ class Guard:
 
     def forbids(self, position: Joints) -> bool:
         """Would the arm be deeper in what is forbidden there than it is now?"""
-        return self._space is not None and self._space.deeper(position, self._depth)
+        return self._collisions is not None and self._collisions.deepens(position, self._depth)
 
     def judge(self, last: StopPlan, proposal: JointState, lower: Joints, upper: Joints) -> Judgement:
         """Let ``proposal`` through as far as it is safe; ``last`` is the stop from the command before it."""
@@ -53,12 +53,12 @@ class Guard:
         unsafe = self._unsafe(last, proposed, lower, upper)
         if braking := bool(unsafe.any()):
             proposed = self.stop(_choose(unsafe, last.at(self._period_s), proposal))
-        if self._space is None:
+        if self._collisions is None:
             return Judgement(proposed, braking, False)
-        if blocked := self._space.enters(proposed, self._depth):
+        if blocked := self._collisions.deepens_along(proposed, self._depth):
             proposed = self.stop(last.at(self._period_s))
         if self._depth > 0:  # begun inside: no deeper than it is by now
-            self._depth = self._space.depth(proposed.start.position)
+            self._depth = self._collisions.penetration(proposed.start.position)
         return Judgement(proposed, braking, blocked)
 
     def _unsafe(self, last: StopPlan, proposed: StopPlan, lower: Joints, upper: Joints) -> np.ndarray:

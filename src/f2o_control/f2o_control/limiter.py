@@ -12,10 +12,10 @@ import numpy as np
 from ruckig import InputParameter, Ruckig, RuckigError, Synchronization, Trajectory
 
 from f2o_control.braking import JointState, StopPlan
+from f2o_control.collision import CollisionModel
 from f2o_control.guard import Guard
 from f2o_control.limits import Joints, Limits
 from f2o_control.reference import Reference
-from f2o_control.space import Space
 
 FOLLOWED = 1e-3  # rad: closer to the reference than this, the reference was followed
 MOVING_FRAME_SHARE = 0.98  # of the velocity limit; Ruckig needs some velocity left over in the target's frame
@@ -36,7 +36,7 @@ class Verdict(enum.Flag):
     BRAKING = enum.auto()  # there was no reference
     NOT_FINITE = enum.auto()  # it was not a number
     NO_PLAN = enum.auto()  # Ruckig found no trajectory
-    SPACE = enum.auto()  # it, or the way to it, lay where the arm must not be
+    WORKSPACE = enum.auto()  # it, or the way to it, lay where the arm must not be
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class TargetLimiter:
     Args:
         limits: of every joint.
         period_s: between two steps.
-        space: where the arm must not be; None: it may be anywhere.
+        collisions: where the arm must not be; None: it may be anywhere.
     """
 
-    def __init__(self, limits: Limits, period_s: float, space: Space | None = None) -> None:
+    def __init__(self, limits: Limits, period_s: float, collisions: CollisionModel | None = None) -> None:
         self._limits, self._period_s = limits, period_s
-        self._guard = Guard(limits, period_s, space)
+        self._guard = Guard(limits, period_s, collisions)
         joints = len(limits.lower)
         self._ruckig = Ruckig(joints)
         self._trajectory = Trajectory(joints)
@@ -108,14 +108,14 @@ class TargetLimiter:
         lower, upper = self._window(measured)
         goal, verdict = self._legal(reference, lower, upper)
         if self._guard.forbids(goal.position):
-            return self._brake(verdict | Verdict.BRAKING | Verdict.SPACE)
+            return self._brake(verdict | Verdict.BRAKING | Verdict.WORKSPACE)
         proposal = self._propose(goal)
         if proposal is None:
             return self._brake(verdict | Verdict.BRAKING | Verdict.NO_PLAN)
         judgement = self._guard.judge(self._stop, proposal, lower, upper)
         self._stop = judgement.stop
         verdict |= Verdict.GUARDED if judgement.joints else Verdict.NONE
-        verdict |= Verdict.SPACE if judgement.space else Verdict.NONE
+        verdict |= Verdict.WORKSPACE if judgement.workspace else Verdict.NONE
         if np.abs(self.state.position - reference.position).max() > FOLLOWED:
             verdict |= Verdict.LAGGING
         return self.command(), verdict

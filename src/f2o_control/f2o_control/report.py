@@ -18,7 +18,7 @@ COUNTED = (
     Verdict.GUARDED,
     Verdict.NOT_FINITE,
     Verdict.NO_PLAN,
-    Verdict.SPACE,
+    Verdict.WORKSPACE,
 )
 
 

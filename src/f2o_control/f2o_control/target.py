@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_nodekit.joints import joint_order
 from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.robot import Joints
@@ -111,7 +112,7 @@ class TargetCheck:
             return Refusal.NAMES_UNKNOWN, f"unknown name {', '.join(unknown)}, expected {legal}"
         if missing := [name for name in self._names if name not in raw.names]:
             return Refusal.NAMES_MISSING, f"{', '.join(missing)} missing, expected {legal}"
-        self._order = (raw.names, [raw.names.index(name) for name in self._names])
+        self._order = (raw.names, joint_order(raw.names, self._names))
         return None
 
     def _numbers_wrong(self, raw: RawTarget) -> tuple[Refusal, str] | None:

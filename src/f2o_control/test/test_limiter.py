@@ -4,6 +4,7 @@ from f2o_control.braking import JointState
 from f2o_control.limiter import TargetLimiter, Verdict
 from f2o_control.reference import Reference
 from f2o_control.testing.checker import PERIOD, violations
+from f2o_nodekit.minimum_jerk import PEAK, minimum_jerk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,12 +139,13 @@ def smooth(t, span):
     u = t % (2 * span) / span
     sign = 1 if u <= 1 else -1
     u = u if u <= 1 else 2 - u
-    return u**3 * (10 - 15 * u + 6 * u * u), sign * 30 * u * u * (1 - u) ** 2 / span
+    share, rate = minimum_jerk(u)
+    return share, sign * rate / span
 
 
 def test_a_legal_trajectory_is_tracked_without_lag(robot, record_property):
     limits, home = robot.limits(), np.array(robot.home)
-    amplitude = 0.9 * np.minimum(limits.velocity * 1.2 / 1.875, limits.acceleration * 1.44 / 5.78)
+    amplitude = 0.9 * np.minimum(limits.velocity * 1.2 / PEAK, limits.acceleration * 1.44 / 5.78)
     amplitude = np.minimum(amplitude, 0.4) * np.array([1, 1, -1, 1, 1, 1, -1])
     limiter = limiter_at(robot)
     commands, wanted, rates = [], [], []

@@ -15,6 +15,8 @@ import numpy as np
 
 from f2o_nodekit.errors import F2oError
 
+GRIPPER_WIDTH = "gripper_width"
+"""Name of the gripper's opening [m] beside the names of joints, in actions and in recordings."""
 Numbers = Sequence[float] | np.ndarray
 
 

@@ -27,7 +27,6 @@ from f2o_policy.spec import PolicySpec
 
 SCHEMA = "f2o_checkpoint/1"
 FILE_NAME = "checkpoint.pt"
-GRIPPER = "gripper_width"
 
 
 @dataclass(frozen=True)

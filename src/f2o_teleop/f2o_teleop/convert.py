@@ -9,7 +9,6 @@ import numpy as np
 from f2o_teleop.hand import Axes
 from f2o_teleop.jog import JogTarget
 
-GRIPPER = "gripper_width"  # name of the last entry of a target [m]
 SOURCE = "teleop"  # of its targets
 
 

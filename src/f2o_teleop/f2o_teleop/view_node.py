@@ -9,7 +9,13 @@ from contextlib import suppress
 from functools import partial
 
 import numpy as np
-from f2o_nodekit.joints import JointStateError, read_gripper_width, read_joint_state, read_joint_target
+from f2o_nodekit.joints import (
+    GRIPPER_WIDTH,
+    JointStateError,
+    read_gripper_width,
+    read_joint_state,
+    read_joint_target,
+)
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_perception.convert import rgb_from_msg
 from f2o_perception.errors import PerceptionError
@@ -18,7 +24,6 @@ from sensor_msgs.msg import Image, JointState, PointCloud2
 from std_msgs.msg import String
 
 from f2o_msgs.msg import JointTarget
-from f2o_teleop.convert import GRIPPER
 from f2o_teleop.priority import set_niceness
 from f2o_teleop.view import Throttle, View, ViewConfig
 
@@ -74,13 +79,13 @@ class ViewNode(ConfiguredNode):
     def _on_command(self, msg: JointTarget) -> None:
         with suppress(JointStateError):
             positions = read_joint_target(msg, self.config.joint_names).positions
-            names = (*self.config.joint_names, GRIPPER)
+            names = (*self.config.joint_names, GRIPPER_WIDTH)
             self._show("commanded", names, np.append(positions, msg.gripper_width))
 
     def _on_gripper(self, msg: JointState) -> None:
         with suppress(JointStateError):
             width = read_gripper_width(msg, self.config.finger_joint_names)
-            self._show("measured", (GRIPPER,), np.array([width]))
+            self._show("measured", (GRIPPER_WIDTH,), np.array([width]))
 
     def _show(self, what: str, names: tuple[str, ...], positions: Float64[np.ndarray, " n"]) -> None:
         if self._is_due(f"{what} {names[-1]}"):

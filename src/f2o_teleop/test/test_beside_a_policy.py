@@ -23,6 +23,7 @@ from f2o_bringup.graph import DEPLOY  # noqa: E402
 from f2o_bringup.processes import start  # noqa: E402
 from f2o_bringup.specs import Graph  # noqa: E402
 from f2o_control.robot import load_robot  # noqa: E402
+from f2o_nodekit.joints import read_joint_state  # noqa: E402
 from f2o_nodekit.paths import config_file  # noqa: E402
 from f2o_nodekit.ros import reliable  # noqa: E402
 from f2o_nodekit.stamps import to_ns  # noqa: E402
@@ -64,7 +65,7 @@ class Source(Company):
 
     def _on_joints(self, msg):
         if self._start is None:
-            self._start = np.array([dict(zip(msg.name, msg.position, strict=True))[n] for n in NAMES])
+            self._start = read_joint_state(msg, NAMES).positions
 
     def _on_command(self, msg):
         self.heard.append(msg)

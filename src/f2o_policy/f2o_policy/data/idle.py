@@ -7,10 +7,11 @@ import dataclasses
 import numpy as np
 from f2o_bags.motion import Motion
 from f2o_bags.topics import JOINT_COMMAND
+from f2o_nodekit.joints import GRIPPER_WIDTH
 from f2o_perception.frames import Observation
 from jaxtyping import Float64, Int64
 
-COLUMNS = (*(f"joint{k}" for k in range(1, 8)), "gripper_width")
+COLUMNS = (*(f"joint{k}" for k in range(1, 8)), GRIPPER_WIDTH)
 
 
 def moved(stamps_ns: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"]) -> Motion:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from f2o_policy.checkpoint import GRIPPER, Checkpoint
+from f2o_nodekit.joints import GRIPPER_WIDTH
+
+from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import CheckpointError, DatasetError, UnknownNameError
 from f2o_policy.methods import METHODS
@@ -36,7 +38,7 @@ def check_fits(dataset: Dataset, config: Config) -> None:
 
 def check_robot(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) -> None:
     """Refuse the weights of another robot: its joints would mean something else."""
-    theirs, ours = checkpoint.action_names, (*dataset.joint_names, GRIPPER)
+    theirs, ours = checkpoint.action_names, (*dataset.joint_names, GRIPPER_WIDTH)
     if theirs != ours:
         raise CheckpointError(source, f"drives {', '.join(theirs)}; {dataset.path} has {', '.join(ours)}")
 

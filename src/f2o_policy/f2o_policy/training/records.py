@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from f2o_nodekit.joints import GRIPPER_WIDTH
 
-from f2o_policy.checkpoint import GRIPPER
 from f2o_policy.data.normalise import Normaliser
 from f2o_policy.data.store import Dataset
 from f2o_policy.provenance import learning_code
@@ -29,7 +29,7 @@ def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict
         "history_dt_s": config.window.history_dt_s,
         "validation_fraction": config.window.validation_fraction,
         "visual_lag_s": config.window.visual_lag_s,
-        "action_names": (*dataset.joint_names, GRIPPER),
+        "action_names": (*dataset.joint_names, GRIPPER_WIDTH),
         "views": dataset.view_names,
         "image_size": dataset.image_size,
         "points": config.model.points,

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from f2o_nodekit.joints import GRIPPER_WIDTH
 from f2o_nodekit.stamps import NS_PER_S
 from PIL import Image
 
 from f2o_policy.data.store import Dataset
 
 VERSION = "v3.0"
-GRIPPER = "gripper_width"
 COLOUR, DEPTH, POINTS = "observation.images.", "observation.depth.", "observation.points"
 STATE, ACTION = "observation.state", "action"
 # Without "observation.": a lerobot policy takes none of them for an input.
@@ -40,7 +40,7 @@ def frame_times(start_ns: int, frames: np.ndarray, fps: float) -> np.ndarray:
 
 def features_of(data: Dataset) -> dict[str, dict[str, Any]]:
     """The ``features`` of info.json; a scalar has shape [1]."""
-    side, names = data.image_size, [*data.joint_names, GRIPPER]
+    side, names = data.image_size, [*data.joint_names, GRIPPER_WIDTH]
     pixel = ["height", "width", "channels"]
     scalars = ("frame_index", "episode_index", "index", "task_index")
     depth = {"is_depth_map": True, "depth_unit": "mm"}

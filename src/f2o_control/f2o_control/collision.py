@@ -28,11 +28,11 @@ STEP_RAD = (
 )
 REACH = 1.2  # m, more than any point of arm and hand is away from any axis
 MOST_POSTURES = 12  # looked at along one stop
-TOLERANCE = 1e-4  # m, of deeper
+TOLERANCE = 1e-4  # m, of what is called deeper
 
 
-class Space:
-    """How deep a posture lies in what is forbidden, and whether a stop goes deeper than the arm is.
+class CollisionModel:
+    """How deep a posture penetrates what is forbidden, and whether a stop goes deeper than the arm is.
 
     Links are the capsules that the URDF describes as a cylinder between two spheres; the pairs looked at are those
     that the SRDF does not call adjacent or never in collision. Fingers are left to the box of the tool.
@@ -52,7 +52,7 @@ class Space:
         self._tool = self._model.getFrameId(TOOL)
         self._known = np.zeros(self._model.nq), np.inf  # a posture, and its depth
 
-    def depth(self, position: Joints) -> float:
+    def penetration(self, position: Joints) -> float:
         """The deepest that anything of the arm is where it must not be [m]; negative: the room that is left."""
         closest = self._look(position)
         depth = max(self._outside_box(), self._clearance - self._distance(closest))
@@ -64,27 +64,27 @@ class Space:
         self._look(position)
         return self._data.oMf[self._tool].translation.copy()
 
-    def deeper(self, position: Joints, now: float) -> bool:
+    def deepens(self, position: Joints, now: float) -> bool:
         """Is ``position`` deeper in what is forbidden than ``now`` [m], or in it at all where ``now`` is not?"""
         allowed = max(now, 0.0) + TOLERANCE
-        return not self._at_most(position) <= allowed and self.depth(position) > allowed
+        return not self._at_most(position) <= allowed and self.penetration(position) > allowed
 
-    def enters(self, stop: StopPlan, now: float) -> bool:
-        """Does the arm get ``deeper`` than ``now`` [m] anywhere on its way along ``stop``?"""
+    def deepens_along(self, stop: StopPlan, now: float) -> bool:
+        """Does the arm get deeper than ``now`` [m] anywhere on its way along ``stop``?"""
         allowed, farthest = max(now, 0.0) + TOLERANCE, REACH * float(stop.bound.sum())
         if self._at_most(stop.start.position) + farthest <= allowed:
             return False
-        if self.depth(stop.start.position) + farthest <= allowed:
+        if self.penetration(stop.start.position) + farthest <= allowed:
             return False
-        way, at_end = float(np.abs(stop.end - stop.start.position).sum()), self.depth(stop.end)
+        way, at_end = float(np.abs(stop.end - stop.start.position).sum()), self.penetration(stop.end)
         if at_end > allowed or at_end + REACH * way <= allowed:  # nothing on the way can differ by more
             return at_end > allowed
         count = min(int(way / STEP_RAD), MOST_POSTURES)
         postures, _ = stop.sample(stop.duration / (count + 1) * np.arange(1, count + 1))
-        return any(self.deeper(posture, now) for posture in postures)
+        return any(self.deepens(posture, now) for posture in postures)
 
     def _at_most(self, position: Joints) -> float:
-        """What ``depth`` there cannot exceed [m], by the last posture that was looked at; costs next to nothing."""
+        """What the penetration there cannot exceed [m], by the last posture looked at; costs next to nothing."""
         where, depth = self._known
         return depth + REACH * float(np.abs(position - where).sum())
 
