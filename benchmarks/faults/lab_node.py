@@ -135,9 +135,6 @@ class FaultLab(Lab):
         elif name == "receiver":
             words = command("f2o_rt", "--config", CONFIG / "receiver.yaml")
             words += ["--set", f"port={PORT}", "--set", f"trace={self.receiver_trace}"]
-        pipes = {}
-        if name == "receiver":
-            pipes = {"stdout": subprocess.DEVNULL}
         env = environment() | {"PYTHONFAULTHANDLER": "1"}
         env |= self._clocks[name].environment if name in self._clocks else {}
         if (
@@ -146,7 +143,8 @@ class FaultLab(Lab):
             with self._log.open("wb") as log:
                 self.processes[name] = subprocess.Popen(words, env=env, stdout=log, stderr=log)
             return
-        self.processes[name] = subprocess.Popen(words, env=env, **pipes)
+        out = subprocess.DEVNULL if name == "receiver" else None
+        self.processes[name] = subprocess.Popen(words, env=env, stdout=out)
 
     @property
     def _log(self):

@@ -94,7 +94,8 @@ class ForkScenes:
         x, y = self._post(seed)
         goal = np.eye(4)
         goal[:3, :3], goal[:3, 3] = DOWN, (x - FORK_M, y, FORK_Z)
-        self._ik.reset(np.array(HOME))
+        q = np.array(HOME)
+        self._ik.reset(q)
         for _ in range(IK_TICKS):
             q = self._ik.step_pose(goal)
         return q.copy()

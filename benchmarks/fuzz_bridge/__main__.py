@@ -117,7 +117,8 @@ class Target:
         if draw < 0.05:
             bridge.arm(1, self.mono_ns)
         elif draw < 0.06:
-            self.rng.choice([bridge.take_over, bridge.give_back, bridge.home])(self.mono_ns)
+            asks = (bridge.take_over, bridge.give_back, bridge.home)
+            asks[self.rng.integers(len(asks))](self.mono_ns)
         elif draw < 0.08:
             bridge.recover()
         elif draw < 0.082:

@@ -76,7 +76,7 @@ def measure(checkpoint: Path, out: Path, minutes: float, seed: int, load: bool) 
 
     with busy(load), watch() as stalls:
         played = play({k: str(v) for k, v in named.items()}, seed, minutes)
-    latency = report(*traces.values(), out)
+    latency = report(traces["trace"], traces["bridge_trace"], out)
     print(table(latency))
     run, trials = played.run, played.run.trials
     return {

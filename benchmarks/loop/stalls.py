@@ -35,7 +35,7 @@ class Stalls:
     def during(self, begin_ns: np.ndarray, end_ns: np.ndarray) -> Bool[np.ndarray, " n"]:
         """Which of the intervals overlap with a stall."""
         begins, ends = self.spans[:, 0], self.spans[:, 1]
-        return ((begins < end_ns[:, None]) & (ends > begin_ns[:, None])).any(axis=1)
+        return np.any((begins < end_ns[:, None]) & (ends > begin_ns[:, None]), axis=1)
 
     def to_dict(self) -> dict[str, Any]:
         """How many, how long [ms]; only that nobody watched where nobody could."""

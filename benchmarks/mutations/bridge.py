@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from f2o_control.adapters import UdpRules, make_adapter
+from f2o_control.adapters import TrajectoryPlan, UdpRules, make_adapter
 from f2o_control.bridge import Bridge
 from f2o_control.collision import CollisionModel
 from f2o_control.guard import Guard
@@ -110,11 +110,11 @@ def reversed_targets(robot):
     rig = armed(robot)
     newest = rig.target
 
-    def both():
+    def both(**changes):
         newest()
         was = rig.home.copy()
         was[0] += rig.shift - 0.04
-        newest(due_ros_ns=rig.mono_ns + rig.ros_offset_ns - S // 25, positions=[*was])
+        return newest(due_ros_ns=rig.mono_ns + rig.ros_offset_ns - S // 25, positions=[*was])
 
     rig.target = both
     rig.run(0.4)
@@ -127,9 +127,9 @@ def permuted_targets(robot):
     rig = Rig(robot)
     order = [3, 1, 0, 2, 6, 5, 4]
 
-    def target():
+    def target(**changes):
         q, names = rig.home, rig.names
-        type(rig).target(
+        return type(rig).target(
             rig, names=tuple(names[k] for k in order), positions=[q[k] for k in order], velocities=[]
         )
 
@@ -185,7 +185,8 @@ def shuffled_joints(robot):
     rig.bridge.offer_joints(rig.arm_at, rig.mono_ns, 20 * S)
     rig.bridge.offer_joints(rig.arm_at - 1.0, rig.mono_ns, 20 * S - S // 100)
     measured = rig.bridge._joints.position
-    return [] if np.array_equal(measured, rig.arm_at) else ["an older state replaced the newest"]
+    same = measured is not None and np.array_equal(measured, rig.arm_at)
+    return [] if same else ["an older state replaced the newest"]
 
 
 def blind_policy(robot):
@@ -340,8 +341,12 @@ def fault_is_left(robot):
 
 def failing_tick(robot):
     """What raises within a tick ends in a fault, not in a loop that is gone."""
+
+    def failing(sent):
+        raise ZeroDivisionError
+
     rig = armed(robot)
-    loop = Loop(rig.bridge, 125.0, 0.0, 0, lambda: 0, lambda sent: 1 / 0, lambda mode: None)
+    loop = Loop(rig.bridge, 125.0, 0.0, 0, lambda: 0, failing, lambda mode: None)
     loop.turn(Tick(1, rig.mono_ns, 0, 0))
     return [] if rig.bridge.mode is Mode.FAULT else ["nobody was told"]
 
@@ -351,6 +356,7 @@ def trajectory_ends(robot):
     rig = armed(robot)
     command = rig.sent[-1].command
     plan = make_adapter("jtc", robot, 4, UdpRules()).send(command, 0.05)
+    assert isinstance(plan, TrajectoryPlan) and plan.velocities is not None
     steps = np.abs(np.diff(plan.velocities, axis=0)) / np.diff(plan.times_s)[:, None]
     hard = len(steps) == 0 or (steps > np.array(robot.acceleration)).any()
     return ["it stops at once or not at all"] if hard or plan.velocities[-1].any() else []
@@ -378,7 +384,7 @@ def unguarded(attack):
     def scenario(robot):
         limiter = TargetLimiter(robot.limits(), 0.008)
         limiter.reset(np.array(robot.home))
-        limiter._guard._unsafe = lambda *_: NO
+        limiter._guard._unsafe = lambda last, proposed, lower, upper: NO
         return violations(rogue(limiter, *attack), robot.name)
 
     return scenario

@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from f2o_control.datagrams import Refusal, State
+from f2o_control.datagrams import Flag, Refusal, State
 from f2o_rt.core import Receiver
 from f2o_rt.testing import Rig, swing
 
@@ -74,7 +74,7 @@ def second_bridge(_):
             second._peer = rig.session
             second._command = limiter.command()
             second.send(dataclasses.replace(limiter.command(), duration_s=0.008), 0.05)
-            second._say(second._clock(), 1)
+            second._say(second._clock(), Flag.TARGET)
     return [] if peers == {first._session} else ["another bridge took over"]
 
 

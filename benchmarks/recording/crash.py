@@ -175,9 +175,8 @@ def run(
     from benchmarks.recording.load_node import Load
 
     folder.mkdir(parents=True, exist_ok=True)
-    before = (
-        [Kill(**json.loads(line)) for line in journal.read_text().splitlines()] if _there(journal) else []
-    )
+    lines = journal.read_text().splitlines() if journal is not None and journal.is_file() else []
+    before = [Kill(**json.loads(line)) for line in lines]
     load = Load(VIEWS, width, height, camera_hz)
     config = recorder_config(folder, load.camera_hz, **settings)
     done: list[Kill] = []
@@ -217,7 +216,3 @@ def summary(done: list[Kill]) -> dict[str, Any]:
         },
         "each": [asdict(kill) for kill in done],
     }
-
-
-def _there(journal: Path | None) -> bool:
-    return journal is not None and journal.is_file()

@@ -68,7 +68,10 @@ def look(path: Path) -> dict[str, Any]:
     """One bag through rosbags, through the mcap reader, and through `f2o bag check`."""
     with Reader(path) as reader:
         by_rosbags = sum(1 for _ in reader.messages())
-        labels, counts = reader.storage.metadata.custom, {c.topic: c.msgcount for c in reader.connections}
+        labels, counts = (
+            reader.storage.metadata.custom or {},
+            {c.topic: c.msgcount for c in reader.connections},
+        )
         seconds = reader.duration / NS_PER_S
     version = yaml.safe_load((path / "metadata.yaml").read_text())["rosbag2_bagfile_information"]["version"]
     with next(path.glob("*.mcap")).open("rb") as stream:

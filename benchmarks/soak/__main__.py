@@ -12,6 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from f2o_control.robot import load_robot
@@ -52,7 +53,7 @@ def live(minutes, seed):
 
     rng, until = np.random.default_rng(seed), time.monotonic() + 60 * minutes
     faults = [fault for fault in QUICK if fault.name not in NEEDS_RESTART]
-    found = {"faults": 0, "problems": [], "memory_kb": [], "violations": 0, "commands": 0}
+    found: dict[str, Any] = {"faults": 0, "problems": [], "memory_kb": [], "violations": 0, "commands": 0}
     found |= {"unexplained": [], "starved": []}  # of the second kind: the machine gave the processes no time
     bar = tqdm(total=round(60 * minutes), unit="s", desc="live")
     # Without a trace: its 24 bytes a target are 10 MB an hour, and meant to grow.
@@ -69,7 +70,7 @@ def live(minutes, seed):
             why = "starved" if lab.starved() else "unexplained"
             found[why] += [f"{name}: {lab.diagnosis.get('reason', '')}" for _, name in lab.modes[modes:]]
             try:
-                row = run_fault(lab, rng.choice(faults))
+                row = run_fault(lab, faults[rng.integers(len(faults))])
                 found["faults"] += 1
                 found["problems"] += [f"{row['fault']}: {problem}" for problem in row["problems"]]
             except StarvedError as error:
@@ -147,12 +148,12 @@ class SoakRig(Rig):
         self.targets = self.states = self.follows = self.sees = True
         self.spoil, self.far_problem = {}, ""
 
-    def target(self):
+    def target(self, **changes):
         time_s = self.mono_ns / S
         self.shift = 0.16 * np.sin(1.25 * time_s)
         velocity = np.zeros(7)
         velocity[0] = 0.2 * np.cos(1.25 * time_s)
-        return super().target(velocities=[*velocity], **self.spoil)
+        return super().target(**{"velocities": [*velocity]} | self.spoil | changes)
 
     def tick(self):
         if self.sees:
@@ -168,7 +169,7 @@ def turned(ticks, seed):
     """The core, on a clock of its own; every status must be the one that its fault explains."""
     jaxtyping_config.update("jaxtyping_disable", True)
     rng, rig, done = np.random.default_rng(seed), SoakRig(load_robot(CONFIG / "robot_panda.yaml")), 0
-    found = {
+    found: dict[str, Any] = {
         "faults": {fault.__name__: 0 for fault in FAULTS},
         "memory_kb": [],
         "violations": 0,
@@ -262,7 +263,7 @@ def main():
     given = parser.parse_args()
     os.environ.update(ENVIRONMENT)
     given.out.mkdir(parents=True, exist_ok=True)
-    parts = {}
+    parts: dict[str, dict[str, Any]] = {}
     if given.minutes:
         parts["live"] = live(given.minutes, given.seed)
     if given.ticks:

@@ -104,7 +104,7 @@ def _equality(
     student: Checkpoint, observations: list[Observation], backends: list[tuple[str, str]]
 ) -> dict[str, Any]:
     """How far each backend is from eager torch over a thousand windows."""
-    rows = {}
+    rows: dict[str, Any] = {}
     for backend, precision in backends[1:]:
         try:
             rows[f"{backend} {precision}"] = heads.equality(student, observations, backend, precision)

@@ -59,6 +59,7 @@ def matrix_gflops(size: int = 1536, repeats: int = 8) -> float:
 
 def _training(checkpoint: Checkpoint, peak: float) -> dict[str, float]:
     """A teacher's step as the small model is trained: encoder and head, four draws an observation."""
+    # pyrefly: ignore[no-matching-overload]: torch's types do not know memory_format of modules
     network = checkpoint.build_network().train().to(memory_format=torch.channels_last)
     method, batch = create("cfm", {"draws": 4}), _images(network, BATCH)
     optimiser = Optimiser(network, StageConfig("cfm", 100, BATCH), 0)
@@ -129,8 +130,9 @@ def _peak_bytes(step: Callable[[], None]) -> int:
     ):
         warnings.simplefilter("ignore")
         step()
+    results: Any = profiler.profiler  # torch's types do not know what they hold
     held = peak = 0
-    for event in profiler.profiler.kineto_results.events():
+    for event in results.kineto_results.events():
         if event.name() == "[memory]":
             held += event.nbytes()
             peak = max(peak, held)

@@ -43,7 +43,8 @@ class Cable:
     """``with Cable(fate) as cable:`` makes namespaces, links and relay, and takes them away again."""
 
     def __init__(self, fate: Fate) -> None:
-        self._fate, self._relay = fate, None
+        self._fate = fate
+        self._relay: subprocess.Popen[bytes] | None = None
         self._space = {name: f"f2o-{name}-{os.getpid()}" for name in (*NETS, "middle")}
         self._device = {name: f"f2o{name[0]}{os.getpid()}" for name in NETS}
 
@@ -66,8 +67,9 @@ class Cable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._relay.kill()
-        self._relay.wait()
+        if self._relay is not None:
+            self._relay.kill()
+            self._relay.wait()
         for space in self._space.values():
             with contextlib.suppress(LabError):
                 _run("ip", "netns", "delete", space)

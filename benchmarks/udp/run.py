@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from f2o_control.robot import load_robot
@@ -43,7 +44,7 @@ def run_case(cable: Cable, robot_path: Path, seconds: float, out: Path, cut_s: f
     return problem.strip()
 
 
-def judge(out: Path, robot_path: Path) -> dict[str, object]:
+def judge(out: Path, robot_path: Path) -> dict[str, Any]:
     """The numbers of one run."""
     whole, sent = np.load(out / "receiver.npz"), np.load(out / "sent.npz")
     robot, trace = load_robot(robot_path), until_fault(whole)

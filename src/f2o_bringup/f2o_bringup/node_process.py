@@ -64,12 +64,15 @@ class NodeProcess:
         self._start()
 
     def _start(self) -> None:
+        added = {
+            name: value for name, value in self.spec.env.items() if isinstance(value, str)
+        }  # resolved: all
         self.popen = subprocess.Popen(
             ["/bin/sh", "-c", WRAPPER, "sh", *bound_to_parent(), *self._command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **self.spec.env, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **added, "PYTHONUNBUFFERED": "1"},
             text=True,
             errors="replace",
             start_new_session=True,  # the terminal's Ctrl-C comes to us alone
@@ -78,6 +81,7 @@ class NodeProcess:
         self._reader.start()
 
     def _read(self, popen: subprocess.Popen[str]) -> None:
+        assert popen.stdout is not None  # a pipe
         with popen.stdout as lines:
             for line in lines:
                 self.last_line = line.strip() or self.last_line

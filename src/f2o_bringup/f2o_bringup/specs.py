@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from f2o_nodekit.paths import find_config
@@ -161,7 +161,7 @@ def _resolve_node(node: NodeSpec, values: Mapping[str, Value]) -> NodeSpec:
     env = _environment(node.env, folder)
     if node.on_time:
         env |= on_time(lambda name: find_config(name, folder))
-    return NodeSpec(**{**vars(node), "parameters": parameters, "env": env, "when": {}})
+    return replace(node, parameters=parameters, env=env, when={})
 
 
 def _environment(env: Mapping[str, str | Installed], folder: str) -> dict[str, str]:
@@ -187,7 +187,7 @@ def _copies(include: IncludeSpec, values: Mapping[str, Value]) -> list[IncludeSp
 def _resolve_include(include: IncludeSpec, values: Mapping[str, Value]) -> IncludeSpec:
     folder = str(values.get("config", ""))
     files = {k: find_config(v.name, folder) for k, v in include.arguments.items() if isinstance(v, Installed)}
-    rest = {k: v for k, v in include.arguments.items() if k not in files}
+    rest = {k: v for k, v in include.arguments.items() if not isinstance(v, Installed)}
     arguments = {k: str(v) for k, v in _fill(rest, values, True).items()}
     return IncludeSpec(include.package, include.file, arguments | {k: v for k, v in files.items() if v})
 

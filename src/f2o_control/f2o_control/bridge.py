@@ -273,8 +273,13 @@ class Bridge:
         The controller holds the last command, and a servo sags a little under it: to start from the
         measured position would be a step.
         """
-        measured, last = self._joints.position, self._limiter.state.position
+        measured, last = self._measured(), self._limiter.state.position
         return last if np.abs(measured - last).max() < SAME_PLACE else measured
+
+    def _measured(self) -> Joints:
+        """Where the arm is; before its first joint state, where it is commanded."""
+        measured = self._joints.position
+        return self._limiter.state.position if measured is None else measured
 
     # What goes out
 
@@ -330,7 +335,7 @@ class Bridge:
 
     def _strays(self, mono_ns: int) -> str:
         """Why the arm cannot be said to be where it is sent; empty if it can."""
-        return self._tracking.problem(self._limiter.state.position, self._joints.position, mono_ns)
+        return self._tracking.problem(self._limiter.state.position, self._measured(), mono_ns)
 
     def _hold(self, event: Event, problem: str, mono_ns: int) -> None:
         self.machine.fire(event, problem)
@@ -382,7 +387,7 @@ class Bridge:
             self.machine.fire(Event.DISARM, f"stopped {away:.2f} rad from home: a limit or the workspace")
 
     def _step(self, reference: Reference | None) -> Command:
-        command, verdict = self._limiter.step(reference, self._joints.position)
+        command, verdict = self._limiter.step(reference, self._measured())
         self.verdicts.update(verdict)
         return command
 

@@ -133,10 +133,10 @@ def _files() -> list[Path]:
         raise KinematicsError(
             "no model of the arm: the wheel example-robot-data is not installed; run `make setup`"
         ) from None
-    found = [next((f for f in files if str(f).endswith(name)), None) for name in FILES]
-    if None in found:
+    found = {name: file for name in FILES for file in files if str(file).endswith(name)}
+    if len(found) < len(FILES):
         raise KinematicsError(f"no model of the arm: example-robot-data holds no {' or no '.join(FILES)}")
-    return [Path(str(file.locate())).resolve() for file in found]
+    return [Path(str(found[name].locate())).resolve() for name in FILES]
 
 
 def _arm(urdf: Path) -> tuple[pinocchio.Model, pinocchio.GeometryModel]:

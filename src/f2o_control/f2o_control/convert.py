@@ -97,11 +97,17 @@ def width_message(width: float) -> Float64MultiArray:
     return Float64MultiArray(data=array("d", [width]))
 
 
-MESSAGES = {
+MESSAGES: dict[type, tuple[type, Callable[[Any], Any]]] = {
     TrajectoryPlan: (JointTrajectory, trajectory_message),
     NamedJoints: (JointState, joints_message),
     Numbers: (Float64MultiArray, numbers_message),
 }
+
+
+def _publisher(node: Node, kind: type, topic: str) -> Callable[[Any], None]:
+    message, encode = MESSAGES[kind]
+    publisher = node.create_publisher(message, topic, reliable(1))
+    return lambda outgoing: publisher.publish(encode(outgoing))
 
 
 class AdapterPort:
@@ -121,18 +127,17 @@ class AdapterPort:
         self._node, self._adapter, self._topics = node, adapter, topics
         self._fingers = finger_names
         self._grip = grip
-        self._out = self._encode = None
+        self._publish: Callable[[Any], None] | None = None
         if adapter.outlet is not None:
-            message, self._encode = MESSAGES[adapter.outlet.kind]
-            self._out = node.create_publisher(message, getattr(topics, adapter.outlet.topic), reliable(1))
+            self._publish = _publisher(node, adapter.outlet.kind, getattr(topics, adapter.outlet.topic))
         self._widths = node.create_publisher(Float64MultiArray, topics.gripper_command, reliable(1))
         self._measured: dict[str, Publisher] = {}  # by topic; only an adapter that measures gets one
 
     def send(self, sent: Sent) -> None:
         """Send a tick's command, and the gripper's goal where there is a new one."""
         outgoing = self._adapter.send(sent.command, sent.gripper_width)
-        if outgoing is not None:
-            self._out.publish(self._encode(outgoing))
+        if outgoing is not None and self._publish is not None:
+            self._publish(outgoing)
         if sent.gripper_goal is not None and not self._adapter.grips:
             self._widths.publish(width_message(sent.gripper_goal))
             self._grip(sent.gripper_goal)

@@ -45,7 +45,8 @@ class GripperWorker:
         self._goal: float | None = None  # under way
         self._width = float("nan")  # m, where the last goal led
         self._stopping = False
-        self._count, self._since_ns = 0, None  # of goals, so that a late answer is not taken for another's
+        self._count = 0  # of goals, so that a late answer is not taken for another's
+        self._since_ns: int | None = None  # when the goal under way was first looked at
         self.failures, self.last_problem = 0, ""
 
     def request(self, width: float) -> None:
@@ -79,8 +80,9 @@ class GripperWorker:
         """A server that died with a goal under way must not keep all later ones waiting."""
         if self._goal is None:
             return
-        self._since_ns = mono_ns if self._since_ns is None else self._since_ns
-        if mono_ns - self._since_ns > self._limit_ns:
+        since_ns = mono_ns if self._since_ns is None else self._since_ns
+        self._since_ns = since_ns
+        if mono_ns - since_ns > self._limit_ns:
             self._stopping = False
             self._ended(f"no answer for {self._limit_ns / NS_PER_S:g} s", self._count)
 

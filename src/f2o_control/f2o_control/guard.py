@@ -99,7 +99,7 @@ class Guard:
                 np.abs(then.position - now.position - now.velocity * dt) / (limits.acceleration * dt**2 / 2),
             ]
         )
-        return (shares <= 1 + ROUNDING).all(axis=0)
+        return np.all(shares <= 1 + ROUNDING, axis=0)
 
 
 def _choose(which: np.ndarray, yes: JointState, no: JointState) -> JointState:

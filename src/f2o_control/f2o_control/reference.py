@@ -122,7 +122,8 @@ class PathTimeScaling:
             return reference
         scale = min(allowed, CATCH_UP, 1.0 + self.lag_s / CATCH_UP_S)
         self.lag_s = min(max(self.lag_s + (1 - scale) * self._period_s, 0.0), MAX_LAG_S)
-        reference = track.at(ros_ns - round(self.lag_s * NS_PER_S))
+        if (reference := track.at(ros_ns - round(self.lag_s * NS_PER_S))) is None:
+            return None
         return Reference(reference.position, reference.velocity * min(scale, self._allowed(reference)))
 
     def _allowed(self, reference: Reference) -> float:

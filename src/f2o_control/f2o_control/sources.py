@@ -78,9 +78,10 @@ class CommandSource:
 
     def unfit(self, position: Joints, mono_ns: int) -> str:
         """Why its targets cannot be followed from ``position`` on, in half a sentence; empty if they can."""
-        if self.silent(mono_ns):
+        target = self._slot.get() or self.newest
+        if target is None or self.silent(mono_ns):
             return f"no fresh target on {self.topic}"
-        return self.stale(mono_ns) or self.far(self._slot.get() or self.newest, position)
+        return self.stale(mono_ns) or self.far(target, position)
 
     def far(self, target: Target, position: Joints) -> str:
         """Which joint of ``target`` is too far from ``position``; empty if none is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import TypeVar
 
 from builtin_interfaces.msg import Duration, Time
 from f2o_nodekit.pace import Tick
@@ -13,6 +14,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from f2o_msgs.msg import JointTarget, PolicyTick
 from f2o_policy.runtime.policy import TickResult
 
+T = TypeVar("T")
 SOURCE = "policy"  # of its targets: the bridge follows it in its mode policy only
 
 
@@ -22,10 +24,10 @@ def target_message(
     """The joint target, stamped with the time it is for, not with the time inference took."""
     msg = JointTarget(source=SOURCE, sequence=sequence, joint_names=joint_names)
     msg.header.stamp = from_ns(due_ros_ns, Time)
-    msg.observation_stamp = from_ns(result.embedded.stamp_ros_ns, Time)
-    msg.joint_positions = array("d", result.target[:-1])
-    msg.joint_velocities = array("d", result.velocity[:-1])
-    msg.gripper_width = float(result.target[-1])
+    msg.observation_stamp = from_ns(_made(result.embedded).stamp_ros_ns, Time)
+    msg.joint_positions = array("d", _made(result.target)[:-1])
+    msg.joint_velocities = array("d", _made(result.velocity)[:-1])
+    msg.gripper_width = float(_made(result.target)[-1])
     return msg
 
 
@@ -33,7 +35,7 @@ def tick_message(tick: Tick, result: TickResult, due_ros_ns: int, switches: int)
     """What the tick was like."""
     msg = PolicyTick()
     msg.header.stamp = from_ns(due_ros_ns, Time)
-    msg.observation_stamp = from_ns(result.embedded.stamp_ros_ns, Time)
+    msg.observation_stamp = from_ns(_made(result.embedded).stamp_ros_ns, Time)
     msg.observation_age, msg.inference = result.observation_age_s, result.inference_s
     msg.late, msg.skipped = tick.late_ns / NS_PER_S, tick.skipped
     msg.chosen, msg.mode_switches = result.chosen, switches
@@ -51,5 +53,11 @@ def chunk_message(names: Sequence[str], horizon: int, dt_s: float) -> JointTraje
 def fill_chunk(msg: JointTrajectory, result: TickResult) -> None:
     """Write the chosen chunk of ``result`` into ``msg``, stamped with the chunk's time zero."""
     msg.header.stamp = from_ns(result.chunk_stamp_ros_ns, Time)
-    for point, values in zip(msg.points, result.chunks[result.chosen], strict=True):
+    for point, values in zip(msg.points, _made(result.chunks)[result.chosen], strict=True):
         point.positions = array("d", values)
+
+
+def _made(part: T | None) -> T:
+    if part is None:
+        raise ValueError("a tick without a target, or without a plan, has no such message")
+    return part

@@ -67,11 +67,11 @@ class BridgedArm:
     ) -> None:
         """A target of the bridge's source, due at ``due_ns``, made from what was seen at ``observed_ns``."""
         now_ns = self._world.time_ns
-        velocities = () if rate is None else rate[:-1]
+        velocities = [] if rate is None else rate[:-1].tolist()
         self._sequence += 1
         raw = RawTarget(
             self._robot.joint_names,
-            target[:-1],
+            target[:-1].tolist(),
             velocities,
             float(target[-1]),
             due_ns,

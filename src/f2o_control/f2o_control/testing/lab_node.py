@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -138,7 +139,7 @@ class Lab:
         until = len(self.commands) + count
         self.wait(lambda: len(self.commands) >= until)
 
-    def call(self, name):
+    def call(self, name: str) -> Any:
         """Ask a service; again after a while, because the first request may go to a bridge that was killed."""
         client, deadline = self.clients[name], time.monotonic() + 30.0
         while time.monotonic() < deadline:

@@ -1,5 +1,7 @@
 """The bridge on a clock that the test turns, an arm that goes where it is told, and a source of targets."""
 
+from typing import Any
+
 import numpy as np
 
 from f2o_control.bridge import Bridge
@@ -29,7 +31,7 @@ class Rig:
         position[0] += self.shift
         velocity = np.zeros(7)
         velocity[0] = 0.2
-        fields = {
+        fields: dict[str, Any] = {
             "names": self.names,
             "positions": [*position],
             "velocities": [*velocity],

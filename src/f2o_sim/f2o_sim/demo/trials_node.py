@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
@@ -21,6 +21,7 @@ from f2o_msgs.srv import ResetWorld
 from f2o_sim.demo.trials import Run, Trial
 from f2o_sim.errors import SimError
 
+T = TypeVar("T")
 KEEP_EVERY = 25  # of the observations heard
 SILENCE_S = 0.2  # without a command: the bridge is done
 SETTLE_NS = 250_000_000  # age of the scene that the first observation of a trial must show
@@ -87,20 +88,24 @@ class TrialsNode(Node):
         self._call("/sim/reset", ResetWorld.Request(seed=seed))
         settled = self.get_clock().now().nanoseconds + SETTLE_NS
         self._task = None
-        self._wait(lambda: self._shows(settled), 10.0, "no fresh observation after a reset")
-        self.run.first[seed] = observation_from_msg(_observation(self._newest))
+        fresh = self._wait(lambda: self._shows(settled), 10.0, "no fresh observation after a reset")
+        self.run.first[seed] = observation_from_msg(fresh)
         self._arm()
-        self._wait(
-            lambda: self._task is not None and not self._task.running, timeout_s, "the episode did not end"
-        )
-        task = self._task
+        task = self._wait(self._ended, timeout_s, "the episode did not end")
         self._disarm()
         trial = Trial(seed, task.success, task.collision, task.side, task.elapsed)
         self.run.trials.append(trial)
         return trial
 
-    def _shows(self, stamp_ns: int) -> bool:
-        return self._task is not None and to_ns(_observation(self._newest).header.stamp) > stamp_ns
+    def _shows(self, stamp_ns: int) -> ObservationMsg | None:
+        """The newest observation, if it was made after ``stamp_ns`` and the scene is said to be new."""
+        if self._task is None or self._newest is None:
+            return None
+        newest = _observation(self._newest)
+        return newest if to_ns(newest.header.stamp) > stamp_ns else None
+
+    def _ended(self) -> TaskState | None:
+        return self._task if self._task is not None and not self._task.running else None
 
     def _disarm(self) -> None:
         """Disarm, and wait until the bridge has braked the arm and fallen silent.
@@ -128,21 +133,23 @@ class TrialsNode(Node):
         self._wait(future.done, 10.0, f"service {name} did not answer")
         return future.result()
 
-    def _wait(self, condition: Callable[[], bool], timeout_s: float, failure: str) -> None:
+    def _wait(self, condition: Callable[[], T | None], timeout_s: float, failure: str) -> T:
+        """What ``condition`` returns once that is something."""
         deadline = time.monotonic() + timeout_s
-        while not condition():
+        while not (found := condition()):
             self._alive()
             if time.monotonic() > deadline:
                 raise TrialError(f"{failure} (waited {timeout_s:g} s)")
             self._spinner.spin_once(timeout_sec=0.1)
+        return found
 
-    def _on_command(self, data: bytes) -> None:
+    def _on_command(self, data: Any) -> None:
         self._commanded = True
 
     def _on_task(self, msg: TaskState) -> None:
         self._task = msg
 
-    def _on_observation(self, data: bytes) -> None:
+    def _on_observation(self, data: Any) -> None:  # bytes: rclpy's types know no raw=True
         self._newest = data
         self._heard += 1
         if self._heard % KEEP_EVERY == 0:

@@ -132,7 +132,7 @@ def late(policies: list[Any], latency: str | tuple[float, ...], out: Path | None
 
     from f2o_sim.errors import SimError
 
-    seconds = measured(policies, out) if latency == "measured" else latency
+    seconds = latency if isinstance(latency, tuple) else measured(policies, out)
     if len(seconds) != len(policies):
         raise SimError(f"--latency: expected {len(policies)} numbers, one per policy, got {len(seconds)}")
     for policy, late_s in zip(policies, seconds, strict=True):
