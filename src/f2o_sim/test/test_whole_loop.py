@@ -207,7 +207,7 @@ def observed_while_playing(bag):
     topics = sorted(
         set(BagReplay(load_config(PerceptionConfig, CONFIG / "perception.yaml")).topics) - {JOINT_COMMAND}
     )
-    with start(Graph("perception", COMMON, (perception,), ()), {}, write=lambda line: None):
+    with start(Graph("perception", COMMON, (perception,), ()), {"drivers": "false"}, write=lambda line: None):
         node, seen = rclpy.create_node("playing_test"), {}
         heard = node.create_subscription(ObservationMsg, "/f2o/observation", lambda msg: keep(seen, msg), 100)
         spin(node, lambda: heard.get_publisher_count() > 0, 60, "the perception node did not appear")
