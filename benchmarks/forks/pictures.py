@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from f2o_sim.demo.pictures import side_colours, tool_paths
 from f2o_sim.rollout.episode import PolicyUnderTest
-from f2o_sim.video import draw_fan, save_picture
+from f2o_sim.video import draw_fan, save_image
 
 from benchmarks.forks.forks import ForkScenes, draw, fork_engine
 
@@ -24,4 +24,4 @@ def save_fans(path: Path, task: str, seed: int, fans: list[PolicyUnderTest]) -> 
         engine, shape = fork_engine(policy)
         paths = tool_paths(draw(engine, observation, shape, seed))
         pictures.append(draw_fan(task, seed, arm, paths, side_colours(paths), policy.name))
-    save_picture(np.hstack(pictures), path)
+    save_image(np.hstack(pictures), path)

@@ -20,7 +20,7 @@ from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.errors import EngineError
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.load import engine_of, load_engine, resolve_backend
-from f2o_sim.rollout.episode import Player
+from f2o_sim.rollout.episode import Rollout
 from f2o_sim.session import Session
 from tqdm import tqdm
 
@@ -116,14 +116,14 @@ def _equality(
 def _windows(student: Path, seeds: range = range(4000, 4004)) -> list[Observation]:
     """What the student sees while it plays: every observation of some episodes."""
     session, config = Session(camera_hz=15.0), PolicyConfig(checkpoint=str(student), replan_ticks=4)
-    player = Player(session, engine_of(config), config)
+    rollout = Rollout(session, engine_of(config), config)
     seen: list[Observation] = []
     try:
         for seed in tqdm(seeds, desc="windows", unit="episode"):
-            step = player.begin(seed)
+            step = rollout.begin(seed)
             while not step.done:
                 seen += [] if step.observation is None else [step.observation]
-                step = player.tick(step)
+                step = rollout.tick(step)
     finally:
         session.close()
     return seen

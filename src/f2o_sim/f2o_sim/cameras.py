@@ -86,52 +86,69 @@ def camera(name: str) -> CameraMount:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One RGB-D image, both of the same lens and instant."""
+class RgbdImage:
+    """Registered colour and depth of one camera at one instant."""
 
     view: str
     rgb: UInt8[np.ndarray, "h w 3"]
     depth_mm: UInt16[np.ndarray, "h w"]  # along the optical axis; 0 = invalid
 
 
+class OffscreenScene:
+    """An off-screen buffer and the geometry drawn into it. Create, use and close it in one thread.
+
+    Raises:
+        GraphicsError: the machine cannot draw off screen.
+    """
+
+    def __init__(self, model: mujoco.MjModel, width: int, height: int, max_geoms: int) -> None:
+        context = open_context(width, height)
+        self._model = model
+        self.gl = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        # Freed at the latest before the interpreter ends: after that, freeing prints tracebacks.
+        self.close = weakref.finalize(self, _free, self.gl, context)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self.gl)
+        self.scene, self.camera = mujoco.MjvScene(model, maxgeom=max_geoms), mujoco.MjvCamera()
+        self._option, self._perturb = mujoco.MjvOption(), mujoco.MjvPerturb()
+        self.viewport = mujoco.MjrRect(0, 0, width, height)
+        self.rgb = np.empty((height, width, 3), np.uint8)
+
+    def update(self, data: mujoco.MjData) -> None:
+        """Take the geometry at the poses in ``data``, whose kinematics must be up to date."""
+        everything = mujoco.mjtCatBit.mjCAT_ALL.value
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, self._perturb, self.camera, everything, self.scene
+        )
+
+
 class Renderer:
-    """Draws the fixed cameras of a model. Make it, use it and close it in one thread.
+    """Renders the fixed cameras of a model. Create, use and close it in one thread.
 
     Raises:
         GraphicsError: the machine cannot draw off screen.
     """
 
     def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
-        context = open_context(width, height)
         self._model = model
-        self._gl = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        # Freed at the latest before the interpreter ends: after that, freeing prints tracebacks.
-        self._free = weakref.finalize(self, free, self._gl, context)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._gl)
-        self._scene = mujoco.MjvScene(model, maxgeom=MAX_GEOMS)
-        self._option, self._perturb = mujoco.MjvOption(), mujoco.MjvPerturb()
-        self._view, self._port = mujoco.MjvCamera(), mujoco.MjrRect(0, 0, width, height)
-        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._rgb = np.empty((height, width, 3), np.uint8)
+        self._offscreen = OffscreenScene(model, width, height, MAX_GEOMS)
+        self._offscreen.camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._depth = np.empty((height, width), np.float32)
         near, far = (model.stat.extent * end for end in (model.vis.map.znear, model.vis.map.zfar))
         self._depth_scale, self._depth_slope = near * 1e3, 1.0 - near / far
 
-    def render(self, data: mujoco.MjData, names: Sequence[str]) -> list[Picture]:
-        """Draw the named cameras at the poses in ``data`` (whose kinematics must be up to date)."""
-        return [self._shoot(data, name) for name in names]
+    def render(self, data: mujoco.MjData, names: Sequence[str]) -> list[RgbdImage]:
+        """Render the named cameras at the poses in ``data`` (whose kinematics must be up to date)."""
+        return [self._render(data, name) for name in names]
 
-    def _shoot(self, data: mujoco.MjData, name: str) -> Picture:
-        self._view.fixedcamid = self._model.camera(name).id
-        everything = mujoco.mjtCatBit.mjCAT_ALL.value
-        mujoco.mjv_updateScene(
-            self._model, data, self._option, self._perturb, self._view, everything, self._scene
-        )
-        self._scene.flags[:] = 0  # no shadows, reflections, fog, skybox: the costly part ...
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_CULL_FACE.value] = 1  # ... nor the far side of anything
-        mujoco.mjr_render(self._port, self._scene, self._gl)
-        mujoco.mjr_readPixels(self._rgb, self._depth, self._port, self._gl)
-        return Picture(name, self._rgb[::-1].copy(), self._depth_mm())
+    def _render(self, data: mujoco.MjData, name: str) -> RgbdImage:
+        off = self._offscreen
+        off.camera.fixedcamid = self._model.camera(name).id
+        off.update(data)
+        off.scene.flags[:] = 0  # no shadows, reflections, fog, skybox: the costly part ...
+        off.scene.flags[mujoco.mjtRndFlag.mjRND_CULL_FACE.value] = 1  # ... nor back faces
+        mujoco.mjr_render(off.viewport, off.scene, off.gl)
+        mujoco.mjr_readPixels(off.rgb, self._depth, off.viewport, off.gl)
+        return RgbdImage(name, off.rgb[::-1].copy(), self._depth_mm())
 
     def _depth_mm(self) -> UInt16[np.ndarray, "h w"]:
         """The window depth d in [0, 1] as distance along the optical axis, z = n / (1 - d (1 - n/f))."""
@@ -143,12 +160,12 @@ class Renderer:
         return depth.astype(np.uint16)
 
     def close(self) -> None:
-        """Free the GL context; call it in the thread that made the renderer."""
-        self._free()
+        """Free the GL context; call it in the thread that created the renderer."""
+        self._offscreen.close()
 
 
-def free(gl: mujoco.MjrContext, context: OffscreenContext) -> None:
-    """Give back what a renderer held, in this order."""
+def _free(gl: mujoco.MjrContext, context: OffscreenContext) -> None:
+    """The order matters: MuJoCo's resources live in the context."""
     gl.free()
     context.free()
 

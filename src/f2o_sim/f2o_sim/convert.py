@@ -14,8 +14,8 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from f2o_msgs.msg import JointTarget, TaskState
-from f2o_sim.cameras import Picture, camera
-from f2o_sim.conductor import Scene
+from f2o_sim.cameras import RgbdImage, camera
+from f2o_sim.collector import Scene
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import TrajectoryError
 from f2o_sim.robot import ARM_JOINTS, BASE, FINGER_JOINTS
@@ -37,11 +37,11 @@ class CameraMessages:
         self._rgb = np.frombuffer(self.color.data, np.uint8).reshape(lens.height, lens.width, 3)
         self._depth_mm = np.frombuffer(self.depth.data, np.uint16).reshape(lens.height, lens.width)
 
-    def fill(self, picture: Picture, stamp_ros_ns: int) -> None:
-        """Make the messages those of ``picture``."""
+    def fill(self, image: RgbdImage, stamp_ros_ns: int) -> None:
+        """Make the messages those of ``image``."""
         stamp = from_ns(stamp_ros_ns, Time)
         self.color.header.stamp = self.depth.header.stamp = self.info.header.stamp = stamp
-        self._rgb[...], self._depth_mm[...] = picture.rgb, picture.depth_mm
+        self._rgb[...], self._depth_mm[...] = image.rgb, image.depth_mm
 
 
 def _image(view: str, lens: Intrinsics, encoding: str, pixel_bytes: int) -> Image:

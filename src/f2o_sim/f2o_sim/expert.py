@@ -1,9 +1,8 @@
 """The scripted demonstrator of reach_around: picks a side by lot, passes the post low, grasps, lifts.
 
-It sees what a person would (where things are, how far the fingers have closed) and answers with joint targets from a
-differential IK, once every 8 ms. Each demonstration is a little different: waypoints are jittered, the speed is drawn,
-and a slow disturbance pushes the hand off its path and is corrected again, so that a policy cloned from it has seen how
-to come back.
+From object poses and gripper width it computes joint targets by differential IK, every 8 ms. Demonstrations differ:
+waypoints are jittered, the speed is random, and a slow disturbance moves the hand off its path and back, so that a
+cloned policy has seen recoveries.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from f2o_teleop.ik import DifferentialIk
 from jaxtyping import Float64
 
-from f2o_sim.path import Path, Runner, blend
+from f2o_sim.path import Path, PathFollower, blend
 from f2o_sim.robot import MAX_WIDTH
 from f2o_sim.tasks.base import Snapshot
 from f2o_sim.tasks.reach_around import CUBE, POST
@@ -28,21 +27,21 @@ ABOVE_M = 0.09  # TCP height before the descent: clear of the cube
 GRASP_M = 0.027  # TCP height at the grasp
 LIFT_M = 0.12
 JITTER_M = 0.008
-SWAY_M = (0.003, 0.012)  # size of the disturbance
-SWAY_HZ = (0.2, 0.5)
-SWAY_FADE_M = 0.12  # the disturbance is gone this far before the grasp ...
-SWAY_RISE_M = 0.08  # ... and grows over this much of the path
+DISTURBANCE_M = (0.003, 0.012)  # size of the disturbance
+DISTURBANCE_HZ = (0.2, 0.5)
+DISTURBANCE_FADE_M = 0.12  # the disturbance is gone this far before the grasp ...
+DISTURBANCE_RISE_M = 0.08  # ... and grows over this much of the path
 SPEED, GRASP_SPEED, GRASP_ZONE_M = (0.20, 0.26), 0.09, 0.05  # [m/s, m/s, m]
 ACCELERATION = 0.5  # [m/s^2]
 UPRIGHT_S = 1.0  # time over which the noise of the start's orientation is taken out
 FINGERS_STILL_M_S = 0.005
-FINGERS_STILL_S = 0.16  # more than two of the hand's own samples, which come at 15 Hz
+FINGERS_STILL_S = 0.16  # more than two gripper states, which come at 15 Hz
 SETTLE_M = 0.004
 DOWN = np.diag([1.0, -1.0, -1.0])  # hand's x ahead, fingers opening along y, pointing at the table
 
 
 class Phase(Enum):
-    """What the expert is doing."""
+    """Of the demonstration."""
 
     REACH = "reach"
     CLOSE = "close"
@@ -50,18 +49,18 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True)
-class Sway:
-    """A slow disturbance of the path: two sines an axis, y and z less so towards the table."""
+class PathDisturbance:
+    """A slow offset from the path: two sines per axis."""
 
     amplitude: Float64[np.ndarray, "3 2"]  # [m]
     frequency: Float64[np.ndarray, "3 2"]  # [Hz]
     phase: Float64[np.ndarray, "3 2"]  # [rad]
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Sway:
+    def draw(cls, rng: np.random.Generator) -> PathDisturbance:
         """A random one."""
-        amplitude = rng.uniform(*SWAY_M, (3, 2)) / 2
-        return cls(amplitude, rng.uniform(*SWAY_HZ, (3, 2)), rng.uniform(0, 2 * np.pi, (3, 2)))
+        amplitude = rng.uniform(*DISTURBANCE_M, (3, 2)) / 2
+        return cls(amplitude, rng.uniform(*DISTURBANCE_HZ, (3, 2)), rng.uniform(0, 2 * np.pi, (3, 2)))
 
     def at(self, t: float) -> Float64[np.ndarray, " 3"]:
         """The offset ``t`` seconds from the start [m]."""
@@ -69,7 +68,7 @@ class Sway:
 
 
 class ReachAroundExpert:
-    """One demonstration; ``side`` is "left" or "right", by default a fair draw of ``rng``."""
+    """One demonstration; ``side`` is "left" or "right", by default either with probability 0.5."""
 
     def __init__(
         self,
@@ -86,9 +85,9 @@ class ReachAroundExpert:
         self._ik = ik or DifferentialIk(dt=tick_s, home=tuple(q))
         self._ik.reset(q)
         self._start = self._ik.forward(q)
-        self._sway = Sway.draw(rng)
+        self._disturbance = PathDisturbance.draw(rng)
         path = blend(self._waypoints(start, rng))
-        self._runner = Runner(path, rng.uniform(*SPEED), GRASP_SPEED, GRASP_ZONE_M, ACCELERATION)
+        self._follower = PathFollower(path, rng.uniform(*SPEED), GRASP_SPEED, GRASP_ZONE_M, ACCELERATION)
 
     def _waypoints(self, start: Snapshot, rng: np.random.Generator) -> Float64[np.ndarray, "n 3"]:
         sign = 1.0 if self.side == "left" else -1.0
@@ -102,7 +101,7 @@ class ReachAroundExpert:
         return np.vstack([self._start[:3, 3], common, around, above, grasp])
 
     def step(self, now: Snapshot, gripper_width: float) -> Float64[np.ndarray, " 8"]:
-        """The target of this tick: seven joints [rad] and the gripper's width [m]."""
+        """The target for this tick: seven joints [rad] and the gripper's width [m]."""
         self._t += self._tick_s
         goal = self._goal()
         q = self._ik.step_pose(goal)
@@ -110,35 +109,35 @@ class ReachAroundExpert:
             self.phase = Phase.CLOSE
         elif self.phase is Phase.CLOSE and self._fingers_still(gripper_width):
             self.phase = Phase.LIFT
-            here = self._runner.path.points[-1]
+            here = self._follower.path.points[-1]
             up = Path(np.array([0.0, LIFT_M]), np.stack([here, here + np.array([0.0, 0.0, LIFT_M])]))
-            self._runner = Runner(up, SPEED[0], SPEED[0], 0.0, ACCELERATION)
+            self._follower = PathFollower(up, SPEED[0], SPEED[0], 0.0, ACCELERATION)
         return np.append(q, MAX_WIDTH if self.phase is Phase.REACH else 0.0)
 
     def _goal(self) -> Float64[np.ndarray, "4 4"]:
         pose = np.eye(4)
-        pose[:3, 3] = self._runner.advance(self._tick_s) + self._sway_now()
+        pose[:3, 3] = self._follower.advance(self._tick_s) + self._disturbance_now()
         share = min(1.0, self._t / UPRIGHT_S)
         share = share * share * (3 - 2 * share)
-        # Start and goal are a few degrees apart: the blend of the matrices, which the IK makes orthonormal, will do.
+        # A linear blend suffices: start and goal are a few degrees apart, and the IK orthonormalises.
         pose[:3, :3] = (1 - share) * self._start[:3, :3] + share * DOWN
         return pose
 
-    def _sway_now(self) -> Float64[np.ndarray, " 3"]:
+    def _disturbance_now(self) -> Float64[np.ndarray, " 3"]:
         if self.phase is not Phase.REACH:
             return np.zeros(3)
-        rise = self._runner.s / SWAY_RISE_M
-        fade = (self._runner.left - SWAY_FADE_M) / SWAY_FADE_M
+        rise = self._follower.s / DISTURBANCE_RISE_M
+        fade = (self._follower.left - DISTURBANCE_FADE_M) / DISTURBANCE_FADE_M
         window = np.clip(min(rise, fade), 0.0, 1.0)
-        return self._sway.at(self._t) * window * window * (3 - 2 * window)
+        return self._disturbance.at(self._t) * window * window * (3 - 2 * window)
 
     def _arrived(self, goal: Float64[np.ndarray, "4 4"], q: Float64[np.ndarray, " 7"], now: Snapshot) -> bool:
         target = self._ik.forward(q)[:3, 3]
         near = np.linalg.norm(target - goal[:3, 3]) < SETTLE_M and np.linalg.norm(now.tcp - target) < SETTLE_M
-        return self._runner.left < 1e-3 and bool(near)
+        return self._follower.left < 1e-3 and bool(near)
 
     def _fingers_still(self, width: float) -> bool:
-        """Whether the fingers have closed on something (or on nothing) and stopped."""
+        """Whether the fingers have closed and stopped."""
         moving = self._width - width > FINGERS_STILL_M_S * self._tick_s or width > 0.9 * MAX_WIDTH
         self._width = width
         self._still_s = 0.0 if moving else self._still_s + self._tick_s

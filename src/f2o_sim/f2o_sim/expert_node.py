@@ -1,4 +1,4 @@
-"""The scripted demonstrator as a ROS node: it takes the place of the person with the SpaceMouse."""
+"""The scripted demonstrator as a ROS node, in place of an operator with a SpaceMouse."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import threading
 from f2o_nodekit.ros import ConfiguredNode, run
 from tqdm import tqdm
 
-from f2o_sim.conductor import Conductor
+from f2o_sim.collector import DemonstrationCollector
 from f2o_sim.config import ExpertConfig
-from f2o_sim.stage_node import RosStage
+from f2o_sim.rig_node import RosRig
 
 
 class ExpertNode(ConfiguredNode):
-    """Conducts in a thread of its own, while the executor hears topics and answers of services; ends when done."""
+    """Collects on its own thread while the executor serves topics and services; ends when done."""
 
     events_executor = (
-        False  # it ends by an exception from a callback, which that executor reports as fatal first
+        False  # the node ends by an exception from a callback, which that executor reports as fatal
     )
 
     def __init__(self) -> None:
         super().__init__("expert_node", ExpertConfig)
         self._stopping = threading.Event()
         self._failure: Exception | None = None
-        self._stage = RosStage(self, self.config, self._stopping)
-        self._thread = threading.Thread(target=self._conduct)
+        self._rig = RosRig(self, self.config, self._stopping)
+        self._thread = threading.Thread(target=self._collect)
         self.create_timer(0.2, self._watch)
         self._thread.start()
 
     def close(self) -> None:
-        """Throw the episode under way away and stop."""
+        """Discard the current episode and stop."""
         self._stopping.set()
         self._thread.join()
 
@@ -38,15 +38,15 @@ class ExpertNode(ConfiguredNode):
         if not self._thread.is_alive():
             raise self._failure or SystemExit(0)
 
-    def _conduct(self) -> None:
+    def _collect(self) -> None:
         config = self.config
         try:
-            conductor = Conductor(self._stage, 1.0 / config.rate_hz, self._stopping.is_set)
+            collector = DemonstrationCollector(self._rig, 1.0 / config.rate_hz, self._stopping.is_set)
             with tqdm(total=config.episodes or None, desc="demonstrations", unit="episode") as bar:
-                for tally in conductor.run(config.seed, config.episodes):
+                for tally in collector.run(config.seed, config.episodes):
                     bar.set_postfix_str(str(tally))
                     bar.update(tally.saved - bar.n)
-        except Exception as error:  # whatever it is: the main thread ends the node with it
+        except Exception as error:  # the main thread raises it
             self._failure = None if self._stopping.is_set() else error
 
 

@@ -33,7 +33,7 @@ def open_context(width: int, height: int) -> OffscreenContext:
     Raises:
         GraphicsError: no library can draw off screen; the text says what each one answered.
     """
-    # Mesa's software renderer: its helper threads cost more CPU than they save on pictures this small.
+    # Mesa's software renderer: its helper threads cost more CPU than they save on images this small.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     attempts = []
     for name, open_one in _BACKENDS:

@@ -1,4 +1,4 @@
-"""A smooth path of the TCP through waypoints, run at a speed that the place on it allows."""
+"""A smooth TCP path near waypoints, and a trapezoidal speed profile along it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-ROUNDING = 4  # passes of corner cutting; each halves the corner, so waypoints are blended and not visited
+ROUNDING = 4  # iterations of corner cutting; waypoints are blended, not visited
 SAMPLES = 400
 
 
@@ -42,8 +42,8 @@ def blend(waypoints: Float64[np.ndarray, "n 3"]) -> Path:
     return Path(even, np.column_stack([np.interp(even, arc, axis) for axis in points.T]))
 
 
-class Runner:
-    """Where on a path one should be at each tick: trapezoidal speed that slows down before ``slow_m`` from the end."""
+class PathFollower:
+    """Position along a path per tick: trapezoidal speed, reduced to ``end_speed`` within ``slow_m`` of the end."""
 
     def __init__(
         self, path: Path, speed: float, end_speed: float, slow_m: float, acceleration: float

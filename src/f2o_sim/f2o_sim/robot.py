@@ -87,7 +87,7 @@ class _Builder:
             raise RobotModelError(f"robot model: {path} has no joint {', '.join(missing)}")
         self._children: dict[str, list[ET.Element]] = {}
         for joint in self._joints.values():
-            self._children.setdefault(_said(joint, "parent", "link"), []).append(joint)
+            self._children.setdefault(_attribute(joint, "parent", "link"), []).append(joint)
         self._assets: dict[str, ET.Element] = {}
 
     def build(self) -> RobotFragments:
@@ -103,7 +103,7 @@ class _Builder:
         self._add_visuals(body, link)
         self._add_hulls(body, link)
         for child in self._children.get(name, []):
-            body.append(self._body(_said(child, "child", "link"), child))
+            body.append(self._body(_attribute(child, "child", "link"), child))
         return body
 
     def _add_visuals(self, body: ET.Element, link: ET.Element) -> None:
@@ -123,7 +123,7 @@ class _Builder:
         for collision in link.findall("collision"):
             if collision.find("geometry/box") is not None:
                 half = " ".join(
-                    str(float(side) / 2) for side in _said(collision, "geometry/box", "size").split()
+                    str(float(side) / 2) for side in _attribute(collision, "geometry/box", "size").split()
                 )
                 shape = {"type": "box", "size": half, **_GRIP}
             else:
@@ -134,7 +134,7 @@ class _Builder:
             ET.SubElement(body, "geom", shape, group="3", mass="0", **ROBOT_CONTACT, **_pose(collision))
 
     def _file(self, element: ET.Element) -> Path:
-        return self._share / _said(element, "geometry/mesh", "filename").removeprefix("package://")
+        return self._share / _attribute(element, "geometry/mesh", "filename").removeprefix("package://")
 
     def _actuators(self) -> list[ET.Element]:
         actuators = []
@@ -149,7 +149,7 @@ class _Builder:
 _GRIP = {"friction": "1.5 0.02 0.0001", "condim": "4", "solref": "0.004 1", "priority": "1"}
 
 
-def _said(element: ET.Element, path: str, key: str) -> str:
+def _attribute(element: ET.Element, path: str, key: str) -> str:
     """Attribute ``key`` of the element at ``path``.
 
     Raises:
@@ -170,9 +170,11 @@ def _pose(element: ET.Element | None) -> dict[str, str]:
 
 
 def _add_inertial(body: ET.Element, inertial: ET.Element | None) -> None:
-    if inertial is None or float(mass := _said(inertial, "mass", "value")) <= 0:
+    if inertial is None or float(mass := _attribute(inertial, "mass", "value")) <= 0:
         return
-    full = " ".join(_said(inertial, "inertia", key) for key in ("ixx", "iyy", "izz", "ixy", "ixz", "iyz"))
+    full = " ".join(
+        _attribute(inertial, "inertia", key) for key in ("ixx", "iyy", "izz", "ixy", "ixz", "iyz")
+    )
     position = _pose(inertial).get("pos", "0 0 0")
     ET.SubElement(body, "inertial", pos=position, mass=mass, fullinertia=full)
 
@@ -183,8 +185,8 @@ def _joint(joint: ET.Element) -> ET.Element:
         "joint",
         name=joint.get("name", ""),
         type="slide" if finger else "hinge",
-        axis=_said(joint, "axis", "xyz"),
-        range=f"{_said(joint, 'limit', 'lower')} {_said(joint, 'limit', 'upper')}",
+        axis=_attribute(joint, "axis", "xyz"),
+        range=f"{_attribute(joint, 'limit', 'lower')} {_attribute(joint, 'limit', 'upper')}",
         armature=str(ARMATURE),
         damping=str(FINGER_DAMPING if finger else JOINT_FRICTION),
     )

@@ -1,8 +1,7 @@
 """Simulator, perception and bridge in one call, without ROS and without waiting.
 
-What a policy meets here is what it meets on the nodes: the same renderer, the same observation pipeline, observations
-that arrive late, and the bridge itself with its adapter (``bridged``), on simulated time.
-The same seed and the same targets give the same episode, bit for bit.
+Renderer, observation pipeline, delayed observations, bridge and adapter (``bridge_loop``) are those of the nodes, on
+the simulated clock. The same seed and the same targets give the same episode, bit for bit.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from f2o_perception.frames import GripperSample, JointSample, Observation, RgbdF
 from f2o_perception.pipeline import ObservationPipeline
 from jaxtyping import Float64
 
-from f2o_sim.bridged import BridgedArm
+from f2o_sim.bridge_loop import BridgeLoop
 from f2o_sim.cameras import CAMERAS, Renderer, camera
-from f2o_sim.every import Every
+from f2o_sim.rate_divider import RateDivider
 from f2o_sim.robot import ARM_JOINTS
 from f2o_sim.world import World
 
@@ -34,12 +33,12 @@ GRIPPER_HZ = 15.0  # franka_gripper's state_publish_rate
 
 @dataclass(frozen=True)
 class Step:
-    """What the robot side knows after a tick."""
+    """The state after a tick."""
 
-    time_ns: int  # simulated, both the ROS and the monotonic clock of an episode
+    time_ns: int  # simulated clock, which is both the ROS and the monotonic clock of an episode
     joints: JointSample
-    gripper_width: float  # [m]; as on the robot it is measured 15 times a second
-    observation: Observation | None  # the newest that has arrived since the step before
+    gripper_width: float  # [m]; held between measurements at 15 Hz, as on the robot
+    observation: Observation | None  # the newest that arrived during the tick
     done: bool
     mode: str  # of the bridge
     command: Float64[np.ndarray, " 8"]  # what was commanded last: joints [rad] and gripper width [m] ...
@@ -58,7 +57,7 @@ class Outcome:
 
 
 class Session:
-    """Episodes one after the other, as fast as the processor allows. Use it in the thread that made it.
+    """Episodes one after the other, as fast as the processor allows. Use it in the thread that created it.
 
     Args:
         task: name of the task.
@@ -88,11 +87,11 @@ class Session:
         self._perception = perception or PerceptionConfig()
         self._views = {view: camera(view).intrinsics(width, height) for view in self._perception.views}
         self._renderer = Renderer(self.world.model, width, height)
-        self._arm = BridgedArm(robot or config_file("robot_panda.yaml"), bridge or BridgeConfig())
+        self._arm = BridgeLoop(robot or config_file("robot_panda.yaml"), bridge or BridgeConfig())
         self._tick_ns, self._frame_ns = self._arm.period_ns, NS_PER_S / camera_hz
         self._delay_ns = round(observation_delay_s * NS_PER_S)
-        self._gripper_due = Every(GRIPPER_HZ)
-        # One pipeline for all episodes (it reads a URDF); its own reset makes each start from nothing.
+        self._gripper_due = RateDivider(GRIPPER_HZ)
+        # One pipeline for all episodes, because it reads a URDF; every reset empties it.
         self._pipeline = ObservationPipeline(self._perception, calibration())
 
     def reset(self, seed: int, arm: Float64[np.ndarray, " 7"] | None = None) -> Step:
@@ -105,9 +104,9 @@ class Session:
         self._start_ns, self._frames = self.world.time_ns, 0
         self._pending: deque[tuple[int, Observation]] = deque()
         self._gripper_due.restart(self._start_ns)
-        self._feel_joints()
-        self._feel_gripper()
-        self._shoot()
+        self._measure_joints()
+        self._measure_gripper()
+        self._render()
         arrived = [observation for _, observation in self._pending]
         self._pending.clear()
         return self._step(arrived[-1] if arrived else None)
@@ -147,21 +146,21 @@ class Session:
             due_ns = end_ns if rate is None else now_ns
             self._arm.offer(target, rate, due_ns, observed_ns)
         self._run_to(now_ns + self._arm.phase_ns)
-        self._arm.turn()
+        self._arm.tick()
         self._run_to(end_ns)
-        self._feel_joints()
+        self._measure_joints()
         if self._gripper_due(end_ns):
-            self._feel_gripper()
+            self._measure_gripper()
         newest = None
         while self._pending and self._pending[0][0] <= end_ns:
             newest = self._pending.popleft()[1]
         return self._step(newest)
 
     def _run_to(self, time_ns: int) -> None:
-        """Let the world go on, with a look at every exposure on the way."""
+        """Step the world, rendering at every exposure on the way."""
         while (exposure_ns := self._start_ns + round(self._frames * self._frame_ns)) <= time_ns:
             self.world.step_to(exposure_ns)
-            self._shoot()
+            self._render()
         self.world.step_to(time_ns)
 
     def outcome(self) -> Outcome:
@@ -173,23 +172,23 @@ class Session:
         """Free the renderer."""
         self._renderer.close()
 
-    def _shoot(self) -> None:
-        """Expose all cameras now; what perception makes of it arrives later."""
+    def _render(self) -> None:
+        """Render all cameras; the observation made of it arrives ``observation_delay_s`` later."""
         now = self.world.time_ns
         self._frames += 1
         self._pipeline.push_joints(self._joints())
-        for picture in self._renderer.render(self.world.data, list(self._views)):
-            lens = self._views[picture.view]
-            frame = RgbdFrame(picture.view, now, picture.rgb, picture.depth_mm, lens)
+        for image in self._renderer.render(self.world.data, list(self._views)):
+            lens = self._views[image.view]
+            frame = RgbdFrame(image.view, now, image.rgb, image.depth_mm, lens)
             observation = self._pipeline.push_frame(frame)
             if observation is not None:
                 self._pending.append((now + self._delay_ns, observation))
 
-    def _feel_joints(self) -> None:
+    def _measure_joints(self) -> None:
         self._pipeline.push_joints(self._joints())
         self._arm.measure_joints()
 
-    def _feel_gripper(self) -> None:
+    def _measure_gripper(self) -> None:
         self._width = self.world.gripper_width()
         self._arm.bridge.offer_gripper(self._width)
         self._pipeline.push_gripper(GripperSample(self.world.time_ns, self._width))

@@ -13,10 +13,10 @@ from trajectory_msgs.msg import JointTrajectory
 from f2o_msgs.msg import TaskState
 from f2o_msgs.srv import ResetWorld
 from f2o_sim import convert
-from f2o_sim.cameras import Picture
+from f2o_sim.cameras import RgbdImage
 from f2o_sim.config import SimConfig
+from f2o_sim.diagnostics import cameras, physics
 from f2o_sim.errors import SimError, TrajectoryError
-from f2o_sim.report import cameras, physics
 from f2o_sim.simulator import Outputs, Simulator
 from f2o_sim.world import World
 
@@ -33,12 +33,14 @@ class SimNode(ConfiguredNode):
         super().__init__("sim_node", SimConfig)
         config, topics = self.config, self.config.topics
         # Core
-        outputs = Outputs(self._say_joints, self._say_gripper, self._say_task, self._say_picture)
+        outputs = Outputs(
+            self._publish_joints, self._publish_gripper, self._publish_task, self._publish_image
+        )
         self._simulator = Simulator(config, outputs, self.now_ns)
         # Outputs
         reliable = self.reliable(1)
         self._cameras = {v: convert.CameraMessages(v, config.width, config.height) for v in config.views}
-        self._pictures = {view: self._camera_publishers(view) for view in config.views}
+        self._image_publishers = {view: self._camera_publishers(view) for view in config.views}
         self._robot = convert.RobotMessages(self._simulator.world)
         self._joints = self.create_publisher(JointState, topics.joint_states, reliable)
         self._fingers = self.create_publisher(JointState, topics.gripper_states, reliable)
@@ -65,20 +67,20 @@ class SimNode(ConfiguredNode):
             (self.create_publisher(k, names[t], self.reliable(1)), message) for k, t, message in CAMERA_TOPICS
         ]
 
-    def _say_joints(self, world: World, stamp_ros_ns: int) -> None:
+    def _publish_joints(self, world: World, stamp_ros_ns: int) -> None:
         self._joints.publish(self._robot.fill_arm(world, stamp_ros_ns))
 
-    def _say_gripper(self, world: World, stamp_ros_ns: int) -> None:
+    def _publish_gripper(self, world: World, stamp_ros_ns: int) -> None:
         self._fingers.publish(self._robot.fill_fingers(world, stamp_ros_ns))
 
-    def _say_task(self, world: World, stamp_ros_ns: int) -> None:
+    def _publish_task(self, world: World, stamp_ros_ns: int) -> None:
         self._task.publish(self._robot.fill_task(world, stamp_ros_ns))
 
-    def _say_picture(self, picture: Picture, stamp_ros_ns: int) -> None:
-        messages = self._cameras[picture.view]
-        wanted = [(p, field) for p, field in self._pictures[picture.view] if p.get_subscription_count()]
+    def _publish_image(self, image: RgbdImage, stamp_ros_ns: int) -> None:
+        messages = self._cameras[image.view]
+        wanted = [(p, field) for p, field in self._image_publishers[image.view] if p.get_subscription_count()]
         if wanted:
-            messages.fill(picture, stamp_ros_ns)
+            messages.fill(image, stamp_ros_ns)
         for publisher, field in wanted:
             publisher.publish(getattr(messages, field))
 

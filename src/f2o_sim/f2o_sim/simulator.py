@@ -1,8 +1,8 @@
-"""The world in real time: a physics thread under absolute deadlines and a camera thread that never delays it. No ROS.
+"""The world in real time: a physics thread with absolute deadlines, and a camera thread that never delays it. No ROS.
 
-A stamp is the ROS time of the instant that the physics state stands for, however late it was computed. When the
-processor cannot keep up for longer than ``SLIP_NS``, simulated time slips against real time, and the real-time factor
-says so: better than a burst that would throw the arm.
+A stamp is the ROS time of the physics state, however late it was computed. When the processor falls behind by more than
+``SLIP_NS``, simulated time slips against real time and the real-time factor drops; catching up in a burst would throw
+the arm.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from f2o_nodekit.pace import Pace
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_nodekit.stats import RateMeter, Samples
 
-from f2o_sim.cameras import Picture, Renderer
+from f2o_sim.cameras import Renderer, RgbdImage
 from f2o_sim.config import SimConfig
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import SimError
-from f2o_sim.every import Every
+from f2o_sim.rate_divider import RateDivider
 from f2o_sim.statelog import HZ as LOG_HZ
 from f2o_sim.statelog import StateLog
 from f2o_sim.world import STEP_NS, World, pose
 
-CHUNK_S = 0.002  # physics between two looks at the clock
+CHUNK_S = 0.002  # physics per turn of the thread
 SLIP_NS = 100_000_000
 LOG_TAIL_NS = NS_PER_S  # how long the log goes on after the episode is over
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What to do with what the robot says; called from the simulator's threads, with a stamp in ROS time [ns].
+    """Callbacks for states and images, called from the simulator's threads with a stamp in ROS time [ns].
 
-    The first three are called with the world held still and must be quick.
+    The first three are called while the world is locked and must be quick.
     """
 
     joints: Callable[[World, int], None]
     gripper: Callable[[World, int], None]
     task: Callable[[World, int], None]
-    picture: Callable[[Picture, int], None]
+    image: Callable[[RgbdImage, int], None]
 
 
 class Simulator:
@@ -59,11 +59,11 @@ class Simulator:
         self._simulated_ns, self._commanded = 0, False
         self._marks: list[tuple[int, int]] = []
         self._dues = {
-            outputs.joints: Every(config.joint_state_hz),
-            outputs.gripper: Every(config.gripper_state_hz),
-            outputs.task: Every(config.task_state_hz),
+            outputs.joints: RateDivider(config.joint_state_hz),
+            outputs.gripper: RateDivider(config.gripper_state_hz),
+            outputs.task: RateDivider(config.task_state_hz),
         }
-        self._log_due = Every(LOG_HZ)
+        self._log_due = RateDivider(LOG_HZ)
         logs = [self._log_due] if self._log is not None else []
         self._stops = [*self._dues.values(), *logs]
         self._anchor()
@@ -113,7 +113,7 @@ class Simulator:
             self._anchor()
 
     def command(self, trajectory: Trajectory) -> None:
-        """Hand on a trajectory; its start, unless 0, is in ROS time.
+        """Execute a trajectory; its start, unless 0, is in ROS time.
 
         Raises:
             TrajectoryError: it is malformed.
@@ -143,25 +143,23 @@ class Simulator:
         return (sim - first_sim) / (real - first_real) if real > first_real else 0.0
 
     def _guard(self, loop: Callable[[], None]) -> None:
-        """Run a thread; its failure stops the other and is kept for whoever watches."""
+        """Run a thread's ``loop``; if it raises, keep the error in ``failure`` and stop the other thread."""
         try:
             loop()
-        except (
-            Exception
-        ) as error:  # whatever it is: the node must end with it, not go on with half a simulator
+        except Exception as error:  # the node ends with it rather than go on with half a simulator
             self.failure = error
             self._stopping.set()
         finally:
             self._cameras_ready.set()
 
     def _anchor(self) -> None:
-        """Simulated time now and monotonic time now are the same instant."""
+        """Map the present simulated time to the present monotonic time."""
         self._anchor_mono_ns, self._anchor_sim_ns = time.monotonic_ns(), self.world.time_ns
         for due in (*self._dues.values(), self._log_due):
             due.restart(self.world.time_ns)
 
     def _stamp_ros_ns(self) -> int:
-        """ROS time of the instant that the world's state stands for."""
+        """ROS time of the world's state."""
         state_mono_ns = self._anchor_mono_ns + self.world.time_ns - self._anchor_sim_ns
         return self._clock_ros() - time.monotonic_ns() + state_mono_ns
 
@@ -174,7 +172,7 @@ class Simulator:
             self.lateness_ms.add(tick.late_ns * 1e-6)
 
     def _advance(self, mono_ns: int) -> None:
-        """Bring the world to the monotonic instant ``mono_ns`` and say what is due on the way."""
+        """Step the world to the monotonic instant ``mono_ns`` and publish what is due on the way."""
         goal_ns = self._anchor_sim_ns + mono_ns - self._anchor_mono_ns
         if goal_ns - self.world.time_ns > SLIP_NS:
             self.slips += 1
@@ -183,9 +181,9 @@ class Simulator:
         while (before := self.world.time_ns) + STEP_NS <= goal_ns:
             self.world.step_to(min(goal_ns, *(due.at_ns for due in self._stops)))
             self._simulated_ns += self.world.time_ns - before
-            self._say()
+            self._publish_due()
 
-    def _say(self) -> None:
+    def _publish_due(self) -> None:
         now, stamp = self.world.time_ns, 0
         for output, due in self._dues.items():
             if due(now):
@@ -202,21 +200,21 @@ class Simulator:
         renderer = Renderer(self.world.model, self._config.width, self._config.height)
         try:
             data, views = mujoco.MjData(self.world.model), list(self._config.views)
-            renderer.render(data, views)  # the first picture compiles shaders: not in anybody's time
+            renderer.render(data, views)  # the first image compiles shaders
             self._cameras_ready.set()
             pace = Pace(1.0 / self._config.camera_hz)
             while not self._stopping.is_set():
                 pace.wait()
-                self._shoot(renderer, data, views)
+                self._render(renderer, data, views)
         finally:
             renderer.close()
 
-    def _shoot(self, renderer: Renderer, data: mujoco.MjData, views: list[str]) -> None:
+    def _render(self, renderer: Renderer, data: mujoco.MjData, views: list[str]) -> None:
         begin = time.monotonic_ns()
         with self._lock:
             state, stamp = self.world.state(), self._stamp_ros_ns()
         pose(self.world.model, data, state)
         for view in views:
-            self._outputs.picture(renderer.render(data, [view])[0], stamp)
+            self._outputs.image(renderer.render(data, [view])[0], stamp)
         self.render_ms.add((time.monotonic_ns() - begin) * 1e-6)
         self.frames.tick(time.monotonic_ns())

@@ -1,6 +1,6 @@
-"""The simulated world: MuJoCo physics, the controllers that the arm listens to, and the judge. No ROS, no clock.
+"""The simulated world: MuJoCo physics, the controllers of arm and gripper, and the judge. No ROS, no clock.
 
-Time is what the physics says: ``time_ns`` counts up in steps of 1 ms from ``START_NS`` and starts over at each reset.
+Time is the physics' own: ``time_ns`` counts up in steps of 1 ms from ``START_NS`` and starts over at each reset.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from f2o_sim.tasks.base import Snapshot, Task, Verdict
 
 STEP_NS = round(TIMESTEP_S * NS_PER_S)
 START_NS = NS_PER_S  # not 0: a stamp of 0 means "unknown" in half of ROS
-JUDGE_EVERY = 8  # steps between two looks of the judge
+JUDGE_EVERY = 8  # steps per update of the judge
 LIFTED_M = 0.003  # an object that is this far from its first height lies on no belt
 CATCH_UP_S, CATCH_UP_M_S = (
     0.02,
@@ -52,7 +52,7 @@ class World:
         self._bodies = {name: self.model.body(name).id for name in self.task.object_names}
         self._limits = self.model.jnt_range[[joint(name).id for name in ARM_JOINTS]].T
         self._lead = (np.array(DAMPING) + JOINT_FRICTION) / np.array(STIFFNESS)
-        self._roles = _Roles(self.model, self.task)
+        self._contacts = _ContactClassifier(self.model, self.task)
         self.arm, self.gripper = TrajectoryController(np.zeros(7)), GripperController(0.0)
         self.reset(seed)
 
@@ -95,7 +95,7 @@ class World:
         return self._steps * TIMESTEP_S
 
     def command(self, trajectory: Trajectory) -> None:
-        """Hand a trajectory to the arm's controller.
+        """Give the arm's controller a trajectory.
 
         Raises:
             TrajectoryError: it is malformed; the arm goes on as before.
@@ -118,7 +118,7 @@ class World:
                 self._carry()
             mujoco.mj_step(self.model, self.data)
             self._steps += 1
-            self._collision = self._collision or self._roles.collision(self.data)
+            self._collision = self._collision or self._contacts.collision(self.data)
             if self._steps % JUDGE_EVERY == 0:
                 self.verdict = self._judge.update(self.snapshot())
         return self.verdict
@@ -171,7 +171,7 @@ class World:
     def snapshot(self) -> Snapshot:
         """The truth, for judges and experts."""
         poses = {name: self.object_pose(name) for name in self.task.object_names}
-        held = self._roles.held(self.data)
+        held = self._contacts.held(self.data)
         return Snapshot(self.elapsed_s, self.tcp_position(), poses, held, self._collision)
 
     def would_touch(self, path: Float64[np.ndarray, "t 7"]) -> bool:
@@ -187,7 +187,7 @@ class World:
             mujoco.mj_kinematics(self.model, probe)
             mujoco.mj_comPos(self.model, probe)
             mujoco.mj_collision(self.model, probe)
-            if self._roles.collision(probe):
+            if self._contacts.collision(probe):
                 return True
         return False
 
@@ -205,8 +205,8 @@ def pose(model: mujoco.MjModel, data: mujoco.MjData, state: State) -> None:
     mujoco.mj_camlight(model, data)
 
 
-class _Roles:
-    """Reads contacts as meaning: who holds what, who touched an obstacle.
+class _ContactClassifier:
+    """Interprets contacts: what the fingers hold, whether an obstacle was touched.
 
     Plain lists and loops: a step has some five contacts, and numpy would cost more than the physics.
     """

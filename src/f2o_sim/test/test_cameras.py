@@ -17,10 +17,10 @@ NAMES = [mount.name for mount in CAMERAS]
 
 
 @pytest.fixture(scope="module")
-def pictures(world):
+def images(world):
     world.reset(0)
     renderer = Renderer(world.model, WIDTH, HEIGHT)
-    yield {picture.view: picture for picture in renderer.render(world.data, NAMES)}
+    yield {image.view: image for image in renderer.render(world.data, NAMES)}
     renderer.close()
 
 
@@ -30,36 +30,36 @@ def optical_to_base(world, mount):
     return rotation @ mount.rotation, position + rotation @ np.array(mount.xyz)
 
 
-def cloud(world, picture):
+def cloud(world, image):
     """Every pixel in the base frame, shape (h, w, 3); the calibration and the lens are what perception gets."""
-    mount = camera(picture.view)
+    mount = camera(image.view)
     lens = mount.intrinsics(WIDTH, HEIGHT)
     v, u = np.mgrid[:HEIGHT, :WIDTH]
-    z = picture.depth_mm / 1000.0
+    z = image.depth_mm / 1000.0
     points = np.stack([(u - lens.cx) / lens.fx * z, (v - lens.cy) / lens.fy * z, z], axis=-1)
     rotation, position = optical_to_base(world, mount)
     return points @ rotation.T + position
 
 
 @pytest.mark.parametrize("view", NAMES)
-def test_the_table_is_flat_and_at_height_zero_in_the_depth_image(world, pictures, view):
-    picture = pictures[view]
-    points = cloud(world, picture)
-    rgb = picture.rgb.astype(int)
-    wood = (rgb[..., 0] - rgb[..., 2] > 25) & (rgb[..., 0] - rgb[..., 1] < 40) & (picture.depth_mm > 0)
+def test_the_table_is_flat_and_at_height_zero_in_the_depth_image(world, images, view):
+    image = images[view]
+    points = cloud(world, image)
+    rgb = image.rgb.astype(int)
+    wood = (rgb[..., 0] - rgb[..., 2] > 25) & (rgb[..., 0] - rgb[..., 1] < 40) & (image.depth_mm > 0)
     assert wood.sum() > 5000
     heights = points[wood][:, 2]
     assert abs(np.median(heights)) < 0.001
     assert np.percentile(np.abs(heights), 95) < 0.002
 
 
-# At the start the cube lies beyond the wrist camera's picture; the next test goes and looks.
+# At the start the cube lies beyond the wrist camera's image; the next test goes and looks.
 @pytest.mark.parametrize(
     ("name", "channel", "view"),
     [*((POST, 2, view) for view in NAMES), *((CUBE, 0, v) for v in NAMES if v != "wrist")],
 )
-def test_an_object_is_seen_where_it_is(world, pictures, name, channel, view):
-    check_seen(world, pictures[view], name, channel)
+def test_an_object_is_seen_where_it_is(world, images, name, channel, view):
+    check_seen(world, images[view], name, channel)
 
 
 def test_the_wrist_camera_sees_the_cube_where_it_is_once_it_is_over_it(world):
@@ -77,25 +77,25 @@ def test_the_wrist_camera_sees_the_cube_where_it_is_once_it_is_over_it(world):
         check_seen(world, renderer.render(world.data, ["wrist"])[0], CUBE, 0)
     finally:
         renderer.close()
-        world.reset(0)  # the other tests' pictures show it
+        world.reset(0)  # the other tests' images show it
 
 
-def check_seen(world, picture, name, channel):
-    """The object's colour is in the picture, and its points lie where the object is."""
-    rgb = picture.rgb.astype(int)
+def check_seen(world, image, name, channel):
+    """The object's colour is in the image, and its points lie where the object is."""
+    rgb = image.rgb.astype(int)
     mine = rgb[..., channel] > 2 * np.maximum(rgb[..., (channel + 1) % 3], rgb[..., (channel + 2) % 3])
     assert mine.sum() > 100
-    seen = np.median(cloud(world, picture)[mine], axis=0)
+    seen = np.median(cloud(world, image)[mine], axis=0)
     assert np.linalg.norm(seen[:2] - world.object_pose(name)[:2]) < 0.03
 
 
-def test_depth_beyond_reach_is_zero(pictures):
-    for picture in pictures.values():
-        assert picture.depth_mm.max() <= DEPTH_MAX_M * 1000
-        assert picture.depth_mm.dtype == np.uint16
+def test_depth_beyond_reach_is_zero(images):
+    for image in images.values():
+        assert image.depth_mm.max() <= DEPTH_MAX_M * 1000
+        assert image.depth_mm.dtype == np.uint16
 
 
-def test_pictures_do_not_share_memory_with_the_renderer(world):
+def test_images_do_not_share_memory_with_the_renderer(world):
     renderer = Renderer(world.model, WIDTH, HEIGHT)
     try:
         first, second = (renderer.render(world.data, [name])[0] for name in NAMES[:2])

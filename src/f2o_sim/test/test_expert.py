@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from f2o_sim.controller import Trajectory
 from f2o_sim.expert import SPEED, ReachAroundExpert
-from f2o_sim.path import Runner, blend
+from f2o_sim.path import PathFollower, blend
 from f2o_teleop.ik import DifferentialIk
 
 TICK_S, TICK_NS = 0.008, 8_000_000
@@ -75,13 +75,13 @@ def test_a_blended_path_keeps_its_ends_and_rounds_its_corners():
 
 
 def test_a_runner_keeps_its_speeds_and_arrives():
-    runner = Runner(blend(np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]])), 0.2, 0.05, 0.1, 0.5)
+    follower = PathFollower(blend(np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]])), 0.2, 0.05, 0.1, 0.5)
     last, speeds = np.zeros(3), []
     for _ in range(1000):
-        point = runner.advance(TICK_S)
+        point = follower.advance(TICK_S)
         speeds.append(np.linalg.norm(point - last) / TICK_S)
         last = point
-    assert runner.left == 0.0
+    assert follower.left == 0.0
     assert max(speeds) == pytest.approx(0.2, rel=0.01)
     assert max(np.abs(np.diff(speeds[:-1]))) / TICK_S < 0.51 or speeds[-1] == 0.0
     assert SPEED[1] < 0.35

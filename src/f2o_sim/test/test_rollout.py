@@ -12,7 +12,7 @@ from f2o_policy.runtime.config import PolicyConfig
 from f2o_sim.errors import JournalError, NotArmedError
 from f2o_sim.robot import ARM_JOINTS
 from f2o_sim.rollout import evaluate as evaluating
-from f2o_sim.rollout.episode import Episode, Player, PolicyUnderTest, noise_seed, run_episode
+from f2o_sim.rollout.episode import Episode, PolicyUnderTest, Rollout, noise_seed, run_episode
 from f2o_sim.rollout.evaluate import evaluate, plan_latency, settings_of, table
 from f2o_sim.rollout.journal import Journal
 from f2o_sim.rollout.motion import Motion
@@ -53,23 +53,23 @@ def session():
 
 
 def play(session, ticks, engine=None, seed=7, **options):
-    """The player and what came of each tick."""
-    player = Player(session, engine or Engine(), PolicyConfig(checkpoint="x", **options))
-    steps = [player.begin(seed)]
+    """The rollout and what came of each tick."""
+    rollout = Rollout(session, engine or Engine(), PolicyConfig(checkpoint="x", **options))
+    steps = [rollout.begin(seed)]
     for _ in range(ticks):
-        steps.append(player.tick(steps[-1]))
-    return player, steps
+        steps.append(rollout.tick(steps[-1]))
+    return rollout, steps
 
 
 def test_the_bridge_arms_settles_and_follows_the_policy(session):
-    player, steps = play(session, 150)
+    rollout, steps = play(session, 150)
     commanded = [step for step in steps if step.command_ns]
     assert {step.mode for step in steps} == {"policy"}
     still = [s for s in commanded if s.time_ns - steps[0].time_ns < 200_000_000]
     assert np.ptp([s.command[0] for s in still]) == 0  # settle_s: the controller takes over first
     turned = steps[-1].joints.positions[0] - steps[0].joints.positions[0]
     assert 0.15 < turned < 0.25  # 1.2 s less 0.2 s at 0.2 rad/s
-    assert player.policy.mode_switches == 0
+    assert rollout.policy.mode_switches == 0
     assert session.bridge.sources[session.bridge.mode].check.refused.total() == 0
 
 
@@ -88,10 +88,10 @@ def test_a_policy_that_falls_silent_is_put_on_hold_and_the_episode_says_so(sessi
 
 
 def test_when_the_cameras_freeze_the_policy_falls_silent(session):
-    player, steps = play(session, 40)
+    rollout, steps = play(session, 40)
     step = steps[-1]
     for _ in range(60):
-        step = player.tick(dataclasses.replace(step, observation=None))
+        step = rollout.tick(dataclasses.replace(step, observation=None))
     assert step.mode == "hold"
     assert session.bridge.machine.reason.startswith("no target for 0.1")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from f2o_sim.config import SimConfig
 from f2o_sim.controller import Trajectory
+from f2o_sim.diagnostics import cameras, physics
 from f2o_sim.errors import GraphicsError, SimError, StateLogError
-from f2o_sim.every import Every
-from f2o_sim.report import cameras, physics
+from f2o_sim.rate_divider import RateDivider
 from f2o_sim.simulator import Outputs, Simulator
 from f2o_sim.statelog import load_episode
 
@@ -27,14 +27,14 @@ class Ears:
     """Hears everything; waits for things."""
 
     def __init__(self):
-        self.joints, self.gripper, self.task, self.pictures = (queue.Queue() for _ in range(4))
+        self.joints, self.gripper, self.task, self.images = (queue.Queue() for _ in range(4))
 
     def outputs(self):
         return Outputs(
             joints=lambda world, stamp: self.joints.put((stamp, world.joint_positions(), clock_ros_ns())),
             gripper=lambda world, stamp: self.gripper.put((stamp, world.gripper_width())),
             task=lambda world, stamp: self.task.put((stamp, world.seed, world.verdict)),
-            picture=lambda picture, stamp: self.pictures.put((stamp, picture)),
+            image=lambda image, stamp: self.images.put((stamp, image)),
         )
 
 
@@ -73,8 +73,8 @@ def test_stamps_are_those_of_the_physics_state(running):
 
 def test_all_cameras_of_a_shot_have_one_stamp(running):
     _, ears, _ = running
-    shot = take(ears.pictures, 3)
-    assert [picture.view for _, picture in shot] == ["wrist", "external_1", "external_2"]
+    shot = take(ears.images, 3)
+    assert [image.view for _, image in shot] == ["wrist", "external_1", "external_2"]
     assert len({stamp for stamp, _ in shot}) == 1
     assert shot[0][1].rgb.shape == (180, 240, 3)
 
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_log_is_named(tmp_path):
 def test_diagnostics_report_rates_and_refusals(running):
     simulator, ears, _ = running
     physics(simulator, 0, "")
-    take(ears.pictures, 30)
+    take(ears.images, 30)
     level, message, values = physics(simulator, 0, "")
     assert 0.2 < values["real_time_factor"] < 1.1
     assert set(values) >= {"real_time_factor", "slips", "lateness_ms_p99", "refused_commands"}
@@ -175,7 +175,7 @@ def test_without_gl_the_start_fails_with_the_sentence(monkeypatch):
 
 
 def test_every_is_due_at_the_first_whole_step_of_each_period():
-    every = Every(15.0)
+    every = RateDivider(15.0)
     every.restart(1_000_000_000)
     due = [ms for ms in range(1001) if every(1_000_000_000 + ms * 1_000_000)]
     assert due == [67, 134, 200, 267, 334, 400, 467, 534, 600, 667, 734, 800, 867, 934, 1000]

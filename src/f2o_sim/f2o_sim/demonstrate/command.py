@@ -1,7 +1,7 @@
-"""``f2o demonstrate``: scene after scene the scripted demonstrator plays, and what it did becomes a data set.
+"""``f2o demonstrate``: a data set of scripted demonstrations, one per scene.
 
-The same world, cameras, perception and bridge as the nodes' (``session``), as fast as the processor allows, and the
-same data from the same seeds on the same machine, however many processes share the work.
+World, cameras, perception and bridge are those of the nodes (``session``), as fast as the processor allows. The same
+seeds give the same data on the same machine, however many processes share the work.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from f2o_policy.commands.common import positive, rate, seed
 
 TASK = "reach_around"
-_open: dict[str, Any] = {}  # of this process: making a session costs more than an episode
+_open: dict[str, Any] = {}  # per process: creating a session costs more than an episode
 
 
 def add(commands: Any) -> None:
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make what is missing.
+    """Demonstrate the missing scenes.
 
     Raises:
         DatasetError: ``out`` holds data of another layout. FullDiskError. GraphicsError: nothing can be drawn here.
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     from f2o_policy.data.store import DatasetWriter
     from tqdm import tqdm
 
-    from f2o_sim.demonstrate.stage import source
+    from f2o_sim.demonstrate.rig import source
 
     perception = arguments.perception or config_file("perception.yaml")
     play = partial(_play, str(perception), arguments.camera_hz)
@@ -64,13 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
             bar.update(len(known))
             for made in results(play, missing, arguments.processes, _close):
                 if made is None:
-                    sides["thrown away"] += 1
+                    sides["discarded"] += 1
                     continue
                 writer.add_episode(made.observations, made.command_stamps_ros_ns, made.commands, made.meta)
                 sides[made.meta["side"]] += 1
                 bar.update()
                 bar.set_postfix(sides)
-    print(f"{arguments.out}: {arguments.episodes} demonstrations, of them made now: {dict(sides)}")
+    print(f"{arguments.out}: {arguments.episodes} demonstrations, new ones: {dict(sides)}")
     return 0
 
 
@@ -80,17 +80,17 @@ def _play(perception: str, camera_hz: float, seed: int) -> Any:
     from f2o_nodekit.config import load_config
     from f2o_perception.config import PerceptionConfig
 
-    from f2o_sim.conductor import Conductor
-    from f2o_sim.demonstrate.stage import SessionStage
+    from f2o_sim.collector import DemonstrationCollector
+    from f2o_sim.demonstrate.rig import HeadlessRig
     from f2o_sim.session import Session
 
     if not _open:
         config = load_config(PerceptionConfig, perception)
         _open["session"] = Session(TASK, camera_hz, config, BridgeConfig(source="teleop"))
-        _open["stage"] = SessionStage(_open["session"])
-        _open["conductor"] = Conductor(_open["stage"], _open["session"].tick_s)
-    _open["conductor"].episode(seed)
-    return _open["stage"].demonstration
+        _open["rig"] = HeadlessRig(_open["session"])
+        _open["collector"] = DemonstrationCollector(_open["rig"], _open["session"].tick_s)
+    _open["collector"].episode(seed)
+    return _open["rig"].demonstration
 
 
 def _close() -> None:

@@ -1,4 +1,4 @@
-"""One rollout: the policy's runtime against the session's bridge and world, on simulated time."""
+"""One rollout: the policy's runtime, the bridge and the world on the simulated clock."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class Episode:
 
 
 def run_episode(session: Session, engine: Engine, config: PolicyConfig, seed: int) -> Episode:
-    """The episode of ``seed``, which also seeds the policy's noise: policies that differ meet the same draws.
+    """The episode of ``seed``, which also seeds the policy's noise, so that all policies get the same draws.
 
     Raises:
         NotArmedError: the bridge refuses to be armed. MismatchError: the session shows another robot or other cameras
             than the policy was trained with.
     """
-    player = Player(session, engine, config)
-    step = player.begin(seed)
+    rollout = Rollout(session, engine, config)
+    step = rollout.begin(seed)
     while not step.done:
-        step = player.tick(step)
+        step = rollout.tick(step)
     outcome, bridge = session.outcome(), session.bridge
     return Episode(
         seed,
@@ -62,15 +62,15 @@ def run_episode(session: Session, engine: Engine, config: PolicyConfig, seed: in
         outcome.collision,
         outcome.side,
         round(outcome.duration_s, 3),
-        player.policy.mode_switches,
+        rollout.policy.mode_switches,
         "" if bridge.mode is Mode.POLICY else f"{bridge.mode.value}: {bridge.machine.reason}",
-        player.motion.jerk,
-        player.motion.jump,
+        rollout.motion.jerk,
+        rollout.motion.jump,
     )
 
 
-class Player:
-    """Does what the nodes and their middleware do between policy and bridge, tick by tick.
+class Rollout:
+    """Runs a policy on a session, tick by tick, as the nodes and their middleware do.
 
     Args:
         session: with a bridge whose source is the policy.
@@ -91,8 +91,8 @@ class Player:
         return dataclasses.replace(step, mode=self._session.bridge.mode.value)
 
     def tick(self, step: Step) -> Step:
-        """One tick of the policy on what ``step`` brought, and one of the bridge."""
-        result = self.think(step)
+        """One tick of the policy, on the inputs of ``step``, and one of the bridge."""
+        result = self.tick_policy(step)
         seen_ns = 0 if result.embedded is None else result.embedded.stamp_ros_ns
         step = self._session.step(result.target, result.velocity, seen_ns)
         self.motion.moved(step.joints.positions)
@@ -100,8 +100,8 @@ class Player:
             self.motion.replanned(result.jump_rad)
         return step
 
-    def think(self, step: Step) -> TickResult:
-        """What the policy node does in one tick; an observation is embedded when it comes."""
+    def tick_policy(self, step: Step) -> TickResult:
+        """One tick of the policy node; an observation is embedded when it arrives."""
         self.policy.enter(step.mode)
         if step.observation is not None:
             self.policy.observe(step.observation)
@@ -111,7 +111,7 @@ class Player:
 
 
 def noise_seed(seed: int) -> int:
-    """Of the policy in the episode of ``seed``: not that of the stream which placed the objects."""
+    """The policy's seed in the episode of ``seed``, independent of the stream that placed the objects."""
     return int(np.random.SeedSequence([seed, 5]).generate_state(1)[0])
 
 

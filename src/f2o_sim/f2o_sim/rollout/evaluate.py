@@ -1,6 +1,6 @@
 """Rollouts of several policies over the same seeds: success with intervals, differences paired.
 
-Seed by seed every policy meets the same scene and draws the same noise.
+For each seed every policy gets the same scene and the same noise.
 """
 
 from __future__ import annotations

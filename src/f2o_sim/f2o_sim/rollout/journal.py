@@ -1,4 +1,4 @@
-"""Episodes that were played already, one line each: an evaluation that was stopped goes on where it was."""
+"""Finished episodes, one line each, so that an interrupted evaluation continues where it stopped."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from f2o_sim.errors import JournalError
 
 
 class Journal:
-    """Records by seed and the very settings they were made with; lines of JSON at ``path``, the first about the code.
+    """Records by seed and settings; JSON lines at ``path``, the first with the hash of the code.
 
-    Without a ``path`` nothing is known and nothing is kept.
+    Without a ``path`` it is empty and keeps nothing.
 
     Args:
         path: of the file; an existing one is continued.
-        code_sha256: of the code that plays.
+        code_sha256: of the code that runs the episodes.
 
     Raises:
         JournalError: the file was begun with other code, or is none.

@@ -1,4 +1,4 @@
-"""How an arm moved: whether anyone would want it next to them."""
+"""Smoothness of an episode: jerk of the arm, jumps of the target."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Motion:
         self._jumps: list[float] = []
 
     def moved(self, joints: Float64[np.ndarray, " J"]) -> None:
-        """Where the arm was at the next tick [rad]."""
+        """Add the joint positions of the next tick [rad]."""
         self._positions.append(joints)
 
     def replanned(self, jump_rad: float) -> None:
-        """By how much a new plan moved the target [rad]."""
+        """Add the jump of the target at a new plan [rad]."""
         self._jumps.append(jump_rad)
 
     @property

@@ -11,15 +11,15 @@ from jaxtyping import Float64
 
 
 @dataclass(frozen=True)
-class Swing:
-    """A belt that carries an object to and fro along y, until it is lifted off."""
+class OscillatingBelt:
+    """A belt that moves an object back and forth along y until it is lifted."""
 
     amplitude: float  # [m]
     rate: float  # [rad/s]
     phase: float  # [rad]
 
     def offset(self, elapsed_s: float) -> float:
-        """How far from its middle the belt has carried what lies on it [m]."""
+        """Of the object from the middle [m]."""
         return self.amplitude * float(np.sin(self.rate * elapsed_s + self.phase))
 
     def velocity(self, elapsed_s: float) -> float:
@@ -34,12 +34,12 @@ class Placement:
     arm: Float64[np.ndarray, " 7"]  # [rad]
     gripper_width: float  # [m]
     objects: Mapping[str, Float64[np.ndarray, " 7"]]  # body name -> x y z [m] and quaternion wxyz, base frame
-    belts: Mapping[str, Swing] = field(default_factory=dict)  # body name -> what carries it
+    belts: Mapping[str, OscillatingBelt] = field(default_factory=dict)  # body name -> what carries it
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a judge may look at: the truth of the physics at one instant."""
+    """Ground truth at one instant, for judges and experts."""
 
     elapsed_s: float
     tcp: Float64[np.ndarray, " 3"]  # [m], base frame
@@ -64,7 +64,7 @@ class Judge(Protocol):
     """Watches one episode."""
 
     def update(self, now: Snapshot) -> Verdict:
-        """Look at the next instant; after the verdict is over it does not change."""
+        """Judge the next instant; once ``over``, the verdict does not change."""
 
 
 @runtime_checkable
@@ -73,7 +73,7 @@ class Task(Protocol):
 
     name: str
     object_names: tuple[str, ...]  # bodies whose pose is published
-    obstacle_names: tuple[str, ...]  # bodies nobody may touch
+    obstacle_names: tuple[str, ...]  # bodies that nothing may touch
 
     def objects_mjcf(self) -> str:
         """MJCF of the objects: movable ones have a freejoint, fixed ones are mocap bodies."""

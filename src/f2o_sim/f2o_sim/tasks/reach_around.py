@@ -6,8 +6,8 @@ Seen from above, base at the left, hand 20 cm wide across the page::
     base  [hand] ---<    (post)  >- [cube]
                      '-- right -'
 
-The hand comes straight up to the post before it turns aside, and passes it low. Both sides share that first part, and
-half-way between them stands the post: a policy that answers with the mean of both drives on until it is too late.
+The hand approaches the post straight before it turns aside, and passes it low. Both modes share that first part, and
+their mean leads into the post.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""reach_moving: as reach_around, but a belt carries the cube to and fro. Who plans late grasps where it was."""
+"""reach_moving: as reach_around, but a belt moves the cube back and forth: with latency a policy grasps beside it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from f2o_sim.tasks.base import Placement, Swing
+from f2o_sim.tasks.base import OscillatingBelt, Placement
 from f2o_sim.tasks.reach_around import CUBE, ReachAround
 
 AMPLITUDE_M = 0.04
-RATE_RAD_S = (
-    0.5,
-    0.9,
-)  # the cube moves at 2.0 to 3.6 cm/s at most; the open fingers leave 1.7 cm on either side
+RATE_RAD_S = (0.5, 0.9)  # peak speeds of 2.0 to 3.6 cm/s; the open fingers leave 1.7 cm on either side
 
 
 class ReachMoving(ReachAround):
@@ -25,7 +22,7 @@ class ReachMoving(ReachAround):
         """Scene and arm of reach_around with the same seed, and a belt drawn beside them."""
         still = super().place(seed)
         rng = np.random.default_rng([seed, 1])
-        belt = Swing(AMPLITUDE_M, rng.uniform(*RATE_RAD_S), rng.uniform(0.0, 2 * np.pi))
+        belt = OscillatingBelt(AMPLITUDE_M, rng.uniform(*RATE_RAD_S), rng.uniform(0.0, 2 * np.pi))
         cube = still.objects[CUBE].copy()
         cube[1] += belt.offset(0.0)
         return replace(still, objects={**still.objects, CUBE: cube}, belts={CUBE: belt})

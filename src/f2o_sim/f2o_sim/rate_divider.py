@@ -1,4 +1,4 @@
-"""Things that are due once a period of simulated time."""
+"""What is due at a fixed rate of simulated time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from f2o_nodekit.stamps import NS_PER_S
 from f2o_sim.world import STEP_NS
 
 
-class Every:
-    """True once a period of simulated time, at the first whole step that is not before it."""
+class RateDivider:
+    """True once per period of simulated time, at the first physics step that is not before it."""
 
     def __init__(self, hz: float) -> None:
         self._period_ns = NS_PER_S / hz

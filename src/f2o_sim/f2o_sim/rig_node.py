@@ -1,4 +1,4 @@
-"""The conductor's stage on ROS: topics and services of simulator, bridge and recorder."""
+"""Simulator, bridge and recorder over topics and services, for the collector."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from std_srvs.srv import Trigger
 from f2o_msgs.msg import JointTarget, TaskState
 from f2o_msgs.srv import ResetWorld
 from f2o_sim import convert
-from f2o_sim.conductor import Scene, StageError
+from f2o_sim.collector import RigError, Scene
 from f2o_sim.config import ExpertConfig
 
 M = TypeVar("M")
-LOOK_S = 0.02  # between two looks at what one waits for
+POLL_S = 0.02
 
 
-class RosStage:
-    """Used from the conductor's thread while ``node`` is spun in another one."""
+class RosRig:
+    """Used from the collector's thread while another thread spins ``node``."""
 
     def __init__(self, node: Node, config: ExpertConfig, stopping: threading.Event) -> None:
         self._node, self._config, self._stopping = node, config, stopping
@@ -51,24 +51,28 @@ class RosStage:
         self._commands = node.create_publisher(String, topics.episode_command, reliable(10))
 
     def wait_until_complete(self) -> None:
-        """Wait for the services of simulator and bridge, and for a recorder that hears and is heard."""
+        """Wait for the services of simulator and bridge, and for a recorder connected both ways."""
         for client in (self._reset, self._arm, self._disarm):
             self._wait(client.service_is_ready, f"service {client.srv_name} did not appear")
         if self._config.record:
-            self._wait(lambda: self._recorder.get() is not None, "no recorder: it says nothing")
-            self._wait(self._commands.get_subscription_count, "no recorder: nobody hears commands")
+            self._wait(
+                lambda: self._recorder.get() is not None, "no recorder: nothing received on its state topic"
+            )
+            self._wait(
+                self._commands.get_subscription_count, "no recorder: nobody subscribes to episode commands"
+            )
 
     def reset(self, seed: int) -> None:
         """Set up the scene of ``seed`` and wait until it can be seen."""
         request = ResetWorld.Request(task=self._config.task, seed=seed)
         if not (answer := self._call(self._reset, request)).success:
-            raise StageError(f"{self._reset.srv_name}: refused: {answer.message}")
+            raise RigError(f"{self._reset.srv_name}: refused: {answer.message}")
         asked_ns = self._node.get_clock().now().nanoseconds
         for slot in (self._task, self._joints, self._fingers):
             self._wait(lambda s=slot: _stamp_ns(s.get()) > asked_ns, "simulator: no new states after a reset")
 
     def arm(self) -> None:
-        """Arm; the bridge refuses while it is still braking, so ask again for a while."""
+        """Arm, retrying while the bridge is still braking."""
         refusal = ""
 
         def armed() -> bool:
@@ -80,11 +84,11 @@ class RosStage:
         self._wait(armed, lambda: f"{self._arm.srv_name}: refused: {refusal}")
 
     def disarm(self) -> None:
-        """Disarm, whatever the bridge was doing."""
+        """Disarm in any mode."""
         self._call(self._disarm, Trigger.Request())
 
     def tell_recorder(self, command: str) -> None:
-        """Say ``command``."""
+        """Publish ``command``."""
         if self._config.record:
             self._commands.publish(String(data=command))
 
@@ -93,7 +97,7 @@ class RosStage:
         return not self._config.record or json.loads(_heard(self._recorder).data)["state"] == state
 
     def tick(self, target: np.ndarray | None) -> Scene:
-        """Send ``target``, wait for the next tick, and look."""
+        """Send ``target``, wait for the next tick, and return the scene."""
         if target is not None:
             due_ns = self._node.get_clock().now().nanoseconds + round(self._period_s * NS_PER_S)
             self._targets.publish(convert.target_message(target, due_ns, next(self._sequence)))
@@ -108,12 +112,12 @@ class RosStage:
         return future.result()
 
     def _wait(self, condition: Callable[[], object], failure: str | Callable[[], str]) -> None:
-        for _ in range(round(self._config.wait_s / LOOK_S)):
+        for _ in range(round(self._config.wait_s / POLL_S)):
             if condition():
                 return
-            if self._stopping.wait(LOOK_S):
-                raise StageError("stopped")
-        raise StageError(
+            if self._stopping.wait(POLL_S):
+                raise RigError("stopped")
+        raise RigError(
             f"{failure if isinstance(failure, str) else failure()} (waited {self._config.wait_s:g} s)"
         )
 
@@ -121,7 +125,7 @@ class RosStage:
 def _heard(slot: Latest[M]) -> M:
     """The newest message in ``slot``; what fills it was waited for."""
     if (msg := slot.get()) is None:
-        raise StageError("simulator, bridge or recorder: nothing heard yet")
+        raise RigError("simulator, bridge or recorder: nothing heard yet")
     return msg
 
 

@@ -1,4 +1,4 @@
-"""The conductor's stage on simulated time, which keeps what a recorder would have kept."""
+"""Simulator, bridge and recorder in one process on the simulated clock, for the collector."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from f2o_perception.frames import Observation
 from f2o_policy.data.demonstration import Demonstration, in_motion
 from jaxtyping import Float64
 
-from f2o_sim.conductor import Scene
+from f2o_sim.collector import Scene
 from f2o_sim.session import Session, Step
 
-ANSWERS = {"start": "recording", "success": "saved", "discard": "discarded"}
+STATES = {"start": "recording", "success": "saved", "discard": "discarded"}
 
 
-class SessionStage:
-    """Simulator, bridge and recorder in one call; ``demonstration`` is the last episode that was saved, or None."""
+class HeadlessRig:
+    """A session whose commands and observations are kept; ``demonstration`` is the last one saved, or None."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -24,7 +24,7 @@ class SessionStage:
         self.demonstration: Demonstration | None = None
 
     def wait_until_complete(self) -> None:
-        """Everything is there."""
+        """Nothing to wait for."""
 
     def reset(self, seed: int) -> None:
         """Set up the scene of ``seed``."""
@@ -39,11 +39,11 @@ class SessionStage:
         self._session.arm()
 
     def disarm(self) -> None:
-        """The next thing is a reset, which starts a new bridge."""
+        """Nothing to do: a reset follows, which creates a new bridge."""
 
     def tell_recorder(self, command: str) -> None:
-        """Begin to keep, or end it with a demonstration or without one."""
-        self._state = ANSWERS[command.split()[0]]
+        """Start keeping, or stop with or without a demonstration."""
+        self._state = STATES[command.split()[0]]
         if self._state == "recording":
             self._began_ns = self._session.world.time_ns
         if self._state == "saved":
@@ -54,7 +54,7 @@ class SessionStage:
         return self._state == state
 
     def tick(self, target: Float64[np.ndarray, " 8"] | None) -> Scene:
-        """One tick towards ``target``, and a look."""
+        """One tick towards ``target``."""
         step = self._session.step(target)
         if self._state == "recording":
             self._keep(step)
@@ -66,7 +66,7 @@ class SessionStage:
         if step.command_ns > (self._stamps[-1] if self._stamps else self._began_ns):
             self._stamps.append(step.command_ns)
             self._commands.append(step.command)
-        # What arrives at the beginning was exposed before the recording: a bag would not hold its images.
+        # Observations of images from before the start are left out: a bag would not hold those images.
         if step.observation is not None and step.observation.stamp_ros_ns >= self._began_ns:
             self._observations.append(step.observation)
 
@@ -80,5 +80,5 @@ class SessionStage:
 
 
 def source(task: str, seed: int) -> str:
-    """Where a demonstration is from: what a resumed command does not make again."""
+    """The ``source`` of a demonstration, by which a resumed command knows it."""
     return f"{task}/{seed}"

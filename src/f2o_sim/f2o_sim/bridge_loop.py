@@ -1,7 +1,7 @@
-"""The bridge and its adapter in front of a world's controllers, all on the world's clock. No ROS, no waiting.
+"""f2o_control's bridge and adapter between targets and a world's controllers, on the simulated clock. No ROS.
 
-It is f2o_control's own bridge that arms, checks, limits and watches here; simulated time is both its ROS time and its
-monotonic time. Messages take no time; ticks come as far behind the policy's as on the nodes (``phase_s``).
+Simulated time is both the bridge's ROS time and its monotonic time. Messages take no time; the bridge's ticks follow
+the policy's by ``phase_s``, as on the nodes.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from f2o_sim.errors import NotArmedError
 from f2o_sim.world import World
 
 
-class BridgedArm:
-    """A bridge for one episode after the other; targets go in, the world's arm and gripper move.
+class BridgeLoop:
+    """A new bridge per episode, its inputs and its outputs.
 
     Args:
         robot: YAML file of the robot.
-        config: of the bridge. Its adapter is left aside: the world's arm listens to trajectories alone.
+        config: of the bridge; the adapter is always ``jtc``, because the world's arm executes trajectories.
     """
 
     def __init__(self, robot: str | Path, config: BridgeConfig) -> None:
@@ -36,7 +36,7 @@ class BridgedArm:
         self.phase_ns = round(config.phase_s * NS_PER_S) % self.period_ns
 
     def reset(self, world: World) -> None:
-        """A bridge that was just started, before the arm of ``world`` as it stands."""
+        """Create a bridge, disarmed, for the arm of ``world`` at its present joints."""
         self._world = world
         self._adapter = JtcAdapter(self._robot.joint_names, self._config.stop_points)
         self.bridge = Bridge(self._robot, self._config)
@@ -44,7 +44,7 @@ class BridgedArm:
         self.command_ns = self._sequence = 0
 
     def arm(self) -> None:
-        """Arm, as a person would.
+        """Arm, as an operator would.
 
         Raises:
             NotArmedError: the bridge refuses; the text is its answer.
@@ -54,7 +54,7 @@ class BridgedArm:
             raise NotArmedError(answer.text)
 
     def measure_joints(self) -> None:
-        """Joint states of now reach the bridge."""
+        """Give the bridge the present joint states."""
         now_ns = self._world.time_ns
         self.bridge.offer_joints(self._world.joint_positions(), now_ns, now_ns)
 
@@ -65,7 +65,7 @@ class BridgedArm:
         due_ns: int,
         observed_ns: int,
     ) -> None:
-        """A target of the bridge's source, due at ``due_ns``, made from what was seen at ``observed_ns``."""
+        """Give the bridge a target due at ``due_ns``, made from the observation of ``observed_ns`` (0: of none)."""
         now_ns = self._world.time_ns
         velocities = [] if rate is None else rate[:-1].tolist()
         self._sequence += 1
@@ -81,8 +81,8 @@ class BridgedArm:
         )
         self.bridge.offer_target(raw, now_ns, now_ns)
 
-    def turn(self) -> None:
-        """One tick of the bridge; what it sends reaches the controllers of arm and gripper."""
+    def tick(self) -> None:
+        """One tick of the bridge; its commands go to the controllers of arm and gripper."""
         now_ns = self._world.time_ns
         sent = self.bridge.tick(now_ns + self.period_ns, now_ns)
         if sent is not None:

@@ -1,6 +1,7 @@
-"""A recording session without a person: reset, arm, demonstrate, keep or throw away, again. No ROS.
+"""Collects scripted demonstrations without an operator: reset, arm, demonstrate, save or discard. No ROS.
 
-The conductor talks to a ``Stage``; the node implements it with topics and services, a test with a world of its own.
+The collector drives a ``Rig``: simulator, bridge and recorder, over topics and services (``rig_node``) or in one
+process (``demonstrate.rig``).
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from f2o_sim.expert import ReachAroundExpert
 from f2o_sim.tasks.base import Snapshot, Verdict
 
 RECORDER_S = 10.0
-SETTLE_S = 0.3  # after arming: the bridge takes 0.2 s to take over where the arm stands
+SETTLE_S = 0.3  # after arming; the bridge holds the arm for settle_s = 0.2 s first
 
 
-class StageError(SimError):
-    """A part of the recording set-up did not do its part; the text names it."""
+class RigError(SimError):
+    """Simulator, bridge or recorder did not answer; the text names which."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,8 @@ class Scene:
 
 
 @runtime_checkable
-class Stage(Protocol):
-    """Simulator, bridge and recorder as the conductor needs them; each call returns when it is done.
-
-    A call that is not answered in time raises ``StageError``.
-    """
+class Rig(Protocol):
+    """Simulator, bridge and recorder; each call returns when it is done, or raises ``RigError`` after a timeout."""
 
     def wait_until_complete(self) -> None:
         """Wait for simulator, bridge and recorder."""
@@ -52,53 +50,53 @@ class Stage(Protocol):
         """Set up the scene of ``seed``; afterwards ``tick`` shows it."""
 
     def arm(self) -> None:
-        """Let the bridge follow targets."""
+        """Arm the bridge."""
 
     def disarm(self) -> None:
-        """Let the bridge stop."""
+        """Disarm the bridge."""
 
     def tell_recorder(self, command: str) -> None:
-        """Say ``command`` on the episode topic."""
+        """Send the recorder an episode ``command``."""
 
     def recorder_is(self, state: str) -> bool:
-        """Whether the recorder is in ``state``; always, where nothing is recorded."""
+        """Whether the recorder is in ``state``; always true where nothing is recorded."""
 
     def tick(self, target: Float64[np.ndarray, " 8"] | None) -> Scene:
-        """Send ``target``, wait for the next tick, and look."""
+        """Send ``target``, wait for the next tick, and return the scene."""
 
 
 @dataclass
 class Tally:
-    """What came of the episodes so far."""
+    """Counts of the episodes so far."""
 
     saved: int = 0
     discarded: int = 0
     sides: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        return f"left {self.sides['left']}, right {self.sides['right']}, thrown away {self.discarded}"
+        return f"left {self.sides['left']}, right {self.sides['right']}, discarded {self.discarded}"
 
 
-class Conductor:
-    """Runs demonstrations on a stage.
+class DemonstrationCollector:
+    """Runs demonstrations on a rig.
 
     Args:
-        stage: what to conduct.
-        tick_s: period of the stage's ticks.
-        ended: asked between ticks; True ends the session with the episode under way thrown away.
+        rig: simulator, bridge and recorder.
+        tick_s: period of the rig's ticks.
+        ended: asked between ticks; True discards the current episode and ends.
     """
 
-    def __init__(self, stage: Stage, tick_s: float, ended: Callable[[], bool] = lambda: False) -> None:
-        self._stage, self._tick_s, self._ended = stage, tick_s, ended
+    def __init__(self, rig: Rig, tick_s: float, ended: Callable[[], bool] = lambda: False) -> None:
+        self._rig, self._tick_s, self._ended = rig, tick_s, ended
         self._ik = DifferentialIk(dt=tick_s)
 
     def run(self, first_seed: int, episodes: int) -> Iterator[Tally]:
-        """Demonstrate until ``episodes`` are saved (0: for ever); yields after each one.
+        """Demonstrate until ``episodes`` are saved (0: without end); yields after each one.
 
         Raises:
-            StageError: a part of the stage did not answer.
+            RigError: simulator, bridge or recorder did not answer.
         """
-        self._stage.wait_until_complete()
+        self._rig.wait_until_complete()
         tally, seed = Tally(), first_seed
         while not self._ended() and (episodes == 0 or tally.saved < episodes):
             verdict = self.episode(seed)
@@ -111,45 +109,45 @@ class Conductor:
             yield tally
 
     def episode(self, seed: int) -> Verdict:
-        """One demonstration on the scene of ``seed``, saved if it succeeds, else thrown away."""
-        stage = self._stage
-        stage.disarm()
-        stage.reset(seed)
-        scene = stage.tick(None)
+        """One demonstration on the scene of ``seed``, saved if it succeeds, else discarded."""
+        rig = self._rig
+        rig.disarm()
+        rig.reset(seed)
+        scene = rig.tick(None)
         start, width = scene.joints, scene.gripper_width
         rng = np.random.default_rng([seed, 1])  # not the stream that placed the objects
-        expert = ReachAroundExpert(self._see(scene, 0.0), start, rng, tick_s=self._tick_s, ik=self._ik)
+        expert = ReachAroundExpert(self._snapshot(scene, 0.0), start, rng, tick_s=self._tick_s, ik=self._ik)
         stand = np.append(start, width)
-        stage.arm()
+        rig.arm()
         for _ in range(round(SETTLE_S / self._tick_s)):
-            stage.tick(stand)
+            rig.tick(stand)
         labels = {"seed": seed, "strategy": expert.side}
-        # The arm stands still until the recorder records: a demonstration does not begin with a pause.
+        # The arm holds until the recorder records, so that a demonstration does not begin with a pause.
         self._record("start " + json.dumps(labels), "recording", stand)
-        verdict = self._demonstrate(expert, stage.tick(stand))
+        verdict = self._demonstrate(expert, rig.tick(stand))
         self._record(*(("success", "saved") if verdict.success else ("discard", "discarded")), None)
-        stage.disarm()
+        rig.disarm()
         return verdict
 
     def _record(self, command: str, then: str, target: Float64[np.ndarray, " 8"] | None) -> None:
-        """Tell the recorder, and tick until it has done so."""
-        self._stage.tell_recorder(command)
+        """Send ``command`` and tick until the recorder is in the state ``then``."""
+        self._rig.tell_recorder(command)
         for _ in range(round(RECORDER_S / self._tick_s)):
-            if self._stage.recorder_is(then) or self._ended():
+            if self._rig.recorder_is(then) or self._ended():
                 return
-            self._stage.tick(target)
-        raise StageError(
+            self._rig.tick(target)
+        raise RigError(
             f"recorder: expected the state '{then}' within {RECORDER_S:g} s of '{command}'; see its log"
         )
 
     def _demonstrate(self, expert: ReachAroundExpert, scene: Scene) -> Verdict:
         ticks = 0
         while not scene.verdict.over and not self._ended():
-            target = expert.step(self._see(scene, ticks * self._tick_s), scene.gripper_width)
-            scene = self._stage.tick(target)
+            target = expert.step(self._snapshot(scene, ticks * self._tick_s), scene.gripper_width)
+            scene = self._rig.tick(target)
             ticks += 1
         return scene.verdict
 
-    def _see(self, scene: Scene, elapsed_s: float) -> Snapshot:
+    def _snapshot(self, scene: Scene, elapsed_s: float) -> Snapshot:
         tcp = self._ik.forward(scene.joints)[:3, 3].copy()
         return Snapshot(elapsed_s, tcp, scene.objects, frozenset(), False)

@@ -2,15 +2,15 @@ import json
 
 import numpy as np
 import pytest
-from f2o_sim.conductor import Conductor, Scene, StageError
+from f2o_sim.collector import DemonstrationCollector, RigError, Scene
 from f2o_sim.controller import Trajectory
 from f2o_sim.tasks.base import Verdict
 
 TICK_S, TICK_NS = 0.008, 8_000_000
 
 
-class WorldStage:
-    """A stage without ROS: simulated time, a bridge that lets everything through, a recorder that keeps a diary."""
+class WorldRig:
+    """A rig without ROS: simulated time, a bridge that lets everything through, a recorder that keeps a diary."""
 
     def __init__(self, world, deaf=False, blind_seeds=()):
         self.world, self.deaf, self.blind = world, deaf, blind_seeds
@@ -53,41 +53,41 @@ class WorldStage:
         return Scene(world.seed, world.joint_positions(), world.gripper_width(), objects, verdict)
 
 
-def test_successes_are_kept_with_seed_and_side_and_failures_are_thrown_away(world):
-    stage = WorldStage(world, blind_seeds=(31,))
-    tallies = [str(tally) for tally in Conductor(stage, TICK_S).run(30, 2)]
+def test_successes_are_kept_with_seed_and_side_and_failures_are_discarded(world):
+    rig = WorldRig(world, blind_seeds=(31,))
+    tallies = [str(tally) for tally in DemonstrationCollector(rig, TICK_S).run(30, 2)]
     assert len(tallies) == 3
-    assert tallies[-1].endswith("thrown away 1")
-    starts = [json.loads(entry.removeprefix("start ")) for entry in stage.diary if entry.startswith("start")]
+    assert tallies[-1].endswith("discarded 1")
+    starts = [json.loads(entry.removeprefix("start ")) for entry in rig.diary if entry.startswith("start")]
     assert [start["seed"] for start in starts] == [30, 31, 32]
     assert {start["strategy"] for start in starts} <= {"left", "right"}
-    assert [entry.split()[0] for entry in stage.diary] == [
+    assert [entry.split()[0] for entry in rig.diary] == [
         "complete", "start", "success", "start", "discard", "start", "success",
     ]  # fmt: skip
-    assert not stage.armed
+    assert not rig.armed
 
 
 def test_the_side_of_a_seed_does_not_depend_on_the_episodes_before(world):
     sides = []
     for first in (40, 41):
-        stage = WorldStage(world, blind_seeds=range(40, 50))
-        conductor = Conductor(stage, TICK_S)
+        rig = WorldRig(world, blind_seeds=range(40, 50))
+        collector = DemonstrationCollector(rig, TICK_S)
         for seed in range(first, 43):
-            conductor.episode(seed)
+            collector.episode(seed)
         sides.append(
-            [json.loads(e.removeprefix("start "))["strategy"] for e in stage.diary if e.startswith("start")]
+            [json.loads(e.removeprefix("start "))["strategy"] for e in rig.diary if e.startswith("start")]
         )
     assert sides[0][1:] == sides[1]
 
 
 def test_a_recorder_that_does_not_answer_is_named(world):
-    with pytest.raises(StageError, match="recorder: expected the state 'recording' within 10 s of 'start"):
-        Conductor(WorldStage(world, deaf=True), TICK_S).episode(0)
+    with pytest.raises(RigError, match="recorder: expected the state 'recording' within 10 s of 'start"):
+        DemonstrationCollector(WorldRig(world, deaf=True), TICK_S).episode(0)
 
 
 def test_being_ended_throws_the_episode_away(world):
-    stage = WorldStage(world)
+    rig = WorldRig(world)
     ticks = iter(range(10_000))
-    conductor = Conductor(stage, TICK_S, ended=lambda: next(ticks) > 100)
-    assert [t.saved for t in conductor.run(0, 5)] == [0]
-    assert stage.diary[-1] == "discard"
+    collector = DemonstrationCollector(rig, TICK_S, ended=lambda: next(ticks) > 100)
+    assert [t.saved for t in collector.run(0, 5)] == [0]
+    assert rig.diary[-1] == "discard"
