@@ -17,15 +17,17 @@ SHELL := /bin/bash
 EPISODES ?= 20
 SEED ?= 1000
 OUT ?= out/demo
+# From whatever folder and by whatever path make is called.
+ROOT := $(dir $(realpath $(lastword $(MAKEFILE_LIST))))
 SUFFIX := $(if $(filter jazzy,$(F2O_ROS)),-jazzy)
-RUN = set -eo pipefail; source ./env$(SUFFIX).sh;
+RUN = set -eo pipefail; cd $(ROOT); source ./env$(SUFFIX).sh;
 # The benchmarks are not installed: they and what they start find each other below this folder.
 MEASURE = $(RUN) export PYTHONPATH="$$PWD$${PYTHONPATH:+:$$PYTHONPATH}";
 
 .PHONY: setup demo test test-ros bench bench-loop bench-dither bench-modes fuzz-bridge faults soak lint clean
 
 setup:
-	@./scripts/setup.sh
+	@$(ROOT)scripts/setup.sh
 
 demo: setup
 	@$(RUN) python -m f2o_sim.demo --episodes $(EPISODES) --seed $(SEED) --out $(OUT); \
@@ -62,4 +64,4 @@ lint: setup
 	@$(RUN) ruff check . && ruff format --check . && { [ ! -x scripts/typecheck.sh ] || ./scripts/typecheck.sh; }
 
 clean:
-	rm -rf out build install log env.sh .venv build-jazzy install-jazzy log-jazzy env-jazzy.sh .venv-jazzy
+	cd $(ROOT) && rm -rf out build install log env.sh .venv build-jazzy install-jazzy log-jazzy env-jazzy.sh .venv-jazzy

@@ -4,8 +4,8 @@
 # F2O_ROS says (kilted, jazzy). Jazzy's wheels stand beside the rest: .venv-jazzy, install-jazzy, env-jazzy.sh.
 # Idempotent: each step leaves a stamp of what it was made from, and is skipped while that has not changed.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-ROOT=$(pwd -P) # one name for it, also through a symbolic link
+cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
+ROOT=$PWD
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 2; }
@@ -68,6 +68,9 @@ want=$( (echo "$FROM $DISTRO $(python3 -V) $ROOT"; cat "${requirements[@]}" "${c
 if [ "$(cat "$STAMPS/venv" 2>/dev/null || true)" != "$want" ]; then
   say "making the virtual environment ${VENV##*/} (ROS 2 $DISTRO, $FROM); some 1.3 GB of packages on the first run"
   venv_flags=(); [ "$FROM" = wheels ] || venv_flags=(--system-site-packages)
+  home=$(python3 -c 'import os, sys; print(os.path.dirname(os.path.abspath(sys._base_executable)))')
+  if [ -f "$VENV/pyvenv.cfg" ] && ! grep -qxF "home = $home" "$VENV/pyvenv.cfg"; then venv_flags+=(--clear); fi # another Python
+  rm -f "$STAMPS/venv" # until all of it is there
   PYTHONPATH='' python3 -m venv "${venv_flags[@]}" "$VENV"
   mkdir -p "$STAMPS"
   pip=("$VENV/bin/python" -m pip --disable-pip-version-check)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Run every package's tests through colcon, then the benchmarks' own; close with one line a person (and CI) can read.
-# --ros: only the files that import rclpy or start a process, which is what differs between two ROS 2 distributions.
+# --ros: only the files that use ROS 2 or start processes, which is what differs between two distributions.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 SUFFIX=''
 [ "${F2O_ROS:-}" != jazzy ] || SUFFIX=-jazzy
 BUILD=$PWD/build$SUFFIX
@@ -21,7 +21,7 @@ in_folder() { # name, folder, what to run there: pytest, as colcon runs it
 
 if [ "${1:-}" = --ros ]; then
   for folder in src/*/test; do
-    mapfile -t files < <(cd "$folder/.." && grep -lE 'rclpy|subprocess|Popen' test/test_*.py)
+    mapfile -t files < <(cd "$folder/.." && grep -lE 'rclpy|_msgs|message_filters|launch|subprocess|Popen' test/test_*.py)
     [ ${#files[@]} -gt 0 ] || continue
     name=$(basename "$(dirname "$folder")")
     echo "--- $name"
