@@ -30,7 +30,7 @@ setup:
 	@$(ROOT)scripts/setup.sh
 
 demo: setup
-	@$(RUN) python -m f2o_sim.demo --episodes $(EPISODES) --seed $(SEED) --out $(OUT); \
+	@$(RUN) python -m benchmarks.demo --episodes $(EPISODES) --seed $(SEED) --out $(OUT); \
 	exec python -m benchmarks.forks --episodes $(EPISODES) --seed $(SEED) --out $(OUT)
 
 test: setup

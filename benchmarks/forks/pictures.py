@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from f2o_sim.demo.pictures import side_colours, tool_paths
 from f2o_sim.rollout.episode import PolicyUnderTest
-from f2o_sim.video import draw_fan, save_image
 
+from benchmarks.common.video import draw_fan, save_image
+from benchmarks.demo.pictures import side_colours, tool_paths
 from benchmarks.forks.forks import ForkScenes, draw, fork_engine
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import rclpy
 from f2o_bringup.processes import Running, start
 from f2o_nodekit.ros import reliable
-from f2o_sim.demo.trials import Run
-from f2o_sim.demo.trials_node import TrialsNode
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
+from benchmarks.demo.trials import Run
+from benchmarks.demo.trials_node import TrialsNode
 from f2o_msgs.msg import JointTarget
 
 START_S = 60.0

@@ -16,6 +16,11 @@ sys.path.insert(0, str(ROOT / "src" / "f2o_bags" / "test"))  # episodes.py write
 install_import_hook(["benchmarks.recording", "benchmarks.udp"], "beartype.beartype")
 
 
+def pytest_configure(config):
+    # imageio-ffmpeg leaves the pipes of its ffmpeg process to the garbage collector
+    config.addinivalue_line("filterwarnings", "ignore:unclosed file <_io.Buffered:ResourceWarning")
+
+
 @pytest.fixture
 def own_domain(monkeypatch):
     """Call it with a ROS domain: what the test starts is in it, with room for images in shared memory."""

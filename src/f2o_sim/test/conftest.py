@@ -10,18 +10,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Everything but what runs a thousand times a second of simulated time: there the checks take longer than the physics.
 HOT = {"world", "controller"}
-ROS = {"convert", "sim_node", "expert_node", "stage_node", "demo"}
+ROS = {"convert", "sim_node", "expert_node", "rig_node"}
 PACKAGE = pkgutil.resolve_name("f2o_sim").__path__
 CHECKED = [m.name for m in pkgutil.iter_modules(PACKAGE) if m.name not in HOT | ROS]
 
 with install_import_hook([f"f2o_sim.{name}" for name in CHECKED], "beartype.beartype"):
     for name in CHECKED:
         __import__(f"f2o_sim.{name}")
-
-
-def pytest_configure(config):
-    # imageio-ffmpeg leaves the pipes of its ffmpeg process to the garbage collector
-    config.addinivalue_line("filterwarnings", "ignore:unclosed file <_io.Buffered:ResourceWarning")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import pytest
 from f2o_sim.errors import StateLogError
 from f2o_sim.statelog import StateLog
 from f2o_sim.tasks.base import Verdict
-from f2o_sim.video import draw_fan, render_episodes, save_image
+
+from benchmarks.common.video import draw_fan, render_episodes, save_image
 
 
 @pytest.fixture

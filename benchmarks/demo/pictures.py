@@ -12,7 +12,7 @@ from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.runtime.load import load_engine
 from jaxtyping import Float64
 
-from f2o_sim.demo.trials import Trial
+from benchmarks.demo.trials import Trial
 
 HYPOTHESES = 16
 TCP = "panda_hand_tcp"

@@ -11,15 +11,15 @@ from diagnostic_msgs.msg import DiagnosticArray
 from f2o_nodekit.ros import make_executor, reliable
 from f2o_nodekit.stamps import to_ns
 from f2o_perception.convert import observation_from_msg
+from f2o_sim.errors import SimError
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 
+from benchmarks.demo.trials import Run, Trial
 from f2o_msgs.msg import JointTarget, TaskState
 from f2o_msgs.msg import Observation as ObservationMsg
 from f2o_msgs.srv import ResetWorld
-from f2o_sim.demo.trials import Run, Trial
-from f2o_sim.errors import SimError
 
 T = TypeVar("T")
 KEEP_EVERY = 25  # of the observations heard

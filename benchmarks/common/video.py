@@ -10,11 +10,11 @@ import imageio.v2 as imageio
 import mujoco
 import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
-from jaxtyping import Float64, UInt8
-
-from f2o_sim.scene_renderer import Line, SceneRenderer
 from f2o_sim.statelog import HZ, LoggedEpisode, load_episode
 from f2o_sim.world import World, pose
+from jaxtyping import Float64, UInt8
+
+from benchmarks.common.scene_renderer import Line, SceneRenderer
 
 WIDTH, HEIGHT = 640, 480
 LEAD_S, TAIL_S = 0.4, 0.8  # rest shown before the first motion and after the verdict

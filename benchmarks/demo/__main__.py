@@ -1,4 +1,4 @@
-"""``python -m f2o_sim.demo``: start the graph, run the trials, report."""
+"""``python -m benchmarks.demo``: start the graph, run the trials, report."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from f2o_policy.data.files import write_json
 from f2o_policy.runtime.trace import summarise
 from tqdm import tqdm
 
-from f2o_sim.demo.report import print_table
-from f2o_sim.demo.trials import Run, Trial, count
+from benchmarks.demo.report import print_table
+from benchmarks.demo.trials import Run, Trial, count
 
 TASK = "reach_around"
 
@@ -45,7 +45,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="f2o_sim.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="benchmarks.demo", description=__doc__)
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument(
         "--seed", type=int, default=1000, help="of the first episode's scene; the others follow"
@@ -83,7 +83,7 @@ def _export(student: Checkpoint, out: Path) -> Path:
 
 def _live(seeds: list[int], policy: Path, out: Path) -> Run:
     """Start the deploy graph and run one trial a seed through it."""
-    from f2o_sim.demo.trials_node import run_trials
+    from benchmarks.demo.trials_node import run_trials
 
     os.environ.setdefault("ROS_DOMAIN_ID", "88")  # a graph of somebody else's must not answer
     for stale in ("trace.npz", "states.npz"):
@@ -130,8 +130,8 @@ def _live_report(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _pictures(run: Run, student: Checkpoint, out: Path) -> None:
-    from f2o_sim.demo.pictures import one_of_each_side, save_rerun
-    from f2o_sim.video import render_episodes
+    from benchmarks.common.video import render_episodes
+    from benchmarks.demo.pictures import one_of_each_side, save_rerun
 
     chosen = one_of_each_side(run.trials) or [0]
     render_episodes(out / "states.npz", chosen, out / "episodes.mp4")

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,14 +26,14 @@ from f2o_perception.convert import observation_from_msg  # noqa: E402
 from f2o_policy.data.replay import BagReplay  # noqa: E402
 from f2o_policy.runtime.latency import report  # noqa: E402
 from f2o_policy.runtime.trace import summarise  # noqa: E402
-from f2o_sim.demo.trials_node import TrialsNode  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
+from benchmarks import ROOT  # noqa: E402
+from benchmarks.demo.trials_node import TrialsNode  # noqa: E402
 from f2o_msgs.msg import JointTarget, PolicyTick  # noqa: E402
 from f2o_msgs.msg import Observation as ObservationMsg  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[3]
 CONFIG = ROOT / "config"
 STUDENT = ROOT / "checkpoints" / "reach_around" / "student.pt"
 COLUMNS = [*(f"panda_joint{i}" for i in range(1, 8)), "gripper_width"]
@@ -252,10 +251,9 @@ def test_ctrl_c_ends_the_demo_and_every_process_of_it(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "f2o_sim.demo",
+        "benchmarks.demo",
         "--episodes",
         "2",
-        "--no-baselines",
         "--out",
         str(tmp_path),
     ]

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
-from jaxtyping import Float64, UInt8
-
 from f2o_sim.cameras import OffscreenScene
+from jaxtyping import Float64, UInt8
 
 MAX_GEOMS = 4000
 SHADOW_PX, SHADOW_CLIP, SAMPLES = 2048, 2.0, 4
