@@ -216,9 +216,9 @@ def lagging_policy(robot):
     return ends_in(rig, Mode.HOLD)
 
 
-def far_end_gone(robot):
+def adapter_gone(robot):
     rig = armed(robot)
-    rig.far_problem = "receiver: no answer"
+    rig.adapter_problem = "receiver: no answer"
     rig.run(0.1)
     return ends_in(rig, Mode.FAULT)
 
@@ -347,7 +347,7 @@ def failing_tick(robot):
 
     rig = armed(robot)
     loop = Loop(rig.bridge, 125.0, 0.0, 0, lambda: 0, failing, lambda mode: None)
-    loop.turn(Tick(1, rig.mono_ns, 0, 0))
+    loop.step(Tick(1, rig.mono_ns, 0, 0))
     return [] if rig.bridge.mode is Mode.FAULT else ["nobody was told"]
 
 
@@ -546,11 +546,11 @@ def any_joints(patch):
     )
 
 
-def no_far_end(patch):
+def no_adapter_watch(patch):
     watch = Bridge._watch
 
     def bare(self, mono_ns):
-        self._far_problem = ""
+        self._adapter_problem = ""
         watch(self, mono_ns)
 
     patch.setattr(Bridge, "_watch", bare)
@@ -567,7 +567,7 @@ def no_reach(patch):
 
 def fault_may_be_left(patch):
     patch.setitem(TABLE, (Mode.FAULT, Event.ARM_POLICY), Mode.POLICY)
-    patch.setattr(Bridge, "_immovable", lambda self, mono_ns: "")
+    patch.setattr(Bridge, "_motion_refusal", lambda self, mono_ns: "")
 
 
 def abrupt_end(patch):
@@ -606,16 +606,18 @@ BRIDGE = [
     GuardCase("old targets", wide("_max_staleness_s"), old_targets),
     GuardCase("targets far ahead", wide("_max_ahead_s"), far_ahead_targets),
     GuardCase("reversed targets", any_order_of_stamps, reversed_targets),
-    GuardCase("first target near", replace(CommandSource, "far", lambda *_: ""), far_first_target),
-    GuardCase("target near when arming", replace(CommandSource, "far", lambda *_: ""), far_when_arming),
-    GuardCase("joint states when arming", replace(Bridge, "_immovable", lambda *_: ""), armed_blind),
+    GuardCase("first target near", replace(CommandSource, "start_error", lambda *_: ""), far_first_target),
+    GuardCase(
+        "target near when arming", replace(CommandSource, "start_error", lambda *_: ""), far_when_arming
+    ),
+    GuardCase("joint states when arming", replace(Bridge, "_motion_refusal", lambda *_: ""), armed_blind),
     GuardCase("one publisher when arming", arm_alone, armed_with_two),
     GuardCase("one publisher", replace(Bridge, "count_publishers", lambda *_: None), second_publisher),
     GuardCase("joint states watched", replace(MeasuredJoints, "stale", lambda *_: ""), silent_joints),
     GuardCase("observations watched", replace(ObservationStaleness, "problem", lambda *_: ""), blind_policy),
     GuardCase("observations young", any_age, lagging_policy),
     GuardCase("camera must move on", replace(StampOrder, "is_news", lambda *_: True), frozen_camera),
-    GuardCase("far end watched", no_far_end, far_end_gone),
+    GuardCase("adapter watched", no_adapter_watch, adapter_gone),
     GuardCase("arm must follow", replace(TrackingMonitor, "problem", lambda *_: ""), standing_arm),
     GuardCase("command near the arm", any_lead, leading_command),
     GuardCase(

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from f2o_control.datagrams import Flag, Refusal, State
 from f2o_rt.core import Receiver
-from f2o_rt.testing import Rig, swing
+from f2o_rt.testing import Rig, oscillate
 
 from benchmarks.mutations.bridge import GuardCase, replace
 from f2o_control import wire
@@ -16,7 +16,7 @@ OFF_RAD = 2e-3  # from the bridge's own path: more than a guarded receiver ever 
 
 def moving(seconds=1.2, **given):
     rig = Rig(**given)
-    rig.wanted = swing(rig.home)
+    rig.wanted = oscillate(rig.home)
     return rig.run(seconds)
 
 
@@ -203,7 +203,7 @@ def any_sender(patch):
         self.peer, self.sequence, self.echo_ns = target.session, -1, -1
         return True
 
-    patch.setattr(Receiver, "_listen_to", bare)
+    patch.setattr(Receiver, "_accept_bridge", bare)
 
 
 def as_if_ours(patch):

@@ -108,7 +108,7 @@ def numb(rig):
 
 
 def gone(rig):
-    rig.far_problem = "receiver: no answer"
+    rig.adapter_problem = "receiver: no answer"
     return Mode.FAULT
 
 
@@ -146,7 +146,7 @@ class SoakRig(Rig):
 
     def healthy(self):
         self.targets = self.states = self.follows = self.sees = True
-        self.spoil, self.far_problem = {}, ""
+        self.spoil, self.adapter_problem = {}, ""
 
     def target(self, **changes):
         time_s = self.mono_ns / S

@@ -30,9 +30,9 @@ def every_cycle(trace: Record, robot: RobotDescription) -> np.ndarray:
     rules, rows = FciRules(robot, trace["set_point"][0]), []
     for missed, point in zip(trace["missed"], trace["set_point"], strict=True):
         for _ in range(int(missed)):
-            rules.lose()
+            rules.miss()
             rows.append(rules.position)
-        rules.take(point)
+        rules.accept(point)
         rows.append(point)
     return np.array(rows)
 

@@ -1,6 +1,6 @@
-"""The bridge without ROS: what is offered to it, what people ask of it, and the one command that it makes each tick.
+"""The core of the bridge: inputs, operator services, and one command per tick.
 
-Callbacks (``offer_*``), requests (``arm``, ``home``, ...) and the loop (``tick``) may be different threads.
+Inputs (``offer_*``), operator services (``arm``, ``home``, ...) and the loop (``tick``) may be different threads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from f2o_control.measured import MeasuredJoints, TrackingMonitor
 from f2o_control.reference import Reference
 from f2o_control.robot import Joints, RobotDescription
 from f2o_control.sources import CommandSource
-from f2o_control.state import ARM, FOLLOWING, MOVING, RESUME, Event, Machine, Mode
+from f2o_control.state import ARM, FOLLOWING, MOVING, RESUME, Event, Mode, StateMachine
 from f2o_control.target import RawTarget, Target
 
 SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still stands where it was sent
@@ -32,7 +32,7 @@ SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still st
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a request, in one sentence."""
+    """The result of an operator service, in one sentence."""
 
     accepted: bool
     text: str
@@ -40,49 +40,47 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sent:
-    """What a tick sends."""
+    """The output of a tick."""
 
     command: Command
-    due_ros_ns: int  # when the arm is to be there
-    sequence: int  # counts what was sent
-    gripper_width: float  # m, the goal that stands
-    gripper_goal: float | None  # m, when it is to be sent now
-    source: str  # of the target that is followed; otherwise the mode
-    observation_ros_ns: int = 0  # stamp of the observation that this target was made from; 0: from none
-    taken: Target | None = None  # the target that was taken up in this tick, if one was
+    due_ros_ns: int  # when the arm is to reach it
+    sequence: int  # counts the commands
+    gripper_width: float  # m, the current goal
+    gripper_goal: float | None  # m, the goal if it is to be sent in this tick
+    source: str  # of the followed target; without one the mode
+    observation_ros_ns: int = 0  # stamp of the observation behind this target; 0: none
+    taken: Target | None = None  # the target received for this tick
 
 
 class Bridge:
-    """Everything between a target and a command. Time comes from the caller.
+    """Turns targets into commands. All times are given by the caller.
 
-    The parts judge, each for itself: a ``CommandSource`` its targets, ``MeasuredJoints`` and ``TrackingMonitor`` the
-    arm, the ``Machine`` which mode may come after which, the ``TargetLimiter`` every step; the ``Follower`` and the
-    ``HomingTrajectory`` say where to go. The bridge asks them, moves between modes and answers people: in one sentence
-    what became of a request; a refusal has changed nothing.
+    It is composed of parts: each ``CommandSource`` checks its targets, ``MeasuredJoints`` and ``TrackingMonitor`` watch
+    the arm, the ``StateMachine`` knows the legal transitions, the ``Follower`` and the ``HomingTrajectory`` give the
+    reference, and the ``TargetLimiter`` makes a command of it. A refused operator service changes nothing.
 
-    A hold ends by itself when targets come back within ``resume_s``: a policy that paused for a tenth of a second
-    and goes on means the same motion, and the limiter takes it up from rest. After a longer silence
-    nobody knows what happened meanwhile, so a person has to arm again.
+    A hold ends by itself when targets come back within ``resume_s``: after a short pause they still mean the same
+    motion, and the limiter resumes it from rest. After a longer one an operator has to arm again.
 
-    Where the source is a policy, a person's targets come beside the policy's, on a topic of their own, and
-    ``take_over`` changes who is followed: without a pause, from the last command on.
+    Beside a policy, an operator's targets arrive on a topic of their own, and ``take_over`` follows them instead,
+    without a pause, from the last command on.
 
     Args:
         robot: the arm.
         config: see ``BridgeConfig``.
-        far_end: what is wrong at the other end of the adapter at a monotonic time [ns], in one sentence, or nothing.
+        poll_adapter: called once per tick with the monotonic time [ns]; returns why the adapter cannot be used, or ''.
     """
 
     def __init__(
         self,
         robot: RobotDescription,
         config: BridgeConfig,
-        far_end: Callable[[int], str] = lambda mono_ns: "",
+        poll_adapter: Callable[[int], str] = lambda mono_ns: "",
     ) -> None:
-        self._robot, self._config, self._far_end = robot, config, far_end
+        self._robot, self._config, self._poll_adapter = robot, config, poll_adapter
         times, topics, period_s = config.timeouts, config.topics, 1.0 / config.rate_hz
         limits, grip = robot.limits(config.profile), config.gripper
-        self.machine = Machine()
+        self.machine = StateMachine()
         self.verdicts: Counter[Verdict] = Counter()
         self._follower = Follower(robot, config, limits)
         self._joints = MeasuredJoints(robot.joint_names, topics.joint_states, times.joint_states_s)
@@ -96,16 +94,16 @@ class Bridge:
         self._gripper = GripperGoal(*stroke, grip.hysteresis_m, grip.min_interval_s)
         self._homing: HomingTrajectory | None = None
         self._lock = threading.Lock()
-        self._far_problem = ""
+        self._adapter_problem = ""
         self._settled_mono_ns = self._held_mono_ns = 0  # when a motion may begin; when the hold began
-        self._announced = False  # since setting out the controller has been told where the arm stays
+        self._announced = False  # the first command since the start was sent
         self._due_ros_ns, self._sequence = 0, itertools.count()
 
-    # What is known of it
+    # State
 
     @property
     def mode(self) -> Mode:
-        """What the bridge is doing."""
+        """The current mode."""
         return self.machine.mode
 
     @property
@@ -115,7 +113,7 @@ class Bridge:
 
     @property
     def at_rest(self) -> bool:
-        """True when the last command does not move."""
+        """Whether the last command does not move."""
         return self._limiter.at_rest
 
     def target_age_s(self, mono_ns: int) -> float:
@@ -126,19 +124,22 @@ class Bridge:
         """Seconds since the last joint states."""
         return self._joints.age_s(mono_ns)
 
-    # What comes in
+    # Inputs
 
     def offer_target(
         self, raw: RawTarget, now_ros_ns: int, now_mono_ns: int, mode: Mode | None = None
     ) -> bool:
-        """Take ``raw`` for the newest target of ``mode`` (default: the one that arming enters), if it is one."""
+        """Check ``raw``, a target of ``mode`` (default: the configured source's); returns whether it is accepted."""
         source = self._follower.own if mode is None else self.sources[mode]
         return source.offer(raw, now_ros_ns, now_mono_ns)
 
     def offer_joints(self, positions: Joints, mono_ns: int, stamp_ns: int = 0) -> None:
-        """Take the measured positions [rad], in the robot's order, unless they are not finite or not the newest.
+        """Take measured positions.
 
-        ``stamp_ns`` is when they were measured, on whatever clock; 0 where nobody said.
+        Args:
+            positions: in the robot's order [rad]; ignored if not finite.
+            mono_ns: when they were received, monotonic clock.
+            stamp_ns: when they were measured, any clock; ignored if not newer than the last; 0 if unknown.
         """
         self._joints.offer(positions, mono_ns, stamp_ns)
 
@@ -147,18 +148,18 @@ class Bridge:
         self._gripper.measured(width)
 
     def count_publishers(self, publishers: dict[Mode, int]) -> None:
-        """How many nodes publish the targets of each mode now: a second one while it counts is a fault."""
+        """Take the number of publishers of each mode's targets: a second one while armed is a fault."""
         for mode, many in publishers.items():
             if many > 1 and self.machine.mode in (*MOVING, Mode.HOLD):
                 with self._lock:
                     self.machine.fire(Event.FAILURE, _too_many(many, self.sources[mode]))
 
-    # What people ask
+    # Operator services
 
     def arm(self, publishers: int, mono_ns: int) -> Answer:
-        """Enter the source's mode; ``publishers`` is how many nodes publish targets."""
+        """Enter the mode of the configured source, of whose targets there are so many ``publishers``."""
         with self._lock:
-            if problem := self._immovable(mono_ns) or self._unfollowable(publishers, mono_ns):
+            if problem := self._motion_refusal(mono_ns) or self._following_refusal(publishers, mono_ns):
                 return Answer(False, f"not armed: {problem}")
             fresh_start, mode = self.machine.mode is Mode.DISARMED, self._follower.own.mode
             self.machine.fire(ARM[mode], "armed")
@@ -168,38 +169,38 @@ class Bridge:
             return Answer(True, f"armed: {mode.value}")
 
     def disarm(self) -> Answer:
-        """Brake, then say nothing more to the controller."""
+        """Brake, then send nothing more to the controller."""
         with self._lock:
             self.machine.fire(Event.DISARM, "disarmed")
             return Answer(True, "disarmed")
 
     def take_over(self, mono_ns: int) -> Answer:
-        """Follow the person instead of the policy, from the last command on."""
+        """Follow the operator instead of the policy, from the last command on."""
         with self._lock:
-            if problem := self._not_taken(mono_ns):
+            if problem := self._takeover_refusal(mono_ns):
                 return Answer(False, f"not taken over: {problem}")
-            self.machine.fire(Event.TAKE_OVER, "taken over by a person")
+            self.machine.fire(Event.TAKE_OVER, "taken over by the operator")
             self._follower.follow(self.sources[Mode.TELEOP])
             return Answer(True, "taken over")
 
     def give_back(self, mono_ns: int) -> Answer:
-        """Follow the policy again; refused, the person keeps the arm."""
+        """Follow the policy again; if refused, the operator keeps the arm."""
         with self._lock:
-            if problem := self._not_given_back(mono_ns):
+            if problem := self._give_back_refusal(mono_ns):
                 return Answer(False, f"not given back: {problem}")
             self.machine.fire(Event.GIVE_BACK, "given back to the policy")
             self._follower.follow(self._follower.own)
             return Answer(True, "given back")
 
     def home(self, mono_ns: int) -> Answer:
-        """Go to the robot's home, slowly and by itself; disarmed again once there. Disarming ends it on the way."""
+        """Move to the robot's home and disarm there; ``disarm`` ends the motion."""
         with self._lock:
-            if problem := self._immovable(mono_ns):
+            if problem := self._motion_refusal(mono_ns):
                 return Answer(False, f"not homing: {problem}")
             if self.machine.mode is Mode.HOLD:
                 return Answer(False, "not homing: on hold; disarm first")
             home, speed = np.array(self._robot.home), self._config.homing_rad_s
-            self._set_out(mono_ns)  # what is forbidden depends on where the arm stands
+            self._set_out(mono_ns)  # what is forbidden depends on the arm's position
             if self._limiter.forbids(home):
                 return Answer(
                     False, f"not homing: home of robot_{self._robot.name}.yaml lies outside its workspace"
@@ -210,10 +211,7 @@ class Bridge:
             return Answer(True, f"homing, {self._homing.duration_s:.1f} s")
 
     def recover(self) -> Answer:
-        """Leave a fault, disarmed: what caused it is looked at again when somebody arms.
-
-        Disarmed, there may be a fault of the adapter's far end to leave.
-        """
+        """Leave a fault of the bridge, or while disarmed of the adapter's arm; then disarmed."""
         with self._lock:
             if problem := self.not_recoverable():
                 return Answer(False, f"not recovered: {problem}")
@@ -221,54 +219,54 @@ class Bridge:
             return Answer(True, "recovered: disarmed")
 
     def not_recoverable(self) -> str:
-        """Why there is nothing to recover from, or not yet; empty if there is."""
-        if self.machine.mode is Mode.DISARMED and self._far_problem:
+        """Why ``recover`` would be refused, or ''."""
+        if self.machine.mode is Mode.DISARMED and self._adapter_problem:
             return ""
         if self.machine.mode is not Mode.FAULT:
             return f"the bridge is {self.machine.mode.value}, not in fault"
         return "" if self._limiter.at_rest else "still braking; try again in a second"
 
-    def _immovable(self, mono_ns: int) -> str:
-        """Why the arm must not begin to move; empty if it may."""
+    def _motion_refusal(self, mono_ns: int) -> str:
+        """Why the arm must not begin to move, or ''."""
         if self.machine.mode in MOVING:
             return f"already armed ({self.machine.mode.value})"
         if self.machine.mode is Mode.FAULT:
             return f"in fault ({self.machine.reason}); disarm first, then arm again"
         if not self._limiter.at_rest:
             return "still braking; try again in a second"
-        return self._far_problem or self._joints.unfit(mono_ns)
+        return self._adapter_problem or self._joints.unfit(mono_ns)
 
-    def _unfollowable(self, publishers: int, mono_ns: int) -> str:
-        """Why targets must not be followed; a source that is silent yet has ``first_target_s`` to begin."""
+    def _following_refusal(self, publishers: int, mono_ns: int) -> str:
+        """Why the own source must not be followed, or ''; one that is silent has ``first_target_s`` to begin."""
         if publishers > 1:
             return _too_many(publishers, self._follower.own)
         own = self._follower.own
         return "" if own.silent(mono_ns) else own.unfit(self._start(), mono_ns)
 
-    def _not_taken(self, mono_ns: int) -> str:
-        """Why a person must not take the arm; empty if they may."""
-        person = self.sources.get(Mode.TELEOP)
-        if person is None or person is self._follower.own:
+    def _takeover_refusal(self, mono_ns: int) -> str:
+        """Why the operator must not take over, or ''."""
+        operator = self.sources.get(Mode.TELEOP)
+        if operator is None or operator is self._follower.own:
             return f"only a policy can be, armed is {self._follower.own.mode.value}"
         if self.machine.mode not in (Mode.POLICY, Mode.HOLD):
             return f"the bridge is {self.machine.mode.value}, not policy or hold"
-        return person.unfit(self._limiter.state.position, mono_ns)
+        return operator.unfit(self._limiter.state.position, mono_ns)
 
-    def _not_given_back(self, mono_ns: int) -> str:
-        """Why the policy must not have the arm again; empty if it may."""
+    def _give_back_refusal(self, mono_ns: int) -> str:
+        """Why the policy must not be followed again, or ''."""
         own = self._follower.own
         if self.machine.mode is not Mode.TELEOP or self._follower.source is own:
             return f"the bridge is {self.machine.mode.value}, nothing was taken over"
         return own.unfit(self._limiter.state.position, mono_ns)
 
     def _set_out(self, mono_ns: int) -> None:
-        """Begin at rest where the arm stands, after a while for the controller to take over there."""
+        """Begin at rest at the arm's position, after ``settle_s`` for the controller to take over there."""
         self._limiter.reset(self._start())
         self._announced = False
         self._settled_mono_ns = mono_ns + round(self._config.timeouts.settle_s * NS_PER_S)
 
     def _start(self) -> Joints:
-        """Where to start: the last command if the arm still stands there, else where it is measured.
+        """Where to start [rad]: the last command if the arm is still there, else the measured position.
 
         The controller holds the last command, and a servo sags a little under it: to start from the
         measured position would be a step.
@@ -281,13 +279,21 @@ class Bridge:
         measured = self._joints.position
         return self._limiter.state.position if measured is None else measured
 
-    # What goes out
+    # Output
 
     def tick(self, out_ros_ns: int, mono_ns: int) -> Sent | None:
-        """One period; the command is for ROS time ``out_ros_ns``. None: there is nothing to say."""
+        """Run one period.
+
+        Args:
+            out_ros_ns: ROS time at which the arm is to reach the command.
+            mono_ns: now, monotonic clock.
+
+        Returns:
+            What to send; None if nothing.
+        """
         with self._lock:
             self._due_ros_ns = out_ros_ns
-            self._far_problem = self._far_end(mono_ns)
+            self._adapter_problem = self._poll_adapter(mono_ns)
             taken = self._take()
             self._watch(mono_ns)
             if self.machine.mode in MOVING and mono_ns < self._settled_mono_ns:
@@ -299,19 +305,19 @@ class Bridge:
             return self._sent(self._step(self._own_reference(mono_ns)))
 
     def fail(self, why: str) -> Sent:
-        """Go to fault and brake for one tick: the way out of a tick that raised."""
+        """Enter the fault because of ``why`` and brake for one tick; for a tick that raised."""
         with self._lock:
             self.machine.fire(Event.FAILURE, why)
             command, _ = self._limiter.step(None, self._limiter.state.position)
             return self._sent(command)
 
     def _take(self) -> Target | None:
-        """Take up the newest target of the source that is followed, if there is one."""
+        """Take the newest target of the followed source, if there is one."""
         source = self._follower.source
         first, target = not source.watch.seen, self._follower.take()
         if target is None or self.machine.mode not in (*FOLLOWING, Mode.HOLD):
             return None
-        if first and (problem := source.far(target, self._limiter.state.position)):
+        if first and (problem := source.start_error(target, self._limiter.state.position)):
             self.machine.fire(Event.FAILURE, f"first target: {problem}")
             return None
         self._follower.update(target)
@@ -320,11 +326,11 @@ class Bridge:
         return target
 
     def _watch(self, mono_ns: int) -> None:
-        """Change the mode where something is late, or in time again."""
+        """Change the mode if an input is stale or fresh again, or the arm does not follow."""
         mode, source = self.machine.mode, self._follower.source
         if mode not in (*MOVING, Mode.HOLD):
             return
-        if problem := self._joints.stale(mono_ns) or self._far_problem or self._strays(mono_ns):
+        if problem := self._joints.stale(mono_ns) or self._adapter_problem or self._tracking_error(mono_ns):
             self.machine.fire(Event.FAILURE, problem)
         elif mode in FOLLOWING and (problem := source.late(mono_ns)):
             self._hold(Event.TARGETS_LATE, problem, mono_ns)
@@ -333,8 +339,8 @@ class Bridge:
         elif mode is Mode.HOLD and not source.late(mono_ns) and self._may_resume(mono_ns):
             self.machine.fire(RESUME[source.mode], "targets came back")
 
-    def _strays(self, mono_ns: int) -> str:
-        """Why the arm cannot be said to be where it is sent; empty if it can."""
+    def _tracking_error(self, mono_ns: int) -> str:
+        """Why the arm does not follow its commands, or ''."""
         return self._tracking.problem(self._limiter.state.position, self._measured(), mono_ns)
 
     def _hold(self, event: Event, problem: str, mono_ns: int) -> None:
@@ -344,18 +350,18 @@ class Bridge:
     def _may_resume(self, mono_ns: int) -> bool:
         soon = mono_ns - self._held_mono_ns <= self._config.timeouts.resume_s * NS_PER_S
         source, stands_at = self._follower.source, self._limiter.state.position
-        near = source.newest is not None and not source.far(source.newest, stands_at)
+        near = source.newest is not None and not source.start_error(source.newest, stands_at)
         return soon and near and not source.stale(mono_ns)
 
     def _announce(self) -> Sent | None:
-        """The first thing said after arming: stay where you are, and take ``settle_s`` to get there."""
+        """The first command after arming: the arm's own position, due in ``settle_s``; then None."""
         if self._announced:
             return None
         self._announced = True
         return self._sent(self._limiter.command(self._config.timeouts.settle_s))
 
     def _step_after(self, taken: Target | None, mono_ns: int) -> Sent:
-        """One step after the followed source's targets, ``taken`` the one of this tick."""
+        """One step along the followed source's targets; ``taken`` is the one received for this tick."""
         sent = self._sent(self._step(self._follower.reference(self._due_ros_ns)))
         if (target := self._follower.target) is None:
             return sent
@@ -368,18 +374,18 @@ class Bridge:
         )
 
     def _own_reference(self, mono_ns: int) -> Reference | None:
-        """Where to be at the end of a tick in which nobody is followed; None: brake."""
+        """The reference of a tick in which no source is followed; None: brake."""
         self._follower.pause()
         if self.machine.mode is not Mode.HOMING or self._homing is None:
             return None
         if not self._homing.over(mono_ns):
             return self._homing.at(mono_ns)
         if self._limiter.at_rest:
-            self._arrive()
+            self._finish_homing()
         return None
 
-    def _arrive(self) -> None:
-        """Homing is over; whether it led home is another matter: a limit may have stopped the arm before."""
+    def _finish_homing(self) -> None:
+        """Disarm at the end of the homing trajectory, at home or where a limit stopped the arm."""
         away = float(np.abs(self._limiter.state.position - self._robot.home).max())
         if away <= SAME_PLACE:
             self.machine.fire(Event.AT_HOME, "at home")
@@ -392,7 +398,7 @@ class Bridge:
         return command
 
     def _sent(self, command: Command) -> Sent:
-        """``command`` without a target behind it."""
+        """The output for ``command`` without a followed target."""
         number, mode = next(self._sequence), self.machine.mode.value
         return Sent(command, self._due_ros_ns, number, self._gripper.width, None, mode)
 

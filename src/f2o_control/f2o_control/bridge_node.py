@@ -41,7 +41,7 @@ class BridgeNode(ConfiguredNode):
         self.create_subscription(JointState, self._topics.gripper_states, self._on_gripper_states, sensor)
         # Core
         self._adapter = make_adapter(config.adapter, self._robot, config.stop_points, config.udp)
-        self._bridge = Bridge(self._robot, config, self._far_end)
+        self._bridge = Bridge(self._robot, config, self._poll_adapter)
         self._trace = Trace()
         pace = (config.rate_hz, config.phase_s, config.fifo_priority)
         self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._say_mode)
@@ -90,9 +90,9 @@ class BridgeNode(ConfiguredNode):
         except JointStateError as error:
             self._unread[self._topics.gripper_states] = str(error)
 
-    def _far_end(self, mono_ns: int) -> str:
+    def _poll_adapter(self, mono_ns: int) -> str:
         """What is wrong on the other side of the adapter; what is measured there counts as joint states."""
-        far = self._port.look(mono_ns)
+        far = self._port.poll(mono_ns)
         if far.joints is not None:
             self._bridge.offer_joints(far.joints.positions, mono_ns)
         return far.problem
@@ -101,7 +101,7 @@ class BridgeNode(ConfiguredNode):
         """What need not be known within a tick: publishers, and the mode for the log."""
         sources = self._bridge.sources.values()
         self._bridge.count_publishers({s.mode: self.count_publishers(s.topic) for s in sources})
-        self._franka.turn(time.monotonic_ns())
+        self._franka.step(time.monotonic_ns())
         mode, reason = self._bridge.mode.value, self._bridge.machine.reason
         if mode != self._logged:  # not from the loop, which must not wait for a terminal
             self._logged = mode

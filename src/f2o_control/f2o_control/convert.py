@@ -19,7 +19,7 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from f2o_control.adapters import Adapter, FarEnd, NamedJoints, Numbers, TrajectoryPlan
+from f2o_control.adapters import Adapter, AdapterStatus, NamedJoints, Numbers, TrajectoryPlan
 from f2o_control.bridge import Answer, Bridge, Sent
 from f2o_control.config import Topics
 from f2o_control.target import RawTarget
@@ -128,8 +128,8 @@ class AdapterPort:
         self._fingers = finger_names
         self._grip = grip
         self._publish: Callable[[Any], None] | None = None
-        if adapter.outlet is not None:
-            self._publish = _publisher(node, adapter.outlet.kind, getattr(topics, adapter.outlet.topic))
+        if adapter.output is not None:
+            self._publish = _publisher(node, adapter.output.kind, getattr(topics, adapter.output.topic))
         self._widths = node.create_publisher(Float64MultiArray, topics.gripper_command, reliable(1))
         self._measured: dict[str, Publisher] = {}  # by topic; only an adapter that measures gets one
 
@@ -138,13 +138,13 @@ class AdapterPort:
         outgoing = self._adapter.send(sent.command, sent.gripper_width)
         if outgoing is not None and self._publish is not None:
             self._publish(outgoing)
-        if sent.gripper_goal is not None and not self._adapter.grips:
+        if sent.gripper_goal is not None and not self._adapter.commands_gripper:
             self._widths.publish(width_message(sent.gripper_goal))
             self._grip(sent.gripper_goal)
 
-    def look(self, mono_ns: int) -> FarEnd:
+    def poll(self, mono_ns: int) -> AdapterStatus:
         """How the far end is; its measurements become joint states for everybody."""
-        far = self._adapter.look(mono_ns)
+        far = self._adapter.poll(mono_ns)
         if far.joints is not None:
             self._say(self._topics.joint_states, far.joints)
         if far.gripper_width is not None:

@@ -60,7 +60,7 @@ class Refusal(enum.IntEnum):
     OLD = 6  # sent too long ago
     NUMBERS = 7  # not finite, or outside the limits
     START = 8  # a start must be at rest and near the arm
-    FAR = 9  # no legal way leads there
+    NO_PLAN = 9  # no legal way leads there
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whose targets are followed, and the reference that they make."""
+"""The followed command source and the reference made of its targets."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from f2o_control.target import Target
 
 
 class Follower:
-    """The command sources, the one of them that is followed, and its targets as one path.
+    """Follows one of the command sources.
 
     Attributes:
-        sources: by the mode in which each counts: the configured one, and beside a policy a person, who may take over.
-        own: the one that arming enters.
-        source: the one that is followed.
+        sources: by mode: the configured source, and beside a policy the operator's.
+        own: the configured source.
+        source: the followed source.
     """
 
     def __init__(self, robot: RobotDescription, config: BridgeConfig, limits: Limits) -> None:
@@ -34,17 +34,17 @@ class Follower:
 
     @property
     def target(self) -> Target | None:
-        """The last target that was followed; None before the first of this source."""
+        """The last target of the followed source; None before its first."""
         return self._target if self.source.watch.seen else None
 
     def restart(self, mono_ns: int) -> None:
-        """Follow the own source and wait for its first target; the clocks of all senders may have been set since."""
+        """Follow the own source and wait for its first target; forgets the due times of all sources."""
         self.follow(self.own)
         for source in self.sources.values():
             source.restart(mono_ns)
 
     def follow(self, source: CommandSource) -> None:
-        """Follow ``source`` from now on; what a person asks for, at once."""
+        """Follow ``source``; of the operator's, at once with its newest target."""
         self.source = source
         self._track.restart()
         self.pause()
@@ -52,19 +52,19 @@ class Follower:
             self.update(source.newest)
 
     def take(self) -> Target | None:
-        """The newest target of the source that is followed, once; those of the others are passed over."""
+        """The newest target of the followed source, once; those of the others are dropped."""
         newest = {mode: source.take() for mode, source in self.sources.items()}
         return newest[self.source.mode]
 
     def update(self, target: Target) -> None:
-        """Go on to ``target``."""
+        """Append ``target`` to the path."""
         self._track.update(target)
         self._target = target
 
     def pause(self) -> None:
-        """Nobody is followed for now: go on without a lag."""
+        """Forget the lag of the path-preserving time scaling."""
         self._scaling.restart()
 
     def reference(self, due_ros_ns: int) -> Reference | None:
-        """Where to be at ``due_ros_ns``, when this tick ends; None: brake."""
+        """The reference at ROS time ``due_ros_ns``, the end of this tick; None: brake."""
         return self._scaling.next(self._track, due_ros_ns)

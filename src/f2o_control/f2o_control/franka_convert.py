@@ -180,7 +180,7 @@ class Franka:
     """franka_ros2 beside the bridge, as far as its packages are installed and its servers are there.
 
     An adapter that sends nothing through ROS has an arm of its own: then there is nothing here.
-    ``turn``, ``recover`` and all answers belong to the executor's thread; ``request`` may come from the loop.
+    ``step``, ``recover`` and all answers belong to the executor's thread; ``request`` may come from the loop.
     """
 
     def __init__(self, node: Node, bridge: Bridge, adapter: Adapter, rules: FrankaRules) -> None:
@@ -188,7 +188,7 @@ class Franka:
         self.missing, self.last_recovery = "", ""
         self._worker: GripperWorker | None = None
         self._recovery: Recovery | None = None
-        if adapter.outlet is None:
+        if adapter.output is None:
             return
         try:
             self._worker = GripperWorker(FrankaGripper(node, rules))
@@ -202,10 +202,10 @@ class Franka:
         if self._worker is not None:
             self._worker.request(width)
 
-    def turn(self, mono_ns: int) -> None:
+    def step(self, mono_ns: int) -> None:
         """Begin what waits, give up what does not answer."""
         if self._worker is not None:
-            self._worker.turn(mono_ns)
+            self._worker.step(mono_ns)
         if self._recovery is not None:
             self._recovery.check(mono_ns)
 
@@ -214,7 +214,7 @@ class Franka:
         if problem := self._bridge.not_recoverable():
             return Answer(False, f"not recovered: {problem}")
         self._adapter.recover()
-        if self._adapter.outlet is None:
+        if self._adapter.output is None:
             return self._bridge.recover()
         if self._recovery is None or not self._there():
             answer = self._bridge.recover()

@@ -35,7 +35,7 @@ class GripperDevice(Protocol):
 class GripperWorker:
     """Serialises goals; of those that come while one is under way the newest wins.
 
-    ``request`` is for the loop: it hands over a number and returns. ``turn`` is for the thread on which the gripper
+    ``request`` is for the loop: it hands over a number and returns. ``step`` is for the thread on which the gripper
     answers, and called now and then: a goal without an answer for ``limit_s`` counts as failed.
     """
 
@@ -53,12 +53,12 @@ class GripperWorker:
         """Ask for ``width`` [m]."""
         self._requests.put(width)
 
-    def turn(self, mono_ns: int) -> None:
+    def step(self, mono_ns: int) -> None:
         """Begin the newest request, or end what stands in its way; give up what does not answer."""
         self._give_up(mono_ns)
-        self._turn()
+        self._advance()
 
-    def _turn(self) -> None:
+    def _advance(self) -> None:
         if (newer := self._requests.take()) is not None:
             self._next = newer if newer != self._goal or self._stopping else None
         if self._next is None or not self._gripper.ready():
@@ -92,4 +92,4 @@ class GripperWorker:
         if problem and not self._stopping:
             self.failures, self.last_problem = self.failures + 1, problem
         self._width, self._goal = self._goal, None
-        self._turn()
+        self._advance()

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 Joints = Float64[np.ndarray, "joints"]
 FAR = 1e3  # rad: more room than that makes no difference
-BRAKABLE = 0.9  # of the acceleration limit: what braking along a velocity curve may take, jerk left out
+BRAKING_SHARE = 0.9  # of the acceleration limit: what braking along a velocity curve may take, jerk left out
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Limits:
         )
 
 
-def restful(velocity: Joints, acceleration: Joints, jerk: Joints, max_stop_s: float) -> Joints:
+def velocity_for_stop(velocity: Joints, acceleration: Joints, jerk: Joints, max_stop_s: float) -> Joints:
     """``velocity`` lowered to what the arm can always stop from within ``max_stop_s``.
 
     The longest stop begins at full acceleration: acceleration / jerk to end that, and a stop with two ramps after it.
@@ -63,6 +63,6 @@ def restful(velocity: Joints, acceleration: Joints, jerk: Joints, max_stop_s: fl
     return np.minimum(velocity, acceleration * (max_stop_s - 2 * acceleration / jerk))
 
 
-def brakable(gain: Joints, acceleration: Joints, scale: float) -> Joints:
+def gain_for_braking(gain: Joints, acceleration: Joints, scale: float) -> Joints:
     """``gain`` lowered so that a joint can brake along the curve: that takes scale**2 * gain / 2 at most."""
-    return np.minimum(gain, 2 * BRAKABLE * acceleration / scale**2)
+    return np.minimum(gain, 2 * BRAKING_SHARE * acceleration / scale**2)

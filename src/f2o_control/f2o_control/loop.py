@@ -77,11 +77,11 @@ class Loop:
             last = self._stopping.is_set() and self._bridge.at_rest  # one more turn: it says "disarmed"
             tick = self._pace.wait()
             self._count(tick)
-            self.turn(tick)
+            self.step(tick)
             self.work_ms.add((time.monotonic_ns() - tick.ideal_mono_ns - tick.late_ns) / 1e6)
         gc.unfreeze()  # else what is frozen outlives the interpreter, and Ruckig's binding complains of it
 
-    def turn(self, tick: Tick) -> None:
+    def step(self, tick: Tick) -> None:
         """One turn. Nothing may cross it: whatever fails ends in a fault and a braking arm, within this turn."""
         now_mono_ns = tick.ideal_mono_ns + tick.late_ns
         try:

@@ -1,4 +1,4 @@
-"""Where the arm is measured to be, whether that is still true, and whether it goes where it is sent."""
+"""The measured joints, whether they are fresh, and whether the arm follows its commands."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from f2o_control.staleness import StampOrder
 
 
 class MeasuredJoints:
-    """The newest joint states. ``offer`` and the rest may be different threads.
+    """The newest joint states. ``offer`` and the other methods may be different threads.
 
     Args:
-        names: of the joints, for the texts.
-        topic: where they come from, for the texts.
-        limit_s: older ones are stale.
+        names: of the joints.
+        topic: of the joint states.
+        limit_s: age beyond which they are stale.
     """
 
     def __init__(self, names: tuple[str, ...], topic: str, limit_s: float) -> None:
@@ -25,7 +25,7 @@ class MeasuredJoints:
         self._order = StampOrder()
 
     def offer(self, positions: Joints, mono_ns: int, stamp_ns: int) -> None:
-        """Take ``positions`` [rad] unless they are not finite or not the newest; ``stamp_ns`` 0: nobody said when."""
+        """Take ``positions`` [rad] if they are finite and newer than the last; ``stamp_ns`` 0 is unknown."""
         if np.isfinite(positions).all() and (not stamp_ns or self._order.is_news(stamp_ns)):
             self._newest.put((positions, mono_ns))
 
@@ -41,12 +41,12 @@ class MeasuredJoints:
         return float("inf") if newest is None else (mono_ns - newest[1]) / NS_PER_S
 
     def stale(self, mono_ns: int) -> str:
-        """For how long there have been none, in half a sentence; empty where that is not too long."""
+        """How long there have been no joint states, if too long; else ''."""
         age_s = self.age_s(mono_ns)
         return f"no joint states for {age_s:.3f} s" if age_s > self._limit_s else ""
 
     def unfit(self, mono_ns: int) -> str:
-        """Why a motion must not begin from them, in one sentence; empty if it may."""
+        """Why a motion must not begin, or ''."""
         if self.position is None:
             return f"no joint states with {', '.join(self._names)} on {self._topic} yet"
         if not self.stale(mono_ns):
@@ -56,12 +56,12 @@ class MeasuredJoints:
 
 
 class TrackingMonitor:
-    """Does the arm go where it is sent? After a reflex a controller goes on talking while the arm stands.
+    """Watches the tracking error: after a reflex a controller keeps publishing while the arm stands still.
 
     Args:
-        joint_names: for the texts.
-        max_error_rad: an arm further from its command does not follow ...
-        limit_s: ... once it has been there for so long.
+        joint_names: of the arm.
+        max_error_rad: largest distance of a joint from its command.
+        limit_s: how long it may be exceeded.
     """
 
     def __init__(self, joint_names: tuple[str, ...], max_error_rad: float, limit_s: float) -> None:
@@ -69,7 +69,7 @@ class TrackingMonitor:
         self._since_ns: int | None = None
 
     def problem(self, command: Joints, measured: Joints, mono_ns: int) -> str:
-        """Which joint stayed behind for too long, in one sentence; empty where none did."""
+        """Which joint has exceeded the tracking error for too long, or ''."""
         error = np.abs(command - measured)
         worst = int(error.argmax())
         if error[worst] < self._max_error_rad:

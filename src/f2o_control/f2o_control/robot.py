@@ -13,7 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from f2o_control.errors import UnknownProfileError
-from f2o_control.limits import Joints, Limits, VelocityCurve, brakable, restful
+from f2o_control.limits import Joints, Limits, VelocityCurve, gain_for_braking, velocity_for_stop
 
 CYCLE_S = 1e-3  # of the arm's own control loop
 VELOCITY_EPS = 1e-3  # rad/s, libfranka's kLimitEps
@@ -139,7 +139,7 @@ class RobotDescription:
         return Limits(
             lower=lower,
             upper=upper,
-            velocity=restful(velocity, acceleration, jerk, self.max_stop_s),
+            velocity=velocity_for_stop(velocity, acceleration, jerk, self.max_stop_s),
             acceleration=acceleration,
             jerk=jerk,
             max_lead=self.max_lead,
@@ -156,7 +156,7 @@ class RobotDescription:
         return VelocityCurve(
             lower=np.array(given.lower),
             upper=np.array(given.upper),
-            gain=brakable(np.array(given.gain), acceleration, scale),
+            gain=gain_for_braking(np.array(given.gain), acceleration, scale),
             offset=np.array(given.offset) + self._tolerance(),
             scale=scale,
         )

@@ -1,4 +1,4 @@
-"""A command source: what of it is let through, the newest target, how long ago that came, and what it was made from."""
+"""A command source: its targets, checked, the newest of them, and whether it is fresh."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from f2o_control.target import RawTarget, Target, TargetCheck
 
 
 class CommandSource:
-    """Targets of one topic, which count in one mode. ``offer`` and the rest may be different threads."""
+    """Targets of one topic, followed in one mode. ``offer`` and the other methods may be different threads."""
 
     def __init__(self, mode: Mode, topic: str, joint_names: tuple[str, ...], config: BridgeConfig) -> None:
         rules, times = config.targets, config.timeouts
@@ -22,7 +22,7 @@ class CommandSource:
         self.check = TargetCheck(joint_names, mode.value, rules.max_staleness_s, rules.max_ahead_s)
         self.watch = Watchdog(times.target_s, times.first_target_s)
         self.newest: Target | None = None
-        self.lost = 0  # targets that were sent and never came, by the gaps in their sequence
+        self.lost = 0  # targets, by the gaps in their sequence
         self._sequence: int | None = None
         self._observations = ObservationStaleness(topic, times.observations_s)
         self._joint_names, self._max_start_error_rad = joint_names, config.max_start_error_rad
@@ -30,7 +30,7 @@ class CommandSource:
         self._slot: Latest[Target] = Latest()
 
     def offer(self, raw: RawTarget, now_ros_ns: int, now_mono_ns: int) -> bool:
-        """Take ``raw`` for the newest target, if it is one."""
+        """Check ``raw``; returns whether it is accepted."""
         self._count(raw.sequence)
         target = self.check.admit(raw, now_ros_ns, now_mono_ns)
         if target is not None:
@@ -39,7 +39,7 @@ class CommandSource:
         return target is not None
 
     def _count(self, sequence: int) -> None:
-        """A sequence that goes back is a sender that began anew."""
+        """Count lost targets; a sequence that goes back is of a sender that was restarted."""
         if self._sequence is not None:
             self.lost += max(sequence - self._sequence - 1, 0)
         self._sequence = sequence
@@ -53,7 +53,7 @@ class CommandSource:
         return target
 
     def restart(self, mono_ns: int) -> None:
-        """Wait for a first target from now on."""
+        """Forget all targets and wait for a first one from now on."""
         self._slot.clear()
         self.check.restart()
         self.watch.start(mono_ns)
@@ -61,30 +61,30 @@ class CommandSource:
         self.newest = None
 
     def stale(self, mono_ns: int) -> str:
-        """Why its targets are made from stale observations; empty for a person and a recording, who need none."""
+        """Why the observations behind its targets are stale, or ''; only a policy needs observations."""
         return self._observations.problem(mono_ns) if self.mode is Mode.POLICY else ""
 
     def late(self, mono_ns: int) -> str:
-        """For how long no target came, in half a sentence; empty where that is not too long."""
+        """How long there has been no target, if too long; else ''."""
         if not self.watch.expired(mono_ns):
             return ""
         what = "target" if self.watch.seen else "first target after arming"
         return f"no {what} for {self.watch.age_s(mono_ns):.3f} s"
 
     def silent(self, mono_ns: int) -> bool:
-        """True when its last target, if there was one, is no longer fresh."""
+        """Whether there is no fresh target."""
         target = self._slot.get() or self.newest
         return target is None or mono_ns - target.received_mono_ns > self._fresh_ns
 
     def unfit(self, position: Joints, mono_ns: int) -> str:
-        """Why its targets cannot be followed from ``position`` on, in half a sentence; empty if they can."""
+        """Why its targets cannot be followed from ``position`` [rad] on, or ''."""
         target = self._slot.get() or self.newest
         if target is None or self.silent(mono_ns):
             return f"no fresh target on {self.topic}"
-        return self.stale(mono_ns) or self.far(target, position)
+        return self.stale(mono_ns) or self.start_error(target, position)
 
-    def far(self, target: Target, position: Joints) -> str:
-        """Which joint of ``target`` is too far from ``position``; empty if none is."""
+    def start_error(self, target: Target, position: Joints) -> str:
+        """Which joint of ``target`` is too far from ``position`` [rad], or ''."""
         away = np.abs(target.positions - position)
         worst = int(away.argmax())
         if away[worst] <= self._max_start_error_rad:

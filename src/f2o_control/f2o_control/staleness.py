@@ -1,6 +1,6 @@
-"""How long ago something last came, and whether it was news.
+"""Staleness of inputs.
 
-Ages are measured on the monotonic clock, which nobody can set; stamps only say which of two messages is the newer.
+Ages are measured on the monotonic clock, which cannot be set; stamps only tell which of two messages is newer.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.target import Target
 
-CLOCK_STEP_NS = NS_PER_S  # a stamp further back is of a clock that was set, not of an old message
+CLOCK_STEP_NS = NS_PER_S  # a stamp further back means that the clock was set, not that the message is old
 
 
 class Watchdog:
-    """Expires when nothing came for ``limit_s``, or for ``first_s`` while nothing came since the start.
+    """Expires ``limit_s`` after the last message, or ``first_s`` after the start before the first.
 
     All times are given by the caller, in nanoseconds of the monotonic clock.
     """
@@ -25,35 +25,35 @@ class Watchdog:
         self.seen = False
 
     def start(self, mono_ns: int) -> None:
-        """Begin to wait for the first one."""
+        """Wait for the first message."""
         self._last_ns, self.seen = mono_ns, False
 
     def feed(self, mono_ns: int) -> None:
-        """One came at ``mono_ns``."""
+        """Note a message received at ``mono_ns``."""
         self._last_ns, self.seen = mono_ns, True
 
     def age_s(self, mono_ns: int) -> float:
-        """Seconds since the last one, or since the start; infinite before either."""
+        """Seconds since the last message, or since the start; infinite before either."""
         return float("inf") if self._last_ns is None else (mono_ns - self._last_ns) / NS_PER_S
 
     @property
     def limit_s(self) -> float:
-        """The wait that is allowed now [s]."""
+        """The timeout that applies [s]."""
         return (self._limit_ns if self.seen else self._first_ns) / NS_PER_S
 
     def expired(self, mono_ns: int) -> bool:
-        """True when it has been too long."""
+        """Whether the timeout has passed."""
         return self.age_s(mono_ns) > self.limit_s
 
 
 class StampOrder:
-    """Which stamps are later than all before; a clock that was set back begins anew."""
+    """Tells which stamps are newer than all before; restarts when the clock is set back."""
 
     def __init__(self) -> None:
         self._newest_ns: int | None = None
 
     def is_news(self, stamp_ns: int) -> bool:
-        """True, once, for each later stamp."""
+        """Whether ``stamp_ns`` is newer than all before; notes it if so."""
         newest = self._newest_ns
         if newest is not None and newest - CLOCK_STEP_NS < stamp_ns <= newest:
             return False
@@ -62,10 +62,10 @@ class StampOrder:
 
 
 class ObservationStaleness:
-    """Since when the targets of a policy have been made without seeing anything new.
+    """Watches the observations behind a policy's targets.
 
-    An observation is news if it is newer than all before it and at most ``limit_s`` older than the target made from it:
-    a camera that froze keeps its last stamp. Watched from the first target on that names an observation.
+    A target's observation is fresh if it is newer than all before (a frozen camera repeats its last stamp) and at most
+    ``limit_s`` older than the target's due time. Watched from the first target on that names an observation.
     """
 
     def __init__(self, topic: str, limit_s: float) -> None:
@@ -74,7 +74,7 @@ class ObservationStaleness:
         self._watching = False
 
     def offer(self, target: Target) -> None:
-        """Take note of the observation that ``target`` was made from, if it was made from one."""
+        """Note the observation behind ``target``, if it names one."""
         if not target.observation_ros_ns:
             return
         fresh = target.due_ros_ns - target.observation_ros_ns <= self._limit_ns
@@ -85,12 +85,12 @@ class ObservationStaleness:
         self._watching = True
 
     def restart(self, mono_ns: int) -> None:
-        """Wait for a newer observation from now on."""
+        """Wait for a fresh observation from now on."""
         if self._watching:
             self._watch.start(mono_ns)
 
     def problem(self, mono_ns: int) -> str:
-        """Why the observations are stale, in half a sentence; empty where they are not."""
+        """Why the observations are stale, or ''."""
         if not self._watching or not self._watch.expired(mono_ns):
             return ""
         return (

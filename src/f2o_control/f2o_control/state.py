@@ -1,4 +1,4 @@
-"""The modes of the bridge and the one table that says how it gets from one to another."""
+"""The modes of the bridge and the table of legal transitions."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import enum
 
 
 class Mode(enum.Enum):
-    """What the bridge is doing; the value is what /f2o/mode says."""
+    """A mode of the bridge; the value is published on /f2o/mode."""
 
-    DISARMED = "disarmed"  # says nothing to the controller once the arm is at rest
-    HOMING = "homing"  # goes to the robot's home by itself, slowly
-    TELEOP = "teleop"  # follows a person's targets, or the scripted expert's
+    DISARMED = "disarmed"  # sends nothing to the controller once the arm is at rest
+    HOMING = "homing"  # follows the homing trajectory
+    TELEOP = "teleop"  # follows the operator's targets, or the scripted expert's
     POLICY = "policy"  # follows the policy's targets
     REPLAY = "replay"  # follows a recorded episode's targets
-    HOLD = "hold"  # targets or observations are late: brakes, stays, waits
-    FAULT = "fault"  # cannot see the arm, or was told nonsense, or failed itself: brakes, then says nothing
+    HOLD = "hold"  # targets or observations are stale: brakes and waits
+    FAULT = (
+        "fault"  # joint states, the arm, the first target or the bridge failed: brakes, then sends nothing
+    )
 
 
 class Event(enum.Enum):
-    """What may change the mode."""
+    """A cause of a transition."""
 
     ARM_TELEOP = "arm teleop"
     ARM_POLICY = "arm policy"
@@ -39,7 +41,7 @@ class Event(enum.Enum):
 FOLLOWING = (Mode.TELEOP, Mode.POLICY, Mode.REPLAY)
 MOVING = (*FOLLOWING, Mode.HOMING)
 SOURCES = {"policy": Mode.POLICY, "teleop": Mode.TELEOP, "expert": Mode.TELEOP, "replay": Mode.REPLAY}
-"""Source of a target -> the mode in which it counts."""
+"""Source of a target -> the mode in which it is followed."""
 ARM = {Mode.TELEOP: Event.ARM_TELEOP, Mode.POLICY: Event.ARM_POLICY, Mode.REPLAY: Event.ARM_REPLAY}
 RESUME = {
     Mode.TELEOP: Event.TARGETS_BACK_TELEOP,
@@ -54,25 +56,25 @@ TABLE: dict[tuple[Mode, Event], Mode] = {
     **{(mode, Event.TARGETS_LATE): Mode.HOLD for mode in FOLLOWING},
     (Mode.POLICY, Event.OBSERVATIONS_STALE): Mode.HOLD,
     (Mode.POLICY, Event.TAKE_OVER): Mode.TELEOP,
-    (Mode.HOLD, Event.TAKE_OVER): Mode.TELEOP,  # a person rescues a policy that died
+    (Mode.HOLD, Event.TAKE_OVER): Mode.TELEOP,  # the operator takes over from a policy that died
     (Mode.TELEOP, Event.GIVE_BACK): Mode.POLICY,
     (Mode.DISARMED, Event.HOME): Mode.HOMING,
     (Mode.HOMING, Event.AT_HOME): Mode.DISARMED,
     **{(mode, Event.DISARM): Mode.DISARMED for mode in Mode},
     **{(mode, Event.FAILURE): Mode.FAULT for mode in (*MOVING, Mode.HOLD, Mode.FAULT)},
 }
-"""Every legal transition; what is not here does not change the mode. A fault is left through disarm or recover only."""
+"""Every legal transition; other events do not change the mode. A fault is left by disarm or recover only."""
 
 
-class Machine:
-    """The current mode and why it is that one."""
+class StateMachine:
+    """The current mode and the reason for it."""
 
     def __init__(self) -> None:
         self.mode = Mode.DISARMED
         self.reason = "started"
 
     def fire(self, event: Event, reason: str) -> bool:
-        """Apply ``event``; False (and nothing changed) where the table has no such transition."""
+        """Apply ``event``; returns False and changes nothing if the table has no such transition."""
         after = TABLE.get((self.mode, event))
         if after is None:
             return False

@@ -75,7 +75,7 @@ def test_multipanda_gets_positions_and_never_a_first_zero(panda):
 
 def test_null_sends_nothing(panda):
     null = adapter(panda, "null")
-    assert null.outlet is None
+    assert null.output is None
     assert null.send(moving_limiter(panda).command(), 0.05) is None
 
 
@@ -84,18 +84,18 @@ def test_each_says_what_it_publishes_and_on_which_topic(panda, name):
     made = adapter(panda, name)
     assert isinstance(made, Adapter)
     sent = made.send(moving_limiter(panda).command(), 0.05)
-    if made.outlet is None:
+    if made.output is None:
         assert sent is None
     else:
-        assert type(sent) is made.outlet.kind and made.outlet.kind in (TrajectoryPlan, NamedJoints, Numbers)
-        assert getattr(Topics(), made.outlet.topic).startswith("/")
+        assert type(sent) is made.output.kind and made.output.kind in (TrajectoryPlan, NamedJoints, Numbers)
+        assert getattr(Topics(), made.output.topic).startswith("/")
     made.recover()
     made.close()
 
 
 @pytest.mark.parametrize("name", ["jtc", "crisp", "multipanda", "null"])
 def test_controllers_that_say_nothing_are_no_problem(panda, name):
-    far = adapter(panda, name).look(0)
+    far = adapter(panda, name).poll(0)
     assert (far.problem, far.joints, far.gripper_width) == ("", None, None)
 
 

@@ -323,7 +323,7 @@ def test_it_goes_home_slowly_and_is_disarmed_there(rig, panda):
     assert violations(np.array(rig.commands)) == []
 
 
-def test_disarming_ends_the_way_home(rig):
+def test_disarming_ends_homing(rig):
     rig.targets = False
     rig.arm_at = rig.home + 0.4
     rig.run(0.1)
@@ -413,10 +413,10 @@ def test_an_arm_that_is_stopped_on_the_way_is_not_said_to_be_at_home(rig, monkey
     assert re.fullmatch(r"stopped 0\.\d\d rad from home: a limit or the workspace", rig.bridge.machine.reason)
 
 
-def test_a_far_end_in_fault_can_be_recovered_while_disarmed(rig):
+def test_an_adapter_in_fault_can_be_recovered_while_disarmed(rig):
     rig.run(0.1)
     assert rig.bridge.recover().text == "not recovered: the bridge is disarmed, not in fault"
-    rig.far_problem = "receiver: the arm stopped by itself: user_stopped"
+    rig.adapter_problem = "receiver: the arm stopped by itself: user_stopped"
     rig.run(0.1)
     assert rig.arm().text == "not armed: receiver: the arm stopped by itself: user_stopped"
     assert rig.bridge.recover().text == "recovered: disarmed"

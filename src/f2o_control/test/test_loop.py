@@ -49,12 +49,12 @@ def test_whatever_raises_ends_in_fault_within_the_turn(bridge, board):
     loop = make(bridge, board)
     bridge.arm(1, 0)
     board.broken = True
-    loop.turn(Tick(1, 8_000_000, 0, 0))
+    loop.step(Tick(1, 8_000_000, 0, 0))
     assert bridge.mode is Mode.FAULT
     assert bridge.machine.reason == "RuntimeError: no such publisher"
     assert loop.failures == 1
     board.broken = False
-    loop.turn(Tick(2, 16_000_000, 0, 0))
+    loop.step(Tick(2, 16_000_000, 0, 0))
     assert board.modes == ["fault"]
     level, text, values = diagnose(bridge, loop, 16_000_000)
     assert (level, text) == (2, "fault: RuntimeError: no such publisher")

@@ -109,30 +109,30 @@ def rig():
 def test_a_request_alone_touches_nothing(rig):
     rig.worker.request(0.02)
     assert rig.gripper.begun == [] and isinstance(rig.gripper, GripperDevice)
-    rig.worker.turn(0)
+    rig.worker.step(0)
     assert rig.gripper.begun == [(0.02, True)]
 
 
 def test_goals_are_one_at_a_time_and_the_newest_wins(rig):
     for width in (0.08, 0.06, 0.04):
         rig.worker.request(width)
-        rig.worker.turn(0)
+        rig.worker.step(0)
     rig.worker.request(0.02)
-    rig.worker.turn(0)
+    rig.worker.step(0)
     assert rig.gripper.begun == [(0.08, True)] and rig.gripper.stops == 1
     rig.gripper.end("cancelled")
     assert rig.gripper.begun == [(0.08, True), (0.02, False)]
     assert rig.worker.failures == 0  # it was asked to end
     rig.gripper.end()
-    rig.worker.turn(0)
+    rig.worker.step(0)
     assert len(rig.gripper.begun) == 2
 
 
 def test_the_goal_under_way_is_not_begun_again(rig):
     rig.worker.request(0.02)
-    rig.worker.turn(0)
+    rig.worker.step(0)
     rig.worker.request(0.02)
-    rig.worker.turn(0)
+    rig.worker.step(0)
     assert rig.gripper.stops == 0
     rig.gripper.end()
     assert len(rig.gripper.begun) == 1
@@ -140,29 +140,29 @@ def test_the_goal_under_way_is_not_begun_again(rig):
 
 def test_a_failure_is_kept_and_the_next_goal_goes_on(rig):
     rig.worker.request(0.02)
-    rig.worker.turn(0)
+    rig.worker.step(0)
     rig.gripper.end("grasp did not succeed")
     assert (rig.worker.failures, rig.worker.last_problem) == (1, "grasp did not succeed")
     rig.worker.request(0.08)
-    rig.worker.turn(0)
+    rig.worker.step(0)
     assert rig.gripper.begun[-1] == (0.08, True)
 
 
 def test_a_gripper_that_never_answers_does_not_keep_later_goals_waiting(rig):
     rig.worker.request(0.02)
-    rig.worker.turn(0)
+    rig.worker.step(0)
     died = rig.gripper._done
-    rig.worker.turn(S)
+    rig.worker.step(S)
     rig.worker.request(0.06)
-    rig.worker.turn(20 * S)
+    rig.worker.step(20 * S)
     assert rig.gripper.begun == [(0.02, True)]
     rig.gripper._done = None  # its server was started again and knows of nothing
-    rig.worker.turn(21 * S + 1)
+    rig.worker.step(21 * S + 1)
     assert rig.gripper.begun == [(0.02, True), (0.06, True)]
     assert (rig.worker.failures, rig.worker.last_problem) == (1, "no answer for 20 s")
     died("")
     rig.worker.request(0.03)
-    rig.worker.turn(22 * S)
+    rig.worker.step(22 * S)
     assert len(rig.gripper.begun) == 2, "a late answer of the first goal was taken for the second's"
 
 
@@ -170,9 +170,9 @@ def test_without_a_gripper_a_request_waits_and_the_newest_is_begun_when_it_comes
     rig.gripper.there = False
     for width in (0.05, 0.03):
         rig.worker.request(width)
-        rig.worker.turn(0)
+        rig.worker.step(0)
     rig.gripper.there = True
-    rig.worker.turn(0)
+    rig.worker.step(0)
     assert rig.gripper.begun == [(0.03, True)]
 
 
@@ -349,7 +349,7 @@ def test_a_robot_that_does_not_recover_leaves_the_bridge_in_fault(panda, monkeyp
 def test_a_robot_that_does_not_answer_leaves_the_bridge_in_fault(panda, monkeypatch):
     case = franka(panda, monkeypatch)
     case.side.recover(0)
-    case.side.turn(6 * S)
+    case.side.step(6 * S)
     assert case.node.said == ["not recovered: error recovery: no answer for 5 s"]
 
 
@@ -390,11 +390,11 @@ def test_the_gripper_opens_by_a_move_and_closes_by_a_grasp(panda, monkeypatch):
     case = franka(panda, monkeypatch)
     move, grasp = case.servers["/franka_gripper/move"], case.servers["/franka_gripper/grasp"]
     case.side.request(0.08)
-    case.side.turn(0)
+    case.side.step(0)
     assert (move.asked[0].width, move.asked[0].speed, grasp.asked) == (0.08, 0.1, [])
     result = move.accept()
     case.side.request(0.02)
-    case.side.turn(0)
+    case.side.step(0)
     assert move.cancelled == 1 and grasp.asked == []
     result.come(SimpleNamespace(status=5, result=SimpleNamespace(success=False, error="")))
     goal = grasp.asked[0]
@@ -409,9 +409,9 @@ def test_a_goal_that_is_unwanted_before_it_was_taken_is_ended_once_it_is(panda, 
     case = franka(panda, monkeypatch)
     move, grasp = case.servers["/franka_gripper/move"], case.servers["/franka_gripper/grasp"]
     case.side.request(0.08)
-    case.side.turn(0)
+    case.side.step(0)
     case.side.request(0.02)
-    case.side.turn(0)
+    case.side.step(0)
     assert move.cancelled == 0
     move.accept().come(SimpleNamespace(status=5, result=SimpleNamespace(success=False, error="")))
     assert move.cancelled == 1 and len(grasp.asked) == 1
@@ -421,15 +421,15 @@ def test_the_fingers_find_their_stroke_before_the_first_goal_where_that_is_confi
     case = franka(panda, monkeypatch, homing=True)
     homing, move = case.servers["/franka_gripper/homing"], case.servers["/franka_gripper/move"]
     case.side.request(0.05)
-    case.side.turn(0)
+    case.side.step(0)
     assert len(homing.asked) == 1 and move.asked == []
     homing.accept().come(SimpleNamespace(status=6, result=SimpleNamespace(success=False, error="stuck")))
     assert case.side.values()["gripper.last_problem"] == "/franka_gripper/homing did not succeed: stuck"
     case.side.request(0.06)
-    case.side.turn(0)
+    case.side.step(0)
     homing.accept().come(SimpleNamespace(status=4, result=SimpleNamespace(success=True)))
     assert [goal.width for goal in move.asked] == [0.06]
     move.accept().come(SimpleNamespace(status=4, result=SimpleNamespace(success=True)))
     case.side.request(0.07)
-    case.side.turn(0)
+    case.side.step(0)
     assert len(homing.asked) == 2 and len(move.asked) == 2

@@ -6,7 +6,7 @@ from f2o_control.config import BridgeConfig
 from f2o_control.gripper import GripperGoal
 from f2o_control.robot import RobotDescription, load_robot
 from f2o_control.staleness import Watchdog
-from f2o_control.state import TABLE, Event, Machine, Mode
+from f2o_control.state import TABLE, Event, Mode, StateMachine
 from f2o_control.testing import CONFIG
 from f2o_nodekit.config import ConfigError, build_config, load_config
 
@@ -41,7 +41,7 @@ LEGAL = {
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("event", Event)
 def test_every_mode_and_event_goes_where_the_table_says(mode, event):
-    machine = Machine()
+    machine = StateMachine()
     machine.mode, machine.reason = mode, "before"
     after = LEGAL[mode.value].get(event.value)
     assert machine.fire(event, "because") == (after is not None)

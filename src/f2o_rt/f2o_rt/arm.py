@@ -1,4 +1,4 @@
-"""An arm as its 1 kHz interface shows it."""
+"""The interface of an arm that is commanded at 1 kHz."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from f2o_rt.fci import CYCLE_S
 
 @dataclass(frozen=True)
 class Cycle:
-    """What an arm says in one of its cycles."""
+    """The state of an arm in one of its cycles."""
 
     mono_ns: int
-    late_ns: int  # how much later than its time it began, where that is known
+    late_ns: int  # how late it began, where that is known
     missed: int  # cycles without a set-point since the last
     positions: Joints  # rad, measured
     velocities: Joints  # rad/s, measured
     gripper_width: float | None  # m, measured
-    carried: JointState  # where the arm takes the motion to be: after missing set-points it has carried it on
+    extrapolated: JointState  # the motion as the arm sees it: it extrapolates missing set-points
 
 
 @runtime_checkable
 class Arm(Protocol):
     """An arm that takes a position every millisecond.
 
-    Its methods raise ``ArmError`` when it has stopped by itself; then ``cycle`` goes on saying where it is, and
+    Its methods raise ``ArmError`` when it has stopped by itself; then ``cycle`` goes on reporting its position, and
     ``command`` does nothing until ``recover``.
     """
 
     def open(self) -> Joints:
-        """Connect and begin a motion; where it begins [rad]."""
+        """Connect and begin a motion; returns where it begins [rad]."""
         ...
 
     def cycle(self) -> Cycle:
@@ -41,15 +41,15 @@ class Arm(Protocol):
         ...
 
     def command(self, positions: Joints) -> None:
-        """The set-point of this cycle [rad]."""
+        """Send the set-point of this cycle [rad]."""
         ...
 
     def grip(self, width: float) -> None:
-        """The gripper's goal [m]; returns at once."""
+        """Send the gripper's goal [m]; returns at once."""
         ...
 
     def recover(self) -> Joints:
-        """Leave the fault and begin a new motion; where it begins."""
+        """Leave the fault and begin a new motion; returns where it begins [rad]."""
         ...
 
     def close(self) -> None:
@@ -57,6 +57,6 @@ class Arm(Protocol):
         ...
 
 
-def instant(position: Joints, velocity: Joints, acceleration: Joints) -> JointState:
-    """A state at an instant from one whose velocity is the last cycle's mean, as differences of positions give it."""
+def from_differences(position: Joints, velocity: Joints, acceleration: Joints) -> JointState:
+    """The state at the end of a cycle, given ``velocity`` as the mean of that cycle (a difference of positions)."""
     return JointState(position, velocity + acceleration * (CYCLE_S / 2), acceleration)

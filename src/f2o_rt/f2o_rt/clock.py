@@ -1,14 +1,14 @@
-"""Two clocks that must be brought together without jumps: the bridge's with ours, ours with the arm's cycles."""
+"""Synchronises clocks without jumps: the bridge's with ours, ours with the arm's cycles."""
 
 from __future__ import annotations
 
 from collections import deque
 
 
-class Offset:
-    """How far our monotonic clock is ahead of a sender's, plus the shortest way between the two.
+class ClockOffset:
+    """The offset of our monotonic clock to a sender's, plus the shortest transport time.
 
-    The smallest of the last differences between arrival and sending: queues only ever add to it
+    It is the smallest of the last differences between arrival and sending: queues only ever add to it
     (NTP's clock filter, RFC 5905 section 10).
     """
 
@@ -16,34 +16,34 @@ class Offset:
         self._differences: deque[int] = deque(maxlen=window)
 
     def add(self, sent_ns: int, received_ns: int) -> int:
-        """Take one pair; how much longer than the quickest of the window it took [ns]."""
+        """Add one pair; returns its delay over the fastest of the window [ns]."""
         difference = received_ns - sent_ns
         self._differences.append(difference)
         return difference - min(self._differences)
 
     @property
     def ns(self) -> int:
-        """Our clock minus the sender's, at least the shortest way too large."""
+        """Our clock minus the sender's, too large by at least the shortest transport time [ns]."""
         return min(self._differences)
 
 
 class CycleClock:
-    """Time as the arm sees it: one period a cycle, drawn gently towards the monotonic clock.
+    """Time as the arm sees it: one period per cycle, slewed towards the monotonic clock.
 
-    Waking late by 0.1 ms must not make a set-point that is 0.1 ms farther on: the arm reads it in its own next cycle,
-    and would see 0.1 ms of jitter as 10 % of velocity, gained and lost within a millisecond.
+    Waking 0.1 ms late must not move the set-point 0.1 ms along the path: the arm reads it in its own next cycle and
+    would see 10 % of the velocity gained and lost within a millisecond.
     """
 
-    GAIN = 0.002  # of the error, a cycle: half a second to half of it
-    SLEW = 0.005  # of a period, at most: a plan played so much faster stays inside the margin that plans keep
-    EASE = 1e-5  # by which that may change in a cycle: 20 rad/s3 at 2 rad/s
+    GAIN = 0.002  # share of the error corrected per cycle: halves it in 0.35 s
+    SLEW = 0.005  # largest correction, as a share of a period: plans keep a margin for it
+    EASE = 1e-5  # largest change of the correction per cycle: 20 rad/s3 at 2 rad/s
 
     def __init__(self, period_ns: int) -> None:
         self._period_ns, self._slew = period_ns, 0.0
         self.ns: int | None = None
 
     def step(self, mono_ns: int, missed: int) -> int:
-        """The time of this cycle; ``missed`` cycles passed unserved before it."""
+        """The time of this cycle [ns], after ``missed`` cycles without a call."""
         if self.ns is None:
             self.ns = mono_ns
             return self.ns

@@ -1,4 +1,4 @@
-"""What config/receiver.yaml says."""
+"""The configuration in config/receiver.yaml."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, config=STRICT)
 class Timing:
-    """How long the receiver waits [s], monotonic clock."""
+    """Timeouts [s], monotonic clock."""
 
-    target_period_s: Annotated[float, Field(ge=0.001)] = (
-        0.008  # between two targets, as the bridge sends them
-    )
+    target_period_s: Annotated[float, Field(ge=0.001)] = 0.008  # between two targets of the bridge
     brake_after_s: Annotated[float, Field(ge=0, le=0.1)] = 0.017
-    """After the first missing target; then it brakes. One cycle less than it may take."""
+    """From the first missing target to braking, less one cycle."""
     max_staleness_s: Positive = 0.05
-    """A target that was under way this much longer than the quickest does not count."""
+    """A target delayed by more than this over the fastest one is refused."""
     restart_after_s: Positive = 0.35
-    """After so long a silence that met a moving arm, the bridge has to begin again: at rest, near the arm."""
-    sender_timeout_s: float = 1.0  # after so long a silence another bridge may take over
+    """After braking for missing targets this long, the next target must be at rest and near the arm."""
+    sender_timeout_s: float = 1.0  # without a datagram from its bridge; then another bridge may connect
 
     @rules
     def _order(self) -> Iterator[str]:
@@ -42,20 +40,20 @@ class ReceiverConfig:
     """The receiver's configuration; every default stands here and nowhere else."""
 
     robot: str = "panda"  # robot_<name>.yaml beside the file
-    arm: Literal["mock", "pylibfranka"] = "mock"  # mock: simulated, enforces the arm's own rules
+    arm: Literal["mock", "pylibfranka"] = "mock"  # mock: simulated, enforces the rules of the real interface
     robot_ip: str = "172.16.0.2"  # of the arm's control unit, for pylibfranka
-    listen: str = "127.0.0.1"  # address of the interface that the bridge is reached by
+    listen: str = "127.0.0.1"  # address of the network interface towards the bridge
     port: Port = 47110
     fifo_priority: FifoPriority = 80
-    cpu: Annotated[int, Field(ge=-1)] = -1  # the core to stay on; -1: any
+    cpu: Annotated[int, Field(ge=-1)] = -1  # core to run on; -1: any
     max_start_error_rad: Annotated[float, Field(gt=0, le=0.2)] = 0.05
-    """A target farther from where the arm is than this does not count."""
+    """A target farther from the arm's position is refused."""
     timing: Timing = field(default_factory=Timing)
     scale: Scale = field(default_factory=lambda: Scale(velocity=1.0, acceleration=0.95, jerk=0.6))
     trace: WrittenPath = ""  # .npz with every cycle
-    trace_s: Annotated[float, Field(gt=0, le=7200)] = 600.0  # the newest so many seconds are kept
+    trace_s: Annotated[float, Field(gt=0, le=7200)] = 600.0  # seconds kept, the newest
 
 
 def receiver_limits(robot: RobotDescription, scale: Scale) -> Limits:
-    """The limits of the 1 kHz output: more than the bridge uses, to catch up with it, and less than the arm's."""
+    """The limits of the 1 kHz output: wider than the bridge's, to catch up with it, and inside the arm's."""
     return dataclasses.replace(robot, profiles={"receiver": scale}).limits("receiver")

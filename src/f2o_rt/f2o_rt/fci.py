@@ -20,16 +20,16 @@ ROUNDING = 1e-6  # share of a limit
 
 
 class FciRules:
-    """Judges the set-points of one motion, one a cycle.
+    """Checks the set-points of one motion, one per cycle.
 
     Args:
-        robot: the arm; its own limits are enforced, whole and without margin.
+        robot: the arm; its own limits are enforced, without margin.
         start: where the motion begins [rad].
     """
 
     def __init__(self, robot: RobotDescription, start: Joints) -> None:
         self._lower, self._upper = np.array(robot.position_min), np.array(robot.position_max)
-        if robot.velocity_curve is not None:  # the positions in the file are then those of a smaller box
+        if robot.velocity_curve is not None:  # then the file's positions are those of a smaller box
             self._lower, self._upper = (
                 np.array(robot.velocity_curve.lower),
                 np.array(robot.velocity_curve.upper),
@@ -44,8 +44,8 @@ class FciRules:
         )
         self._lost, self._begun = 0, False
 
-    def lose(self) -> None:
-        """A cycle without a set-point.
+    def miss(self) -> None:
+        """Extrapolate over a cycle without a set-point.
 
         Raises:
             ArmError: too many in a row, while the arm moves or not.
@@ -56,11 +56,11 @@ class FciRules:
         self.velocity = self.velocity + CYCLE_S * self.acceleration
         self.position = self.position + CYCLE_S * self.velocity
 
-    def take(self, position: Joints) -> None:
-        """The set-point of a cycle.
+    def accept(self, position: Joints) -> None:
+        """Take the set-point of a cycle [rad].
 
         Raises:
-            ArmError: it breaks a rule.
+            ArmError: it breaks a rule, whose name is the error's flag.
         """
         if not self._begun and np.abs(position - self.position).max() > START_RAD:
             raise ArmError(
@@ -70,30 +70,30 @@ class FciRules:
         acceleration = (velocity - self.velocity) / CYCLE_S
         jerk = (acceleration - self.acceleration) / CYCLE_S
         self._begun, self._lost = True, 0
-        self._demand("joint_motion_generator_position_limits_violation", self._beyond(position))
-        self._demand(
+        self._enforce("joint_motion_generator_position_limits_violation", self._beyond(position))
+        self._enforce(
             "joint_motion_generator_velocity_limits_violation", np.abs(velocity) / self._fastest(position)
         )
-        self._demand(
+        self._enforce(
             "joint_motion_generator_velocity_discontinuity", np.abs(acceleration) / self._acceleration
         )
-        self._demand("joint_motion_generator_acceleration_discontinuity", np.abs(jerk) / self._jerk)
+        self._enforce("joint_motion_generator_acceleration_discontinuity", np.abs(jerk) / self._jerk)
         self.position, self.velocity, self.acceleration = position.copy(), velocity, acceleration
 
     def _beyond(self, position: Joints) -> np.ndarray:
-        """How far out as a share of the range: at most 1 inside."""
+        """Distance from the middle of the range, as a share of half of it: at most 1 inside."""
         middle, half = (self._upper + self._lower) / 2, (self._upper - self._lower) / 2
         return np.abs(position - middle) / half
 
     def _fastest(self, position: Joints) -> np.ndarray:
-        """The largest allowed speed there [rad/s], the slower of both directions."""
+        """The largest allowed speed at ``position`` [rad/s], the lower of both directions."""
         if self._curve is None:
             return self._velocity
         room = np.minimum(position - self._lower, self._upper - position)
         curve = np.sqrt(np.maximum(np.array(self._curve.gain) * room, 0.0)) - np.array(self._curve.offset)
         return np.minimum(self._velocity, np.maximum(curve, 1e-3))
 
-    def _demand(self, flag: str, shares: np.ndarray) -> None:
+    def _enforce(self, flag: str, shares: np.ndarray) -> None:
         bad = ~(shares <= 1 + ROUNDING)  # NaN is not
         if bad.any():
             joint = int(bad.argmax())

@@ -1,7 +1,7 @@
-"""The real arm through pylibfranka (an FR3; a Panda's libfranka 0.9 has no such binding). Not run here: no arm.
+"""The real arm through pylibfranka (an FR3; a Panda's libfranka 0.9 has no such binding).
 
-pylibfranka holds Python's lock while it waits for the arm, so this process has nothing else to do between two cycles:
-no thread may want the lock, and the gripper, whose calls last a second, is a process of its own.
+pylibfranka holds Python's lock while it waits for the arm, so no other thread may need it, and the gripper, whose calls
+last a second, runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from f2o_control.datagrams import FAULTS
 from f2o_control.limits import Joints
 
-from f2o_rt.arm import Cycle, instant
+from f2o_rt.arm import Cycle, from_differences
 from f2o_rt.errors import ArmError
 from f2o_rt.fci import CYCLE_S
 from f2o_rt.gripper import GripperProcess
@@ -28,22 +28,22 @@ class FrankaArm:
     def __init__(self, ip: str) -> None:
         self._franka, self._ip = import_pylibfranka(), ip
         self._gripper = GripperProcess([sys.executable, "-m", "f2o_rt.gripper", ip])
-        self._robot: Any = None  # pylibfranka says no types
+        self._robot: Any = None  # pylibfranka has no types
         self._control: Any = None
 
     def open(self) -> Joints:
-        """Connect, begin a motion, and say where: a motion must begin at the position last commanded (q_d)."""
+        """Connect and begin a motion; returns where: at the position last commanded (q_d)."""
         self._robot = self._ask(lambda: self._franka.Robot(self._ip))
         self._gripper.open()
         return self._begin()
 
     def cycle(self) -> Cycle:
-        """Wait for the arm's next state; after a fault, for one that nothing follows."""
+        """Wait for the arm's next state; after a fault, for one that needs no answer."""
         if self._control is None:
             state = self._ask(self._robot.read_once)
-            return self._said(state, 0)
+            return self._cycle_of(state, 0)
         state, duration = self._ask(self._control.readOnce)
-        return self._said(state, max(round(duration.to_sec() / CYCLE_S) - 1, 0))
+        return self._cycle_of(state, max(round(duration.to_sec() / CYCLE_S) - 1, 0))
 
     def command(self, positions: Joints) -> None:
         """Answer the state with a set-point."""
@@ -60,7 +60,7 @@ class FrankaArm:
         return self._begin()
 
     def close(self) -> None:
-        """Finish the motion where it is; the caller has brought it to rest. The hand comes last: it may take long."""
+        """Finish the motion, which the caller has brought to rest; then end the gripper's process."""
         try:
             if self._control is not None:
                 self._ask(self._finish)
@@ -79,17 +79,17 @@ class FrankaArm:
         self._control = self._ask(lambda: self._robot.start_joint_position_control(mode))
         return start
 
-    def _said(self, state: Any, missed: int) -> Cycle:
-        self._gripper.listen()
-        carried = instant(np.array(state.q_d), np.array(state.dq_d), np.array(state.ddq_d))
+    def _cycle_of(self, state: Any, missed: int) -> Cycle:
+        self._gripper.read()
+        extrapolated = from_differences(np.array(state.q_d), np.array(state.dq_d), np.array(state.ddq_d))
         measured = (np.array(state.q), np.array(state.dq), self._gripper.width)
-        return Cycle(time.monotonic_ns(), 0, missed, *measured, carried)
+        return Cycle(time.monotonic_ns(), 0, missed, *measured, extrapolated)
 
     def _ask(self, call: Callable[[], Any]) -> Any:
-        """``call()``; what libfranka raises becomes one sentence, and ends the motion.
+        """Call libfranka; an error of its ends the motion.
 
         Raises:
-            ArmError: named after the flag that libfranka's message holds.
+            ArmError: with libfranka's text, and the flag named in it.
         """
         try:
             return call()

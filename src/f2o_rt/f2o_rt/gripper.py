@@ -1,7 +1,7 @@
 """The gripper (a Franka Hand) on the real-time PC, in a process of its own: ``python -m f2o_rt.gripper ADDRESS``.
 
-It reads goals (a width in m, a line each) and says widths likewise. Calls of libfranka last until the fingers stand, so
-of the goals that come meanwhile the newest wins. Not run on a Franka Hand: tested with a fake one.
+It reads goals (a width in m per line) and writes measured widths likewise. Calls of libfranka last until the fingers
+stand still; of the goals that arrive meanwhile the newest is carried out.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from f2o_rt.libfranka import import_pylibfranka
 
 SPEED, FORCE = 0.1, 20.0  # m/s, N: franka_gripper's default speed, and a force that does not crush
 ANY_WIDTH = 0.08  # m, tolerance of a grasp: whatever is between the fingers counts
-SAY_S = 0.07  # between two widths said, about franka_gripper's 15 Hz
+WIDTH_PERIOD_S = 0.07  # between two measured widths, about franka_gripper's 15 Hz
 
 
 class GripperProcess:
-    """The end that the receiver holds; ``width`` is the last measured one [m]. Nothing here waits."""
+    """The receiver's handle of that process; ``width`` is the last measured one [m]. Its methods do not wait."""
 
     def __init__(self, command: list[str]) -> None:
         self._command = command
@@ -29,7 +29,7 @@ class GripperProcess:
         self._goals: IO[bytes] | None = None
         self._widths: IO[bytes] | None = None
         self._goal: float | None = None
-        self._said = b""
+        self._partial = b""
         self.width: float | None = None
 
     def open(self) -> None:
@@ -43,26 +43,26 @@ class GripperProcess:
             os.set_blocking(pipe.fileno(), False)
 
     def grip(self, width: float) -> None:
-        """Pass on a goal that is another one; it is lost only where the process is."""
+        """Pass on ``width`` [m] if it differs from the last goal."""
         if width != self._goal and self._goals is not None:
             with contextlib.suppress(OSError):
                 self._goals.write(f"{width:.5f}\n".encode())
                 self._goal = width
 
-    def listen(self) -> None:
-        """Take the newest measured width; none once the process has ended."""
+    def read(self) -> None:
+        """Read the newest measured width; None once the process has ended."""
         if self._widths is None:
             return
         with contextlib.suppress(OSError, ValueError):
-            more = self._widths.read(4096)  # None: nothing now
+            more = self._widths.read(4096)  # None: nothing to read
             if more == b"":
                 self.width = None
                 return
-            *lines, self._said = (self._said + (more or b"")).split(b"\n")
+            *lines, self._partial = (self._partial + (more or b"")).split(b"\n")
             self.width = float(lines[-1]) if lines else self.width
 
     def close(self) -> None:
-        """End the process, by force where it does not end by itself."""
+        """End the process, by SIGKILL if it does not end within 2 s."""
         if self._process is None or self._goals is None or self._widths is None:
             return
         self._goals.close()
@@ -76,10 +76,10 @@ class GripperProcess:
 
 
 def serve(gripper: Any, goals: int, widths: int) -> None:
-    """Carry out the newest of the goals read from file ``goals`` until it ends; ``gripper`` is pylibfranka's."""
+    """Carry out the newest goal read from the file ``goals`` until its end; ``gripper`` is pylibfranka's."""
     text = b""
     while True:
-        if select.select([goals], [], [], SAY_S)[0]:
+        if select.select([goals], [], [], WIDTH_PERIOD_S)[0]:
             if not (more := os.read(goals, 4096)):
                 return
             *lines, text = (text + more).split(b"\n")
@@ -89,16 +89,16 @@ def serve(gripper: Any, goals: int, widths: int) -> None:
 
 
 def _try(gripper: Any, goal: bytes) -> None:
-    """Carry out a goal; what fails of it is said, and the next one has its turn."""
+    """Carry out a goal; a failure is printed and does not end the process."""
     try:
         _go(gripper, float(goal))
-    # libfranka has many, and none is known here: a reflex, a command that was broken off.
+    # libfranka's errors, e.g. of a reflex or an aborted command, have no common base that is imported here.
     except Exception as error:
         print(f"gripper: goal {goal.decode(errors='replace')!r}: {error}", file=sys.stderr, flush=True)
 
 
 def _go(gripper: Any, width: float) -> None:
-    """Open by a move; close by a grasp, which keeps its force on what it meets."""
+    """Open by a move; close by a grasp, which keeps its force on the object."""
     if width >= gripper.read_once().width:
         gripper.move(width, SPEED)
     else:

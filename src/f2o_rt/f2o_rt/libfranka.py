@@ -1,4 +1,4 @@
-"""The one place that imports pylibfranka, and only when it is asked for: the simulated arm needs none."""
+"""Imports pylibfranka on demand: the simulated arm does not need it."""
 
 from __future__ import annotations
 

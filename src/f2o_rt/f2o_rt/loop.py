@@ -1,4 +1,4 @@
-"""The receiver's only loop: wait for the arm's cycle, read the socket, answer with a set-point."""
+"""The loop of the receiver: wait for the arm's cycle, answer with a set-point, read the socket."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from f2o_rt.errors import ArmError
 from f2o_rt.trace import Trace
 
 STATUS_CYCLES = 8  # between two statuses
-MAX_DATAGRAMS = 16  # read in one cycle: a flood must not cost the arm its set-point
-ANSWERED = (Refusal.ROBOT, Refusal.SENDER)  # a bridge that is not listened to is told so
-REST_WITHIN_CYCLES = 600  # of braking at the end
+MAX_DATAGRAMS = 16  # read per cycle: a flood must not cost the arm its set-point
+ANSWERED = (Refusal.ROBOT, Refusal.SENDER)  # a bridge that is not followed gets a status, too
+REST_WITHIN_CYCLES = 600  # of braking on exit
 
 
 @runtime_checkable
 class Datagrams(Protocol):
-    """What the loop needs of a socket that does not block."""
+    """A non-blocking UDP socket."""
 
     def recvfrom(self, size: int, /) -> tuple[bytes, Any]:
-        """The next datagram and its sender; OSError where there is none."""
+        """The next datagram and its sender; OSError if there is none."""
         ...
 
     def sendto(self, data: bytes, address: Any, /) -> object:
@@ -37,7 +37,7 @@ class Datagrams(Protocol):
 
 
 class Loop:
-    """Ties an arm, a socket and a receiver together. One thread: pylibfranka holds Python's lock while it waits."""
+    """Connects arm, socket and receiver, in one thread: pylibfranka holds Python's lock while it waits."""
 
     def __init__(
         self,
@@ -50,28 +50,28 @@ class Loop:
         self._receiver, self._arm, self._socket, self._clock = receiver, arm, sock, clock
         self._bridge: tuple[str, int] | None = None  # where statuses go
         self.trace = Trace(len(receiver.position), round(config.trace_s * 1000) if config.trace else 0)
-        self.cycles = self.missed = self.heard = self._turns = 0
-        self.worst_work_ns = self.worst_late_ns = 0  # since a status line last set them back
-        self.fault = ""  # the arm's last sentence
+        self.cycles = self.missed = self.received = self._steps = 0
+        self.worst_work_ns = self.worst_late_ns = 0  # since the last status line
+        self.fault = ""  # text of the arm's last error
         self._last: Cycle | None = None
 
-    def turn(self) -> None:
-        """One cycle: first the set-point, then what may take longer. What the arm refuses, the bridge is told."""
-        self._turns += 1
+    def step(self) -> None:
+        """One cycle: the set-point first, then whatever may take longer."""
+        self._steps += 1
         try:
             cycle = self._arm.cycle()
-            self._arm.command(self._receiver.tick(cycle.mono_ns, cycle.missed, cycle.carried))
+            self._arm.command(self._receiver.tick(cycle.mono_ns, cycle.missed, cycle.extrapolated))
             answered_ns = self._clock()
-            self._hear()
+            self._receive()
             self._recover_if_asked()
-            self._receiver.think()
+            self._receiver.update_plan()
             if self._receiver.gripper_width is not None and self._receiver.state is State.FOLLOWING:
                 self._arm.grip(self._receiver.gripper_width)
         except ArmError as error:
             self._failed(error)
         else:
             self._count(cycle, answered_ns)
-        if self._turns % STATUS_CYCLES == 0 and self._bridge is not None and self._last is not None:
+        if self._steps % STATUS_CYCLES == 0 and self._bridge is not None and self._last is not None:
             self._send(self._status(self._last), self._bridge)
 
     def finish(self) -> None:
@@ -80,25 +80,25 @@ class Loop:
         for _ in range(REST_WITHIN_CYCLES):
             if self._receiver.at_rest:
                 break
-            self.turn()
+            self.step()
         with contextlib.suppress(ArmError):
             self._arm.close()
 
     def _failed(self, error: ArmError) -> None:
-        """No cycle, or one without a set-point. What was asked for before counts no more."""
-        self._hear()  # else it lies in the socket until the arm answers again
+        """The arm raised: enter the fault and drop the requests from before it."""
+        self._receive()  # else they lie in the socket until the arm answers again
         self.fault = str(error)
         self._receiver.fail(error.flag)
         time.sleep(CYCLE_S)  # an arm that fails at once must not have a loop at FIFO priority spin
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         for _ in range(MAX_DATAGRAMS):
             try:
                 data, sender = self._socket.recvfrom(SIZE + 1)
-            except OSError:  # nothing more, or the network says that the bridge is gone
+            except OSError:  # nothing to read, or the network reports that the bridge is gone
                 return
-            self.heard += 1
-            refusal = self._receiver.hear(data, self._clock())
+            self.received += 1
+            refusal = self._receiver.receive(data, self._clock())
             if refusal in ANSWERED and self._last is not None:
                 self._send(self._status(self._last), sender)
             elif refusal is not Refusal.DAMAGED:
@@ -106,7 +106,7 @@ class Loop:
 
     def _recover_if_asked(self) -> None:
         if self._receiver.recovery_wanted:
-            self._receiver.recovery_wanted = False  # one wish, one attempt
+            self._receiver.recovery_wanted = False  # one attempt per request
             self._receiver.reset(self._arm.recover())
 
     def _status(self, cycle: Cycle) -> bytes:
@@ -132,7 +132,7 @@ class Loop:
         )
 
     def _send(self, data: bytes, address: tuple[str, int]) -> None:
-        with contextlib.suppress(OSError):  # a cut link is the bridge's to notice
+        with contextlib.suppress(OSError):  # the bridge notices a cut link by the missing statuses
             self._socket.sendto(data, address)
 
     def _count(self, cycle: Cycle, answered_ns: int) -> None:

@@ -33,15 +33,15 @@ from f2o_rt.errors import ReceiverError
 from f2o_rt.loop import Loop
 
 LOCK_NOW_AND_LATER = 3  # mlockall's MCL_CURRENT | MCL_FUTURE
-SAY_S = 1.0  # between two status lines
+STATUS_PERIOD_S = 1.0  # between two status lines
 
 
 def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
-    """The configuration's path and what it says, with the command line's changes.
+    """Path and content of the configuration, with the overrides of the command line.
 
     Raises:
         ConfigError: the file or a value is wrong.
-        ReceiverError: a change that is not ``key=value``, or whose value is not YAML.
+        ReceiverError: an override that is not ``key=value``, or whose value is not YAML.
     """
     parser = argparse.ArgumentParser(
         "f2o_rt_receiver", description="The real-time PC's end of f2o's udp path."
@@ -68,7 +68,7 @@ def _yaml(key: str, value: str) -> Any:
 
 
 def without_ros(words: list[str]) -> list[str]:
-    """A node's command line, as launch files write it, in the receiver's own words."""
+    """Translate a node's command line (``--ros-args -p KEY:=VALUE``) to the receiver's own."""
     if "--ros-args" not in words:
         return words
     first = words.index("--ros-args")
@@ -82,7 +82,7 @@ def listen(config: ReceiverConfig) -> socket.socket:
     """The socket that the bridge sends to.
 
     Raises:
-        ReceiverError: the address is not this machine's, or taken.
+        ReceiverError: the address is not one of this machine, or the port is taken.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
@@ -97,7 +97,7 @@ def listen(config: ReceiverConfig) -> socket.socket:
 
 
 def prepare(config: ReceiverConfig) -> str:
-    """Ask for what keeps the time, and say what was granted."""
+    """Ask for real-time priority, locked memory and a core; returns what was granted."""
     if config.cpu >= 0:
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, {config.cpu})
@@ -110,7 +110,7 @@ def prepare(config: ReceiverConfig) -> str:
 
 
 def warm_up(robot: RobotDescription, config: ReceiverConfig) -> None:
-    """Follow, brake and rest once on an imagined clock: what runs for the first time takes many times as long."""
+    """Follow, brake and rest once on an simulated clock: first calls take many times as long."""
     home = np.array(robot.home)
     receiver = Receiver(robot, config, 1, home)
     state = JointState(home, np.full(len(home), 1e-3), np.zeros(len(home)))
@@ -119,25 +119,25 @@ def warm_up(robot: RobotDescription, config: ReceiverConfig) -> None:
         moving = state if cycle > 8 else JointState.at_rest(home)
         target = Target(receiver.robot, 1, 1, cycle + 1, now_ns, 0.008, moving, None, Flag.TARGET)
         if cycle % 8 == 0 and cycle < 80:
-            receiver.hear(pack_target(target), now_ns)
+            receiver.receive(pack_target(target), now_ns)
         receiver.tick(now_ns, int(cycle == 40), state)
-        receiver.think()
+        receiver.update_plan()
 
 
 def status_line(loop: Loop, receiver: Receiver) -> str:
-    """A second in a line; sets back the loop's worst values."""
+    """One line on the last second; resets the loop's worst values."""
     late_ms, work_ms = loop.worst_late_ns / 1e6, loop.worst_work_ns / 1e6
     loop.worst_late_ns = loop.worst_work_ns = 0
     why = f": {loop.fault}" if receiver.fault else ""
     refused = f", refused {sum(receiver.refused.values())} (last: {receiver.last_refusal.name.lower()})"
     return (
-        f"{receiver.state.name.lower()}{why}; cycles {loop.cycles}, missed {loop.missed}, heard {loop.heard}"
+        f"{receiver.state.name.lower()}{why}; cycles {loop.cycles}, missed {loop.missed}, received {loop.received}"
         f"{refused if receiver.refused else ''}; worst wake-up {late_ms:.2f} ms, worst work {work_ms:.2f} ms"
     )
 
 
-def _say(stopping: threading.Event, loop: Loop, receiver: Receiver) -> None:
-    while not stopping.wait(SAY_S):
+def _print_status(stopping: threading.Event, loop: Loop, receiver: Receiver) -> None:
+    while not stopping.wait(STATUS_PERIOD_S):
         print(status_line(loop, receiver), flush=True)
 
 
@@ -152,14 +152,14 @@ def run(words: list[str]) -> None:
     warm_up(robot, config)
     receiver = Receiver(robot, config, secrets.randbelow(0xFFFF) + 1, arm.open())
     loop = Loop(config, receiver, arm, sock)
-    saying = threading.Thread(target=_say, args=(stopping, loop, receiver), daemon=True)
-    saying.start()  # before FIFO is asked for: it must not inherit it
+    printing = threading.Thread(target=_print_status, args=(stopping, loop, receiver), daemon=True)
+    printing.start()  # before asking for SCHED_FIFO, which it would inherit
     print(f"{robot.name} by {config.arm}, on {config.listen}:{config.port}; {prepare(config)}", flush=True)
     try:
         while not stopping.is_set():
-            loop.turn()
+            loop.step()
         loop.finish()
-    finally:  # the trace of a run that ended by a mistake is the one that is wanted most
+    finally:  # also after an error: then the trace is needed most
         sock.close()
         print(status_line(loop, receiver), flush=True)
         if config.trace:

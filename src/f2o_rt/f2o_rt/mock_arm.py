@@ -9,20 +9,20 @@ from f2o_control.braking import JointState
 from f2o_control.robot import Joints, RobotDescription
 from f2o_nodekit.pace import Pace, Tick
 
-from f2o_rt.arm import Cycle, instant
+from f2o_rt.arm import Cycle, from_differences
 from f2o_rt.errors import ArmError
 from f2o_rt.fci import CYCLE_S, FciRules
 
-LAG_S = 0.015  # of the simulated arm behind its set-point; ours
-SPEED = 0.1  # m/s of the simulated gripper, franka_gripper's default
+LAG_S = 0.015  # of the simulated arm behind its set-point
+SPEED = 0.1  # m/s, of the simulated gripper, franka_gripper's default
 
 
 class MockArm:
-    """A simulated arm that enforces the rules of the real one's interface, and lags a little behind its set-points.
+    """A simulated arm that enforces the rules of the real interface and lags ``LAG_S`` behind its set-points.
 
     Args:
         robot: the arm.
-        wait: paces the cycles; a test gives its own.
+        wait: waits for the next cycle.
     """
 
     def __init__(self, robot: RobotDescription, wait: Callable[[], Tick] | None = None) -> None:
@@ -32,59 +32,59 @@ class MockArm:
         self._rules: FciRules | None = None
 
     def open(self) -> Joints:
-        """Begin where the arm stands."""
+        """Begin a motion at the arm's position."""
         self._rules = FciRules(self._robot, self._measured)
         return self._measured.copy()
 
     def cycle(self) -> Cycle:
-        """The next millisecond; a motion whose set-points are missing is carried on, and ended after twenty.
+        """Wait for the next cycle and extrapolate over missing set-points.
 
         Raises:
-            ArmError: too many are missing.
+            ArmError: more than ``fci.MAX_LOST`` in a row are missing.
         """
         tick = self._wait()
         mono_ns = tick.ideal_mono_ns + tick.late_ns
         try:
             if self._rules is not None:
                 for _ in range(tick.skipped):
-                    self._rules.lose()
+                    self._rules.miss()
         except ArmError:
             self._rules = None
             raise
         self._move()
         measured = (self._measured.copy(), self._velocity.copy(), self._width)
-        return Cycle(mono_ns, tick.late_ns, tick.skipped, *measured, self._carried())
+        return Cycle(mono_ns, tick.late_ns, tick.skipped, *measured, self._extrapolated())
 
     def command(self, positions: Joints) -> None:
-        """Judge the set-point; one that breaks a rule ends the motion.
+        """Check the set-point; one that breaks a rule ends the motion.
 
         Raises:
-            ArmError: it did.
+            ArmError: the rule that it breaks.
         """
         if self._rules is None:
             return
         try:
-            self._rules.take(positions)
+            self._rules.accept(positions)
         except ArmError:
             self._rules = None
             raise
 
     def grip(self, width: float) -> None:
-        """Fingers move at franka_gripper's default speed."""
+        """Set the gripper's goal [m]; the fingers move at ``SPEED``."""
         self._goal = width
 
     def recover(self) -> Joints:
-        """A new motion from where the arm stands."""
+        """Begin a new motion at the arm's position."""
         return self.open()
 
     def close(self) -> None:
-        """Nothing to free."""
+        """End the motion."""
         self._rules = None
 
-    def _carried(self) -> JointState:
+    def _extrapolated(self) -> JointState:
         if self._rules is None:
             return JointState.at_rest(self._measured)
-        return instant(self._rules.position, self._rules.velocity, self._rules.acceleration)
+        return from_differences(self._rules.position, self._rules.velocity, self._rules.acceleration)
 
     def _move(self) -> None:
         goal = self._measured if self._rules is None else self._rules.position

@@ -1,6 +1,6 @@
-"""The bridge's end of the udp path alone, without ROS: limiter and adapter, and a motion to and fro.
+"""The bridge's limiter and UDP adapter alone, without ROS, on a sinusoidal motion: ``python -m f2o_rt.sender``.
 
-``python -m f2o_rt.sender``; for the benchmark, the tests, and a lab's first run against ``arm: mock``.
+For the benchmark, the tests, and a first test of the link against ``arm: mock``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ READY_S = 10.0  # for the receiver to answer
 AMPLITUDE, HZ, GROWS_S = 0.35, 0.35, 0.6  # rad of the first joint, a third of it of the last; 0.77 rad/s
 
 
-def swing(home: Joints, time_s: float) -> Reference:
-    """Every joint to and fro about ``home``, setting in gently; about as lively as a demonstration."""
+def oscillate(home: Joints, time_s: float) -> Reference:
+    """A sinusoidal motion of every joint about ``home`` that sets in gently, about as fast as a demonstration."""
 
     def at(t: float) -> Joints:
         grown = 1 - np.exp(-((max(t, 0.0) / GROWS_S) ** 3))
@@ -34,7 +34,7 @@ def swing(home: Joints, time_s: float) -> Reference:
 
 
 def run(robot_path: Path, rules: UdpRules, seconds: float, out: str) -> str:
-    """Send for ``seconds`` and write what was sent; the first problem that came up on the way, or nothing."""
+    """Send for ``seconds`` and write the commands to ``out``; returns the first problem, or ''."""
     request_fifo(60)
     robot = load_robot(robot_path)
     adapter, limiter = UdpAdapter(robot, rules), TargetLimiter(robot.limits(), PERIOD_S)
@@ -43,7 +43,7 @@ def run(robot_path: Path, rules: UdpRules, seconds: float, out: str) -> str:
     rows, problems = [], []
     while home is None or time.monotonic() - began_s < seconds:
         tick = pace.wait()
-        far = adapter.look(tick.ideal_mono_ns)
+        far = adapter.poll(tick.ideal_mono_ns)
         if home is None:
             if far.joints is not None and not far.problem:
                 limiter.reset(far.joints.positions)
@@ -53,7 +53,7 @@ def run(robot_path: Path, rules: UdpRules, seconds: float, out: str) -> str:
             continue
         if far.problem:
             problems.append((time.monotonic_ns(), far.problem))
-        command, _ = limiter.step(swing(home, time.monotonic() - began_s - 0.5), limiter.state.position)
+        command, _ = limiter.step(oscillate(home, time.monotonic() - began_s - 0.5), limiter.state.position)
         rows.append((time.monotonic_ns(), *command.state.position))
         adapter.send(command, 0.05)
     np.savez_compressed(

@@ -1,6 +1,6 @@
-"""Entry point of ``f2o_rt_receiver``: one thread for linear algebra, said before numpy is imported.
+"""Entry point of ``f2o_rt_receiver``: one thread for linear algebra, set before numpy is imported.
 
-OpenBLAS would start its threads in the cycle of the first target, 20 ms long, and have them spin beside the loop.
+OpenBLAS would start its threads in the cycle of the first target, which takes 20 ms, and let them spin beside the loop.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Bridge's limiter, udp adapter, network, receiver and simulated arm on one clock that the test turns."""
+"""The bridge's limiter and UDP adapter, a network, the receiver and the simulated arm on one simulated clock."""
 
 import heapq
 
@@ -65,7 +65,7 @@ class Socket:
 
 
 class Rig:
-    """Turns the clock by milliseconds; the bridge's side sends every eighth."""
+    """Steps by a millisecond; the bridge's side sends every eighth."""
 
     def __init__(self, name="panda", seed=0, profile="normal", **config):
         self.robot = load_robot(CONFIG / f"robot_{name}.yaml")
@@ -115,14 +115,14 @@ class Rig:
         if self.ms % 8 == 0:
             self._bridge()
         if not self.asleep(self.ms):
-            self.loop.turn()
+            self.loop.step()
             self.out.append(self.receiver.position.copy())
         else:
-            self.out.append(carried_on(self.out))
+            self.out.append(missing_set_point(self.out))
         self.states.append(self.receiver.state)
 
     def _bridge(self):
-        far = self.adapter.look(0)
+        far = self.adapter.poll(0)
         self.measured = far.joints.positions if far.joints else self.measured
         self.problems.append(far.problem)
         if self.sending and self.began_ms is None and not far.problem:
@@ -146,15 +146,15 @@ class Rig:
         return float(np.abs(np.array(self.out) - path(times))[inside].max())
 
 
-def carried_on(rows):
-    """What the arm makes of a missing set-point: constant acceleration."""
+def missing_set_point(rows):
+    """The arm's extrapolation of a missing set-point: constant acceleration."""
     q = rows[-1]
     velocity, before = (q - rows[-2], rows[-2] - rows[-3]) if len(rows) > 2 else (0 * q, 0 * q)
     return q + velocity + (velocity - before)
 
 
-def swing(home, amplitude=0.35, hz=0.35):
-    """Targets like a demonstration's: every joint to and fro, setting in gently."""
+def oscillate(home, amplitude=0.35, hz=0.35):
+    """As ``sender.oscillate``, of any amplitude [rad] and frequency."""
 
     def at(t):
         grown = 1 - np.exp(-((t / 0.6) ** 3))

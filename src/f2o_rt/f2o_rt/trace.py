@@ -1,4 +1,4 @@
-"""Every cycle of a run, kept in memory and written at the end."""
+"""A trace of every cycle, kept in memory and written on exit."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Trace:
         self._length, self.count = length, 0
         self._columns = {
             "mono_ns": np.zeros(length, np.int64),
-            "late_ns": np.zeros(length, np.int64),  # how much later than its time the cycle began
-            "answer_ns": np.zeros(length, np.int64),  # from the cycle's begin to its set-point
-            "work_ns": np.zeros(length, np.int64),  # to the end of all that is done in a cycle
+            "late_ns": np.zeros(length, np.int64),  # how late the cycle began
+            "answer_ns": np.zeros(length, np.int64),  # from the begin of the cycle to its set-point
+            "work_ns": np.zeros(length, np.int64),  # from the begin of the cycle to the end of its work
             "missed": np.zeros(length, np.int32),  # cycles before this one without a set-point
-            "state": np.zeros(length, np.int8),  # wire.State
-            "sequence": np.zeros(length, np.int64),  # of the newest target that counted
-            "sent_ns": np.zeros(length, np.int64),  # when that one was sent, the bridge's clock
+            "state": np.zeros(length, np.int8),  # datagrams.State
+            "sequence": np.zeros(length, np.int64),  # of the newest accepted target
+            "sent_ns": np.zeros(length, np.int64),  # of that target, bridge's clock
             "set_point": np.zeros((length, joints)),  # rad
             "measured": np.zeros((length, joints)),  # rad
         }
         for column in self._columns.values():
-            column.fill(0)  # now, so that the loop meets no page for the first time
+            column.fill(0)  # maps the pages before the loop starts
 
     def add(self, set_point: Joints, measured: Joints, **numbers: int) -> None:
         """Keep one cycle."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from f2o_control.datagrams import Refusal, State
 from f2o_rt.errors import ArmError
-from f2o_rt.testing import WHOLE, Rig, swing
+from f2o_rt.testing import WHOLE, Rig, oscillate
 from jaxtyping import config
 
 
@@ -17,9 +17,9 @@ def fast(request):
 
 
 def moving(name="panda", seconds=1.2, **given):
-    """A rig that has followed a swing for ``seconds``."""
+    """A rig that has followed a oscillate for ``seconds``."""
     rig = Rig(name, **given)
-    rig.wanted = swing(rig.home)
+    rig.wanted = oscillate(rig.home)
     rig.run(seconds)
     assert rig.receiver.state is State.FOLLOWING and rig.loop.fault == ""
     return rig
@@ -37,7 +37,7 @@ def test_it_follows_within_a_hundredth_of_a_milliradian_and_every_limit(name):
 
 def test_random_loss_of_five_percent_costs_little():
     rig = Rig(seed=3)
-    rig.wanted = swing(rig.home)
+    rig.wanted = oscillate(rig.home)
     rig.there.fate = rig.back.fate = lambda data, rng: [0.0002] if rng.random() > 0.05 else []
     rig.run(6.0)
     assert rig.error() < 0.002 and rig.violations() == []
@@ -56,7 +56,7 @@ def test_bursts_of_forty_milliseconds_cost_less_than_two_milliradians(name):
 
 def test_jitter_of_twenty_milliseconds_and_duplicates_are_followed():
     rig = Rig()
-    rig.wanted = swing(rig.home)
+    rig.wanted = oscillate(rig.home)
     rig.there.fate = lambda data, rng: list(rng.uniform(0.0002, 0.02, 1 + (rng.random() < 0.2)))
     rig.run(4.0)
     assert rig.receiver.refused[Refusal.ORDER] > 50
@@ -145,7 +145,7 @@ def test_a_second_bridge_is_refused_and_told_so():
     for _ in range(60):
         rig.step()
         if rig.ms % 8 == 4:
-            first.look(0)
+            first.poll(0)
             first._say(first._clock(), 1)  # the first goes on
     assert rig.receiver.refused[Refusal.SENDER] > 3 and second is not first
     assert rig.violations() == [] and len(rig.out) > sent
@@ -242,12 +242,12 @@ def test_the_end_brakes_first():
     rig = moving()
     before = rig.out[-1]
 
-    def step():
+    def step_and_keep():
         rig.ms += 1
-        turn()
+        step()
         rig.out.append(rig.receiver.position.copy())
 
-    turn, rig.loop.turn = rig.loop.turn, step
+    step, rig.loop.step = rig.loop.step, step_and_keep
     rig.loop.finish()
     assert rig.receiver.at_rest and np.abs(rig.out[-1] - before).max() > 1e-3
     assert rig.violations() == []
@@ -269,18 +269,18 @@ def test_after_a_long_recovery_a_cut_link_brakes_as_soon_as_ever(gap_ms):
     rig = faulted()
     recover = rig.arm.recover
 
-    def slow():
+    def slowly():
         rig.ms += gap_ms
         rig.turned_ms = rig.ms
         return recover()
 
-    rig.arm.recover = slow
+    rig.arm.recover = slowly
     rig.adapter.recover()
     rig.run(0.3)
     assert rig.receiver.state is State.WAITING and rig.problems[-1] == ""
     rig.limiter.reset(rig.measured)
     rig.home, rig.began_ms, rig.sending = rig.measured.copy(), None, True
-    rig.wanted = swing(rig.home)
+    rig.wanted = oscillate(rig.home)
     rig.run(1.2)
     assert rig.receiver.state is State.FOLLOWING
     rig.there.fate = lambda data, rng: []
@@ -291,7 +291,7 @@ def test_after_a_long_recovery_a_cut_link_brakes_as_soon_as_ever(gap_ms):
     assert braking - (last_ms + 8.2) <= 20
 
 
-def test_a_recovery_that_fails_is_tried_once_and_said():
+def test_a_recovery_that_fails_is_tried_once_and_reported():
     rig = faulted()
     tries, recover = [], rig.arm.recover
 
@@ -312,7 +312,7 @@ def test_a_recovery_that_fails_is_tried_once_and_said():
     assert rig.receiver.state is State.WAITING
 
 
-def test_an_arm_that_cannot_be_reached_is_said_and_an_old_wish_does_not_count():
+def test_an_unreachable_arm_is_reported_and_an_old_recovery_request_is_refused():
     rig = faulted()
     cycle = rig.arm.cycle
 

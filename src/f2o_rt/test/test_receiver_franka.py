@@ -56,7 +56,7 @@ def arm(monkeypatch):
     monkeypatch.setattr(franka, "import_pylibfranka", lambda: module)
     arm = franka.FrankaArm("nowhere")
     arm._gripper = types.SimpleNamespace(
-        open=lambda: None, listen=lambda: None, width=None, close=lambda: said.append("gripper closed")
+        open=lambda: None, read=lambda: None, width=None, close=lambda: said.append("gripper closed")
     )
     arm.said = said
     return arm
@@ -64,7 +64,7 @@ def arm(monkeypatch):
 
 def test_the_end_finishes_the_motion_before_the_gripper(arm):
     assert np.array_equal(arm.open(), STATE.q_d)
-    arm.command(arm.cycle().carried.position)
+    arm.command(arm.cycle().extrapolated.position)
     arm.close()
     assert arm.said == ["set-point", "finished", "gripper closed"]
 
@@ -119,9 +119,9 @@ def until(meets):
 def test_the_width_of_a_gripper_that_has_ended_is_none():
     gripper = GripperProcess([sys.executable, "-c", "print('0.04', flush=True); input()"])
     gripper.open()
-    until(lambda: gripper.listen() or gripper.width == 0.04)
+    until(lambda: gripper.read() or gripper.width == 0.04)
     gripper.grip(0.03)  # a line: it ends
-    until(lambda: gripper.listen() or gripper.width is None)
+    until(lambda: gripper.read() or gripper.width is None)
     gripper.close()
 
 
@@ -129,6 +129,6 @@ def test_a_gripper_that_does_not_end_is_ended():
     code = "import signal; signal.signal(15, signal.SIG_IGN); print('0.04', flush=True); signal.pause(); signal.pause()"
     gripper = GripperProcess([sys.executable, "-c", code])
     gripper.open()
-    until(lambda: gripper.listen() or gripper.width == 0.04)
+    until(lambda: gripper.read() or gripper.width == 0.04)
     gripper.close()
     assert gripper._process.poll() == -9

@@ -17,8 +17,8 @@ from f2o_control.wire import (
     unpack_target,
 )
 from f2o_nodekit.config import ConfigError, build_config, load_config
-from f2o_rt.arm import instant
-from f2o_rt.clock import CycleClock, Offset
+from f2o_rt.arm import from_differences
+from f2o_rt.clock import ClockOffset, CycleClock
 from f2o_rt.config import ReceiverConfig
 from f2o_rt.core import Receiver
 from f2o_rt.errors import ArmError
@@ -64,7 +64,7 @@ def status(**changes):
         0.02,
         3,
         4,
-        Refusal.FAR,
+        Refusal.NO_PLAN,
         FAULTS[8],
     )
     return dataclasses.replace(Status(*fields), **changes)
@@ -134,7 +134,7 @@ def test_robots_have_different_ids():
 
 
 def test_the_offset_is_the_quickest_way_and_forgets():
-    offset = Offset(window=10)
+    offset = ClockOffset(window=10)
     late = [offset.add(1000 * k, 1000 * k + 500 + extra) for k, extra in enumerate([30, 0, 70, 10])]
     assert (offset.ns, late) == (500, [0, 0, 70, 10])
     for k in range(10):
@@ -157,7 +157,7 @@ def test_the_simulated_arm_enforces_each_rule(robot):
     def feed(rows):
         rules = FciRules(robot, home)
         with pytest.raises(ArmError) as error:
-            [rules.take(row) for row in rows]
+            [rules.accept(row) for row in rows]
         return error.value.flag
 
     one = np.eye(7)[0]
@@ -169,10 +169,10 @@ def test_the_simulated_arm_enforces_each_rule(robot):
     assert feed([home, home * np.nan]).endswith("position_limits_violation")
     rules = FciRules(robot, home)
     for _ in range(MAX_LOST):
-        rules.lose()
-    rules.take(home)
+        rules.miss()
+    rules.accept(home)
     with pytest.raises(ArmError, match="21 set-points missing in a row"):
-        [rules.lose() for _ in range(MAX_LOST + 1)]
+        [rules.miss() for _ in range(MAX_LOST + 1)]
 
 
 def test_receiver_yaml_is_the_defaults_and_wrong_values_are_named():
@@ -230,13 +230,13 @@ def test_whatever_comes_the_output_keeps_every_limit(name, events):
         nonlocal now
         for _ in range(missed):
             now += MS
-            rules.lose()
+            rules.miss()
             out.append(rules.position)
         now += MS
-        carried = instant(rules.position, rules.velocity, rules.acceleration)
-        out.append(receiver.tick(now, missed, carried).copy())
-        receiver.think()
-        rules.take(out[-1])
+        extrapolated = from_differences(rules.position, rules.velocity, rules.acceleration)
+        out.append(receiver.tick(now, missed, extrapolated).copy())
+        receiver.update_plan()
+        rules.accept(out[-1])
 
     for event in events:
         for _ in range(event["wait"]):
@@ -247,7 +247,7 @@ def test_whatever_comes_the_output_keeps_every_limit(name, events):
             state.acceleration[:] = np.nan_to_num(event["a"], nan=0.0, posinf=30, neginf=-30)
         sequence = max(sequence + event["back"] + 1, 1)
         fields = (mine, 5, 3, sequence, now - event["late"] * MS, event["lead"], state, 0.05, Flag.TARGET)
-        receiver.hear(pack_target(Target(*fields)), now)
+        receiver.receive(pack_target(Target(*fields)), now)
         cycle(event["asleep"])
     for _ in range(450):
         cycle()

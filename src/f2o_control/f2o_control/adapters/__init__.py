@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from f2o_control.adapters.base import Adapter, FarEnd, NamedJoints, Numbers, Outgoing, Outlet, TrajectoryPlan
+from f2o_control.adapters.base import (
+    Adapter,
+    AdapterStatus,
+    NamedJoints,
+    Numbers,
+    Outgoing,
+    RosOutput,
+    TrajectoryPlan,
+)
 from f2o_control.adapters.crisp import CrispAdapter
 from f2o_control.adapters.jtc import JtcAdapter
 from f2o_control.adapters.multipanda import MultipandaAdapter
@@ -36,11 +44,11 @@ def make_adapter(name: str, robot: RobotDescription, stop_points: int, udp: UdpR
 __all__ = [
     "ADAPTERS",
     "Adapter",
-    "FarEnd",
+    "AdapterStatus",
     "NamedJoints",
     "Numbers",
     "Outgoing",
-    "Outlet",
+    "RosOutput",
     "TrajectoryPlan",
     "UdpRules",
     "make_adapter",

@@ -41,7 +41,7 @@ Outgoing = TrajectoryPlan | NamedJoints | Numbers
 
 
 @dataclass(frozen=True)
-class Outlet:
+class RosOutput:
     """What an adapter sends through ROS: the type that ``send`` returns, and its topic's key in the configuration."""
 
     kind: type[TrajectoryPlan] | type[NamedJoints] | type[Numbers]
@@ -49,7 +49,7 @@ class Outlet:
 
 
 @dataclass(frozen=True)
-class FarEnd:
+class AdapterStatus:
     """What is known of the other side; all of it may be nothing."""
 
     problem: str = ""  # why it cannot be used, in one sentence
@@ -61,20 +61,20 @@ class Adapter:
     """One way from a command to an arm. None of its methods waits or raises in the loop.
 
     Attributes:
-        outlet: what ``send`` returns for the node to publish; None for an adapter that returns nothing.
-        grips: the adapter takes the gripper's width along, nobody else needs to be told.
+        output: what ``send`` returns for the node to publish; None for an adapter that returns nothing.
+        commands_gripper: the adapter takes the gripper's width along, nobody else needs to be told.
     """
 
-    outlet: Outlet | None = None
-    grips: bool = False
+    output: RosOutput | None = None
+    commands_gripper: bool = False
 
     def send(self, command: Command, gripper_width: float) -> Outgoing | None:
         """Send ``command`` and the gripper's goal [m]."""
         raise NotImplementedError
 
-    def look(self, mono_ns: int) -> FarEnd:
+    def poll(self, mono_ns: int) -> AdapterStatus:
         """Ask how the other side is; called once a tick, armed or not. Most controllers do not say."""
-        return FarEnd()
+        return AdapterStatus()
 
     def recover(self) -> None:
         """A person wants to leave a fault: pass it on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from f2o_control.adapters.base import Adapter, NamedJoints, Outlet
+from f2o_control.adapters.base import Adapter, NamedJoints, RosOutput
 from f2o_control.limiter import Command
 
 
@@ -14,7 +14,7 @@ class CrispAdapter(Adapter):
     position and holds it there. It smooths at 1 kHz, so that this is a step of its filter, not of the arm.
     """
 
-    outlet = Outlet(NamedJoints, "crisp")
+    output = RosOutput(NamedJoints, "crisp")
 
     def __init__(self, joint_names: tuple[str, ...]) -> None:
         self._joint_names = joint_names

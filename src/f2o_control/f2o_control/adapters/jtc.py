@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from f2o_control.adapters.base import Adapter, Outlet, TrajectoryPlan
+from f2o_control.adapters.base import Adapter, RosOutput, TrajectoryPlan
 from f2o_control.limiter import Command
 
 RESTS = 1e-3  # s: a shorter stop is none
@@ -20,7 +20,7 @@ class JtcAdapter(Adapter):
     state, not from the measured one: config/controllers.yaml.
     """
 
-    outlet = Outlet(TrajectoryPlan, "trajectory")
+    output = RosOutput(TrajectoryPlan, "trajectory")
 
     def __init__(self, joint_names: tuple[str, ...], stop_points: int) -> None:
         self._joint_names = joint_names

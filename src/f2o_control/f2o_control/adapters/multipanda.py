@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from f2o_control.adapters.base import Adapter, Numbers, Outlet
+from f2o_control.adapters.base import Adapter, Numbers, RosOutput
 from f2o_control.limiter import Command
 
 NOT_ZERO = 1e-9  # rad
@@ -16,7 +16,7 @@ class MultipandaAdapter(Adapter):
     the first joint of the ready pose is: such a 0 is sent as a nanoradian.
     """
 
-    outlet = Outlet(Numbers, "multipanda")
+    output = RosOutput(Numbers, "multipanda")
 
     def send(self, command: Command, gripper_width: float) -> Numbers:
         """The positions to be at after the tick."""

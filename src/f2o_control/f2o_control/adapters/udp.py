@@ -16,7 +16,7 @@ from f2o_nodekit.stamps import NS_PER_S
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from f2o_control.adapters.base import Adapter, FarEnd, NamedJoints
+from f2o_control.adapters.base import Adapter, AdapterStatus, NamedJoints
 from f2o_control.braking import JointState
 from f2o_control.datagrams import Flag, State, Status, Target, robot_id
 from f2o_control.limiter import Command
@@ -53,7 +53,7 @@ class UdpAdapter(Adapter):
         clock: the monotonic clock in ns, for tests.
     """
 
-    grips = True
+    commands_gripper = True
 
     def __init__(
         self, robot: RobotDescription, rules: UdpRules, clock: Callable[[], int] = time.monotonic_ns
@@ -87,7 +87,7 @@ class UdpAdapter(Adapter):
         self._sent_last_ns, self._due_ns = now_ns, now_ns + round(command.duration_s * NS_PER_S)
         self._say(now_ns, Flag.TARGET)
 
-    def look(self, mono_ns: int) -> FarEnd:
+    def poll(self, mono_ns: int) -> AdapterStatus:
         """Read what came, repeat what is still to come or say hello, and judge."""
         now_ns = self._clock()
         changed, news = self._read(now_ns)
@@ -96,7 +96,9 @@ class UdpAdapter(Adapter):
         problem = changed or self._problem(now_ns)
         where = f"receiver at {self._rules.host}:{self._rules.port}"
         joints = NamedJoints(self._names, news.positions, news.velocities) if news else None
-        return FarEnd(f"{where}: {problem}" if problem else "", joints, news.gripper_width if news else None)
+        return AdapterStatus(
+            f"{where}: {problem}" if problem else "", joints, news.gripper_width if news else None
+        )
 
     def recover(self) -> None:
         """Ask the receiver to leave its fault, with the next datagrams, until it has or they are used up."""

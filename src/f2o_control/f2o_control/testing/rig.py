@@ -16,8 +16,8 @@ class Rig:
     """A bridge, an arm that is where it is told to be, and a source that moves joint 1 at 0.2 rad/s."""
 
     def __init__(self, robot, **config):
-        self.far_problem = ""
-        self.bridge = Bridge(robot, BridgeConfig(**config), lambda mono_ns: self.far_problem)
+        self.adapter_problem = ""
+        self.bridge = Bridge(robot, BridgeConfig(**config), lambda mono_ns: self.adapter_problem)
         self.ros_offset_ns = ROS_OFFSET_NS
         self.home, self.names = np.array(robot.home), robot.joint_names
         self.arm_at, self.mono_ns = self.home.copy(), 5 * S
