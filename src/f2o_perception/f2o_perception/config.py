@@ -33,7 +33,7 @@ class Topics:
     depth: ViewTopicName = "/{view}/aligned_depth_to_color/image_raw"
     camera_info: ViewTopicName = "/{view}/color/camera_info"
     joint_states: TopicName = "/franka/joint_states"
-    gripper_states: TopicName = "/franka_gripper/joint_states"
+    gripper_joint_states: TopicName = "/franka_gripper/joint_states"
     observation: TopicName = "/f2o/observation"
     cloud: TopicName = "/f2o/observation/cloud"
 

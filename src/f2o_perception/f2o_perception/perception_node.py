@@ -42,7 +42,7 @@ class PerceptionNode(ConfiguredNode):
         self._clouds = self.create_publisher(PointCloud2, topics.cloud, self.reliable())
         self._cameras = {view: self._camera(view) for view in self.config.views}
         self._subscribe(JointState, topics.joint_states, self._on_joints, ROBOT_DEPTH)
-        self._subscribe(JointState, topics.gripper_states, self._on_gripper, ROBOT_DEPTH)
+        self._subscribe(JointState, topics.gripper_joint_states, self._on_gripper, ROBOT_DEPTH)
         self.add_diagnostics("observation", self._diagnose)
         for view in self.config.views:
             self.add_diagnostics(f"camera {view}", partial(self._diagnose_camera, view))

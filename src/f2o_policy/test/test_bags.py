@@ -354,7 +354,7 @@ def test_a_bad_message_is_dropped_and_counted_and_the_rest_is_as_without_it(tmp_
 @pytest.mark.parametrize("way", ["in each message", "in turns"])
 def test_one_topic_may_carry_arm_and_fingers(tmp_path, perception, way):
     topics = dataclasses.replace(
-        perception.topics, joint_states="/joint_states", gripper_states="/joint_states"
+        perception.topics, joint_states="/joint_states", gripper_joint_states="/joint_states"
     )
     perception = dataclasses.replace(perception, topics=topics)
     replay = BagReplay(perception)

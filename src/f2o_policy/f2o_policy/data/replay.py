@@ -51,7 +51,7 @@ class BagReplay:
         topics = config.topics
         self._takes: list[tuple[str, str, Take]] = [  # topic, stream; one topic may carry arm and fingers
             (topics.joint_states, sync.JOINTS, self._joints),
-            (topics.gripper_states, sync.GRIPPER, self._gripper),
+            (topics.gripper_joint_states, sync.GRIPPER, self._gripper),
             (JOINT_COMMAND, JOINT_COMMAND, self._command),
         ]
         for view in config.views:
