@@ -33,8 +33,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/modes"))
     parser.add_argument("--seeds", type=int, default=3, choices=sorted(T_95), help="how many (default 3)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the training steps (default 1)")
     arguments = parser.parse_args()
-    jobs = list(product(TOYS, range(arguments.seeds)))
+    config = StudyConfig().shortened(arguments.scale)
+    jobs = list(product(TOYS, range(arguments.seeds), [config]))
     runs = []
     with workers(arguments.processes) as pool:
         try:
@@ -43,7 +45,7 @@ def main() -> int:
         except KeyboardInterrupt:
             print("\nmodes: stopped", file=sys.stderr)
             return 130
-    report = summarise(runs)
+    report = summarise(runs, config)
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_result(arguments.out / "modes.json", report)
     draw(runs, arguments.out / "modes.png")
@@ -52,7 +54,7 @@ def main() -> int:
     return 0
 
 
-def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
+def summarise(runs: list[dict[str, Any]], config: StudyConfig) -> dict[str, Any]:
     """Mean and 95 % half width over the seeds of every number, by toy and row."""
     values: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for one in runs:
@@ -64,7 +66,7 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
         for toy, rows in values.items()
     }
     seeds = sorted({one["seed"] for one in runs})
-    return {"seeds": seeds, "config": asdict(StudyConfig()), "torch": torch.__version__, "toys": toys}
+    return {"seeds": seeds, "config": asdict(config), "torch": torch.__version__, "toys": toys}
 
 
 def interval(values: list[float]) -> dict[str, float]:

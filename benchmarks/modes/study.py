@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -39,6 +39,13 @@ class StudyConfig:
     learning_rate: float = 4e-3
     judged: int = 128  # conditions the result is judged on, none of them seen before
     samples: int = 64  # of each
+
+    def shortened(self, share: float) -> StudyConfig:
+        """With this share of the training steps."""
+        steps = {
+            name: max(1, round(share * getattr(self, name))) for name in ("teacher_steps", "student_steps")
+        }
+        return replace(self, **steps)
 
 
 @dataclass(frozen=True)
@@ -79,10 +86,10 @@ def run(toy_name: str, seed: int, config: StudyConfig) -> dict[str, Any]:
     return judge(toy, rows, config) | {"toy": toy_name, "seed": seed, "config": asdict(config)}
 
 
-def run_job(job: tuple[str, int]) -> dict[str, Any]:
-    """``run`` for a worker process, which imports this module and not ``__main__``: toy and seed, one thread."""
+def run_job(job: tuple[str, int, StudyConfig]) -> dict[str, Any]:
+    """``run`` for a worker process, which imports this module and not ``__main__``; one thread."""
     torch.set_num_threads(1)
-    return run(*job, StudyConfig())
+    return run(*job)
 
 
 def train_teacher(toy: Toy, config: StudyConfig) -> Sampler:

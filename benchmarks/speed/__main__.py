@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from f2o_nodekit.errors import F2oError
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_perception.frames import Observation
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
+from f2o_policy.commands.common import positive
 from f2o_policy.errors import EngineError
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.load import engine_of, load_engine, resolve_backend
@@ -30,6 +31,7 @@ from benchmarks.speed import heads, learning
 
 matplotlib.use("Agg")
 HYPOTHESES = (1, 2, 4, 8, 16)
+PARTS = ("simulation", "engines", "equality", "heads", "teacher_50_against_student", "learning")
 
 
 def main() -> int:
@@ -37,36 +39,40 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.speed", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints/reach_around"))
-    parser.add_argument("--repeats", type=int, default=300)
+    parser.add_argument("--repeats", type=positive, default=300)
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure (default: all)"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     try:
-        result = _measure(arguments.checkpoints, arguments.repeats)
+        result = _measure(arguments.checkpoints, arguments.repeats, arguments.only)
     except F2oError as error:
         print(f"speed: {error}", file=sys.stderr)
         return 2
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_result(arguments.out / "bench.json", result)
-    _draw(result, arguments.out / "bench.png")
+    if "engines" in result:
+        _draw(result, arguments.out / "bench.png")
     _print(result)
     return 0
 
 
-def _measure(checkpoints: Path, repeats: int) -> dict[str, Any]:
+def _measure(checkpoints: Path, repeats: int, parts: Sequence[str]) -> dict[str, Any]:
     student = load_checkpoint(checkpoints / "student.pt")
     observations, simulation = _simulate()
     backends = _backends()
-    engines = _engines(student, observations[0], backends, repeats)
-    teacher = compare(load_checkpoint(checkpoints / "teacher.pt"), student, observations)
-    threads = len(os.sched_getaffinity(0))
-    return {
-        "simulation": simulation,
-        "engines": engines,
-        "equality": _equality(student, _windows(checkpoints / "student.pt"), backends),
-        "heads": heads.measure(student, backends, repeats),
-        "teacher_50_against_student": teacher,
-        "learning": learning.measure(checkpoints, threads),
+    measures: dict[str, Callable[[], Any]] = {
+        "simulation": lambda: simulation,
+        "engines": lambda: _engines(student, observations[0], backends, repeats),
+        "equality": lambda: _equality(student, _windows(checkpoints / "student.pt"), backends),
+        "heads": lambda: heads.measure(student, backends, repeats),
+        "teacher_50_against_student": lambda: compare(
+            load_checkpoint(checkpoints / "teacher.pt"), student, observations
+        ),
+        "learning": lambda: learning.measure(checkpoints, len(os.sched_getaffinity(0))),
     }
+    return {part: measures[part]() for part in PARTS if part in parts}
 
 
 def _simulate(seconds: float = 4.0) -> tuple[list[Observation], dict[str, float]]:
@@ -195,9 +201,13 @@ def _draw(result: dict[str, Any], path: Path) -> None:
 
 
 def _print(result: dict[str, Any]) -> None:
-    eager = {r["hypotheses"]: r["plan_ms"]["p50"] for r in result["engines"] if r["backend"] == "torch"}
-    print(f"world, cameras and perception: {result['simulation']}")
-    for row in result["engines"]:
+    for part, numbers in result.items():
+        PRINT[part](numbers)
+
+
+def _print_engines(rows: list[dict[str, Any]]) -> None:
+    eager = {r["hypotheses"]: r["plan_ms"]["p50"] for r in rows if r["backend"] == "torch"}
+    for row in rows:
         name = f"{row['backend']} {row['precision']} M={row['hypotheses']}"
         if "refused" in row:
             print(f"  {name:<22} refused: {row['refused']}")
@@ -206,21 +216,42 @@ def _print(result: dict[str, Any]) -> None:
         ratio = eager[row["hypotheses"]] / plan["p50"]
         times = f"plan {plan['p50']:7.3f} / {plan['p99']:7.3f} ms   embed {embed['p50']:6.2f} ms"
         print(f"  {name:<22} {times}   {ratio:4.1f} x eager")
-    for backend, row in result["teacher_50_against_student"].items():
+
+
+def _print_ratios(ratios: dict[str, dict[str, float]]) -> None:
+    for backend, row in ratios.items():
         whole, head = row["ratio_end_to_end"], row["ratio_head_only"]
         print(f"  teacher 50 steps / student, {backend}: end to end {whole}, head only {head}")
-    for name, row in result["equality"].items():
+
+
+def _print_equality(rows: dict[str, Any]) -> None:
+    for name, row in rows.items():
         print(f"  {name} against eager torch: {row}")
-    print(f"heads, one thread, at most {result['heads']['matrix_gflops']} GFLOP/s:")
-    for row in result["heads"]["rows"]:
+
+
+def _print_heads(measured: dict[str, Any]) -> None:
+    print(f"heads, one thread, at most {measured['matrix_gflops']} GFLOP/s:")
+    for row in measured["rows"]:
         if "refused" not in row:
             print("  " + "  ".join(f"{key} {value}" for key, value in row.items()))
-    learned = result["learning"]
+
+
+def _print_learning(learned: dict[str, Any]) -> None:
     print(f"learning, {learned['threads']} threads, {learned['matrix_gflops']} GFLOP/s in a matrix product:")
     for name in ("train", "sample", "distill"):
         print(f"  {name:<8} {learned[name]}")
     for row in learned["distill_memory"]:
         print(f"  distillation memory {row}")
+
+
+PRINT = {
+    "simulation": lambda numbers: print(f"world, cameras and perception: {numbers}"),
+    "engines": _print_engines,
+    "equality": _print_equality,
+    "heads": _print_heads,
+    "teacher_50_against_student": _print_ratios,
+    "learning": _print_learning,
+}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.tables``: the ablations as tables.json, tables.md and tables.png.
+"""``python -m benchmarks.tables``: the ablations as tables.json and tables.png.
 
 Everything stands on one teacher, trained before: its encoder is frozen (over the horizon and the mask the U-Net
 learns anew), or its two ResNets alone (over the modalities everything after them learns anew). Rows therefore compare
@@ -19,7 +19,6 @@ from f2o_nodekit.errors import F2oError
 from f2o_nodekit.paths import config_file
 from f2o_nodekit.workers import workers
 from f2o_policy.checkpoint import checkpoint_file, file_sha256, load_checkpoint
-from f2o_policy.data.files import write_text
 from f2o_policy.data.store import Dataset
 from f2o_policy.evaluation.statistics import mcnemar
 from f2o_policy.model.network import PolicyNetwork
@@ -28,6 +27,7 @@ from f2o_policy.training.optimise import Precision
 from tqdm import tqdm
 
 from benchmarks.common.record import write_result
+from benchmarks.report.tables import tables
 from benchmarks.tables.rows import Budget, rows, teachers
 from benchmarks.tables.stages import Place, judge, train_teacher
 
@@ -51,7 +51,6 @@ def main() -> int:
         results = run(place, budget, arguments.tables, arguments.processes)
         report = summarise(results, budget, place, Dataset(place.data).sha256)
         write_result(place.out / "tables.json", report)
-        write_text(place.out / "tables.md", table(report))
         draw(report, place.out / "tables.png")
     except F2oError as error:
         print(f"tables: {error}", file=sys.stderr)
@@ -59,7 +58,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ntables: stopped; the same command goes on", file=sys.stderr)
         return 130
-    print(table(report))
+    print(tables(report))
     return 0
 
 
@@ -102,9 +101,9 @@ def summarise(
     results: list[dict[str, Any]], budget: Budget, place: Place, data_sha256: str
 ) -> dict[str, Any]:
     """Rows by table, each paired with the first of its table."""
-    tables: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for result in results:
-        lines = tables.setdefault(result["table"], [])
+        lines = found.setdefault(result["table"], [])
         played = result["played"]
         won = [e["success"] for e in played["episodes"]]
         first = lines[0]["won"] if lines else won
@@ -125,28 +124,8 @@ def summarise(
         "budget": dataclasses.asdict(budget),
         "teacher_sha256": file_sha256(checkpoint_file(place.teacher)),
         "data_sha256": data_sha256,
-        "tables": tables,
+        "tables": found,
     }
-
-
-def table(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
-    lines = []
-    for name, entries in report["tables"].items():
-        lines += [
-            f"\n**{name}**\n",
-            "| row | success [95 %] | p against first | left : right | collisions | into the post | both sides |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        for e in entries:
-            low, high = e["interval"]
-            lines.append(
-                f"| {e['name']} | {e['success']:.2f} [{low:.2f}, {high:.2f}] | {e['p_against_first']:.2f} | "
-                f"{e['left_right'][0]} : {e['left_right'][1]} | {e['collisions']} | {e['into_the_post']:.3f} | "
-                f"{e['both_sides']:.2f} |"
-            )
-    lines.append(f"\nBudget of a row: {report['budget']}\n")
-    return "\n".join(lines)
 
 
 def draw(report: dict[str, Any], path: Path) -> None:

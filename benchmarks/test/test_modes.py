@@ -57,7 +57,7 @@ def ring():
 
 def test_the_report_names_seed_configuration_and_interval(ring):
     other = ring | {"seed": 1}
-    report = summarise([ring, other])
+    report = summarise([ring, other], StudyConfig())
     assert report["seeds"] == [0, 1]
     assert report["config"]["teacher_steps"] == StudyConfig().teacher_steps
     valid = report["toys"]["ring of 8"]["Chamfer, K = 16"]["valid"]

@@ -7,7 +7,8 @@ from f2o_nodekit.config import build_config
 from f2o_policy.evaluation.statistics import wilson
 from f2o_policy.training.config import Config
 
-from benchmarks.tables.__main__ import draw, summarise, table
+from benchmarks.report.tables import tables
+from benchmarks.tables.__main__ import draw, summarise
 from benchmarks.tables.rows import COUNTS, HORIZONS, MASKS, MODALITIES, Budget, Row, rows, teachers
 from benchmarks.tables.stages import Place
 
@@ -80,7 +81,7 @@ def test_rows_are_paired_with_the_first_of_their_table(results, tmp_path):
     assert [e["p_against_first"] for e in report["tables"]["mask"]] == [1.0, pytest.approx(2 / 2**8)]
     assert report["tables"]["count"][0]["p_against_first"] == 1.0
     assert report["budget"]["head_steps"] == Budget().head_steps
-    text = table(report)
-    assert "| uncapped | 0.00 [0.00, 0.32] | 0.01 | 1 : 2 | 0 | 0.250 | 0.50 |" in text
+    text = tables(report)
+    assert "| mask | uncapped | 0.00 [0.00, 0.32] | 0.0078 | 1 : 2 | 0 | 25.0 % | 50 % |" in text
     draw(report, tmp_path / "tables.png")
     assert (tmp_path / "tables.png").stat().st_size > 5_000
