@@ -163,17 +163,17 @@ def no_crc(patch):
     patch.setattr(wire, "_checked", lambda data: data[: wire.SIZE - wire.CRC.size])
 
 
-def before_hearing(change):
+def before_judging(change):
     """Removal by a change to the receiver before it looks at a datagram."""
 
     def remove(patch):
-        hear = Receiver._hear
+        judge = Receiver._judge
 
         def bare(self, data, mono_ns):
             change(self)
-            return hear(self, data, mono_ns)
+            return judge(self, data, mono_ns)
 
-        patch.setattr(Receiver, "_hear", bare)
+        patch.setattr(Receiver, "_judge", bare)
 
     return remove
 
@@ -233,14 +233,14 @@ def forgiving(patch):
 MINE = [Rig("panda").receiver.robot]
 RECEIVER = [
     GuardCase("receiver: CRC", no_crc, damaged),
-    GuardCase("receiver: order", before_hearing(no_order), repeated),
+    GuardCase("receiver: order", before_judging(no_order), repeated),
     GuardCase("receiver: session of the bridge", any_sender, second_bridge),
     GuardCase("receiver: session of its own", any_peer, restarted),
-    GuardCase("receiver: age", before_hearing(no_age), late),
-    GuardCase("receiver: own watchdog", before_hearing(no_patience), cut),
+    GuardCase("receiver: age", before_judging(no_age), late),
+    GuardCase("receiver: own watchdog", before_judging(no_patience), cut),
     GuardCase("receiver: robot", as_if_ours, other_robot),
-    GuardCase("receiver: start near the arm", before_hearing(no_start), far_start),
-    GuardCase("receiver: new beginning after silence", before_hearing(never_lost), start_after_silence),
+    GuardCase("receiver: start near the arm", before_judging(no_start), far_start),
+    GuardCase("receiver: new beginning after silence", before_judging(never_lost), start_after_silence),
     GuardCase("receiver: a fault is left when asked", forgiving, reflex),
     GuardCase("receiver: possible numbers", replace(Receiver, "_possible", lambda *_: True), nonsense),
 ]
