@@ -13,7 +13,7 @@ pytest.importorskip("launch.actions", reason="launch is not installed (it is not
 pytest.importorskip("launch_ros.actions", reason="launch_ros is not installed (it is not on PyPI)")
 
 DRIVERS = Path(__file__).parent / "drivers"
-TOLD = """#!{python}
+STAND_IN = """#!{python}
 import json, sys, yaml
 params = {{}}
 for flag, file in zip(sys.argv, sys.argv[1:]):
@@ -42,7 +42,7 @@ sys.exit(service.run())
 
 @pytest.fixture
 def workspace(tmp_path, fr3_cell):
-    """A prefix in which every executable of the graph and the drivers writes down what it was given."""
+    """An install prefix whose executables, ours and the drivers', log the parameters that they get."""
     packages = {
         "realsense2_camera": ("rs_launch.py", ["realsense2_camera_node"]),
         "franka_bringup": ("franka.launch.py", ["ros2_control_node"]),
@@ -62,12 +62,12 @@ def workspace(tmp_path, fr3_cell):
         for name in executables:
             path = tmp_path / "lib" / package / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(TOLD.format(python=sys.executable, log=tmp_path / "log.jsonl", name=name))
+            path.write_text(STAND_IN.format(python=sys.executable, log=tmp_path / "log.jsonl", name=name))
             path.chmod(0o755)
     return tmp_path
 
 
-def launched(workspace, graph, *words):
+def run_launch(workspace, graph, *words):
     """What each executable was given, and what launch printed."""
     environment = os.environ | {
         "AMENT_PREFIX_PATH": f"{workspace}:{os.environ.get('AMENT_PREFIX_PATH', '')}",
@@ -81,26 +81,28 @@ def launched(workspace, graph, *words):
 
 
 def test_each_camera_is_started_with_its_own_arguments_and_none_of_ours(workspace):
-    told, done = launched(
+    started, done = run_launch(
         workspace, "deploy", "robot:=fr3", "robot_ip:=10.0.0.2", "cameras:=wrist=123,external_1=456"
     )
     text = done.stdout + done.stderr
     assert "not supported" not in text, text
     assert "not a valid standard output config" not in text
-    cameras = {t["params"]["camera_name"]: t["params"] for t in told if t["name"] == "realsense2_camera_node"}
+    cameras = {
+        t["params"]["camera_name"]: t["params"] for t in started if t["name"] == "realsense2_camera_node"
+    }
     assert set(cameras) == {"wrist", "external_1"}, text
     assert cameras["wrist"]["serial_no"] == "_123" and cameras["external_1"]["serial_no"] == "_456"
     assert all(c["output"] == "screen" and c["align_depth.enable"] for c in cameras.values())
-    (arm,) = (t["params"] for t in told if t["name"] == "ros2_control_node")
+    (arm,) = (t["params"] for t in started if t["name"] == "ros2_control_node")
     assert (arm["robot_type"], arm["robot_ip"]) == ("fr3", "10.0.0.2")
     assert Path(arm["controllers_yaml"]) == workspace / "cell" / "controllers.yaml"
 
 
 def test_recording_with_real_cameras_starts_too(workspace):
-    told, done = launched(
+    started, done = run_launch(
         workspace, "record", "robot:=fr3", "cameras:=wrist=1", "bags:=episodes", "task:=stow"
     )
-    names = [t["name"] for t in told]
+    names = [t["name"] for t in started]
     assert "realsense2_camera_node" in names, done.stdout + done.stderr
     assert "not supported" not in done.stdout + done.stderr
 
@@ -108,17 +110,17 @@ def test_recording_with_real_cameras_starts_too(workspace):
 def test_an_argument_that_the_driver_does_not_declare_is_one_sentence(workspace):
     file = workspace / "share" / "realsense2_camera" / "launch" / "rs_launch.py"
     file.write_text(file.read_text().replace('"enable_sync",', ""))
-    told, done = launched(workspace, "deploy", "robot:=fr3", "cameras:=wrist=1")
+    started, done = run_launch(workspace, "deploy", "robot:=fr3", "cameras:=wrist=1")
     assert done.returncode == 1
     assert (
         "realsense2_camera/rs_launch.py: declares no argument enable_sync; expected"
         in done.stdout + done.stderr
     )
-    assert told == []
+    assert started == []
 
 
 def test_a_driver_that_is_not_installed_is_one_sentence(workspace):
     (workspace / "share" / "ament_index" / "resource_index" / "packages" / "franka_bringup").unlink()
-    told, done = launched(workspace, "deploy", "robot:=fr3", "cameras:=wrist=1")
-    assert done.returncode == 1 and told == []
+    started, done = run_launch(workspace, "deploy", "robot:=fr3", "cameras:=wrist=1")
+    assert done.returncode == 1 and started == []
     assert "franka_bringup: not installed; install it (ros-" in done.stdout + done.stderr

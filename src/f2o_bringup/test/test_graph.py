@@ -35,27 +35,27 @@ def test_record_with_either_source():
     ]
 
 
-def test_what_a_person_adds_to_either_graph():
+def test_takeover_recording_and_view_add_their_nodes():
     whole = names("deploy", sim="true", takeover="true", record="true", view="true")
     assert whole[-3:] == ["teleop_node", "recorder_node", "view_node"]
     assert node("deploy", "recorder_node", sim="true", record="true").parameters["niceness"] == 10
     assert "niceness" not in node("record", "recorder_node", sim="true").parameters
-    hand = node("deploy", "teleop_node", sim="true", takeover="true", device="spacenav")
-    assert hand.parameters == {
+    teleop = node("deploy", "teleop_node", sim="true", takeover="true", device="spacenav")
+    assert teleop.parameters == {
         "takeover.enabled": True, "topics.target": "/f2o/takeover_target", "source": "spacenav"
     }  # fmt: skip
-    assert not hand.required
+    assert not teleop.required
     assert node("record", "recorder_node", sim="true", episodes="50").parameters["episodes"] == 50
     assert "episodes" not in node("record", "recorder_node", sim="true", source="scripted").parameters
     assert names("record", sim="true", view="true")[-2:] == ["perception_node", "view_node"]
 
 
-def test_a_replay_is_the_arm_and_its_bridge():
+def test_replay_starts_the_arm_and_the_bridge():
     assert names("replay", sim="true") == ["sim_node", "bridge_node"]
     assert node("replay", "bridge_node", sim="true").parameters["source"] == "replay"
 
 
-def test_the_bridge_arms_into_the_mode_of_its_graph():
+def test_the_bridge_arms_into_the_mode_of_the_graph():
     assert node("deploy", "bridge_node", sim="true").parameters["source"] == "policy"
     assert node("record", "bridge_node", sim="true").parameters["source"] == "teleop"
 
@@ -106,7 +106,7 @@ def test_without_sim_the_drivers_are_included(fr3_cell):
 
 @pytest.mark.parametrize("adapter", ["null", "crisp", "multipanda", "udp"])
 def test_joint_trajectory_controller_starts_for_its_own_adapter_only(adapter, fr3_cell):
-    """Started beside another it would hold the joints: with ``null`` an arm that is to be moved by hand."""
+    """Beside another adapter it would claim the joints; with ``null`` it would hold an arm that a person guides."""
     resolved = resolve(
         graph_named("deploy"), {"cameras": "a=1", "adapter": adapter, "robot": "fr3", "config": fr3_cell}
     )
@@ -142,7 +142,7 @@ def test_fake_hardware_is_the_drivers_or_a_simulated_arm_behind_udp(fr3_cell):
     assert names("deploy", **given | {"use_fake_hardware": "false"})[0] == "perception_node"
 
 
-def test_drivers_can_be_left_to_others():
+def test_drivers_false_includes_no_launch_file():
     resolved = resolve(graph_named("deploy"), {"drivers": "false"})
     assert resolved.includes == ()
     assert [n.name for n in resolved.nodes] == ["perception_node", "policy_node", "bridge_node"]
@@ -165,7 +165,7 @@ def test_a_wrong_argument_is_one_sentence(graph, given, text):
     assert str(error.value).startswith(text)
 
 
-def test_what_does_not_fit_the_robot_is_said_at_once(fr3_cell):
+def test_a_configuration_for_another_robot_is_refused_before_anything_starts(fr3_cell):
     with pytest.raises(GraphError) as error:
         resolve(graph_named("deploy"), {"sim": "true", "robot": "fr3", "config": str(WORKSPACE / "config")})
     text = str(error.value)
@@ -206,14 +206,14 @@ def test_nodes_with_images_get_a_transport_that_carries_them(graph):
 
 
 def profile_of(**given):
-    """What the simulator is told by of its Fast DDS profile."""
+    """The variables that name the simulator's Fast DDS profile."""
     env = node("deploy", "sim_node", sim="true", **given).env
     return {variable: env[variable] for variable in PROFILES if variable in env}
 
 
 @pytest.fixture
 def no_profile(tmp_path, monkeypatch):
-    """A shell that names no profile; the file that is installed."""
+    """No profile in the environment; returns the installed one."""
     for variable in PROFILES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
@@ -266,7 +266,7 @@ def test_without_launch_one_sentence_says_what_to_do(monkeypatch):
 
 
 def entities(graph, **given):
-    """The actions that the launch description of ``graph`` comes to."""
+    """The declared arguments and the actions of the launch description of ``graph``."""
     pytest.importorskip("launch.actions", reason="launch is not installed (it is not on PyPI)")
     pytest.importorskip("launch_ros.actions", reason="launch_ros is not installed (it is not on PyPI)")
     from f2o_bringup.launch_description import launch_description
@@ -289,7 +289,7 @@ def test_the_launch_description_starts_what_the_graph_says(graph):
     assert len(actions) == len(resolve(graph_named(graph), {"sim": "true"}).nodes)
 
 
-def test_the_files_for_the_other_machine_can_be_read():
+def test_the_configuration_of_clocks_and_routers_parses():
     import xml.dom.minidom
 
     import yaml

@@ -1,4 +1,4 @@
-"""What the bridge's messages come by: environment variables, and what Fast DDS makes of them in a real process."""
+"""The bridge's Fast DDS profile: environment variables, and the threads and transports of real processes."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def test_the_profile_follows_the_discovery_range(distro, variable):
         (LOCALHOST | {"ROS_STATIC_PEERS": "192.168.1.7"}, True),
     ],
 )
-def test_nothing_changes_where_it_cannot_be_had_or_was_chosen_otherwise(environ, granted):
+def test_the_users_profile_middleware_and_peers_are_kept(environ, granted):
     assert on_time(find, environ, granted) == {}
 
 
@@ -52,7 +52,7 @@ def test_nothing_changes_where_the_files_are_missing():
     assert on_time(lambda name: "", LOCALHOST, True) == {}
 
 
-def test_it_is_the_bridge_alone(monkeypatch):
+def test_only_the_bridge_gets_it(monkeypatch):
     monkeypatch.setattr("f2o_bringup.middleware.request_fifo", lambda priority: True)
     for name, value in (LOCALHOST | {profile_variable(): find("dds.xml")}).items():
         monkeypatch.setenv(name, value)

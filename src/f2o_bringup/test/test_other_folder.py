@@ -24,7 +24,7 @@ def installed():
         pytest.skip("the workspace is not built: run make setup")
 
 
-def copied(installed, prefix):
+def copy_installation(installed, prefix):
     """An install prefix with a copy of all that f2o_bringup installs."""
     shutil.copytree(installed, prefix / "share" / "f2o_bringup")
     marker = prefix / "share" / "ament_index" / "resource_index" / "packages" / "f2o_bringup"
@@ -33,7 +33,7 @@ def copied(installed, prefix):
     return prefix
 
 
-def waited(command, folder, sentence, **env):
+def output_until(command, folder, sentence, **env):
     """The output of ``command``, run in ``folder`` until it says ``sentence``."""
     log = folder / "output.txt"
     with log.open("w") as out:
@@ -54,7 +54,7 @@ def test_the_shipped_configuration_names_a_checkpoint_that_is_there_in_every_lay
     for config in (
         SOURCE_CONFIG,
         installed / "config",
-        copied(installed, tmp_path) / "share/f2o_bringup/config",
+        copy_installation(installed, tmp_path) / "share/f2o_bringup/config",
     ):
         named = yaml.safe_load((config / "policy.yaml").read_text())["checkpoint"]
         assert (config / named).is_file()
@@ -62,20 +62,20 @@ def test_the_shipped_configuration_names_a_checkpoint_that_is_there_in_every_lay
 
 def test_deploy_runs_from_another_folder(installed, tmp_path, monkeypatch):
     monkeypatch.setenv("ROS_DOMAIN_ID", "41")
-    said = waited(["f2o-launch", "deploy", "sim:=true"], tmp_path, ", warm")
-    assert f"{installed}/checkpoints/reach_around/student.pt: 2 hypotheses" in said
+    output = output_until(["f2o-launch", "deploy", "sim:=true"], tmp_path, ", warm")
+    assert f"{installed}/checkpoints/reach_around/student.pt: 2 hypotheses" in output
 
 
 def test_the_policy_runs_from_another_folder_with_a_copied_installation(installed, tmp_path, monkeypatch):
     monkeypatch.setenv("ROS_DOMAIN_ID", "42")
-    prefix = copied(installed, tmp_path / "copy")
+    prefix = copy_installation(installed, tmp_path / "copy")
     command = [find_executable("f2o_policy", "policy_node")]
     search = f"{prefix}{os.pathsep}{os.environ['AMENT_PREFIX_PATH']}"
-    said = waited(command, tmp_path, ", warm", AMENT_PREFIX_PATH=search)
-    assert f"{prefix}/share/f2o_bringup/checkpoints/reach_around/student.pt: 2 hypotheses" in said
+    output = output_until(command, tmp_path, ", warm", AMENT_PREFIX_PATH=search)
+    assert f"{prefix}/share/f2o_bringup/checkpoints/reach_around/student.pt: 2 hypotheses" in output
 
 
 def test_a_checkpoint_given_by_hand_is_relative_to_the_shell(installed, tmp_path, monkeypatch):
     monkeypatch.setenv("ROS_DOMAIN_ID", "43")
-    said = waited(["f2o-launch", "deploy", "sim:=true", "checkpoint:=mine.pt"], tmp_path, "mine.pt")
-    assert f"{tmp_path}/mine.pt: cannot be read (No such file or directory)" in said
+    output = output_until(["f2o-launch", "deploy", "sim:=true", "checkpoint:=mine.pt"], tmp_path, "mine.pt")
+    assert f"{tmp_path}/mine.pt: cannot be read (No such file or directory)" in output
