@@ -1,4 +1,4 @@
-"""What config/sim.yaml and config/expert.yaml say."""
+"""Configuration of the simulator (config/sim.yaml) and of the scripted demonstrator (config/expert.yaml)."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ class ExpertConfig:
     """The scripted demonstrator."""
 
     task: str = "reach_around"
-    episodes: Annotated[int, Field(ge=0, le=1_000_000)] = 0  # 0: until told to stop
+    episodes: Annotated[int, Field(ge=0, le=1_000_000)] = 0  # 0: until stopped
     seed: Seed = 0  # of the first episode's scene; each further episode takes the next
     rate_hz: Annotated[float, Field(ge=20, le=500)] = 125.0
-    record: bool = True  # wait for the recorder and tell it what to keep
+    record: bool = True  # with the recorder: start, save and discard episodes
     wait_s: Annotated[float, Field(ge=1, le=600)] = 30.0
     """For simulator, bridge and recorder to appear, and for each answer."""
     topics: ExpertTopics = field(default_factory=ExpertTopics)

@@ -48,7 +48,7 @@ class TrajectoryController:
         self.reset(q)
 
     def reset(self, q: Float64[np.ndarray, " 7"]) -> None:
-        """Drop the trajectory and desire to stand at ``q`` [rad]."""
+        """Drop the trajectory; the desired state is rest at ``q`` [rad]."""
         self._knots_ns = np.zeros(1, np.int64)
         self._positions = np.array(q, np.float64)[None]
         self._velocities: Float64[np.ndarray, "n 7"] | None = None

@@ -18,7 +18,7 @@ DEPTH_BITS, STENCIL_BITS = 24, 8
 
 @runtime_checkable
 class OffscreenContext(Protocol):
-    """What mujoco's own contexts offer. A context belongs to the thread that made it current."""
+    """The interface of MuJoCo's contexts. A context belongs to the thread that made it current."""
 
     def make_current(self) -> None:
         """Draw with it from the calling thread on."""
@@ -31,7 +31,7 @@ def open_context(width: int, height: int) -> OffscreenContext:
     """A context that is current in the calling thread.
 
     Raises:
-        GraphicsError: no library can draw off screen; the text says what each one answered.
+        GraphicsError: no library can draw off screen; the text has each one's error.
     """
     # Mesa's software renderer: its helper threads cost more CPU than they save on images this small.
     os.environ.setdefault("LP_NUM_THREADS", "0")
@@ -49,7 +49,7 @@ def open_context(width: int, height: int) -> OffscreenContext:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, AttributeError):  # how PyOpenGL says that the library was not found
+    if isinstance(error, AttributeError):  # PyOpenGL did not find the library
         return "library not found"
     text = str(error).strip().splitlines()
     return text[0].split(". ")[0] if text else type(error).__name__

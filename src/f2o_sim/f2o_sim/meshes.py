@@ -25,7 +25,7 @@ WELD_DECIMALS = 6  # a micrometre
 
 @dataclass(frozen=True)
 class VisualMesh:
-    """One single-coloured part of a link's looks."""
+    """One single-coloured part of a link's visual."""
 
     name: str
     vertices: Float32[np.ndarray, "v 3"]  # [m], link frame

@@ -1,6 +1,6 @@
 """The Panda of the example-robot-data wheel (official franka_description) as fragments of an MJCF scene.
 
-The URDF gives joints, limits, inertias, hulls and looks; this file adds what MuJoCo needs besides: servo gains, finger
+The URDF has joints, limits, inertias, hulls and visuals; this file adds what MuJoCo needs besides: servo gains, finger
 friction, gravity compensation (the real arm compensates its own weight), and which bodies may touch. MJCF is emitted as
 text because that is the one interface that is the same in every MuJoCo from 3.3 to 4.0.
 """
@@ -116,8 +116,8 @@ class _Builder:
                         "mesh", name=mesh.name, inertia="shell", vertex=vertices, face=faces
                     )
                 rgba = "{:.3f} {:.3f} {:.3f} 1".format(*mesh.rgb)
-                looks = {"type": "mesh", "mesh": mesh.name, "contype": "0", "conaffinity": "0"}
-                ET.SubElement(body, "geom", looks, group="2", mass="0", rgba=rgba, **_pose(visual))
+                visual_geom = {"type": "mesh", "mesh": mesh.name, "contype": "0", "conaffinity": "0"}
+                ET.SubElement(body, "geom", visual_geom, group="2", mass="0", rgba=rgba, **_pose(visual))
 
     def _add_hulls(self, body: ET.Element, link: ET.Element) -> None:
         for collision in link.findall("collision"):
@@ -153,7 +153,7 @@ def _attribute(element: ET.Element, path: str, key: str) -> str:
     """Attribute ``key`` of the element at ``path``.
 
     Raises:
-        RobotModelError: the file does not say it.
+        RobotModelError: the element or the attribute is missing.
     """
     found = element.find(path)
     if found is None or (text := found.get(key)) is None:

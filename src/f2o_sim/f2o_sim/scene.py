@@ -31,7 +31,7 @@ _SETTINGS = f"""
 </mujoco>
 """
 
-# The table's top is the plane z = 0 of the base frame. All the rest is looks only; boxes, because MuJoCo draws a plane
+# The table's top is the plane z = 0 of the base frame. The rest is visual only; boxes, because MuJoCo draws a plane
 # as thousands of tiles.
 _FURNITURE = """
 <furniture>

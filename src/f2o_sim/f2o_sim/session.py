@@ -138,7 +138,7 @@ class Session:
         """Run one tick, in which the bridge gets ``target``: seven joints [rad] and the gripper's width [m].
 
         With its ``rate`` per second the target is for now, as the policy node sends it; without, for the tick's end, as
-        teleop and the scripted expert send theirs. ``observed_ns``: exposure of what it was made from; 0 for none.
+        teleop and the scripted expert send theirs. ``observed_ns``: stamp of the observation behind it; 0 for none.
         """
         now_ns = self.world.time_ns
         end_ns = now_ns + self._tick_ns
@@ -164,7 +164,7 @@ class Session:
         self.world.step_to(time_ns)
 
     def outcome(self) -> Outcome:
-        """The judgement so far; final once a step said ``done``."""
+        """The verdict so far; final once a step is ``done``."""
         verdict = self.world.verdict
         return Outcome(self.world.seed, verdict.success, verdict.collision, verdict.side, verdict.elapsed_s)
 
@@ -173,7 +173,7 @@ class Session:
         self._renderer.close()
 
     def _render(self) -> None:
-        """Render all cameras; the observation made of it arrives ``observation_delay_s`` later."""
+        """Render all cameras; the observation arrives ``observation_delay_s`` later."""
         now = self.world.time_ns
         self._frames += 1
         self._pipeline.push_joints(self._joints())

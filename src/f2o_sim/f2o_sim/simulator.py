@@ -28,7 +28,7 @@ from f2o_sim.world import STEP_NS, World, pose
 
 CHUNK_S = 0.002  # physics per turn of the thread
 SLIP_NS = 100_000_000
-LOG_TAIL_NS = NS_PER_S  # how long the log goes on after the episode is over
+LOG_TAIL_NS = NS_PER_S  # logged after the end of an episode
 
 
 @dataclass(frozen=True)

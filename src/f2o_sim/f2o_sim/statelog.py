@@ -32,7 +32,7 @@ class LoggedEpisode:
 
 
 class StateLog:
-    """Collects states; an episode in which nobody moved the robot is dropped."""
+    """Collects states; an episode without any command to the robot is dropped."""
 
     def __init__(self, task: str) -> None:
         self._task = task
@@ -40,11 +40,11 @@ class StateLog:
         self._states: list[State] = []
 
     def add(self, state: State) -> None:
-        """Append one state of the episode under way."""
+        """Append one state of the current episode."""
         self._states.append(state)
 
     def end_episode(self, world: World, commanded: bool) -> None:
-        """Close the episode under way; ``commanded``: whether anything told the robot to move."""
+        """Close the current episode; ``commanded``: whether the robot got a command."""
         if commanded and self._states:
             self._episodes.append((world.seed, world.verdict, self._states))
         self._states = []

@@ -22,10 +22,8 @@ STEP_NS = round(TIMESTEP_S * NS_PER_S)
 START_NS = NS_PER_S  # not 0: a stamp of 0 means "unknown" in half of ROS
 JUDGE_EVERY = 8  # steps per update of the judge
 LIFTED_M = 0.003  # an object that is this far from its first height lies on no belt
-CATCH_UP_S, CATCH_UP_M_S = (
-    0.02,
-    0.03,
-)  # how soon and how fast a belt's object goes back to its place on the belt
+# Time constant and top speed with which an object returns to its place on the belt.
+CATCH_UP_S, CATCH_UP_M_S = 0.02, 0.03
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class World:
         """Give the arm's controller a trajectory.
 
         Raises:
-            TrajectoryError: it is malformed; the arm goes on as before.
+            TrajectoryError: it is malformed; the previous one continues.
         """
         self.arm.accept(trajectory, self.time_ns)
 
@@ -106,7 +104,7 @@ class World:
         """Open or close the gripper to ``width`` [m].
 
         Raises:
-            TrajectoryError: the width is not finite; the gripper goes on as before.
+            TrajectoryError: the width is not finite; the previous goal stays.
         """
         self.gripper.accept(width, self.time_ns)
 
@@ -130,7 +128,7 @@ class World:
         self.data.ctrl[7] = self.gripper.desired(self.time_ns + STEP_NS) / 2
 
     def _carry(self) -> None:
-        """Belts move what lies on them along y; what has been lifted off is nobody's but the fingers'.
+        """Belts move what lies on them along y; lifted objects are left alone.
 
         The table's friction would brake the object in every step, so its velocity also makes up for where it lags.
         """

@@ -66,7 +66,7 @@ def test_each_policy_has_its_latency(tmp_path, capsys):
     late = command.late(pair, (0.005, 0.7), None)
     got = [(p.name, p.config.steps, p.config.plan_latency_s, p.config.replan_ticks) for p in late]
     assert got == [("a", 0, 0.005, 1), ("b", 50, 0.7, 1)]
-    assert "b: 700.0 ms from a look to its plan" in capsys.readouterr().out
+    assert "b: 700.0 ms from observation to plan" in capsys.readouterr().out
     with pytest.raises(SimError, match="--latency: expected 2 numbers, one per policy, got 1"):
         command.late(pair, (0.005,), None)
 

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Demonstrate the missing scenes.
 
     Raises:
-        DatasetError: ``out`` holds data of another layout. FullDiskError. GraphicsError: nothing can be drawn here.
+        DatasetError: ``out`` holds data of another layout. FullDiskError. GraphicsError: this machine cannot render.
     """
     from f2o_nodekit.paths import config_file
     from f2o_nodekit.workers import results

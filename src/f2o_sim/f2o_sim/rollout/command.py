@@ -43,8 +43,8 @@ def add(commands: Any) -> None:
         type=latency,
         default="none",
         metavar="none|measured|S,S,...",
-        help="measured: a plan arrives as late as this machine needs for it, and the next begins then; or seconds, "
-        "one for each policy",
+        help="measured: a plan is taken up as late as this machine needs for it, and the next begins then; or seconds, "
+        "one per policy",
     )
     command.add_argument(
         "--backend", default="auto", help="auto, torch, openvino or cuda; of all policies (default auto)"
@@ -53,9 +53,7 @@ def add(commands: Any) -> None:
         "--hypotheses", type=positive, default=2, help="chunks drawn for each plan (default 2)"
     )
     command.add_argument("--processes", type=positive, default=1)
-    command.add_argument(
-        "--out", type=Path, help="write the report here as JSON; stopped, the same command goes on"
-    )
+    command.add_argument("--out", type=Path, help="JSON report; an interrupted command continues")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def policies_of(arguments: argparse.Namespace) -> list[Any]:
-    """What the options say of each policy, a teacher's or a student's."""
+    """Each policy with its configuration; teachers and students have options of their own."""
     from f2o_policy.runtime.config import PolicyConfig
     from f2o_policy.runtime.load import read_spec
 
@@ -123,7 +121,7 @@ def latency(text: str) -> str | tuple[float, ...]:
 
 
 def late(policies: list[Any], latency: str | tuple[float, ...], out: Path | None) -> list[Any]:
-    """The policies with the time from a look to its plan; the next plan begins when that is over.
+    """The policies with a latency from observation to plan; the next plan begins when it is over.
 
     Raises:
         SimError: seconds are given, but not one for each policy.
@@ -136,7 +134,7 @@ def late(policies: list[Any], latency: str | tuple[float, ...], out: Path | None
     if len(seconds) != len(policies):
         raise SimError(f"--latency: expected {len(policies)} numbers, one per policy, got {len(seconds)}")
     for policy, late_s in zip(policies, seconds, strict=True):
-        print(f"{policy.name}: {late_s * 1e3:.1f} ms from a look to its plan")
+        print(f"{policy.name}: {late_s * 1e3:.1f} ms from observation to plan")
     return [
         replace(policy, config=replace(policy.config, plan_latency_s=late_s, replan_ticks=1))
         for policy, late_s in zip(policies, seconds, strict=True)
@@ -144,9 +142,9 @@ def late(policies: list[Any], latency: str | tuple[float, ...], out: Path | None
 
 
 def measured(policies: list[Any], out: Path | None) -> tuple[float, ...]:
-    """What planning takes on this machine [s].
+    """The time that planning takes on this machine [s].
 
-    A stopped evaluation goes on with the latencies that it began with: measured again, they would be others.
+    They are kept beside ``out``, so that an interrupted evaluation continues with the same ones.
     """
     from f2o_policy.data.files import write_json
 

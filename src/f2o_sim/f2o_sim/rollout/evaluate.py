@@ -123,9 +123,9 @@ def table(report: dict[str, Any]) -> str:
 
 
 def plan_latency(config: PolicyConfig, repeats: int = 15) -> float:
-    """What a look and a plan take on this machine, now: the median time of embedding and head together [s].
+    """Median time of embedding and head together on this machine [s].
 
-    For a student that is too much: the runtime embeds beside its ticks, at the cameras' rate.
+    It overstates a student's latency: the runtime embeds beside its ticks, at the cameras' rate.
     """
     engine = engine_of(config)
     *images, joints, noise = random_case(np.random.default_rng(0), engine.spec, config.hypotheses)

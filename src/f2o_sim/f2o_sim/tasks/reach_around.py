@@ -24,7 +24,7 @@ POST_RADIUS, POST_HEIGHT = 0.03, 0.15  # [m]; the forearm passes above it at the
 CUBE_MASS = 0.08  # [kg]
 
 # The arm starts with the hand straight down at (0.31, 0, 0.26) m, give or take the noise: the base's swings it 3 cm to
-# either side of the middle, so where it starts says nothing about the side that will be taken.
+# either side of the middle, so the start does not determine the side.
 HOME = (0.0, -0.689, 0.0, -2.888, 0.0, 2.199, 0.785)
 HOME_NOISE_RAD = (0.1, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03)
 POST_X, POST_Y = (0.53, 0.56), (-0.02, 0.02)
@@ -58,7 +58,7 @@ class ReachAround:
     obstacle_names: tuple[str, ...] = (POST,)
 
     def objects_mjcf(self) -> str:
-        """Cube and post; ``place`` says where."""
+        """Cube and post; ``place`` has their poses."""
         return _OBJECTS
 
     def place(self, seed: int) -> Placement:

@@ -19,7 +19,7 @@ class ReachMoving(ReachAround):
     name = "reach_moving"
 
     def place(self, seed: int) -> Placement:
-        """Scene and arm of reach_around with the same seed, and a belt drawn beside them."""
+        """Scene and arm of reach_around with the same seed, and a random belt."""
         still = super().place(seed)
         rng = np.random.default_rng([seed, 1])
         belt = OscillatingBelt(AMPLITUDE_M, rng.uniform(*RATE_RAD_S), rng.uniform(0.0, 2 * np.pi))
