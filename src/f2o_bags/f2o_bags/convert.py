@@ -1,4 +1,4 @@
-"""ROS objects to plain data: message classes by name, QoS as bags keep it; duck-typed, so it imports without ROS."""
+"""Message classes by name, and QoS profiles as plain data; duck-typed, so it imports without ROS."""
 
 import importlib
 from typing import Any
@@ -11,10 +11,10 @@ _POLICIES = ("history", "depth", "reliability", "durability")
 
 
 def message_class(name: str) -> type:
-    """The rclpy class of package/msg/Type.
+    """The Python class of package/msg/Type.
 
     Raises:
-        DefinitionError: its Python package is not installed.
+        DefinitionError: its package is not installed.
     """
     package, _, message = name.split("/")
     try:
@@ -24,7 +24,7 @@ def message_class(name: str) -> type:
 
 
 def qos_to_metadata(profile: Any) -> dict[str, Any]:
-    """One rclpy QoSProfile with the keys and words of rosbag2's metadata.yaml version 9."""
+    """An rclpy QoSProfile with the keys and values of rosbag2's metadata.yaml version 9."""
     policies = {key: _word(getattr(profile, key)) for key in _POLICIES}
     return {
         **policies,

@@ -1,4 +1,4 @@
-"""Serialised messages to plain numbers, by the definitions that the bag carries; parsed and decoded by rosbags."""
+"""Deserialisation of messages by the definitions in the bag; rosbags parses and decodes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from f2o_bags.definitions import ROS2IDL, ROS2MSG, MessageDefinition
 from f2o_bags.errors import BagError
 from f2o_bags.read import Bag
 
-IDL_PARTS = "=" * 80 + "\n"  # between the types of a ros2idl text, each of which begins with `IDL: <name>`
+IDL_SEPARATOR = (
+    "=" * 80 + "\n"
+)  # between the types of a ros2idl text, each of which begins with `IDL: <name>`
 
 
 class Decoder:
-    """Deserialises messages of one bag. A topic that cannot be read is told when one of its messages is wanted."""
+    """Deserialises messages of one bag; a topic that cannot be decoded raises at its first message."""
 
     def __init__(self, bag: Bag) -> None:
         self._bag, self._store = bag, get_typestore(Stores.EMPTY)
@@ -25,13 +27,13 @@ class Decoder:
         """The message.
 
         Raises:
-            BagError: its bytes are not what its type says, or its type is not described.
+            BagError: its bytes do not fit its type, or the bag does not define its type.
         """
         name = self._types.get(topic) or self._learn(topic)
         try:
             return self._store.deserialize_cdr(data, name)
-        except Exception as error:  # around rosbags alone: it raises whatever it makes of the bytes
-            raise BagError(f"{self._bag.path}: {topic}: a message is no {name} ({error})") from error
+        except Exception as error:  # from rosbags: wrong bytes may raise anything
+            raise BagError(f"{self._bag.path}: {topic}: a message is not a {name} ({error})") from error
 
     def learn(self, topics: Collection[str]) -> None:
         """Make sure that messages of ``topics`` can be read.
@@ -47,13 +49,13 @@ class Decoder:
         info = self._bag.topics[topic]
         definition = info.definition
         if info.serialization != "cdr" or definition.encoding not in (ROS2MSG, ROS2IDL):
-            told = f"{definition.encoding or 'no definition'}, {info.serialization}"
+            stored = f"{definition.encoding or 'no definition'}, {info.serialization}"
             raise BagError(
-                f"{self._bag.path}: {topic}: stored as {told}; expected ros2msg or ros2idl, cdr as ROS 2 writes it"
+                f"{self._bag.path}: {topic}: stored as {stored}; expected ros2msg or ros2idl, cdr as ROS 2 writes it"
             )
         try:
             types = _parsed(definition)
-        except Exception as error:  # around rosbags alone: whatever its parser makes of a foreign text
+        except Exception as error:  # from rosbags: a wrong text may raise anything
             raise BagError(f"{self._bag.path}: definition of {definition.name}: {error}") from error
         if definition.name not in types:
             raise BagError(f"{self._bag.path}: definition of {definition.name}: its text has none")
@@ -66,7 +68,7 @@ def _parsed(definition: MessageDefinition) -> dict[str, Any]:
     if definition.encoding == ROS2MSG:
         return dict(get_types_from_msg(definition.text, definition.name))
     types: dict[str, Any] = {}
-    for part in definition.text.split(IDL_PARTS):
+    for part in definition.text.split(IDL_SEPARATOR):
         if part.startswith("IDL: "):
             types |= get_types_from_idl(part.split("\n", 1)[1])
     return types

@@ -1,4 +1,4 @@
-"""Message definitions as a bag stores them: parsed, written out and hashed by rosbags, from installed .msg files."""
+"""Message definitions as a bag stores them, from installed .msg files; rosbags parses, writes and hashes them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class MessageDefinition:
 
     name: str  # sensor_msgs/msg/Image
     text: str
-    hash: str = ""  # '' where it is not known
+    hash: str = ""  # '' where unknown
     encoding: str = ROS2MSG  # of the text, as MCAP names it: ros2msg, ros2idl; '' without any
 
 
 def find_definition(name: str, prefixes: Iterable[Path] | None = None) -> MessageDefinition:
-    """The installed definition of ``name`` (package/msg/Type) with everything it is made of.
+    """The installed definition of a type with all its dependencies.
 
     Args:
-        name: of the type.
+        name: package/msg/Type.
         prefixes: install prefixes, nearest overlay first; default: those of AMENT_PREFIX_PATH.
 
     Raises:
@@ -45,9 +45,9 @@ def find_definition(name: str, prefixes: Iterable[Path] | None = None) -> Messag
 
 
 def known_definition(name: str) -> MessageDefinition:
-    """The definition of a type whose bag has none (rosbag2 before Iron): rosbags' own, else the installed one.
+    """The definition of a type that a bag (of rosbag2 before Iron) does not define: rosbags' own, else the installed.
 
-    Without either its text is '', and its messages can be copied but not read.
+    Without either the text is '': messages can be copied but not decoded.
     """
     store = get_typestore(Stores.LATEST)
     if name in store.fielddefs:
@@ -70,11 +70,11 @@ def installed_prefixes() -> list[Path]:
 
 
 def _collect(name: str, types: dict[str, Any], prefixes: list[Path]) -> None:
-    """Add ``name`` and what it is made of to ``types``, as rosbags parses them."""
+    """Add ``name`` and its dependencies to ``types``, as rosbags parses them."""
     path = _file(name, prefixes)
     try:
         types |= get_types_from_msg(path.read_text(), name)
-    except Exception as error:  # around rosbags alone: whatever its parser makes of a wrong text
+    except Exception as error:  # from rosbags: a wrong text may raise anything
         raise DefinitionError(f"{path}: cannot be parsed ({error})") from error
     for _, field in types[name][1]:
         while field[0] in (Nodetype.ARRAY, Nodetype.SEQUENCE):

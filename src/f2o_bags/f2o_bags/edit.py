@@ -6,6 +6,7 @@ import fcntl
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from f2o_nodekit.stamps import NS_PER_S
@@ -13,35 +14,33 @@ from tqdm import tqdm
 
 from f2o_bags.errors import BagError
 from f2o_bags.labels import SUCCESS
-from f2o_bags.motion import motion
+from f2o_bags.motion import motion_span
 from f2o_bags.read import Bag, in_order, open_bag, open_complete, unfinished
-from f2o_bags.storage import BagMessage
-from f2o_bags.writer import COPYING, BagSummary, BagTopic, BagWriter
+from f2o_bags.writer import COPYING, BagMessage, BagSummary, BagTopic, BagWriter
 
-RECOVERED = "_recovered"  # behind the name of a bag that is not called .partial
+RECOVERED = "_recovered"  # appended to the name of a bag that is not called .partial
 
 
 def recover(
     path: Path, out: Path | None = None, compression: str = "lz4", progress: bool = True
 ) -> BagSummary:
-    """Write what is readable of a bag that was cut off as a finished one: `episode_0007.partial` as `episode_0007`.
+    """Write the readable part of a truncated bag as a finished one: `episode_0007.partial` as `episode_0007`.
 
-    One that is called otherwise becomes `<name>_recovered`, and ``out`` is another name.
+    A bag of another name becomes `<name>_recovered`; ``out`` is a name of your choice.
 
-    It gets the labels that the recorder wrote at the start, and `recovered: true`.
+    The new bag has the labels that the recorder wrote at the start, and `recovered: true`.
 
     Raises:
-        BagError: not a bag, nothing in it, still being written, `out` exists, or not cut off and no ``out``.
+        BagError: not a bag, nothing in it, still being written, `out` exists, or not truncated and no ``out``.
     """
     bag = open_bag(path)
     if out is None and not unfinished(bag):
-        raise BagError(f"{path}: not cut off; say where a copy of what is readable shall be with --out")
-    if _being_written(bag):
+        raise BagError(f"{path}: not truncated; name a copy of its readable part with --out")
+    if any(_is_locked(file.path) for file in bag.files):
         raise BagError(f"{path}: is being recorded now; end the recording first")
-    out = out or path.with_name(bag.name if not bag.kept else bag.name + RECOVERED)
+    out = out or path.with_name(bag.name + RECOVERED if bag.saved else bag.name)
     labels = {SUCCESS: "unknown", **bag.labels, "recovered": "true"}
-    messages = bag.messages(to_the_cut=True)  # from the front, even where only the index is lost
-    return _write(messages, bag.topics, labels, out, compression, progress)
+    return _write(bag.messages(salvage=True), bag.topics, labels, out, compression, progress)
 
 
 def trim(
@@ -53,31 +52,30 @@ def trim(
     compression: str = "lz4",
     progress: bool = True,
 ) -> BagSummary:
-    """Keep a part of a bag: from ``begin_s`` to ``end_s`` after its start, or all but its idle ends.
+    """Write a part of a bag: from ``begin_s`` to ``end_s`` after its start, or all but its idle ends.
 
-    ``idle_s`` keeps that much stillness before the first motion of the arm and after the last. Latched topics get
-    their last message from before the cut again at the new start, as the recorder does.
+    ``idle_s`` leaves that much stillness before the arm's first motion and after its last. The last message of every
+    latched topic from before the part is repeated at the new start, as the recorder does.
 
     Raises:
         BagError: not a finished bag, nothing left, nothing moves, or `out` exists.
     """
     bag = open_complete(path)
-    span = _span(bag)
-    begin, end = span
+    if not any(bag.counts.values()):
+        raise BagError(f"{path}: no message in it")
+    first, last = begin, end = bag.span_ros_ns
     if idle_s is not None:
-        begin, end = motion(bag)
-        begin, end = begin - round(idle_s * NS_PER_S), end + round(idle_s * NS_PER_S)
+        moving = motion_span(bag)
+        begin, end = moving[0] - round(idle_s * NS_PER_S), moving[1] + round(idle_s * NS_PER_S)
     if begin_s is not None:
-        begin = max(begin, span[0] + round(begin_s * NS_PER_S))
+        begin = max(begin, first + round(begin_s * NS_PER_S))
     if end_s is not None:
-        end = min(end, span[0] + round(end_s * NS_PER_S))
+        end = min(end, first + round(end_s * NS_PER_S))
     if end <= begin:
-        length = (span[1] - span[0]) / NS_PER_S
-        raise BagError(
-            f"{path}: nothing left: expected a part of 0 to {length:.2f} s, its first before its last"
-        )
-    kept = f"{max(0.0, (begin - span[0]) / NS_PER_S):.3f} to {(min(end, span[1]) - span[0]) / NS_PER_S:.3f} s"
-    labels = {**bag.labels, "trimmed": f"{bag.name}: {kept}"}
+        length = (last - first) / NS_PER_S
+        raise BagError(f"{path}: nothing left: expected a part within 0 to {length:.2f} s, start before end")
+    part = f"{max(0, begin - first) / NS_PER_S:.3f} to {(min(end, last) - first) / NS_PER_S:.3f} s"
+    labels = {**bag.labels, "trimmed": f"{bag.name}: {part}"}
     return _write(_between(bag, begin, end), bag.topics, labels, out, compression, progress)
 
 
@@ -101,30 +99,19 @@ def merge(paths: Collection[Path], out: Path, compression: str = "lz4", progress
     return _write(in_order(bags), topics, labels, out, compression, progress)
 
 
-def _span(bag: Bag) -> tuple[int, int]:
-    if not any(bag.counts.values()):
-        raise BagError(f"{bag.path}: no message in it")
-    return bag.span_ros_ns
-
-
 def _between(bag: Bag, begin: int, end: int) -> Iterator[BagMessage]:
-    latched = {topic for topic, info in bag.topics.items() if is_latched(info)}
+    latched = {topic for topic, info in bag.topics.items() if info.latched}
     before: dict[str, BagMessage] = {}
     for message in bag.messages():
         if message.log_ros_ns > end:
             break
         if message.log_ros_ns >= begin:
-            for held in before.values():
-                yield BagMessage(held.topic, held.data, message.log_ros_ns, message.log_ros_ns)
+            now = message.log_ros_ns
+            yield from (replace(held, log_ros_ns=now, publish_ros_ns=now) for held in before.values())
             before.clear()
             yield message
         elif message.topic in latched:
             before[message.topic] = message
-
-
-def is_latched(topic: BagTopic) -> bool:
-    """Whether its publishers offered it to late joiners."""
-    return any(profile.get("durability") in ("transient_local", 1) for profile in topic.offered_qos)
 
 
 def _write(
@@ -139,22 +126,15 @@ def _write(
     if out.exists():
         raise BagError(f"{out}: exists already; expected the name of a new bag")
     writer = BagWriter(out.parent, out.name, topics, labels, compression, COPYING)
+    bar = tqdm(messages, desc=out.name, unit=" messages", unit_scale=True, disable=not progress)
     try:
-        with closing(
-            tqdm(messages, desc=out.name, unit=" messages", unit_scale=True, disable=not progress)
-        ) as bar:
+        with closing(bar):
             for message in bar:
-                writer.write(message.topic, message.data, message.log_ros_ns, message.publish_ros_ns)
+                writer.write(message)
         if not any(writer.counts.values()):
             raise BagError(f"{out}: not written: there is no readable message to keep")
         summary = writer.close(labels)
-        return BagSummary(
-            writer.folder.rename(out),
-            summary.counts,
-            summary.start_ros_ns,
-            summary.end_ros_ns,
-            summary.size_bytes,
-        )
+        return replace(summary, folder=writer.folder.rename(out))
     except BaseException as error:  # Ctrl-C too
         writer.abandon()
         shutil.rmtree(writer.folder, ignore_errors=True)
@@ -163,13 +143,8 @@ def _write(
         raise
 
 
-def _being_written(bag: Bag) -> bool:
-    """Whether a recorder holds one of its files; a killed one lets go."""
-    return any(is_locked(file.path) for file in bag.files)
-
-
-def is_locked(file: Path) -> bool:
-    """Whether somebody writes this file now (BagWriter locks it)."""
+def _is_locked(file: Path) -> bool:
+    """Whether a recorder is writing this file (BagWriter locks it; the lock of a killed process is released)."""
     with file.open("rb") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,10 +1,10 @@
-"""The mistakes this package reports, one class each."""
+"""The errors of this package."""
 
 from f2o_nodekit.errors import F2oError
 
 
 class BagsError(F2oError):
-    """Anything f2o_bags refuses."""
+    """Base class of this package's errors."""
 
 
 class BagError(BagsError):
@@ -16,4 +16,4 @@ class DefinitionError(BagsError):
 
 
 class PlayError(BagsError):
-    """A bag that cannot be played into the graph that is there."""
+    """A bag cannot be played, or replayed by the arm, into the running graph."""

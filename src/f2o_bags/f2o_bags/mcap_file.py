@@ -1,4 +1,4 @@
-"""One MCAP file of a bag, finished or cut off, whoever wrote it.
+"""One MCAP file of a bag, finished or truncated, whoever wrote it.
 
 Read with the mcap library, because rosbags' reader stops at the first channel that it does not know, needs the end of
 the file, and leaves out the time of publishing.
@@ -6,6 +6,7 @@ the file, and leaves out the time of publishing.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -20,16 +21,16 @@ from mcap.stream_reader import StreamReader
 from f2o_bags.definitions import MessageDefinition
 from f2o_bags.errors import BagError
 from f2o_bags.labels import LABELS
-from f2o_bags.storage import BagMessage, Contents, opened, plain
+from f2o_bags.storage import Contents, decompressed, opened
 from f2o_bags.topics import original_name
-from f2o_bags.writer import BagTopic
+from f2o_bags.writer import BagMessage, BagTopic
 
 ROSBAG2 = "rosbag2"  # name of the MCAP metadata record that holds a copy of metadata.yaml
 QOS, HASH = "offered_qos_profiles", "topic_type_hash"  # keys of a channel's metadata
 
 
 @dataclass
-class _Survey:
+class _Summary:
     """The records of a file that say what is in it."""
 
     schemas: dict[int, Schema] = field(default_factory=dict)
@@ -38,10 +39,10 @@ class _Survey:
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     first_ros_ns: int = 0
     last_ros_ns: int = 0
-    ended: bool = False
+    complete: bool = False
 
-    def take(self, record: Any) -> None:
-        """One record of the file."""
+    def add(self, record: Any) -> None:
+        """Take in one record of the file."""
         if isinstance(record, Message):
             time = record.log_time
             self.first_ros_ns = min(self.first_ros_ns, time) if self.counts else time
@@ -54,7 +55,7 @@ class _Survey:
         elif isinstance(record, Metadata):
             self.metadata[record.name] = dict(record.metadata)
         elif isinstance(record, Footer):
-            self.ended = True
+            self.complete = True
 
 
 class McapFile:
@@ -66,33 +67,32 @@ class McapFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Reads the summary of a finished file; of another one, every record up to where it ends.
+        """Read the summary of a finished file, or every record of a truncated one.
 
         Raises:
             BagError: the file cannot be opened, or is not of a ROS 2 recording.
         """
         self.path = path
         with opened(path) as stream:
-            summary = _summary(stream)
-            survey = summary or _scan(path, stream)
-        self._indexed = summary is not None
+            indexed = _read_summary(stream)
+            summary = indexed or _scan(path, stream)
+        self._indexed = indexed is not None
         counts: Counter[str] = Counter()
-        for channel in survey.channels.values():
-            counts[original_name(channel.topic)] += survey.counts[channel.id]
-        topics = {original_name(c.topic): _topic(c, survey.schemas) for c in survey.channels.values()}
-        span = (survey.first_ros_ns, survey.last_ros_ns)
-        self.contents = Contents(topics, dict(counts), *span, _labels(survey.metadata), survey.ended)
+        for channel in summary.channels.values():
+            counts[original_name(channel.topic)] += summary.counts[channel.id]
+        topics = {original_name(c.topic): _topic(c, summary.schemas) for c in summary.channels.values()}
+        span = (summary.first_ros_ns, summary.last_ros_ns)
+        self.contents = Contents(topics, dict(counts), *span, _labels(summary.metadata), summary.complete)
 
-    def messages(self, topics: Collection[str] | None, whole: bool) -> Iterator[BagMessage]:
-        """Messages.
+    def messages(self, topics: Collection[str] | None, salvage: bool) -> Iterator[BagMessage]:
+        """Messages in order of reception.
 
         Args:
             topics: of these alone; None: of all.
-            whole: in order of reception, and a file that is damaged raises; otherwise in the order of the file, up to
-                its end or to where it cannot be read on.
+            salvage: in the order of the file instead, up to its end or the first damage.
 
         Raises:
-            BagError: the file is damaged (``whole`` alone).
+            BagError: the file is damaged (never with ``salvage``).
         """
         known = self.contents.topics
         channels = {
@@ -100,69 +100,66 @@ class McapFile:
         }
         if channels:
             with opened(self.path) as stream:
-                yield from self._ordered(stream, channels) if whole else self._to_the_cut(stream, channels)
+                yield from (_salvaged if salvage else self._ordered)(stream, channels)
 
     def _ordered(self, stream: IO[bytes], channels: Collection[str]) -> Iterator[BagMessage]:
         kind = SeekingReader if self._indexed else NonSeekingReader
         reader = kind(stream, validate_crcs=True)
         try:
             for _, channel, message in reader.iter_messages(channels):
-                yield _message(original_name(channel.topic), message)
-        except (
-            Exception
-        ) as error:  # around mcap alone: its parsers raise whatever the damage makes of the bytes
+                yield _message(channel.topic, message)
+        except Exception as error:  # from mcap: damaged bytes may raise anything
             why = error or type(error).__name__
             raise BagError(f"{self.path}: damaged ({why}); try `f2o bag recover`") from error
 
-    def _to_the_cut(self, stream: IO[bytes], channels: Collection[str]) -> Iterator[BagMessage]:
-        names: dict[int, str] = {}
-        for record in _records(stream):
-            if isinstance(record, Channel):
-                names[record.id] = record.topic
-            elif isinstance(record, Message) and names[record.channel_id] in channels:
-                yield _message(original_name(names[record.channel_id]), record)
+
+def _salvaged(stream: IO[bytes], channels: Collection[str]) -> Iterator[BagMessage]:
+    names: dict[int, str] = {}
+    for record in _records(stream):
+        if isinstance(record, Channel):
+            names[record.id] = record.topic
+        elif isinstance(record, Message) and names[record.channel_id] in channels:
+            yield _message(names[record.channel_id], record)
 
 
-def _message(topic: str, record: Message) -> BagMessage:
-    return BagMessage(topic, plain(record.data), record.log_time, record.publish_time)
+def _message(stored: str, record: Message) -> BagMessage:
+    data = decompressed(record.data)
+    return BagMessage(original_name(stored), data, record.log_time, record.publish_time)
 
 
-def _summary(stream: IO[bytes]) -> _Survey | None:
-    """What the summary at the end of a finished file says; None where there is none, or it lacks something."""
+def _read_summary(stream: IO[bytes]) -> _Summary | None:
+    """The summary at the end of a finished file; None where there is none, or it lacks something."""
     try:
         reader = SeekingReader(stream)
         summary = reader.get_summary()
         if summary is None or summary.statistics is None or not summary.channels:
             return None
-        told = summary.statistics
+        statistics = summary.statistics
         metadata = {record.name: dict(record.metadata) for record in reader.iter_metadata()}
-    except Exception:  # around mcap alone, as above
+    except Exception:  # from mcap, as above
         return None
-    counts = Counter(told.channel_message_counts)
-    if sum(counts.values()) != told.message_count or set(counts) - set(summary.channels):
+    counts = Counter(statistics.channel_message_counts)
+    if sum(counts.values()) != statistics.message_count or set(counts) - set(summary.channels):
         return None
-    span = (told.message_start_time, told.message_end_time)
-    return _Survey(summary.schemas, summary.channels, counts, metadata, *span, ended=True)
+    span = (statistics.message_start_time, statistics.message_end_time)
+    return _Summary(summary.schemas, summary.channels, counts, metadata, *span, complete=True)
 
 
-def _scan(path: Path, stream: IO[bytes]) -> _Survey:
+def _scan(path: Path, stream: IO[bytes]) -> _Summary:
     stream.seek(0)
-    survey, profile = _Survey(), None
+    summary, is_mcap = _Summary(), False
     for record in _records(stream):
-        if isinstance(record, Header):
-            profile = record.profile
-        survey.take(record)
-    if profile is None:
-        raise BagError(f"{path}: not an MCAP file, or cut off in its first record")
-    return survey
+        is_mcap = is_mcap or isinstance(record, Header)
+        summary.add(record)
+    if not is_mcap:
+        raise BagError(f"{path}: not an MCAP file, or truncated in its first record")
+    return summary
 
 
 def _records(stream: IO[bytes]) -> Iterator[Any]:
-    """Records in order; ends without a word where the file cannot be read on."""
-    try:
+    """Records in order, up to the end or the first damage."""
+    with contextlib.suppress(Exception):  # from mcap: a file may be truncated within compressed bytes
         yield from StreamReader(stream, validate_crcs=True).records
-    except Exception:  # around mcap alone: the cut may lie anywhere, also within compressed bytes
-        return
 
 
 def _topic(channel: Channel, schemas: dict[int, Schema]) -> BagTopic:
@@ -186,11 +183,11 @@ def _qos(text: str) -> tuple[dict[str, Any], ...]:
 
 
 def _labels(metadata: dict[str, dict[str, str]]) -> dict[str, str]:
-    """Of the recorder's own record, and of the copy of metadata.yaml that rosbag2 leaves in the file."""
+    """Labels from the recorder's own record and from the copy of metadata.yaml that rosbag2 leaves in the file."""
     try:
         text = metadata.get(ROSBAG2, {}).get("serialized_metadata", "")
         custom = (yaml.safe_load(text) or {}).get("custom_data") or {}
-        told = {str(key): str(value) for key, value in custom.items()}
+        copied = {str(key): str(value) for key, value in custom.items()}
     except (yaml.YAMLError, AttributeError):
-        told = {}
-    return {**metadata.get(LABELS, {}), **told}
+        copied = {}
+    return {**metadata.get(LABELS, {}), **copied}

@@ -17,7 +17,7 @@ from f2o_bags.topics import JOINT_COMMAND, JOINT_STATES
 
 @dataclass(frozen=True)
 class Stillness:
-    """How far joints may be from where they came to rest and still be at rest."""
+    """How far joints at rest may move away from where they came to rest."""
 
     joints_rad: float = 0.002  # measured angles of an arm that brakes vary by a quarter of this
     gripper_m: float = 0.001
@@ -35,7 +35,7 @@ AT_REST = Stillness()
 
 @dataclass(frozen=True)
 class Motion:
-    """The positions that one topic says: (T,) times [ROS ns], (T, N) joints [rad] and gripper [m]."""
+    """Positions on one topic over time: (T,) receptions [ROS ns], (T, N) joints [rad] and gripper [m]."""
 
     topic: str
     names: tuple[str, ...]
@@ -43,15 +43,15 @@ class Motion:
     positions: Float64[np.ndarray, "t n"]
 
     def moving(self, still: Stillness = AT_REST) -> tuple[int, int] | None:
-        """Times at which the first motion begins and the last one ends; None when everything is at rest."""
-        away = np.flatnonzero(still.moved(self.positions, self.positions[0], self.names))
-        coming = np.flatnonzero(still.moved(self.positions, self.positions[-1], self.names))
-        if not len(away) or not len(coming):
+        """Times at which the first motion begins and the last one ends; None without motion."""
+        left = np.flatnonzero(still.moved(self.positions, self.positions[0], self.names))
+        not_arrived = np.flatnonzero(still.moved(self.positions, self.positions[-1], self.names))
+        if not len(left) or not len(not_arrived):
             return None
-        return int(self.times_ros_ns[away[0] - 1]), int(self.times_ros_ns[coming[-1] + 1])
+        return int(self.times_ros_ns[left[0] - 1]), int(self.times_ros_ns[not_arrived[-1] + 1])
 
     def rests(self, still: Stillness = AT_REST) -> Iterator[tuple[int, int]]:
-        """Times of the first and the last sample of every run within ``still`` of its first sample."""
+        """Times of the first and the last sample of every run that stays within ``still`` of its first sample."""
         begin, rows = 0, self.positions
         for row in range(1, len(rows) + 1):
             if row == len(rows) or still.moved(rows[row : row + 1], rows[begin], self.names)[0]:
@@ -60,18 +60,18 @@ class Motion:
 
 
 def positions_of(bag: Bag, topic: str) -> Motion | None:
-    """What ``topic`` (JointTarget or JointState) says, by times of reception; None when it says nothing usable.
+    """Positions on ``topic`` (JointTarget or JointState) by times of reception; None without a usable message.
 
     Raises:
-        BagError: a message that is none.
+        BagError: a message cannot be decoded.
     """
     if topic not in bag.topics:
         return None
     decode, rows, times, names = Decoder(bag), [], [], ()
     for message in bag.messages([topic]):
-        said, positions = named_positions(decode(topic, message.data))
-        names = names or said
-        if said == names and len(positions) == len(names):
+        found, positions = named_positions(decode(topic, message.data))
+        names = names or found
+        if found == names and len(positions) == len(names):
             rows.append(np.array(positions, np.float64))
             times.append(message.log_ros_ns)
     if not rows or not names:
@@ -79,19 +79,25 @@ def positions_of(bag: Bag, topic: str) -> Motion | None:
     return Motion(topic, names, np.array(times, np.int64), np.array(rows, np.float64))
 
 
-def motion(bag: Bag) -> tuple[int, int]:
-    """Times [ROS ns] of the first and of the last motion, by the commands, or by the joint states without any.
+def arm_motion(bag: Bag) -> Motion | None:
+    """Motion of the arm as commanded, or as measured in a bag without commands; None without either.
 
     Raises:
-        BagError: neither topic is there, or nothing moves.
+        BagError: a message cannot be decoded.
     """
-    for topic in (JOINT_COMMAND, JOINT_STATES):
-        found = positions_of(bag, topic)
-        if found is not None:
-            span = found.moving()
-            if span is None:
-                raise BagError(f"{bag.path}: nothing moves on {topic}")
-            return span
-    raise BagError(
-        f"{bag.path}: no message on {JOINT_COMMAND} or {JOINT_STATES}: cannot tell when the arm moves"
-    )
+    commands = positions_of(bag, JOINT_COMMAND)
+    return commands if commands is not None else positions_of(bag, JOINT_STATES)
+
+
+def motion_span(bag: Bag) -> tuple[int, int]:
+    """Times [ROS ns] at which the arm's first motion begins and its last one ends.
+
+    Raises:
+        BagError: no commands and no joint states, or nothing moves.
+    """
+    if (found := arm_motion(bag)) is None:
+        topics = f"{JOINT_COMMAND} or {JOINT_STATES}"
+        raise BagError(f"{bag.path}: no message on {topics}: cannot tell when the arm moves")
+    if (span := found.moving()) is None:
+        raise BagError(f"{bag.path}: nothing moves on {found.topic}")
+    return span

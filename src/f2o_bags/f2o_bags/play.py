@@ -1,4 +1,4 @@
-"""A bag as live topics: which messages go out, when, and with which stamp. No ROS: the node is ``player_node``."""
+"""Play a bag: which messages are published, when, and with which stamp. No ROS: the node is ``player_node``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tqdm import tqdm
 from f2o_bags.errors import BagError
 from f2o_bags.read import Bag
 from f2o_bags.stamps import has_header, stamp_of, with_stamp
-from f2o_bags.storage import BagMessage
+from f2o_bags.writer import BagMessage
 
-REMEMBERED = 4096  # messages of a course: some seconds
+REMEMBERED = 4096  # messages of a time map: some seconds
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,17 @@ class PlayOptions:
     """How a bag is played."""
 
     speed: float = 1.0  # times true speed; 0: as fast as possible
-    topics: tuple[str, ...] = ()  # only these; empty: all that nobody acts on
+    topics: tuple[str, ...] = ()  # only these; empty: all but commands
     exclude: tuple[str, ...] = ()
     remap: Mapping[str, str] = field(default_factory=dict)
-    restamp: bool = False  # headers get the time of playing, so that nodes take the messages for fresh
+    restamp: bool = False  # headers get the time of playing, so that the messages are not stale
     clock_hz: float = 0.0  # of /clock, for nodes with use_sim_time; 0: none
     loop: bool = False
 
 
 @dataclass(frozen=True)
 class Played:
-    """What a run did."""
+    """Result of playing a bag."""
 
     messages: int
     bag_s: float
@@ -44,24 +44,24 @@ class Played:
 
 
 @runtime_checkable
-class Outlet(Protocol):
-    """Where messages go."""
+class Output(Protocol):
+    """Publishes the messages of a bag."""
 
     def publish(self, topic: str, data: bytes) -> None:
-        """One serialised message."""
+        """Publish one serialised message."""
 
-    def clock(self, ros_ns: int) -> None:
-        """The time of the bag."""
+    def publish_clock(self, ros_ns: int) -> None:
+        """Publish the time of the bag."""
 
     def now_ros_ns(self) -> int:
-        """ROS time."""
+        """Present ROS time."""
 
 
-def chosen(bag: Bag, options: PlayOptions) -> list[str]:
-    """The topics of ``bag`` that are to be played: without a word, none that an arm or a node acts on.
+def select_topics(bag: Bag, options: PlayOptions) -> list[str]:
+    """The topics of ``bag`` to play: those that are named, or all but commands.
 
     Raises:
-        BagError: one that was named is not in the bag, or none is left.
+        BagError: a named topic is not in the bag, or none is left.
     """
     named = {*options.topics, *options.exclude, *options.remap}
     if unknown := sorted(named - set(bag.topics)):
@@ -73,26 +73,26 @@ def chosen(bag: Bag, options: PlayOptions) -> list[str]:
     return left
 
 
-class Course:
-    """How the time of the bag has run in ROS time so far, for a bag that is played as fast as possible.
+class TimeMap:
+    """Maps time of the bag to ROS time, for a bag that is played as fast as possible.
 
-    A stamp is put where the bag was at that time, so that stamps of different topics keep their order and every one
-    is as fresh as its message was in the recording, at the speed that this stretch was played with.
+    A stamp becomes the ROS time at which the bag was there. Stamps of different topics so keep their order, and each
+    has the age that its message had in the recording, at the speed with which that stretch was played.
     """
 
     def __init__(self) -> None:
         self._bag: list[int] = []
         self._ros: list[int] = []
 
-    def passed(self, bag_ns: int, ros_ns: int) -> None:
-        """A message received at ``bag_ns`` is played at ``ros_ns``; both must not decrease."""
+    def add(self, bag_ns: int, ros_ns: int) -> None:
+        """Note that a message received at ``bag_ns`` is played at ``ros_ns``; neither may decrease."""
         if len(self._bag) == 2 * REMEMBERED:
             del self._bag[:REMEMBERED], self._ros[:REMEMBERED]
         self._bag.append(bag_ns)
         self._ros.append(ros_ns)
 
     def at(self, bag_ns: int) -> int:
-        """ROS time of a stamp; what lies before all that is remembered is taken at true speed."""
+        """ROS time of a stamp; one before all that is remembered is mapped at true speed."""
         after = bisect_right(self._bag, bag_ns)
         if after == 0:
             return self._ros[0] - (self._bag[0] - bag_ns)
@@ -103,13 +103,13 @@ class Course:
 
 
 class Player:
-    """Plays one bag to an outlet.
+    """Plays one bag.
 
     Args:
         bag: a finished one.
         options: see ``PlayOptions``.
-        outlet: where the messages go.
-        sleep: waits that many seconds; returns True when the run shall end.
+        output: publishes the messages.
+        sleep: waits that many seconds; returns True to end playing.
         mono_ns: monotonic clock.
     """
 
@@ -117,20 +117,20 @@ class Player:
         self,
         bag: Bag,
         options: PlayOptions,
-        outlet: Outlet,
+        output: Output,
         sleep: Callable[[float], bool],
         mono_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._bag, self._options, self._outlet = bag, options, outlet
+        self._bag, self._options, self._output = bag, options, output
         self._sleep, self._mono_ns = sleep, mono_ns
-        self._topics = chosen(bag, options)
+        self._topics = select_topics(bag, options)
         self._stamped = (
             {t for t in self._topics if has_header(bag.topics[t].definition)} if options.restamp else ()
         )
         self._late: list[int] = []
 
     def play(self, progress: bool = True) -> Played:
-        """Play once, or for ever with ``loop``; ends early when ``sleep`` says so.
+        """Play once, or endlessly with ``loop``; ends early when ``sleep`` returns True.
 
         Raises:
             BagError: the bag has no message on the topics, or is damaged.
@@ -143,15 +143,15 @@ class Player:
                 break
         wall_s = (self._mono_ns() - begin) / NS_PER_S
         late = np.array(self._late) / 1e6
-        told = {"p50": 50, "p99": 99, "max": 100} if len(late) else {}
-        spread = {name: round(float(np.percentile(late, share)), 3) for name, share in told.items()}
-        return Played(count, bag_ns / NS_PER_S, wall_s, spread)
+        shares = {"p50": 50, "p99": 99, "max": 100} if len(late) else {}
+        late_ms = {name: round(float(np.percentile(late, share)), 3) for name, share in shares.items()}
+        return Played(count, bag_ns / NS_PER_S, wall_s, late_ms)
 
     def _once(self, progress: bool) -> tuple[int, int, bool]:
-        """Messages played, time of the bag [ns], and whether it was ended."""
+        """Messages played, time of the bag [ns], and whether playing was ended."""
         first = last = 0
         count, clock_due = 0, 0
-        start_mono, start_ros, course = self._mono_ns(), self._outlet.now_ros_ns(), Course()
+        start_mono, start_ros, time_map = self._mono_ns(), self._output.now_ros_ns(), TimeMap()
         with tqdm(desc=self._bag.name, unit=" messages", unit_scale=True, disable=not progress) as bar:
             for message in self._bag.messages(self._topics):
                 first = first or message.log_ros_ns
@@ -159,18 +159,18 @@ class Player:
                 if self._wait(start_mono, last - first):
                     return count - 1, last - first, True
                 if self._options.clock_hz and last >= clock_due:
-                    self._outlet.clock(last)
+                    self._output.publish_clock(last)
                     clock_due = last + round(NS_PER_S / self._options.clock_hz)
                 if self._stamped and not self._options.speed:
-                    course.passed(last, self._outlet.now_ros_ns())
-                self._outlet.publish(message.topic, self._data(message, course, start_ros, first))
+                    time_map.add(last, self._output.now_ros_ns())
+                self._output.publish(message.topic, self._restamped(message, time_map, start_ros, first))
                 bar.update()
         if not count:
             raise BagError(f"{self._bag.path}: no message on {', '.join(self._topics)}")
         return count, last - first, False
 
     def _wait(self, start_mono: int, into_bag_ns: int) -> bool:
-        """Wait until a moment of the bag is due; True when the run shall end."""
+        """Wait until a moment of the bag is due; True to end playing."""
         speed = self._options.speed
         due = start_mono + round(into_bag_ns / speed) if speed else 0
         ended = self._sleep(max(0.0, (due - self._mono_ns()) / NS_PER_S) if speed else 0.0)
@@ -178,11 +178,10 @@ class Player:
             self._late.append(self._mono_ns() - due)
         return ended
 
-    def _data(self, message: BagMessage, course: Course, start_ros: int, first: int) -> bytes:
+    def _restamped(self, message: BagMessage, time_map: TimeMap, start_ros: int, first: int) -> bytes:
         stamp = stamp_of(message.data) if message.topic in self._stamped else None
         if stamp is None:
             return message.data
         speed = self._options.speed
-        return with_stamp(
-            message.data, start_ros + round((stamp - first) / speed) if speed else course.at(stamp)
-        )
+        moved = start_ros + round((stamp - first) / speed) if speed else time_map.at(stamp)
+        return with_stamp(message.data, moved)

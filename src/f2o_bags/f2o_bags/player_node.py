@@ -1,4 +1,4 @@
-"""``f2o bag play`` as a ROS node: serialised messages out, with the QoS that was recorded."""
+"""``f2o bag play`` as a ROS node: publishes serialised messages with the QoS that was recorded."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ from rosgraph_msgs.msg import Clock
 
 from f2o_bags.convert import message_class
 from f2o_bags.errors import PlayError
-from f2o_bags.play import Played, Player, PlayOptions, chosen
+from f2o_bags.play import Played, Player, PlayOptions, select_topics
 from f2o_bags.read import Bag
 from f2o_bags.signals import ended_by_signals
 from f2o_bags.writer import BagTopic
 
-DISCOVERY_S = 1.0  # how long other publishers and subscribers are given to be found
+DISCOVERY_S = 1.0  # time to discover other publishers and subscribers
 SETTLED_S = 0.3  # without a new subscriber
 
 
-def offered(topic: BagTopic) -> QoSProfile:
-    """The QoS that the topic's publisher had; reliable where the bag does not say."""
-    told = topic.offered_qos[0] if topic.offered_qos else {}
-    best_effort = str(told.get("reliability", "reliable")) in ("best_effort", "2")
-    latched = str(told.get("durability", "volatile")) in ("transient_local", "1")
+def recorded_qos(topic: BagTopic) -> QoSProfile:
+    """The QoS of the topic's recorded publisher; reliable where the bag does not say."""
+    profile = topic.offered_qos[0] if topic.offered_qos else {}
+    best_effort = str(profile.get("reliability", "reliable")) in ("best_effort", "2")
+    latched = str(profile.get("durability", "volatile")) in ("transient_local", "1")
     return QoSProfile(
-        depth=max(1, min(int(told.get("depth") or 10), 100)),
+        depth=max(1, min(int(profile.get("depth") or 10), 100)),
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
 
 
 class PlayerNode(Node):
-    """One publisher a topic; the ``Outlet`` of a ``Player``."""
+    """The ``Output`` of a ``Player``: one publisher per topic."""
 
     def __init__(self, bag: Bag, options: PlayOptions) -> None:
         super().__init__("bag_player")
-        self._names = {topic: options.remap.get(topic, topic) for topic in chosen(bag, options)}
+        self._names = {topic: options.remap.get(topic, topic) for topic in select_topics(bag, options)}
         self._outputs = {
             topic: self.create_publisher(
-                message_class(bag.topics[topic].definition.name), name, offered(bag.topics[topic])
+                message_class(bag.topics[topic].definition.name), name, recorded_qos(bag.topics[topic])
             )
             for topic, name in self._names.items()
         }
         self._clock_output = self.create_publisher(Clock, "/clock", 10) if options.clock_hz else None
 
     def publish(self, topic: str, data: bytes) -> None:
-        """One serialised message."""
+        """Publish one serialised message."""
         self._outputs[topic].publish(data)
 
-    def clock(self, ros_ns: int) -> None:
-        """The time of the bag, on /clock."""
+    def publish_clock(self, ros_ns: int) -> None:
+        """Publish the time of the bag on /clock."""
         if self._clock_output is not None:
             self._clock_output.publish(Clock(clock=Time(nanoseconds=ros_ns).to_msg()))
 
     def now_ros_ns(self) -> int:
-        """ROS time."""
+        """Present ROS time."""
         return self.get_clock().now().nanoseconds
 
-    def wait_for_listeners(self, wait_s: float, ended: threading.Event) -> int:
-        """Wait up to ``wait_s`` for subscribers, until no more of them come; returns how many topics have one.
+    def wait_for_subscribers(self, wait_s: float, ended: threading.Event) -> int:
+        """Wait up to ``wait_s`` for subscribers, until no new ones appear; returns how many topics have one.
 
         Raises:
             PlayError: somebody else publishes on one of the topics.
@@ -76,10 +76,10 @@ class PlayerNode(Node):
             settled = found > 0 and now - since > SETTLED_S and now - begin > DISCOVERY_S
             if settled or now - begin > max(wait_s, DISCOVERY_S):
                 break
-        self._refuse_company()
+        self._refuse_other_publishers()
         return sum(p.get_subscription_count() > 0 for p in self._outputs.values())
 
-    def _refuse_company(self) -> None:
+    def _refuse_other_publishers(self) -> None:
         for name in self._names.values():
             others = [
                 i.node_name for i in self.get_publishers_info_by_topic(name) if i.node_name != self.get_name()
@@ -90,7 +90,7 @@ class PlayerNode(Node):
                 )
 
     def finish(self) -> None:
-        """Wait until reliable subscribers have everything."""
+        """Wait until reliable subscribers have received everything."""
         for publisher in self._outputs.values():
             publisher.wait_for_all_acked(Duration(seconds=1.0))
 
@@ -98,21 +98,23 @@ class PlayerNode(Node):
 def play(
     bag: Bag, options: PlayOptions, wait_s: float, progress: bool = True
 ) -> tuple[Played | None, int, bool]:
-    """Play ``bag``; returns what was played, how many topics somebody listened to, and whether a signal ended it.
+    """Play ``bag``; returns the result, how many topics had a subscriber, and whether a signal ended it.
 
     Raises:
-        BagError, PlayError, DefinitionError: what cannot be played, and why.
+        BagError: no such topic, no message on the topics, or a damaged file.
+        PlayError: somebody else publishes on one of the topics.
+        DefinitionError: a message type is not installed.
     """
     with ended_by_signals() as ended:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         try:
             node = PlayerNode(bag, options)
-            listening = node.wait_for_listeners(wait_s, ended)
+            subscribed = node.wait_for_subscribers(wait_s, ended)
             played = None
             if not ended.is_set():
                 played = Player(bag, options, node, ended.wait).play(progress)
                 node.finish()
             node.destroy_node()
-            return played, listening, ended.is_set()
+            return played, subscribed, ended.is_set()
         finally:
             rclpy.try_shutdown()

@@ -1,4 +1,4 @@
-"""Bags as they lie on the disk, finished or cut off, whoever wrote them: the one discovery and the one reader."""
+"""Bags on the disk, finished or truncated, whoever wrote them: the one discovery and the one reader."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from f2o_bags.definitions import known_definition
 from f2o_bags.errors import BagError
 from f2o_bags.mcap_file import McapFile
 from f2o_bags.sqlite_file import SqliteFile
-from f2o_bags.storage import ZSTD, BagMessage
+from f2o_bags.storage import ZSTD
 from f2o_bags.topics import original_name
-from f2o_bags.writer import COPYING, PARTIAL, BagTopic, read_metadata
+from f2o_bags.writer import COPYING, METADATA, PARTIAL, BagMessage, BagTopic, read_metadata
 
 STORAGES = {".mcap": McapFile, ".db3": SqliteFile}
-METADATA = "metadata.yaml"
-PART = re.compile(r"(.*?)(?:_(\d+))?")  # the name of a file of a recording that was split
+PART = re.compile(r"(.*?)(?:_(\d+))?")  # name and number of a file of a split recording
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,11 @@ class Bag:
     Attributes:
         path: its folder, or its file where there is no folder of its own.
         files: its files in order of time.
-        topics: what it declares, each by its own name, also where the bag stores it under another (``topics``).
-        counts: topic -> messages.
+        topics: topics that it declares, by their own names, also where the bag stores them under others (``topics``).
+        counts: topic -> number of messages.
         span_ros_ns: reception of the first message and of the last; (0, 0) without any.
-        labels: custom_data of metadata.yaml; in a bag without one, what the recorder wrote into the file.
-        complete: whether every file has its end.
+        labels: custom_data of metadata.yaml, or the labels in the file where that has none.
+        complete: whether no file is truncated.
     """
 
     path: Path
@@ -47,44 +46,42 @@ class Bag:
 
     @property
     def name(self) -> str:
-        """The name of the episode."""
+        """Name of the episode."""
         return _without(self.path.name, PARTIAL, COPYING, ZSTD, *STORAGES)
 
     @property
-    def kept(self) -> bool:
-        """Whether its recorder, or whatever wrote it, finished with it: it has its final name."""
+    def saved(self) -> bool:
+        """Whether it has its final name: its episode was saved, or its copy finished."""
         return self.path.suffix not in (PARTIAL, COPYING)
 
     @property
     def source(self) -> str:
-        """Name and starting time: two recordings of one name are two episodes."""
+        """Name and starting time, which tell episodes of one name apart."""
         return f"{self.path.name}@{self.span_ros_ns[0]}"
 
     @property
     def size_bytes(self) -> int:
-        """Of its files."""
+        """Size of its files."""
         return sum(file.path.stat().st_size for file in self.files)
 
-    def messages(
-        self, topics: Collection[str] | None = None, to_the_cut: bool = False
-    ) -> Iterator[BagMessage]:
+    def messages(self, topics: Collection[str] | None = None, salvage: bool = False) -> Iterator[BagMessage]:
         """Messages of ``topics`` (default: all) in order of reception.
 
-        Those of a file that was cut off, and with ``to_the_cut`` of any file, come in its own order, up to its end.
+        Those of a truncated bag, and with ``salvage`` of any bag, come in the order of the file, up to its end or its
+        first damage.
 
         Raises:
             BagError: a finished file is damaged.
         """
-        whole = self.complete and not to_the_cut
         for file in self.files:
-            yield from file.messages(topics, whole)
+            yield from file.messages(topics, salvage or not self.complete)
 
 
 def open_bag(path: Path) -> Bag:
-    """The bag at ``path``: an episode's folder (also a ``.partial`` one), or a file of MCAP or sqlite3.
+    """The bag at ``path``: an episode's folder (also a ``.partial`` one), or an MCAP or sqlite3 file.
 
     Raises:
-        BagError: there is none; the text says what is there instead.
+        BagError: there is none; the text says what is missing.
     """
     metadata = read_metadata(path) if (path / METADATA).is_file() else {}
     files = tuple(STORAGES[_storage(file)](file) for file in _files(path, metadata))
@@ -96,38 +93,41 @@ def open_bag(path: Path) -> Bag:
         counts.update(file.contents.counts)
         labels |= file.contents.labels
     labels |= {str(k): str(v) for k, v in (metadata.get("custom_data") or {}).items()}
-    ends = [
-        (f.contents.first_ros_ns, f.contents.last_ros_ns) for f in files if any(f.contents.counts.values())
-    ]
-    span = (min(first for first, _ in ends), max(last for _, last in ends)) if ends else (0, 0)
-    complete = all(file.contents.ended for file in files)
+    filled = [file.contents for file in files if any(file.contents.counts.values())]
+    span = (
+        min((contents.first_ros_ns for contents in filled), default=0),
+        max((contents.last_ros_ns for contents in filled), default=0),
+    )
+    complete = all(file.contents.complete for file in files)
     return Bag(path, files, _typed(topics, metadata), dict(counts), span, labels, complete)
 
 
 def open_complete(path: Path) -> Bag:
-    """As ``open_bag``, for what needs a whole bag.
+    """As ``open_bag``, but refuses a truncated bag.
 
     Raises:
-        BagError: also when its recording was cut off.
+        BagError: there is no bag, or its recording is truncated.
     """
     bag = open_bag(path)
     if not bag.complete:
-        raise BagError(f"{path}: {unfinished(bag)}; run `f2o bag recover {path}` and use what that writes")
+        raise BagError(
+            f"{path}: {unfinished(bag)}; run `f2o bag recover {path}` and use the bag that it writes"
+        )
     return bag
 
 
 def unfinished(bag: Bag) -> str:
-    """Why a bag is no finished recording; '' if it is one."""
+    """Why a bag is not a finished recording; '' if it is one."""
     if not bag.complete:
-        return "its recording was cut off"
-    return "" if bag.kept else "its recording was never kept"
+        return "its recording is truncated"
+    return "" if bag.saved else "its recording was never saved"
 
 
 def find_bags(paths: Collection[Path]) -> list[Path]:
-    """Every recording at or below ``paths``, finished or not: what has a metadata.yaml, and files of recordings.
+    """Every recording at or below ``paths``, finished or not: folders with a metadata.yaml, and files of recordings.
 
-    Files beside each other without a metadata.yaml are one recording where they are named after their folder, as
-    rosbag2 names them; otherwise each is one.
+    Files without a metadata.yaml that are named after their folder, as rosbag2 names them, are one recording;
+    otherwise each is one.
 
     Raises:
         BagError: a path holds none.
@@ -143,7 +143,7 @@ def find_bags(paths: Collection[Path]) -> list[Path]:
 
 
 def find_unfinished(paths: Collection[Path]) -> list[Path]:
-    """Of the recordings below ``paths`` the unfinished and unreadable ones; one that is named itself in any case.
+    """The unfinished and unreadable recordings below ``paths``; a path that is itself a recording in any case.
 
     Raises:
         BagError: a path holds none.
@@ -153,7 +153,7 @@ def find_unfinished(paths: Collection[Path]) -> list[Path]:
         bags = find_bags([path])
         here = bags if bags == [path] else [bag for bag in bags if _is_unfinished(bag)]
         if not here:
-            raise BagError(f"{path}: no bag whose recording was cut off or never kept here")
+            raise BagError(f"{path}: no truncated or unsaved recording here")
         found += here
     return found
 
@@ -162,7 +162,7 @@ def _is_unfinished(path: Path) -> bool:
     try:
         return bool(unfinished(open_bag(path)))
     except BagError:
-        return True  # whoever opens it says why
+        return True  # opening it reports why
 
 
 def in_order(bags: Collection[Bag], topics: Collection[str] | None = None) -> Iterator[BagMessage]:
@@ -192,7 +192,7 @@ def _part(file: Path) -> tuple[str, int]:
 
 
 def _storage(file: Path) -> str:
-    """The kind of a recording's file by its name, '' if it is none."""
+    """The ending that tells how a recording's file is stored; '' if it is none."""
     ending = Path(file.name.removesuffix(ZSTD)).suffix
     return ending if ending in STORAGES else ""
 
@@ -225,10 +225,10 @@ def _files(path: Path, metadata: dict[str, Any]) -> list[Path]:
 
 
 def _typed(topics: dict[str, BagTopic], metadata: dict[str, Any]) -> dict[str, BagTopic]:
-    """The topics; one whose type its file does not name gets it from metadata.yaml."""
+    """The topics; a type that the file does not name is taken from metadata.yaml."""
     try:
-        told = [entry["topic_metadata"] for entry in metadata.get("topics_with_message_count") or ()]
-        types = {original_name(str(one["name"])): str(one["type"]) for one in told}
+        listed = [entry["topic_metadata"] for entry in metadata.get("topics_with_message_count") or ()]
+        types = {original_name(str(one["name"])): str(one["type"]) for one in listed}
     except (KeyError, TypeError, AttributeError):
         return topics
     return {

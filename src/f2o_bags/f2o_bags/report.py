@@ -1,4 +1,4 @@
-"""Verdicts and contents as text and as JSON."""
+"""Verdicts and contents of bags as text and as JSON."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class TopicInfo:
     type: str
     count: int
     hz: float  # mean
-    stored: str  # its name inside the bag: another one where somebody acts on it
+    stored: str  # its name inside the bag: commands have a prefix
 
 
 @dataclass(frozen=True)
 class BagInfo:
-    """What is in a bag."""
+    """Contents of a bag."""
 
     path: Path
     complete: bool
@@ -38,44 +38,44 @@ class BagInfo:
 
 
 def info(path: Path) -> BagInfo:
-    """What is in the bag at ``path``.
+    """The contents of the bag at ``path``.
 
     Raises:
-        BagError: there is none.
+        BagError: there is none, or it cannot be read.
     """
     bag = open_bag(path)
     begin, end = bag.span_ros_ns
     seconds = (end - begin) / NS_PER_S
-    rates = {topic: count / seconds if seconds else 0.0 for topic, count in bag.counts.items()}
     topics = tuple(
-        TopicInfo(topic, info.definition.name, bag.counts[topic], rates[topic], info.stored(topic))
+        TopicInfo(topic, info.definition.name, count, count / seconds if seconds else 0.0, info.stored(topic))
         for topic, info in bag.topics.items()
+        for count in [bag.counts[topic]]
     )
     total = sum(bag.counts.values())
     return BagInfo(path, bag.complete, seconds, total, bag.size_bytes, begin, bag.labels, topics)
 
 
-def info_lines(about: BagInfo, topics: bool = True) -> list[str]:
+def info_lines(bag: BagInfo, topics: bool = True) -> list[str]:
     """The contents as text; without ``topics``, one line."""
-    state = "complete" if about.complete else "CUT OFF"
-    task = f"{about.labels.get('task', '')} success {about.labels.get('success', 'unknown')}".strip()
+    state = "complete" if bag.complete else "TRUNCATED"
+    task = f"{bag.labels.get('task', '')} success {bag.labels.get('success', 'unknown')}".strip()
     head = (
-        f"{about.path}  {state}  {about.duration_s:.2f} s  {about.messages} messages  "
-        f"{about.size_bytes / 1e6:.1f} MB  {task}"
+        f"{bag.path}  {state}  {bag.duration_s:.2f} s  {bag.messages} messages  "
+        f"{bag.size_bytes / 1e6:.1f} MB  {task}"
     )
     if not topics:
         return [head]
-    width = max((len(t.topic) for t in about.topics), default=0)
+    width = max((len(t.topic) for t in bag.topics), default=0)
     rows = [
         f"  {t.topic:<{width}}  {t.count:>7}  {t.hz:>7.1f} Hz  {t.type}{'  (a command)' * (t.stored != t.topic)}"
-        for t in about.topics
+        for t in bag.topics
     ]
-    labels = [f"  {key}: {value}" for key, value in about.labels.items()]
+    labels = [f"  {key}: {value}" for key, value in bag.labels.items()]
     return [head, *rows, *labels]
 
 
 def verdict_line(verdict: Verdict) -> str:
-    """One line on one bag."""
+    """The verdict as one line."""
     if not verdict.messages:
         return f"BAD  {verdict.path}: {'; '.join(verdict.problems)}"
     gap = f"gap {verdict.gap.seconds * 1e3:.0f} ms" if verdict.gap else "no rate known"
@@ -89,7 +89,7 @@ def verdict_line(verdict: Verdict) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A dataclass as JSON takes it."""
+    """A dataclass with a ``path`` as JSON accepts it."""
     tree = asdict(value)
     tree["path"] = str(tree["path"])
     return tree

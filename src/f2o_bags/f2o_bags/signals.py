@@ -1,4 +1,4 @@
-"""Ctrl-C as an event: an exception inside rclpy makes its destructors print tracebacks."""
+"""Ctrl-C as an event, because an exception inside rclpy makes its destructors print tracebacks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Generator
 
 @contextlib.contextmanager
 def ended_by_signals() -> Generator[threading.Event, None, None]:
-    """Within, SIGINT and SIGTERM set the event and do nothing else."""
+    """Within this context SIGINT and SIGTERM only set the event."""
     ended = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in numbers}

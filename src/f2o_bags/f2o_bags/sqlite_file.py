@@ -15,11 +15,11 @@ from rosbags.rosbag2.storage_sqlite3 import Sqlite3Reader
 
 from f2o_bags.definitions import ROS2IDL, ROS2MSG, MessageDefinition, known_definition
 from f2o_bags.errors import BagError
-from f2o_bags.storage import ZSTD, BagMessage, Contents, opened, plain
+from f2o_bags.storage import ZSTD, Contents, decompressed, opened
 from f2o_bags.topics import original_name
-from f2o_bags.writer import BagTopic
+from f2o_bags.writer import BagMessage, BagTopic
 
-UNDONE = ("-wal", "-journal")  # beside a file whose writer was killed
+JOURNALS = ("-wal", "-journal")  # endings of files beside one whose writer was killed
 
 
 class SqliteFile:
@@ -31,7 +31,7 @@ class SqliteFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Reads its tables.
+        """Read its tables.
 
         Raises:
             BagError: it is no recording, or damaged.
@@ -42,13 +42,13 @@ class SqliteFile:
             for connection in reader.connections:
                 counts[original_name(connection.topic)] += connection.msgcount
             topics = {original_name(c.topic): _topic(c) for c in reader.connections}
-            told = reader.metadata
-            span = (told.start_time, told.end_time - 1) if told.message_count else (0, 0)
-        ended = not any(path.with_name(path.name + ending).exists() for ending in UNDONE)
-        self.contents = Contents(topics, dict(counts), *span, {}, ended)
+            metadata = reader.metadata
+            span = (metadata.start_time, metadata.end_time - 1) if metadata.message_count else (0, 0)
+        complete = not any(path.with_name(path.name + ending).exists() for ending in JOURNALS)
+        self.contents = Contents(topics, dict(counts), *span, {}, complete)
 
-    def messages(self, topics: Collection[str] | None, whole: bool) -> Iterator[BagMessage]:
-        """Messages of ``topics`` (None: all) in order of reception; ``whole`` makes no difference.
+    def messages(self, topics: Collection[str] | None, salvage: bool) -> Iterator[BagMessage]:
+        """Messages of ``topics`` (None: all) in order of reception; ``salvage`` makes no difference.
 
         Raises:
             BagError: the file is damaged.
@@ -56,7 +56,7 @@ class SqliteFile:
         with self._reader() as reader:
             wanted = [c for c in reader.connections if topics is None or original_name(c.topic) in topics]
             for connection, log_ros_ns, data in reader.messages(wanted) if wanted else ():
-                yield BagMessage(original_name(connection.topic), plain(data), log_ros_ns, log_ros_ns)
+                yield BagMessage(original_name(connection.topic), decompressed(data), log_ros_ns, log_ros_ns)
 
     @contextmanager
     def _reader(self) -> Generator[Sqlite3Reader, None, None]:
@@ -72,22 +72,19 @@ class SqliteFile:
                 yield reader
             except (BagError, GeneratorExit):
                 raise
-            except (
-                Exception
-            ) as error:  # around rosbags alone: it raises whatever the damage makes of the bytes
-                why = error or type(error).__name__
-                raise BagError(f"{self.path}: cannot be read ({why})") from error
+            except Exception as error:  # from rosbags: damaged bytes may raise anything
+                raise BagError(f"{self.path}: cannot be read ({error or type(error).__name__})") from error
             finally:
                 if reader.dbconn is not None:
                     reader.close()
 
 
 def _topic(connection: Any) -> BagTopic:
-    told = connection.msgdef
+    stored = connection.msgdef
     encodings = {MessageDefinitionFormat.MSG: ROS2MSG, MessageDefinitionFormat.IDL: ROS2IDL}
     definition = (
-        MessageDefinition(connection.msgtype, told.data, connection.digest or "", encodings[told.format])
-        if told.format in encodings
+        MessageDefinition(connection.msgtype, stored.data, connection.digest or "", encodings[stored.format])
+        if stored.format in encodings
         else known_definition(connection.msgtype)
     )
     qos = tuple(_qos(profile) for profile in connection.ext.offered_qos_profiles)

@@ -1,4 +1,4 @@
-"""When a serialised message was made, read from its bytes: nothing is decoded that is not needed."""
+"""Header stamps of serialised messages, read from and written into their bytes without decoding them."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from f2o_nodekit.stamps import NS_PER_S
 from f2o_bags.definitions import MessageDefinition
 
 HEADER_TYPES = ("std_msgs/Header", "Header")
-_AT = 4  # behind the encapsulation header of CDR
+_OFFSET = 4  # of the stamp: CDR's encapsulation header comes first
 
 
 def has_header(definition: MessageDefinition) -> bool:
-    """Whether the first field of the message is its header, so that its stamp lies at a fixed place."""
+    """Whether the first field of the message is its header, so that its stamp has a fixed offset."""
     for line in definition.text.splitlines():
         words = line.split("#")[0].split()
-        if words and "=" not in line.split("#")[0]:  # constants take no room
+        if words and "=" not in line.split("#")[0]:  # constants are not serialised
             return words[0] in HEADER_TYPES
     return False
 
 
 def stamp_of(data: bytes) -> int | None:
-    """The header's stamp [ns] of a message that begins with one; None where it is cut short."""
-    if len(data) < _AT + 8:
+    """The stamp [ns] of a message that begins with a header; None where the message is too short."""
+    if len(data) < _OFFSET + 8:
         return None
-    seconds, nanoseconds = struct.unpack_from(_order(data) + "iI", data, _AT)
+    seconds, nanoseconds = struct.unpack_from(_order(data) + "iI", data, _OFFSET)
     return seconds * NS_PER_S + nanoseconds
 
 
 def with_stamp(data: bytes, stamp_ns: int) -> bytes:
     """A copy of the message with another stamp in its header."""
     stamp = struct.pack(_order(data) + "iI", stamp_ns // NS_PER_S, stamp_ns % NS_PER_S)
-    return data[:_AT] + stamp + data[_AT + 8 :]
+    return data[:_OFFSET] + stamp + data[_OFFSET + 8 :]
 
 
 def _order(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What all files of bags have in common; rosbag2's own compression, of files and of messages, is undone here."""
+"""What the files of all bags have in common, and decompression of what rosbag2 compressed (files and messages)."""
 
 from __future__ import annotations
 
@@ -21,30 +21,20 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no CDR begins so: its second byte is below 1
 
 
 @dataclass(frozen=True)
-class BagMessage:
-    """One serialised message (CDR)."""
-
-    topic: str  # its own name, also where the bag stores it under another
-    data: bytes
-    log_ros_ns: int  # when it was received
-    publish_ros_ns: int
-
-
-@dataclass(frozen=True)
 class Contents:
-    """What one file says of itself."""
+    """Contents of one file."""
 
     topics: dict[str, BagTopic]
     counts: dict[str, int]  # topic -> messages
     first_ros_ns: int  # reception of the first message and of the last; 0 without any
     last_ros_ns: int
     labels: dict[str, str]
-    ended: bool  # it has the end that its writer gives it
+    complete: bool  # not truncated: it has the end that its writer gives it
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Generator[IO[bytes], None, None]:
-    """The bytes of a file, decompressed into a temporary one where rosbag2 compressed it.
+    """Open a file for reading, decompressed into a temporary one where rosbag2 compressed it.
 
     Raises:
         BagError: it cannot be opened or decompressed.
@@ -53,7 +43,7 @@ def opened(path: Path) -> Generator[IO[bytes], None, None]:
         with contextlib.ExitStack() as stack:
             stream: IO[bytes] = stack.enter_context(path.open("rb", READ_BYTES))
             if path.suffix == ZSTD:
-                stream = _decompressed(stream, stack.enter_context(tempfile.TemporaryFile()))
+                stream = _decompress_file(stream, stack.enter_context(tempfile.TemporaryFile()))
             yield stream
     except OSError as error:
         raise BagError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -61,12 +51,12 @@ def opened(path: Path) -> Generator[IO[bytes], None, None]:
         raise BagError(f"{path}: cannot be decompressed ({error})") from error
 
 
-def _decompressed(stream: IO[bytes], plain_file: IO[bytes]) -> IO[bytes]:
+def _decompress_file(stream: IO[bytes], plain_file: IO[bytes]) -> IO[bytes]:
     shutil.copyfileobj(zstandard.ZstdDecompressor().stream_reader(stream), plain_file, READ_BYTES)
     plain_file.seek(0)
     return plain_file
 
 
-def plain(data: bytes) -> bytes:
-    """A message as it was before rosbag2 compressed it, if it did (compression_mode: MESSAGE)."""
+def decompressed(data: bytes) -> bytes:
+    """A message, decompressed if rosbag2 compressed it (compression_mode: MESSAGE)."""
     return zstandard.decompress(data) if data[:4] == ZSTD_MAGIC else data

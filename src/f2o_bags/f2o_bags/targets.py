@@ -1,4 +1,4 @@
-"""Joint targets and commands of a bag, whichever message they were recorded as."""
+"""Joint targets and commands of a bag, recorded as JointTarget or, in older bags, as JointState."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxtyping import Float64
 
 @dataclass(frozen=True)
 class RecordedTarget:
-    """Where the arm and its gripper should be, and who wanted it."""
+    """A target of arm and gripper, and its source."""
 
     joint_names: tuple[str, ...]
     positions: Float64[np.ndarray, " n"]  # [rad] in the order of the names
@@ -21,7 +21,7 @@ class RecordedTarget:
     source: str
 
     def row(self, joint_names: tuple[str, ...]) -> Float64[np.ndarray, " m"]:
-        """Positions of ``joint_names``, then the gripper's width.
+        """Positions [rad] of ``joint_names``, then the gripper's width [m].
 
         Raises:
             JointStateError: one of them is missing.
@@ -36,7 +36,7 @@ def recorded_target(msg: Any) -> RecordedTarget:
     Older bags have a JointState with ``gripper_width`` [m] among its names and the source as its frame_id.
 
     Raises:
-        JointStateError: a value that is not finite, or a JointState without ``gripper_width``.
+        JointStateError: a value is NaN or infinite, or a JointState has no ``gripper_width``.
     """
     names, positions = named_positions(msg)
     joints = tuple(name for name in names if name != GRIPPER_WIDTH)
@@ -46,7 +46,7 @@ def recorded_target(msg: Any) -> RecordedTarget:
 
 
 def named_positions(msg: Any) -> tuple[tuple[str, ...], Sequence[float] | np.ndarray]:
-    """Names and positions of a JointState as they are, or of a JointTarget with ``gripper_width`` as its last joint."""
+    """Names and positions of a JointState, or of a JointTarget with ``gripper_width`` as its last joint."""
     if hasattr(msg, "joint_names"):
         return (*msg.joint_names, GRIPPER_WIDTH), [*msg.joint_positions, msg.gripper_width]
     return tuple(msg.name), msg.position

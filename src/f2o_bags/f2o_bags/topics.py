@@ -1,9 +1,9 @@
-"""The topics of an episode, and which of them somebody obeys.
+"""The topics of an episode, and which of them are commands.
 
-A bag that is played with ``ros2 bag play`` must move nothing. What an arm's controller, the bridge, the teleop node or
-the recorder acts on is therefore stored as ``/f2o/recorded/<topic>``, a name that nobody listens to. ``BagWriter`` puts
-the prefix on and the reader takes it off: everything between them says the topic's own name. Bags without it are read
-as well.
+A bag played with ``ros2 bag play`` must move nothing. Commands, on which an arm's controller, the bridge, the teleop
+node or the recorder acts, are therefore stored as ``/f2o/recorded/<topic>``, to which nothing subscribes. ``BagWriter``
+adds the prefix and the reader removes it; everything between them uses the topic's own name. Bags without the prefix
+are read as well.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ RECORDED = "/f2o/recorded"
 
 JOINT_STATES = "/franka/joint_states"
 GRIPPER_STATES = "/franka_gripper/joint_states"
-JOINT_COMMAND = "/f2o/joint_command"  # what the bridge sent; the best witness of intended motion
+JOINT_COMMAND = "/f2o/joint_command"  # sent by the bridge: the intended motion
 
-# Commands by name: their types alone do not tell. Others are named in recorder.yaml (`command: true`).
+# Commands whose type alone does not tell. Others are named in recorder.yaml (`command: true`).
 COMMANDS = frozenset(
     {
         "/f2o/joint_target",
@@ -33,7 +33,7 @@ COMMAND_TYPES = frozenset(
 
 
 def is_command(topic: str, type_name: str) -> bool:
-    """Does somebody act on messages of this topic and type? By what is known of both."""
+    """Whether the topic is known to be a command, by its name or its type."""
     return topic in COMMANDS or type_name in COMMAND_TYPES
 
 
@@ -43,5 +43,5 @@ def stored_name(topic: str, command: bool) -> str:
 
 
 def original_name(stored: str) -> str:
-    """The topic of which a bag says ``stored``."""
+    """The topic that a bag stores as ``stored``."""
     return stored.removeprefix(RECORDED) if stored.startswith(RECORDED + "/") else stored

@@ -1,10 +1,10 @@
 """One episode as a bag in rosbag2's layout: a folder with one MCAP file and metadata.yaml (version 9: Jazzy and on).
 
-Written here by hand because rosbags' writer keeps a chunk in memory until it is full, and indexes at the end alone.
+Written here by hand because rosbags' writer keeps a chunk in memory until it is full, and writes the index last.
 
-While it is written the folder is called `<name>.partial`; `keep` gives it its name. Everything flushed survives a
-SIGKILL: each flush closes a chunk with its index, so nothing waits in a buffer, and the finished file seeks and plays
-in time order (rosbag2 reads files without chunks in file order only).
+Until it is saved (``save_bag``) the folder is called `<name>.partial`. Everything flushed survives a SIGKILL: each
+flush closes a chunk with its index, so nothing waits in a buffer, and the finished file can be searched and played in
+order of time (rosbag2 reads files without chunks in file order only).
 """
 
 import contextlib
@@ -27,12 +27,22 @@ from f2o_bags.labels import LABELS
 from f2o_bags.topics import is_command, stored_name
 
 VERSION = 9
-PARTIAL = ".partial"  # of a recording that nobody has kept yet
-COPYING = ".copying"  # of a copy that is being written
-# A chunk ends with a flush, not at a size; this only bounds a flush that never comes.
-CHUNK_BYTES = 32 << 20
+PARTIAL = ".partial"  # ending of a recording that is not saved yet
+COPYING = ".copying"  # ending of a copy that is being written
+METADATA = "metadata.yaml"
+CHUNK_BYTES = 32 << 20  # bound of a chunk between two flushes, each of which ends one
 COMPRESSIONS = {"none": CompressionType.NONE, "lz4": CompressionType.LZ4, "zstd": CompressionType.ZSTD}
 QosProfile = dict[str, Any]  # one offered QoS profile with rosbag2's keys
+
+
+@dataclass(frozen=True)
+class BagMessage:
+    """One serialised message (CDR)."""
+
+    topic: str  # its own name, also where the bag stores it under another
+    data: bytes
+    log_ros_ns: int  # time of reception
+    publish_ros_ns: int
 
 
 @dataclass(frozen=True)
@@ -40,34 +50,43 @@ class BagTopic:
     """One recorded topic."""
 
     definition: MessageDefinition
-    offered_qos: tuple[QosProfile, ...] = ()  # of its publishers; empty: nobody was there
-    command: bool = False  # somebody acts on it, although neither name nor type tell (topics.is_command)
+    offered_qos: tuple[QosProfile, ...] = ()  # of its publishers; empty: there was none
+    command: bool = False  # a command that neither its name nor its type gives away (topics.is_command)
     serialization: str = "cdr"
 
     def stored(self, topic: str) -> str:
-        """The name of ``topic`` inside a bag: another one where somebody acts on it (see ``topics``)."""
+        """The name of ``topic`` inside a bag: a command has a prefix (see ``topics``)."""
         return stored_name(topic, self.command or is_command(topic, self.definition.name))
+
+    @property
+    def latched(self) -> bool:
+        """Whether a publisher offered its last message to late joiners (transient local)."""
+        return any(profile.get("durability") in ("transient_local", 1) for profile in self.offered_qos)
 
 
 @dataclass(frozen=True)
 class BagSummary:
-    """What lies in a closed bag."""
+    """Contents of a closed bag."""
 
     folder: Path
     counts: dict[str, int]  # topic -> messages
-    start_ros_ns: int  # log time of the first message, 0 in an empty bag
+    start_ros_ns: int  # reception of the first message, 0 in an empty bag
     end_ros_ns: int
     size_bytes: int
 
     @property
     def messages(self) -> int:
-        """All messages."""
+        """Number of all messages."""
         return sum(self.counts.values())
 
     @property
     def duration_s(self) -> float:
         """Seconds from the first to the last message."""
         return (self.end_ros_ns - self.start_ros_ns) / NS_PER_S
+
+    def __str__(self) -> str:
+        size = f"{self.size_bytes / 1e6:.1f} MB"
+        return f"{self.folder}: {self.duration_s:.2f} s, {self.messages} messages, {size}"
 
 
 class BagWriter:
@@ -82,15 +101,15 @@ class BagWriter:
         compression: str = "none",
         unfinished: str = PARTIAL,
     ) -> None:
-        """Opens `output/name.partial/name_0.mcap` with every topic declared and `custom` inside the file.
+        """Open `output/name.partial/name_0.mcap` with every topic declared and `custom` inside the file.
 
         Args:
             output: folder of all bags.
             name: of this one.
             topics: what can be written.
             custom: labels; `close` may give others.
-            compression: of the chunks.
-            unfinished: ending of the folder's name until somebody renames it.
+            compression: of the chunks: none, lz4 or zstd.
+            unfinished: ending of the folder's name until it is renamed.
 
         Raises:
             BagError: the folder exists, or cannot be made.
@@ -100,8 +119,10 @@ class BagWriter:
         try:
             self.folder.mkdir(parents=True)
             self._file = (self.folder / f"{name}_0.mcap").open("xb", buffering=1 << 16)
-            with contextlib.suppress(OSError):  # some network disks know no locks
-                fcntl.flock(self._file, fcntl.LOCK_EX)  # says to `f2o bag recover` that somebody is at it
+            with contextlib.suppress(OSError):  # some network file systems have no locks
+                fcntl.flock(
+                    self._file, fcntl.LOCK_EX
+                )  # tells `f2o bag recover` that the bag is being written
         except OSError as error:
             raise BagError(f"{self.folder}: cannot make a new bag: {error.strerror}") from error
         self._topics = dict(topics)
@@ -110,17 +131,15 @@ class BagWriter:
         self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=COMPRESSIONS[compression])
         self._writer.start("ros2", "f2o_bags")
         self._writer.add_metadata(LABELS, dict(custom))  # also there when metadata.yaml is not
-        self._channels = self._declare()
+        self._schemas: dict[MessageDefinition, int] = {}
+        self._channels = {topic: self._declare(topic, info) for topic, info in self._topics.items()}
         self._file.flush()
 
-    def _declare(self) -> dict[str, int]:
-        schemas: dict[MessageDefinition, int] = {}
-        return {topic: self._declare_one(topic, info, schemas) for topic, info in self._topics.items()}
-
-    def _declare_one(self, topic: str, info: BagTopic, schemas: dict[MessageDefinition, int]) -> int:
+    def _declare(self, topic: str, info: BagTopic) -> int:
+        """Register a topic and its type; its channel number."""
         definition = info.definition
-        if definition not in schemas:
-            schemas[definition] = (
+        if definition not in self._schemas:
+            self._schemas[definition] = (
                 self._writer.register_schema(definition.name, definition.encoding, definition.text.encode())
                 if definition.encoding
                 else 0  # MCAP's number for none
@@ -129,26 +148,28 @@ class BagWriter:
             "offered_qos_profiles": yaml.safe_dump(list(info.offered_qos), sort_keys=False),
             "topic_type_hash": definition.hash,
         }
-        stored = info.stored(topic)
-        return self._writer.register_channel(stored, info.serialization, schemas[definition], about)
+        schema = self._schemas[definition]
+        return self._writer.register_channel(info.stored(topic), info.serialization, schema, about)
 
-    def write(self, topic: str, data: bytes, log_ros_ns: int, publish_ros_ns: int) -> None:
-        """Appends one serialised message, received and published at these times."""
-        count = self.counts[topic]
-        self._writer.add_message(self._channels[topic], log_ros_ns, data, publish_ros_ns, sequence=count)
+    def write(self, message: BagMessage) -> None:
+        """Append one message; OSError when the disk fails."""
+        topic, log_ns, count = message.topic, message.log_ros_ns, self.counts[message.topic]
+        self._writer.add_message(
+            self._channels[topic], log_ns, message.data, message.publish_ros_ns, sequence=count
+        )
         self.counts[topic] = count + 1
-        self._first_ns, self._last_ns = min(self._first_ns, log_ros_ns), max(self._last_ns, log_ros_ns)
+        self._first_ns, self._last_ns = min(self._first_ns, log_ns), max(self._last_ns, log_ns)
 
     def flush(self) -> None:
-        """Hands everything written so far to the kernel: from here a kill of this process loses none of it."""
+        """Hand everything written so far to the kernel: a kill of this process then loses none of it."""
         self._writer.flush()
 
     def sync(self) -> None:
-        """Puts everything flushed so far on the disk: from here a power cut loses none of it."""
+        """Put everything flushed so far on the disk: a power cut then loses none of it."""
         os.fsync(self._file.fileno())
 
     def close(self, custom: Mapping[str, str]) -> BagSummary:
-        """Finishes the file and writes metadata.yaml; the bag is complete, still under its partial name."""
+        """Finish the file and write metadata.yaml; the bag is complete, still under its partial name."""
         empty = not any(self.counts.values())
         start, end = (0, 0) if empty else (self._first_ns, self._last_ns)
         metadata = self._metadata(start, end, custom)
@@ -164,7 +185,7 @@ class BagWriter:
         return BagSummary(self.folder, dict(self.counts), start, end, size)
 
     def abandon(self) -> None:
-        """Lets go of the file as it is; what was flushed stays readable up to there."""
+        """Close the file as it is: truncated, and readable as far as it was flushed."""
         with contextlib.suppress(OSError):  # a full disk refuses the last buffer once more
             self._file.close()
 
@@ -202,18 +223,18 @@ class BagWriter:
 
 
 class _NoAliases(yaml.SafeDumper):
-    """Writes repeated parts out in full: rosbag2's parser knows anchors, people do not."""
+    """Writes repeated parts out in full: YAML anchors are hard to read."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
 
 
 def write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
-    """Writes metadata.yaml in one piece: a reader sees the old file or the new one."""
-    new = folder / "metadata.yaml.new"
+    """Write metadata.yaml atomically: a reader sees the old file or the new one."""
+    new = folder / f"{METADATA}.new"
     text = yaml.dump({"rosbag2_bagfile_information": dict(metadata)}, Dumper=_NoAliases, sort_keys=False)
     new.write_text(text)
-    new.replace(folder / "metadata.yaml")
+    new.replace(folder / METADATA)
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
@@ -223,14 +244,14 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         BagError: there is none, or it is not rosbag2's.
     """
     try:
-        return yaml.safe_load((folder / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
+        return yaml.safe_load((folder / METADATA).read_text())["rosbag2_bagfile_information"]
     except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())
         raise BagError(f"{folder}: no readable metadata.yaml ({why})") from error
 
 
-def keep(partial: Path, labels: Mapping[str, str]) -> Path:
-    """Adds labels to a closed bag's custom_data and gives it its final name; returns the folder.
+def save_bag(partial: Path, labels: Mapping[str, str]) -> Path:
+    """Add labels to a closed bag's custom_data and give it its final name; returns the folder.
 
     Raises:
         BagError: the name is taken or the disk refuses; the bag stays under its partial name.
@@ -247,8 +268,8 @@ def keep(partial: Path, labels: Mapping[str, str]) -> Path:
         ) from error
 
 
-def throw_away(partial: Path) -> None:
-    """Deletes a bag that was never kept.
+def discard_bag(partial: Path) -> None:
+    """Delete a bag that was never saved; one that was is left alone.
 
     Raises:
         BagError: the disk refuses; what is left of it stays.

@@ -29,8 +29,8 @@ def prefix(tmp_path):
 
 
 @pytest.fixture
-def read_to_the_cut():
-    """Messages of an MCAP file up to where it ends, footer or not: how a recovery reads it."""
+def read_truncated():
+    """Messages of an MCAP file up to where it ends, footer or not, as a recovery reads it."""
 
     def read(path):
         got = []

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 from f2o_bags.definitions import described
-from f2o_bags.writer import BagTopic, BagWriter, keep
+from f2o_bags.writer import BagMessage, BagTopic, BagWriter, save_bag
 from rosbags.typesys import Stores, get_typestore
 
 S = 1_000_000_000
@@ -89,10 +89,10 @@ def write(folder, name="episode_0000", content=None, finish=True, **more):
     """A bag of `content` in `folder`; without `finish` as a killed recorder leaves it."""
     writer = BagWriter(folder, name, topics(), labels(**more), "lz4")
     for k, (topic, data, log) in enumerate(messages() if content is None else content):
-        writer.write(topic, data, log, log)
+        writer.write(BagMessage(topic, data, log, log))
         if k % 20 == 19:
             writer.flush()
     if not finish:
         writer.abandon()
         return writer.folder
-    return keep(writer.close(labels(**more)).folder, {})
+    return save_bag(writer.close(labels(**more)).folder, {})

@@ -93,10 +93,10 @@ def test_faults_of_many_topics_are_told_once(verdict):
     assert found.problems[0].startswith("gap of 0.5") and found.problems[0].endswith("(and 4 more topics)")
 
 
-def test_drops_and_cuts_are_problems(tmp_path):
+def test_drops_and_truncation_are_problems(tmp_path):
     assert "12 messages dropped by the recorder" in check(e.write(tmp_path, drops="12")).problems
     cut = check(e.write(tmp_path, "episode_0001", finish=False))
-    assert cut.problems == ("its recording was cut off (f2o bag recover)",)
+    assert cut.problems == ("its recording is truncated (f2o bag recover)",)
     assert cut.messages > 1000
 
 
@@ -107,7 +107,7 @@ def test_a_bag_of_another_recorder_is_measured_by_its_usual_rates(tmp_path):
     assert any("gap of 0.5" in text for text in bad.problems)
 
 
-def test_what_is_no_bag_is_bad_in_words(tmp_path):
+def test_what_is_no_bag_is_bad_and_says_why(tmp_path):
     found = check(tmp_path / "nowhere")
     assert (found.good, found.problems) == (False, (f"{tmp_path}/nowhere: no such bag",))
     assert dataclasses.asdict(found)["messages"] == 0

@@ -19,7 +19,7 @@ def f2o(*words):
     return arguments.run(arguments)
 
 
-def test_check_says_a_line_an_episode_and_its_status_says_whether_all_are_good(tmp_path, capsys):
+def test_check_prints_a_line_per_episode_and_its_status_says_whether_all_are_good(tmp_path, capsys):
     e.write(tmp_path, "episode_0000")
     assert f2o("check", tmp_path) == 0
     e.write(tmp_path, "episode_0001", e.messages(idle_s=2.0))
@@ -36,7 +36,7 @@ def test_check_says_a_line_an_episode_and_its_status_says_whether_all_are_good(t
     assert verdicts[1]["problems"][0].startswith("idle for 2.0 s")
 
 
-def test_info_of_one_bag_has_its_topics_and_of_a_folder_a_line_a_bag(tmp_path, capsys):
+def test_info_lists_the_topics_of_one_bag_and_a_line_per_bag_of_a_folder(tmp_path, capsys):
     bag = e.write(tmp_path)
     e.write(tmp_path, "episode_0001", finish=False)
     assert f2o("info", bag) == 0
@@ -45,7 +45,7 @@ def test_info_of_one_bag_has_its_topics_and_of_a_folder_a_line_a_bag(tmp_path, c
     assert "sensor_msgs/msg/JointState  (a command)\n" in out  # /f2o/joint_command
     assert f2o("info", tmp_path) == 0
     out = capsys.readouterr().out.splitlines()
-    assert len(out) == 2 and "episode_0001.partial  CUT OFF" in out[1]
+    assert len(out) == 2 and "episode_0001.partial  TRUNCATED" in out[1]
     f2o("info", bag, "--json")
     (about,) = json.loads(capsys.readouterr().out)
     assert {t["topic"]: t["count"] for t in about["topics"]}[e.ARM] == 500
@@ -71,7 +71,7 @@ def test_recover_trim_and_merge_say_what_they_wrote(tmp_path, capsys):
         (("recover", "full", "--out", "x"), "expected one bag to recover, got 2"),
         (("trim", "full/episode_0000", "x"), "trim: expected --from, --to or --idle"),
         (("play", "full/episode_0000", "--topics", "/nope"), "no topic /nope; it has"),
-        (("play", "full/cut.partial"), "its recording was cut off; run `f2o bag recover"),
+        (("play", "full/cut.partial"), "its recording is truncated; run `f2o bag recover"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path, monkeypatch, words, sentence):

@@ -8,7 +8,7 @@ from f2o_bags.edit import merge, recover, trim
 from f2o_bags.errors import BagError
 from f2o_bags.read import find_bags, find_unfinished, open_bag, open_complete
 from f2o_bags.topics import original_name
-from f2o_bags.writer import BagWriter, read_metadata
+from f2o_bags.writer import BagMessage, BagWriter, read_metadata
 from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
@@ -27,7 +27,7 @@ def quiet(call, *args, **kwargs):
 
 
 @pytest.mark.parametrize("cut", [1.0, 0.93, 0.5, 0.05])
-def test_a_recording_that_was_cut_anywhere_becomes_a_valid_bag(tmp_path, cut):
+def test_a_recording_truncated_anywhere_becomes_a_valid_bag(tmp_path, cut):
     partial = e.write(tmp_path, "episode_0007", finish=False, operator="ada")
     file = partial / "episode_0007_0.mcap"
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * cut)])
@@ -60,7 +60,7 @@ def test_damage_inside_ends_the_recovery_there(tmp_path):
 
 def test_a_bag_under_recording_is_left_alone_and_one_without_messages_is_refused(tmp_path):
     writer = BagWriter(tmp_path, "episode_0003", e.topics(), {})
-    writer.write(*e.messages()[0], e.T0)
+    writer.write(BagMessage(*e.messages()[0], e.T0))
     writer.flush()
     with pytest.raises(BagError, match=r"episode_0003.partial: is being recorded now"):
         quiet(recover, writer.folder)
@@ -80,7 +80,7 @@ def test_nothing_is_overwritten(tmp_path):
     whole = quiet(recover, partial).folder
     with pytest.raises(BagError, match="episode_0000: exists already"):
         quiet(recover, partial)
-    with pytest.raises(BagError, match=r"not cut off; say where .* --out"):
+    with pytest.raises(BagError, match=r"not truncated; name a copy .* with --out"):
         quiet(recover, whole)
     with pytest.raises(BagError, match="episode_0000: exists already"):
         quiet(trim, whole, whole, 0.0, 1.0)
@@ -109,7 +109,7 @@ def test_trim_idle_ends_makes_a_bad_episode_good(tmp_path):
 
 def test_trim_refuses_what_leaves_nothing(tmp_path):
     bag = e.write(tmp_path)
-    with pytest.raises(BagError, match=r"nothing left: expected a part of 0 to 3.99 s"):
+    with pytest.raises(BagError, match=r"nothing left: expected a part within 0 to 3.99 s"):
         quiet(trim, bag, tmp_path / "part", 3.0, 2.0)
     still = e.write(tmp_path, "episode_0001", e.messages(moves=False, gripper=False))
     with pytest.raises(BagError, match="nothing moves on /f2o/joint_command"):
@@ -132,13 +132,13 @@ def test_merge_puts_the_messages_in_order_and_the_first_labels_win(tmp_path):
 def test_merge_refuses_a_topic_of_two_types_and_an_unfinished_bag(tmp_path):
     first = e.write(tmp_path, "a")
     writer = BagWriter(tmp_path, "b", {e.ARM: e.topics()[e.MODE]}, {})
-    writer.write(e.ARM, e.text("x"), 1, 1)
+    writer.write(BagMessage(e.ARM, e.text("x"), 1, 1))
     second = writer.close({}).folder
     with pytest.raises(
         BagError, match=r"joint_states is std_msgs/msg/String, expected sensor_msgs/msg/JointState"
     ):
         quiet(merge, [first, second], tmp_path / "both")
-    with pytest.raises(BagError, match=r"cut off; run `f2o bag recover"):
+    with pytest.raises(BagError, match=r"truncated; run `f2o bag recover"):
         quiet(merge, [first, e.write(tmp_path, "c", finish=False)], tmp_path / "both")
 
 
@@ -164,7 +164,7 @@ def test_what_is_no_mcap_bag_is_said_in_one_sentence(tmp_path):
     with pytest.raises(BagError, match=r"no recorded episode here$"):
         find_bags([tmp_path])
     e.write(tmp_path)
-    with pytest.raises(BagError, match="no bag whose recording was cut off or never kept here"):
+    with pytest.raises(BagError, match="no truncated or unsaved recording here"):
         find_unfinished([tmp_path])
     old = tmp_path / "old"
     old.mkdir()

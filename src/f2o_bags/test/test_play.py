@@ -2,16 +2,16 @@ import episodes as e
 import pytest
 from f2o_bags.definitions import MessageDefinition, described
 from f2o_bags.errors import BagError
-from f2o_bags.play import REMEMBERED, Course, Player, PlayOptions, chosen
+from f2o_bags.play import REMEMBERED, Player, PlayOptions, TimeMap, select_topics
 from f2o_bags.read import open_complete
 from f2o_bags.stamps import has_header, stamp_of, with_stamp
-from f2o_bags.writer import BagTopic, BagWriter
+from f2o_bags.writer import BagMessage, BagTopic, BagWriter
 
 S = e.S
 
 
 class World:
-    """An outlet and a clock in one; sleeping takes no time but moves the clock."""
+    """An output and a clock in one; sleeping takes no time but moves the clock."""
 
     def __init__(self, end_after=None):
         self.mono = 5 * S
@@ -21,7 +21,7 @@ class World:
         self.out.append((topic, data, self.mono))
         self.mono += 1000  # publishing takes its time
 
-    def clock(self, ros_ns):
+    def publish_clock(self, ros_ns):
         self.clocks.append(ros_ns)
 
     def now_ros_ns(self):
@@ -87,11 +87,11 @@ def test_as_fast_as_possible_stamps_keep_their_order_and_are_as_fresh_as_they_ca
     assert all(now - late - 1 <= stamp <= now for moved in stamps.values() for stamp in moved)
 
 
-def test_a_course_puts_a_stamp_where_the_bag_was_then():
-    course = Course()
+def test_a_time_map_puts_a_stamp_where_the_bag_was_then():
+    time_map = TimeMap()
     for bag_ns, ros_ns in ((1000, 50), (1100, 60), (1100, 61), (1300, 161)):
-        course.passed(bag_ns, ros_ns)
-    assert [course.at(t) for t in (900, 1000, 1050, 1100, 1200, 1300, 9999)] == [
+        time_map.add(bag_ns, ros_ns)
+    assert [time_map.at(t) for t in (900, 1000, 1050, 1100, 1200, 1300, 9999)] == [
         -50,
         50,
         55,
@@ -101,8 +101,8 @@ def test_a_course_puts_a_stamp_where_the_bag_was_then():
         161,
     ]
     for k in range(3 * REMEMBERED):
-        course.passed(2000 + k, 1000 + k)
-    assert course.at(2000 + 3 * REMEMBERED - 5) == 1000 + 3 * REMEMBERED - 5
+        time_map.add(2000 + k, 1000 + k)
+    assert time_map.at(2000 + 3 * REMEMBERED - 5) == 1000 + 3 * REMEMBERED - 5
 
 
 def test_the_clock_follows_the_bag(bag):
@@ -132,30 +132,30 @@ TRAJECTORY, NUMBERS = "trajectory_msgs/msg/JointTrajectory", "std_msgs/msg/Float
         ("/my_hand/commands", NUMBERS),
     ],
 )
-def test_what_any_adapter_sends_is_obeyed(tmp_path, topic, kind):
+def test_what_any_adapter_sends_is_a_command(tmp_path, topic, kind):
     writer = BagWriter(tmp_path, "a", e.topics() | {topic: BagTopic(described(e.STORE, kind))}, {})
     bag = open_complete(writer.close({}).folder)
-    assert chosen(bag, PlayOptions()) == [t for t in e.topics() if t != e.COMMAND]
-    assert chosen(bag, PlayOptions(topics=(topic,))) == [topic]
+    assert select_topics(bag, PlayOptions()) == [t for t in e.topics() if t != e.COMMAND]
+    assert select_topics(bag, PlayOptions(topics=(topic,))) == [topic]
 
 
-def test_what_somebody_obeys_is_not_played_unless_named(tmp_path):
+def test_commands_are_not_played_unless_named(tmp_path):
     kinds = e.topics()
     topics = kinds | {"/f2o/joint_target": kinds[e.ARM]}
     writer = BagWriter(tmp_path, "a", topics, {})
-    writer.write("/f2o/joint_target", e.joints(1, e.ARM_NAMES, [0.0] * 7), 1, 1)
+    writer.write(BagMessage("/f2o/joint_target", e.joints(1, e.ARM_NAMES, [0.0] * 7), 1, 1))
     bag = open_complete(writer.close({}).folder)
-    assert "/f2o/joint_target" not in chosen(bag, PlayOptions())
-    assert chosen(bag, PlayOptions(topics=("/f2o/joint_target",))) == ["/f2o/joint_target"]
+    assert "/f2o/joint_target" not in select_topics(bag, PlayOptions())
+    assert select_topics(bag, PlayOptions(topics=("/f2o/joint_target",))) == ["/f2o/joint_target"]
     with pytest.raises(BagError, match=r"a.partial: no message on /franka/joint_states"):
         play(bag, topics=(e.ARM,))
 
 
 def test_topics_that_are_not_there_are_named(bag):
     with pytest.raises(BagError, match=r"no topic /nope; it has /f2o/joint_command, /f2o/mode, "):
-        chosen(bag, PlayOptions(exclude=("/nope",)))
+        select_topics(bag, PlayOptions(exclude=("/nope",)))
     with pytest.raises(BagError, match="no topic is left to play"):
-        chosen(bag, PlayOptions(topics=(e.ARM,), exclude=(e.ARM,)))
+        select_topics(bag, PlayOptions(topics=(e.ARM,), exclude=(e.ARM,)))
 
 
 def test_stamps_in_bytes():

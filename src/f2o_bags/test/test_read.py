@@ -118,23 +118,23 @@ def test_every_storage_is_found_read_checked_and_copied_alike(stored, tmp_path, 
         assert sorted(of(open_bag(tmp_path / copy))) == sorted(content)
 
 
-def test_a_recording_is_cut_off_with_or_without_a_name_for_it(tmp_path, content):
+def test_a_truncated_recording_is_found_whatever_its_name(tmp_path, content):
     whole = by_mcap(tmp_path / "bags" / "killed" / "killed_0.mcap", content, chunk_size=8192).parent
     file = whole / "killed_0.mcap"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     e.write(tmp_path / "bags", "episode_0001")
     assert [p.name for p in find_bags([tmp_path / "bags"])] == ["episode_0001", "killed"]
     assert find_unfinished([tmp_path / "bags"]) == [whole]
-    assert check(whole).problems == ("its recording was cut off (f2o bag recover)",)
+    assert check(whole).problems == ("its recording is truncated (f2o bag recover)",)
     done = recover(whole, progress=False)
     assert done.folder == tmp_path / "bags" / "killed_recovered"
     assert of(open_bag(done.folder)) == content[: done.messages]
     assert find_unfinished([tmp_path / "bags" / "episode_0001"]) == [tmp_path / "bags" / "episode_0001"]
 
 
-def test_a_bag_that_nobody_kept_is_bad(tmp_path):
+def test_a_bag_that_was_never_saved_is_bad(tmp_path):
     partial = e.write(tmp_path).rename(tmp_path / "episode_0000.partial")
-    assert check(partial).problems == ("its recording was never kept (f2o bag recover)",)
+    assert check(partial).problems == ("its recording was never saved (f2o bag recover)",)
     assert recover(partial, progress=False).folder == tmp_path / "episode_0000"
     assert check(tmp_path / "episode_0000").good
 
@@ -208,7 +208,9 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path, content):
     with pytest.raises(BagError, match=r"^[^\n]*a_0\.mcap\.zstd: cannot be decompressed \([^\n]*$"):
         open_bag(folder)
     (folder / "a_0.mcap.zstd").write_bytes(zstandard.compress(b"no mcap"))
-    with pytest.raises(BagError, match=r"a_0\.mcap\.zstd: not an MCAP file, or cut off in its first record$"):
+    with pytest.raises(
+        BagError, match=r"a_0\.mcap\.zstd: not an MCAP file, or truncated in its first record$"
+    ):
         open_bag(folder)
     (folder / "a_0.mcap.zstd").rename(folder / "a_0.db3")
     with pytest.raises(BagError, match=r"^[^\n]*a_0\.db3: cannot be read \([^\n]*$"):
@@ -231,7 +233,7 @@ def test_a_damaged_file_is_named_and_read_up_to_the_damage(tmp_path, content):
     assert of(open_bag(read.folder)) == content[: read.messages]
 
 
-def test_older_bags_have_their_commands_under_the_controllers_own_name(tmp_path, content):
+def test_older_bags_have_commands_under_the_controllers_own_topics(tmp_path, content):
     old = by_rosbags(tmp_path / "old", StoragePlugin.MCAP, None, content)
     assert stored_names(old) == set(KINDS)
     merge([old], tmp_path / "new", progress=False)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from f2o_bags.errors import BagError
-from f2o_bags.spool import Item, Spool
-from f2o_bags.writer import BagSummary
+from f2o_bags.spool import Spool
+from f2o_bags.writer import BagMessage, BagSummary, BagWriter
 
 WAIT_S = 5.0
 
 
-class FakeBag:
+class FakeBag(BagWriter):
     """A bag that remembers, can be held up, and can fail."""
 
     folder = Path("episode_0000.partial")
@@ -24,12 +24,12 @@ class FakeBag:
         self.failure = self.sync_failure = None
         self.abandoned = self.closed_with = None
 
-    def write(self, topic, data, log_ros_ns, publish_ros_ns):
+    def write(self, message):
         self.reached.set()
         self.gate.wait(WAIT_S)
         if self.failure:
             raise self.failure
-        self.written.append((topic, data, log_ros_ns))
+        self.written.append(message)
 
     def flush(self):
         self.flushes += 1
@@ -50,16 +50,16 @@ class FakeBag:
         self.abandoned = True
 
 
-def item(k, size=10, topic="/a"):
-    return Item(topic, bytes([k % 256]) * size, k, k)
+def message(k, size=10, topic="/a"):
+    return BagMessage(topic, bytes([k % 256]) * size, k, k)
 
 
 def test_messages_arrive_in_order_and_close_completes_the_bag():
     bag = FakeBag()
     spool = Spool(bag, 10**6, flush_s=0.001)
-    assert all(spool.put(item(k)) for k in range(500))
+    assert all(spool.put(message(k)) for k in range(500))
     summary = spool.close({"task": "toy"})
-    assert [entry[2] for entry in bag.written] == list(range(500))
+    assert [entry.log_ros_ns for entry in bag.written] == list(range(500))
     assert (summary.messages, bag.closed_with) == (500, {"task": "toy"})
     assert not spool.drops
     assert spool.close({}) is summary  # a second call is harmless
@@ -69,15 +69,15 @@ def test_a_stalled_disk_fills_the_queue_and_only_then_drops_are_counted_by_topic
     bag = FakeBag()
     bag.gate.clear()
     spool = Spool(bag, queue_bytes=100, flush_s=0.001)
-    spool.put(item(0))
+    spool.put(message(0))
     assert bag.reached.wait(WAIT_S)  # the thread hangs in the write; the queue is empty
-    accepted = [spool.put(item(k)) for k in range(1, 15)]
+    accepted = [spool.put(message(k)) for k in range(1, 15)]
     assert accepted == [True] * 10 + [False] * 4
-    assert not spool.put(item(20, topic="/b"))
+    assert not spool.put(message(20, topic="/b"))
     assert dict(spool.drops) == {"/a": 4, "/b": 1}
     bag.gate.set()
     spool.close({})
-    assert [entry[2] for entry in bag.written] == list(range(11))
+    assert [entry.log_ros_ns for entry in bag.written] == list(range(11))
 
 
 def test_the_bag_is_synced_while_recording():
@@ -92,7 +92,7 @@ def test_a_slow_sync_holds_up_neither_the_writing_nor_is_it_cut_off_by_the_end()
     bag.hold.clear()
     spool = Spool(bag, 10**6, flush_s=0.001, sync_s=0.001)
     assert bag.synced.wait(WAIT_S)
-    spool.put(item(0))
+    spool.put(message(0))
     assert bag.reached.wait(WAIT_S)  # written while the sync hangs
     threading.Timer(0.05, bag.hold.set).start()
     assert spool.close({}).messages == 1
@@ -111,11 +111,11 @@ def test_a_failing_disk_is_a_status_and_the_file_is_let_go(error):
     bag = FakeBag()
     spool = Spool(bag, 10**6, flush_s=0.001)
     bag.failure = error
-    spool.put(item(0))
+    spool.put(message(0))
     spool._thread.join(WAIT_S)
     assert spool.failure in ("No space left on device", "ValueError: odd")
     assert bag.abandoned
-    assert not spool.put(item(1))
+    assert not spool.put(message(1))
     assert spool.drops["/a"] == 1
     with pytest.raises(
         BagError, match=r"episode_0000.partial: kept as it is, not complete: (No space|ValueError: odd)"

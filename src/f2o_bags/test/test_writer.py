@@ -5,7 +5,7 @@ import pytest
 import yaml
 from f2o_bags.definitions import find_definition
 from f2o_bags.errors import BagError
-from f2o_bags.writer import BagTopic, BagWriter, keep, read_metadata, throw_away
+from f2o_bags.writer import BagMessage, BagTopic, BagWriter, discard_bag, read_metadata, save_bag
 from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
@@ -38,10 +38,11 @@ def write_some(writer, count=20):
     sent = []
     for k in range(count):
         sent.append(("/a", 1000 + 10 * k, cdr_part(k, bytes(k))))
-        writer.write(*sent[-1][::2], sent[-1][1], sent[-1][1] - 5)
+        topic, log, data = sent[-1]
+        writer.write(BagMessage(topic, data, log, log - 5))
         if k % 5 == 4:
             writer.flush()
-    writer.write("/b", cdr_part(0.5, b"!"), 1003, 1003)
+    writer.write(BagMessage("/b", cdr_part(0.5, b"!"), 1003, 1003))
     return sent
 
 
@@ -51,7 +52,7 @@ def test_a_saved_bag_reads_back_equal_with_rosbags(tmp_path, topics, compression
     sent = write_some(writer)
     summary = writer.close({"task": "toy", "success": "unknown"})
     assert (summary.messages, summary.duration_s) == (21, 190e-9)
-    folder = keep(summary.folder, {"success": "true"})
+    folder = save_bag(summary.folder, {"success": "true"})
     assert sorted(p.name for p in folder.iterdir()) == ["episode_0007_0.mcap", "metadata.yaml"]
     with AnyReader([folder]) as reader:
         messages = list(reader.messages())
@@ -106,10 +107,10 @@ def test_the_file_alone_is_indexed_and_carries_labels_schema_and_metadata(tmp_pa
         assert (message.log_time, message.publish_time, message.sequence) == (1000, 995, 0)
 
 
-def test_everything_flushed_is_readable_without_an_end(tmp_path, topics, read_to_the_cut):
+def test_everything_flushed_is_readable_without_an_end(tmp_path, topics, read_truncated):
     writer = BagWriter(tmp_path, "episode_0003", topics, {"task": "toy"})
     sent = write_some(writer)  # the last flush came after 20 messages; the one on /b is not flushed
-    got = read_to_the_cut(writer.folder / "episode_0003_0.mcap")
+    got = read_truncated(writer.folder / "episode_0003_0.mcap")
     assert [(message.log_time, message.data) for message in got] == [(t, data) for _, t, data in sent]
     assert not (writer.folder / "metadata.yaml").exists()
     writer.abandon()
@@ -118,7 +119,7 @@ def test_everything_flushed_is_readable_without_an_end(tmp_path, topics, read_to
 def test_an_empty_bag_is_still_one(tmp_path, topics):
     summary = BagWriter(tmp_path, "episode_0004", topics, {}).close({})
     assert (summary.messages, summary.duration_s) == (0, 0.0)
-    with Reader(keep(summary.folder, {})) as reader:
+    with Reader(save_bag(summary.folder, {})) as reader:
         assert list(reader.messages()) == []
 
 
@@ -126,17 +127,17 @@ def test_existing_bags_are_never_overwritten(tmp_path, topics):
     first = BagWriter(tmp_path, "episode_0005", topics, {})
     with pytest.raises(BagError, match=r"episode_0005.partial: cannot make a new bag: File exists"):
         BagWriter(tmp_path, "episode_0005", topics, {})
-    kept = keep(first.close({}).folder, {})
+    kept = save_bag(first.close({}).folder, {})
     (kept / "mine.txt").write_text("keep me")
     second = BagWriter(tmp_path, "episode_0005", topics, {}).close({})
     with pytest.raises(
         BagError, match=r"episode_0005: cannot be made, the bag stays in episode_0005.partial"
     ):
-        keep(second.folder, {})
+        save_bag(second.folder, {})
     assert (kept / "mine.txt").exists()
-    throw_away(kept)  # only a partial bag can be thrown away
+    discard_bag(kept)  # only a partial bag can be discarded
     assert kept.exists()
-    throw_away(second.folder)
+    discard_bag(second.folder)
     assert not second.folder.exists()
 
 
@@ -145,8 +146,8 @@ def test_a_folder_without_metadata_is_named(tmp_path):
         read_metadata(tmp_path)
 
 
-def test_labels_added_on_keeping_win(tmp_path, topics):
+def test_labels_added_on_saving_win(tmp_path, topics):
     summary = BagWriter(tmp_path, "episode_0006", topics, {}).close({"success": "unknown", "seed": "1"})
-    folder = keep(summary.folder, {"success": "false"})
+    folder = save_bag(summary.folder, {"success": "false"})
     assert read_metadata(folder)["custom_data"] == {"success": "false", "seed": "1"}
     assert json.loads(json.dumps(read_metadata(folder)["custom_data"]))["seed"] == "1"

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from f2o_bags.commands import above_zero
-from f2o_bags.runs import STOPPED, ros_module
+from f2o_bags.commands import INTERRUPTED, positive, ros_module
 from f2o_bags.topics import JOINT_COMMAND
 
 
@@ -22,7 +21,7 @@ def add(verbs: Any) -> None:
     replay.add_argument(
         "--topic", default=JOINT_COMMAND, help="targets to follow (default what the bridge sent)"
     )
-    replay.add_argument("--speed", type=above_zero, default=1.0, help="times true speed (default 1)")
+    replay.add_argument("--speed", type=positive, default=1.0, help="times true speed (default 1)")
     replay.add_argument("--from", type=float, default=0.0, dest="begin", metavar="S")
     replay.add_argument("--to", type=float, dest="end", metavar="S")
     replay.add_argument(
@@ -41,7 +40,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
     node = ros_module("f2o_teleop.replay_node")
     done = node.replay(track, arguments.speed, arguments.arm, arguments.wait, sys.stderr.isatty())
     if done is None or not done.complete:
-        return STOPPED
+        return INTERRUPTED
     print(
         f"{done.seconds:.1f} s replayed; the arm was never more than {done.worst_rad:.3f} rad from its target"
     )

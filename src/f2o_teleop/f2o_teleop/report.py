@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from f2o_bags.labels import DROPS, LOST
-from f2o_bags.quality import Track, worst_gap, worst_skew
+from f2o_bags.quality import TopicTimes, longest_gaps, worst_gap, worst_skew
 from f2o_bags.writer import BagSummary
 
 from f2o_teleop.recorder_config import RecorderConfig
@@ -35,7 +35,7 @@ class Missing:
 
 
 def episode_report(
-    summary: BagSummary, missing: Missing, tracks: Mapping[str, Track], config: RecorderConfig
+    summary: BagSummary, missing: Missing, times: Mapping[str, TopicTimes], config: RecorderConfig
 ) -> str:
     """Duration, what is missing, worst gap, skew and counts; silent topics by name."""
     counts = ", ".join(f"{topic} {count}" for topic, count in summary.counts.items() if count)
@@ -46,9 +46,9 @@ def episode_report(
         str(missing),
         f"{summary.size_bytes / 1e6:.1f} MB",
     ]
-    if gap := worst_gap(tracks, config.expected_hz()):
+    if gap := worst_gap(longest_gaps(times, config.expected_hz())):
         parts.append(f"worst gap {gap.seconds * 1e3:.0f} ms ({gap.topic})")
-    if skew := worst_skew(tracks, {topic: entry.type for topic, entry in config.all_topics().items()}):
+    if skew := worst_skew(times, {topic: entry.type for topic, entry in config.all_topics().items()}):
         parts.append(f"skew {skew.worst_s * 1e3:.0f} ms")
     return f"{', '.join(parts)}: {counts}{f'; nothing on {silent}' if silent else ''}"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from f2o_bags.definitions import MessageDefinition
 from f2o_bags.errors import BagError
 from f2o_bags.labels import SUCCESS, versions
-from f2o_bags.numbering import episode_name, leftovers, next_index
-from f2o_bags.quality import Track
-from f2o_bags.spool import Item, Spool
-from f2o_bags.writer import BagSummary, BagTopic, BagWriter, keep, throw_away
+from f2o_bags.numbering import episode_name, next_index, partial_bags
+from f2o_bags.quality import TopicTimes
+from f2o_bags.spool import Spool
+from f2o_bags.writer import BagMessage, BagSummary, BagTopic, BagWriter, discard_bag, save_bag
 
 from f2o_teleop.episode import SUCCESS_LABEL, Command, State, Verb, advance, parse_command
 from f2o_teleop.errors import DiskSpaceError, RateError
@@ -78,7 +78,7 @@ class Session:
         self._rates = Rates(config.expected_hz())
         self._losses = Losses()
         self.saved = 0
-        self._tracks: dict[str, Track] = {}
+        self._times: dict[str, TopicTimes] = {}
         self._latched: dict[str, bytes] = {}
         self._state = State.READY
         self._index = next_index(self._output)
@@ -87,7 +87,7 @@ class Session:
         self._summary: BagSummary | None = None
         self._missing = Missing()
         self._labels: dict[str, str] = {}
-        left = leftovers(self._output)
+        left = partial_bags(self._output)
         self._note = f"unfinished bags of earlier sessions, kept: {', '.join(left)}" if left else ""
 
     @property
@@ -114,8 +114,8 @@ class Session:
             self._latched[topic] = data
         if self._spool is None or self._state is not State.RECORDING:
             return
-        if self._spool.put(Item(topic, data, log_ros_ns, publish_ros_ns or log_ros_ns)):
-            self._tracks[topic].add(data, log_ros_ns)
+        if self._spool.put(BagMessage(topic, data, log_ros_ns, publish_ros_ns or log_ros_ns)):
+            self._times[topic].add(data, log_ros_ns)
 
     def command(self, text: str, now_ros_ns: int) -> str:
         """Does what an episode command says and returns a sentence about it.
@@ -167,12 +167,12 @@ class Session:
         if self._spool is not None:
             self._finish(self._spool)
         assert self._summary is not None and self._path is not None  # of the bag just finished
-        report = episode_report(self._summary, self._missing, self._tracks, self._config)
+        report = episode_report(self._summary, self._missing, self._times, self._config)
         if target is State.SAVED:
-            self._path = keep(self._path, self._labels)
+            self._path = save_bag(self._path, self._labels)
             self.saved += 1
         elif target is State.DISCARDED:
-            throw_away(self._path)
+            discard_bag(self._path)
             self._path = None
         self._state = target
         return f"{self._name()} {target.value} ({self._labels['success']}): {report}"
@@ -192,14 +192,14 @@ class Session:
             topic: BagTopic(self._definitions[entry.type], self._offered_qos(topic), entry.command)
             for topic, entry in self._topics.items()
         }
-        self._tracks = {topic: Track(info.definition) for topic, info in topics.items()}
+        self._times = {topic: TopicTimes(info.definition) for topic, info in topics.items()}
         bag = BagWriter(self._output, self._name(), topics, self._labels, self._config.compression)
         queue_bytes = int(self._config.queue_mb * 1e6)
         self._spool = Spool(bag, queue_bytes, self._config.flush_s, self._config.sync_s)
         self._path, self._summary, self._missing = bag.folder, None, Missing()
         self._losses.start()
         for topic, data in self._latched.items():  # as `ros2 bag record --repeat-transient-local`
-            self._spool.put(Item(topic, data, now_ros_ns, now_ros_ns))
+            self._spool.put(BagMessage(topic, data, now_ros_ns, now_ros_ns))
         self._state = State.RECORDING
         return f"{self._name()} recording"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from f2o_bags.definitions import MessageDefinition
-from f2o_bags.writer import BagTopic, BagWriter, keep
+from f2o_bags.writer import BagMessage, BagTopic, BagWriter, save_bag
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 S = 1_000_000_000
@@ -48,6 +48,6 @@ def write(folder, seconds=4.0):
         t, stamp = k / 125, T0 + k * S // 125
         angle = float(np.clip(t - 0.2, 0.0, seconds - 0.7)) * 0.3
         width = 0.08 if t < seconds / 2 else 0.03
-        writer.write(ARM, joints(stamp, [angle] * 7), stamp, stamp)
-        writer.write(COMMAND, target(stamp, k, [angle] * 7, width), stamp, stamp)
-    return keep(writer.close({}).folder, {})
+        writer.write(BagMessage(ARM, joints(stamp, [angle] * 7), stamp, stamp))
+        writer.write(BagMessage(COMMAND, target(stamp, k, [angle] * 7, width), stamp, stamp))
+    return save_bag(writer.close({}).folder, {})

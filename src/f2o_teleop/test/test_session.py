@@ -6,7 +6,7 @@ import types
 import pytest
 from f2o_bags.definitions import find_definition
 from f2o_bags.errors import BagError
-from f2o_bags.numbering import leftovers, next_index
+from f2o_bags.numbering import next_index, partial_bags
 from f2o_bags.writer import read_metadata
 from f2o_nodekit.config import ConfigError, load_config
 from f2o_teleop.errors import CommandError, DiskSpaceError, RateError
@@ -230,7 +230,7 @@ def test_numbering_resumes_behind_everything_that_lies_there(make, tmp_path):
     for name in ("episode_0003", "episode_0007.partial", "episode_0002.mcap", "other_9999", "episode_x"):
         (bags / name).mkdir(parents=True)
     (bags / "episode_0007.partial" / "episode_0007_0.mcap").write_bytes(b"half")
-    assert (next_index(bags), leftovers(bags)) == (8, ["episode_0007.partial"])
+    assert (next_index(bags), partial_bags(bags)) == (8, ["episode_0007.partial"])
     session = make()
     assert session.state().note == "unfinished bags of earlier sessions, kept: episode_0007.partial"
     session.command("start", 0)
