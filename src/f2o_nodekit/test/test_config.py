@@ -10,6 +10,8 @@ from f2o_nodekit.config import (
     build_config,
     describe,
     flatten,
+    has_key,
+    keys,
     load_config,
     rules,
     with_overrides,
@@ -235,3 +237,25 @@ def test_limits_are_described_in_words(limits, words):
         value: Annotated[int, Field(**limits)]
 
     assert describe(One, "value") == words
+
+
+def test_keys_of_yaml_that_are_no_texts_become_texts(tmp_path):
+    path = tmp_path / "node.yaml"
+    path.write_text("topic: 2026-11-28\n2026-11-28: 3\n7: 8\n")
+    with pytest.raises(ConfigError, match=r"2 errors: 2026-11-28: unknown key, .*; 7: unknown key"):
+        load_config(Camera, path)
+    path.write_text("topic: 2026-11-28\n")
+    assert load_config(Camera, path).topic == "2026-11-28"
+
+
+def test_the_keys_of_a_class_are_those_of_its_leaves():
+    assert keys(Config)[:4] == ["name", "box", "cameras", "joints"]
+    assert keys(Config)[5:] == ["robot.topic", "robot.rate_hz", "robot.mode", "robot.calibration"]
+
+
+@pytest.mark.parametrize(
+    ("key", "there"),
+    [("robot", True), ("robot.mode", True), ("cameras.any.mode", True), ("mode", False), ("robot.x", False)],
+)
+def test_whether_a_class_has_a_key(key, there):
+    assert has_key(Config, key) is there

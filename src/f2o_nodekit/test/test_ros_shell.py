@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -48,8 +49,10 @@ NODE = textwrap.dedent("""
 """)
 
 
-def start(tmp_path, *ros_args, files=()):
-    (tmp_path / "demo.yaml").write_text("rate_hz: 30.0\n")
+def start(tmp_path, *ros_args, files=(), text="rate_hz: 30.0\n"):
+    """The node with these parameters; ``text``: of its configuration file, None: as it stands."""
+    if text is not None:
+        (tmp_path / "demo.yaml").write_text(text)
     args = [sys.executable, "-c", NODE, "--ros-args", "-p", f"config:={tmp_path / 'demo.yaml'}"]
     for arg in ros_args:
         args += ["-p", arg]
@@ -114,6 +117,43 @@ def said(process):
 
 def test_what_is_empty_by_default_can_be_given_too(tmp_path):
     assert said(start(tmp_path, "more:=[x, z]", "port:=8")) == (["ready", "30.0", "a", "x", "z", "8"], 0, "")
+
+
+def test_a_path_is_relative_to_its_file_and_a_given_one_to_the_shell(tmp_path):
+    (tmp_path / "demo.yaml").write_text("rate_hz: 30.0\ntrace: ../a.npz\n")
+    expected = ["ready", "30.0", "a"]
+    assert said(start(tmp_path, text=None)) == ([*expected, str(tmp_path.parent / "a.npz")], 0, "")
+    given = said(start(tmp_path, "trace:=b.npz", text=None))
+    assert given == ([*expected, str(Path.cwd() / "b.npz")], 0, "")
+
+
+def test_a_required_key_may_come_as_a_parameter_alone(tmp_path):
+    process = start(tmp_path, text="names: [z]\n")
+    _, err = process.communicate(timeout=10)
+    assert "demo.yaml: 1 error: rate_hz: missing, expected a number above 0 and at most 1000" in err
+    assert said(start(tmp_path, "rate_hz:=20.0", text="names: [z]\n")) == (["ready", "20.0", "z"], 0, "")
+
+
+def test_all_wrong_parameters_are_named_at_once(tmp_path):
+    process = start(tmp_path, "rate_hz:=0.0", "names:=[1, 2]", "fail:=1")
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 2 and "demo.yaml: 4 errors: rate_hz: expected a number above 0" in err
+    assert "names[1]: expected a text, got 2; fail: expected true or false, got 1" in err
+
+
+def test_a_parameter_tells_its_legal_values(tmp_path):
+    (tmp_path / "demo.yaml").write_text("rate_hz: 30.0\n")
+    arguments = ["--ros-args", "-p", f"config:={tmp_path / 'demo.yaml'}"]
+    code = NODE.split("class Demo")[0] + textwrap.dedent(f"""
+        import rclpy
+        rclpy.init(args={arguments!r})
+        node = ConfiguredNode("demo_node", Config)
+        print(node.describe_parameter("rate_hz").additional_constraints)
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("a number above 0 and at most 1000", "")
 
 
 def test_what_a_file_says_to_all_nodes_or_to_others_is_no_mistake(tmp_path):
