@@ -19,25 +19,33 @@ in_folder() { # name, folder, what to run there: pytest, as colcon runs it
     --junit-xml="$BUILD/$name/pytest.xml" --junit-prefix="$name" "$@") || status=1
 }
 
+ros_files() { # those of a folder's tests
+  (cd "$1" && grep -lE 'rclpy|_msgs|message_filters|launch|subprocess|Popen' test/test_*.py)
+}
+
+test_benchmarks() { # the benchmarks' tests: they are not installed, what they start finds them below this folder
+  PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} in_folder benchmarks benchmarks "$@"
+  folders+=(benchmarks)
+}
+
 if [ "${1:-}" = --ros ]; then
   for folder in src/*/test; do
-    mapfile -t files < <(cd "$folder/.." && grep -lE 'rclpy|_msgs|message_filters|launch|subprocess|Popen' test/test_*.py)
+    folder=${folder%/test} name=$(basename "${folder%/test}")
+    mapfile -t files < <(ros_files "$folder")
     [ ${#files[@]} -gt 0 ] || continue
-    name=$(basename "$(dirname "$folder")")
     echo "--- $name"
-    in_folder "$name" "src/$name" "${files[@]}"
+    in_folder "$name" "$folder" "${files[@]}"
     folders+=("$name")
   done
+  mapfile -t files < <(ros_files benchmarks)
+  test_benchmarks "${files[@]}"
 else
   # One package at a time: the integration tests pace real processes and share two cores with nobody.
   colcon --log-base "log$SUFFIX" --log-level error test --build-base "$BUILD" --install-base "install$SUFFIX" \
     --executor sequential --event-handlers console_direct+ status- \
     --return-code-on-test-failure --pytest-args "${PYTEST[@]}" || status=1
   for folder in src/*/test; do folders+=("$(basename "$(dirname "$folder")")"); done
-  if [ -d benchmarks/test ]; then
-    PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} in_folder benchmarks benchmarks
-    folders+=(benchmarks)
-  fi
+  test_benchmarks
 fi
 python3 scripts/test_summary.py "${folders[@]/#/$BUILD/}" || status=1
 exit $status

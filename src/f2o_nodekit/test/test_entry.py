@@ -1,5 +1,6 @@
 """Ctrl-C in a shell that ignores it, as `nohup make test &` in a script and many CI runners do."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -45,6 +46,6 @@ def test_the_tests_that_interrupt_processes_pass_there_too():
     file = Path(__file__).with_name("test_workers.py")
     done = subprocess.run(
         [*IGNORING, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file), "-k", "parents_alone and 0.0"],
-        capture_output=True, text=True,
+        capture_output=True, text=True, env={k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"},
     )  # fmt: skip
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
