@@ -29,8 +29,8 @@ def paired(result: Mapping[str, Any]) -> str:
 
 
 def _row(run: Mapping[str, Any]) -> tuple[object, ...]:
-    won, sides = zip(*(_outcomes(policy["episodes"]) for policy in run["contenders"]), strict=True)
-    collisions = sum(policy["collisions"] for policy in run["contenders"])
+    won, sides = zip(*(_outcomes(policy["episodes"]) for policy in run["policies"]), strict=True)
+    collisions = sum(policy["collisions"] for policy in run["policies"])
     cells = [_cell(*policy) for policy in zip(won, sides, strict=True)]
     return (run["what"], len(won[0]), *cells, collisions, f"{mcnemar(*won):.2g}")
 

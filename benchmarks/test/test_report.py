@@ -91,7 +91,7 @@ def test_pairs_are_counted_whatever_form_an_episode_was_kept_in():
     run = {
         "what": "a run",
         "made": {},
-        "contenders": [
+        "policies": [
             {"episodes": [won] * 8, "collisions": 1},
             {"episodes": [lost] * 8, "collisions": 2},
         ],
