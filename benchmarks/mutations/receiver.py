@@ -74,7 +74,7 @@ def second_bridge(_):
             second._peer = rig.session
             second._command = limiter.command()
             second.send(dataclasses.replace(limiter.command(), duration_s=0.008), 0.05)
-            second._say(second._clock(), Flag.TARGET)
+            second._send(second._clock(), Flag.TARGET)
     return [] if peers == {first._session} else ["another bridge took over"]
 
 

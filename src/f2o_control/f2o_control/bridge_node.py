@@ -1,4 +1,4 @@
-"""The bridge as a ROS node: parameters, inputs, core, outputs, diagnostics."""
+"""The bridge as a ROS node."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from f2o_msgs.msg import JointTarget
 
 
 class BridgeNode(ConfiguredNode):
-    """Joint targets in, limited joint commands out, at ``rate_hz`` on a thread of their own."""
+    """Joint targets in, joint commands within the limits out, at ``rate_hz`` on a thread of its own."""
 
     def __init__(self) -> None:
         # Parameters
@@ -44,7 +44,7 @@ class BridgeNode(ConfiguredNode):
         self._bridge = Bridge(self._robot, config, self._poll_adapter)
         self._trace = Trace()
         pace = (config.rate_hz, config.phase_s, config.fifo_priority)
-        self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._say_mode)
+        self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._publish_mode)
         self._franka = Franka(self, self._bridge, self._adapter, config.franka)
         self._port = convert.AdapterPort(
             self, self._adapter, self._topics, self._robot.finger_joint_names, self._franka.request
@@ -59,7 +59,7 @@ class BridgeNode(ConfiguredNode):
         # Diagnostics
         self.add_diagnostics("bridge", self._diagnose)
         self._logged = ""
-        self.create_timer(0.1, self._look_around)
+        self.create_timer(0.1, self._poll_slowly)
         self._loop.start()
 
     def close(self) -> None:
@@ -91,30 +91,30 @@ class BridgeNode(ConfiguredNode):
             self._unread[self._topics.gripper_states] = str(error)
 
     def _poll_adapter(self, mono_ns: int) -> str:
-        """What is wrong on the other side of the adapter; what is measured there counts as joint states."""
-        far = self._port.poll(mono_ns)
-        if far.joints is not None:
-            self._bridge.offer_joints(far.joints.positions, mono_ns)
-        return far.problem
+        """Why the adapter cannot be used, or ''; joints that it measures count as joint states."""
+        status = self._port.poll(mono_ns)
+        if status.joints is not None:
+            self._bridge.offer_joints(status.joints.positions, mono_ns)
+        return status.problem
 
-    def _look_around(self) -> None:
-        """What need not be known within a tick: publishers, and the mode for the log."""
+    def _poll_slowly(self) -> None:
+        """What is not urgent within a tick: publishers, the driver's actions, the mode for the log."""
         sources = self._bridge.sources.values()
         self._bridge.count_publishers({s.mode: self.count_publishers(s.topic) for s in sources})
         self._franka.step(time.monotonic_ns())
         mode, reason = self._bridge.mode.value, self._bridge.machine.reason
-        if mode != self._logged:  # not from the loop, which must not wait for a terminal
+        if mode != self._logged:  # here and not in the loop, which must not wait for a terminal
             self._logged = mode
             self.get_logger().info(f"{mode}: {reason}")
 
     def _publish(self, sent: Sent) -> None:
-        """Send one tick's command, then say what was sent."""
+        """Send one tick's command, then publish it."""
         self._port.send(sent)
         self._commands.publish(convert.command_message(sent, self._robot.joint_names))
         if self.config.trace and sent.taken is not None:
             self._trace.target(sent.taken, time.monotonic_ns())
 
-    def _say_mode(self, mode: str) -> None:
+    def _publish_mode(self, mode: str) -> None:
         self._modes.publish(String(data=mode))
 
     def _diagnose(self) -> Diagnosis:

@@ -1,4 +1,4 @@
-"""Where the arm must not be: outside the tool's box, in the table, in itself.
+"""Collisions of the arm with the table and itself, and the box of its tool.
 
 Forward kinematics by pinocchio, distances between capsules by coal, on the description of the example-robot-data
 wheel. It is the Panda's; a Research 3 has the same kinematic parameters (frankarobotics docs, control_parameters,
@@ -23,16 +23,14 @@ from f2o_control.robot import Workspace
 FILES = "panda_description/urdf/panda_collision.urdf", "panda_description/srdf/panda.srdf"
 TOOL = "panda_hand_tcp"
 SHOULDER = ("panda_link0", "panda_link1", "panda_link2")  # cannot reach the table
-STEP_RAD = (
-    0.03  # sum over the joints between two postures that are looked at; about as many metres at the tool
-)
+STEP_RAD = 0.03  # sum over the joints between two checked postures; about as many metres at the tool
 REACH = 1.2  # m, more than any point of arm and hand is away from any axis
-MOST_POSTURES = 12  # looked at along one stop
+MOST_POSTURES = 12  # checked along one stop
 TOLERANCE = 1e-4  # m, of what is called deeper
 
 
 class CollisionModel:
-    """How deep a posture penetrates what is forbidden, and whether a stop goes deeper than the arm is.
+    """How deep a posture penetrates the table, another link or the outside of the tool's box, and where stops lead.
 
     Links are the capsules that the URDF describes as a cylinder between two spheres; the pairs looked at are those
     that the SRDF does not call adjacent or never in collision. Fingers are left to the box of the tool.
@@ -53,24 +51,24 @@ class CollisionModel:
         self._known = np.zeros(self._model.nq), np.inf  # a posture, and its depth
 
     def penetration(self, position: Joints) -> float:
-        """The deepest that anything of the arm is where it must not be [m]; negative: the room that is left."""
-        closest = self._look(position)
+        """The largest penetration of any part of the arm at ``position`` [m]; negative: the clearance left."""
+        closest = self._compute(position)
         depth = max(self._outside_box(), self._clearance - self._distance(closest))
         self._known = position, depth
         return depth
 
     def tool(self, position: Joints) -> Float64[np.ndarray, " 3"]:
-        """Where the tool centre point is [m]."""
-        self._look(position)
+        """The tool centre point [m] in the base frame."""
+        self._compute(position)
         return self._data.oMf[self._tool].translation.copy()
 
     def deepens(self, position: Joints, now: float) -> bool:
-        """Is ``position`` deeper in what is forbidden than ``now`` [m], or in it at all where ``now`` is not?"""
+        """Whether ``position`` penetrates deeper than ``now`` [m], or at all if ``now`` is not above 0."""
         allowed = max(now, 0.0) + TOLERANCE
         return not self._at_most(position) <= allowed and self.penetration(position) > allowed
 
     def deepens_along(self, stop: StopPlan, now: float) -> bool:
-        """Does the arm get deeper than ``now`` [m] anywhere on its way along ``stop``?"""
+        """Whether the arm penetrates deeper than ``now`` [m] anywhere along ``stop``."""
         allowed, farthest = max(now, 0.0) + TOLERANCE, REACH * float(stop.bound.sum())
         if self._at_most(stop.start.position) + farthest <= allowed:
             return False
@@ -84,13 +82,13 @@ class CollisionModel:
         return any(self.deepens(posture, now) for posture in postures)
 
     def _at_most(self, position: Joints) -> float:
-        """What the penetration there cannot exceed [m], by the last posture looked at; costs next to nothing."""
+        """An upper bound of the penetration [m] by the last posture computed, at little cost."""
         where, depth = self._known
         return depth + REACH * float(np.abs(position - where).sum())
 
     def explain(self, position: Joints) -> str:
-        """One sentence about what is forbidden at ``position``; empty where nothing is."""
-        closest = self._look(position)
+        """What collides at ``position``, in one sentence, or ''."""
+        closest = self._compute(position)
         if self._outside_box() > TOLERANCE:
             corners = (self._data.oMf[self._tool].translation, self._lower, self._upper)
             tool, lower, upper = (" ".join(f"{x:.3f}" for x in corner) for corner in corners)
@@ -99,8 +97,8 @@ class CollisionModel:
             return f"{self._names[closest]} are {apart:.3f} m apart, expected {self._clearance:g} m"
         return ""
 
-    def _look(self, position: Joints) -> int:
-        """Compute everything at ``position``; the index of the closest pair."""
+    def _compute(self, position: Joints) -> int:
+        """Compute distances and frames at ``position``; returns the index of the closest pair."""
         closest = pinocchio.computeDistances(self._model, self._data, self._links, self._found, position)
         pinocchio.updateFramePlacement(self._model, self._data, self._tool)
         return closest

@@ -1,4 +1,4 @@
-"""ROS messages to what the bridge works with, and back."""
+"""ROS messages to and from the bridge's data."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def raw_target(msg: JointTarget) -> RawTarget:
 
 
 def command_message(sent: Sent, joint_names: tuple[str, ...]) -> JointTarget:
-    """What was sent, in the layout of a target."""
+    """The message of /f2o/joint_command."""
     msg = JointTarget(source=sent.source, sequence=sent.sequence, joint_names=list(joint_names))
     msg.header.stamp = from_ns(sent.due_ros_ns, Time)
     msg.observation_stamp = from_ns(sent.observation_ros_ns, Time)
@@ -52,14 +52,14 @@ def command_message(sent: Sent, joint_names: tuple[str, ...]) -> JointTarget:
 
 
 def _doubles(values: np.ndarray) -> array[float]:
-    """As the messages' own fields want them; through bytes, because one by one costs ten times as much."""
+    """As message fields need them; through bytes, which is ten times faster than by element."""
     return array("d", values.tobytes())
 
 
 def trajectory_message(plan: TrajectoryPlan) -> JointTrajectory:
     """A trajectory that starts on reception (stamp 0).
 
-    Its parts are made once for each number of points and filled again: as new ones they cost more than the plan.
+    Messages are reused per number of points: allocating one costs more than the plan.
     """
     msg = _trajectory_of(plan.joint_names, len(plan.times_s))
     times_ns = np.rint(plan.times_s * NS_PER_S).astype(np.int64).tolist()
@@ -79,7 +79,7 @@ def _trajectory_of(joint_names: tuple[str, ...], points: int) -> JointTrajectory
 
 
 def joints_message(joints: NamedJoints) -> JointState:
-    """Joints as they are; the stamp is left to the caller."""
+    """A JointState without a stamp."""
     return JointState(
         name=list(joints.joint_names),
         position=_doubles(joints.positions),
@@ -88,7 +88,7 @@ def joints_message(joints: NamedJoints) -> JointState:
 
 
 def numbers_message(numbers: Numbers) -> Float64MultiArray:
-    """Numbers without a layout."""
+    """A Float64MultiArray without a layout."""
     return Float64MultiArray(data=_doubles(numbers.values))
 
 
@@ -111,9 +111,9 @@ def _publisher(node: Node, kind: type, topic: str) -> Callable[[Any], None]:
 
 
 class AdapterPort:
-    """The ROS side of an adapter: publishes what it sends, and what its far end has measured.
+    """The ROS side of an adapter: publishes its output, and the joints and gripper that it measures.
 
-    ``grip`` is told the gripper's goals [m], beside their topic.
+    ``grip`` is called with the gripper's goals [m], beside their topic.
     """
 
     def __init__(
@@ -131,10 +131,10 @@ class AdapterPort:
         if adapter.output is not None:
             self._publish = _publisher(node, adapter.output.kind, getattr(topics, adapter.output.topic))
         self._widths = node.create_publisher(Float64MultiArray, topics.gripper_command, reliable(1))
-        self._measured: dict[str, Publisher] = {}  # by topic; only an adapter that measures gets one
+        self._measured: dict[str, Publisher] = {}  # by topic, for adapters that measure
 
     def send(self, sent: Sent) -> None:
-        """Send a tick's command, and the gripper's goal where there is a new one."""
+        """Send a tick's command, and the gripper's goal if there is a new one."""
         outgoing = self._adapter.send(sent.command, sent.gripper_width)
         if outgoing is not None and self._publish is not None:
             self._publish(outgoing)
@@ -143,17 +143,17 @@ class AdapterPort:
             self._grip(sent.gripper_goal)
 
     def poll(self, mono_ns: int) -> AdapterStatus:
-        """How the far end is; its measurements become joint states for everybody."""
-        far = self._adapter.poll(mono_ns)
-        if far.joints is not None:
-            self._say(self._topics.joint_states, far.joints)
-        if far.gripper_width is not None:
+        """The adapter's status; its measurements are published as joint states."""
+        status = self._adapter.poll(mono_ns)
+        if status.joints is not None:
+            self._publish(self._topics.joint_states, status.joints)
+        if status.gripper_width is not None:
             count = len(self._fingers)
-            shares = np.full(count, far.gripper_width / count)
-            self._say(self._topics.gripper_states, NamedJoints(self._fingers, shares, np.zeros(count)))
-        return far
+            shares = np.full(count, status.gripper_width / count)
+            self._publish(self._topics.gripper_states, NamedJoints(self._fingers, shares, np.zeros(count)))
+        return status
 
-    def _say(self, topic: str, joints: NamedJoints) -> None:
+    def _publish(self, topic: str, joints: NamedJoints) -> None:
         if topic not in self._measured:
             self._measured[topic] = self._node.create_publisher(JointState, topic, reliable(1))
         message = joints_message(joints)
@@ -162,7 +162,7 @@ class AdapterPort:
 
 
 def offer_services(node: Node, bridge: Bridge, recover: Callable[[int], Answer], topics: Topics) -> None:
-    """What people may ask of the bridge, each answered in one sentence, which is logged too."""
+    """Offer the operator services of the bridge; each answer is logged, too."""
     now = time.monotonic_ns
 
     def offer(kind: type, name: str, ask: Callable[[Any], Answer]) -> None:

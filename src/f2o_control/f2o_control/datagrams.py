@@ -1,4 +1,4 @@
-"""What bridge and receiver say to each other; ``wire`` says how."""
+"""The content of the datagrams between bridge and receiver; ``wire`` has their layout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from f2o_control.braking import JointState
 from f2o_control.limits import Joints
 
-FAULTS = (  # names as in franka_msgs/Errors; the place in the list is what travels: only append
+FAULTS = (  # names as in franka_msgs/Errors; the index is sent: only append
     "",
     "other",
     "communication_constraints_violation",
@@ -32,47 +32,47 @@ FAULTS = (  # names as in franka_msgs/Errors; the place in the list is what trav
 
 
 class Flag(enum.IntFlag):
-    """What a datagram of the bridge asks for; without TARGET it only says that the bridge is there."""
+    """What a datagram of the bridge requests; without TARGET it is a keep-alive."""
 
     NONE = 0
     TARGET = 1
-    RECOVER = 2  # a person asks to leave a fault
+    RECOVER = 2  # an operator's request to leave a fault
 
 
 class State(enum.IntEnum):
-    """What the receiver does."""
+    """A state of the receiver."""
 
-    WAITING = 0  # at rest, follows nobody
+    WAITING = 0  # at rest, follows no bridge
     FOLLOWING = 1
     BRAKING = 2  # targets are missing: comes to rest
     FAULT = 3  # the arm stopped by itself, or cannot be reached
 
 
 class Refusal(enum.IntEnum):
-    """Why a datagram did not count."""
+    """Why a datagram was refused."""
 
     NONE = 0
-    DAMAGED = 1  # not 100 bytes, not ours, or its CRC is wrong
-    ROBOT = 2  # meant for another arm
-    SENDER = 3  # another bridge is listened to
-    RESTARTED = 4  # meant for a receiver that was here before
-    ORDER = 5  # a newer one was here before
+    DAMAGED = 1  # not 100 bytes, not of this protocol, or wrong CRC
+    ROBOT = 2  # for another arm
+    SENDER = 3  # another bridge is followed
+    RESTARTED = 4  # for the receiver before its restart
+    ORDER = 5  # older than the last one
     OLD = 6  # sent too long ago
     NUMBERS = 7  # not finite, or outside the limits
     START = 8  # a start must be at rest and near the arm
-    NO_PLAN = 9  # no legal way leads there
+    NO_PLAN = 9  # no plan within the limits leads there
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the bridge says."""
+    """From the bridge to the receiver."""
 
     robot: int
     session: int
-    peer: int  # session of the receiver as heard; 0 before the first status
+    peer: int  # session in the receiver's statuses; 0 before the first
     sequence: int
     sent_ns: int  # the bridge's monotonic clock
-    lead_s: float  # the state is due so long after sending
+    lead_s: float  # from sending to the due time
     state: JointState
     gripper_width: float | None  # m
     flags: Flag
@@ -80,14 +80,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Status:
-    """What the receiver says."""
+    """From the receiver to the bridge."""
 
     robot: int
     session: int
-    peer: int  # session of the bridge that is listened to; 0: of none
+    peer: int  # session of the followed bridge; 0: none
     state: State
-    sequence: int  # of the newest target that counted
-    echo_ns: int  # when that one was sent, the bridge's clock
+    sequence: int  # of the newest accepted target
+    echo_ns: int  # when it was sent, bridge's clock
     positions: Joints  # rad, measured
     velocities: Joints  # rad/s, measured
     joints_age_s: float
@@ -100,5 +100,5 @@ class Status:
 
 
 def robot_id(name: str, joint_names: tuple[str, ...]) -> int:
-    """Sixteen bits that differ between arms, so that a datagram does not move the wrong one."""
+    """A 16-bit checksum of an arm, so that a datagram does not move the wrong one."""
     return zlib.crc32(" ".join((name, *joint_names)).encode()) & 0xFFFF

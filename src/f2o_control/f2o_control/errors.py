@@ -1,4 +1,4 @@
-"""What a user of f2o_control can do wrong."""
+"""Errors of f2o_control."""
 
 from f2o_nodekit.errors import F2oError
 
@@ -8,15 +8,15 @@ class ControlError(F2oError):
 
 
 class UnknownAdapterError(ControlError):
-    """An adapter name that is not in the table."""
+    """An unknown adapter name."""
 
 
 class UnknownProfileError(ControlError):
-    """A profile that the robot file does not have."""
+    """A profile that the robot's file does not have."""
 
 
 class KinematicsError(ControlError):
-    """No model of the arm that its links' places could be computed from."""
+    """No model of the arm for its kinematics."""
 
 
 class InterfacesError(ControlError):

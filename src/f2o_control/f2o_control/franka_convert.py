@@ -1,4 +1,4 @@
-"""What franka_ros2 and ros2_control offer, as the bridge's recovery and its gripper. Their messages are imported late.
+"""Recovery and gripper through franka_ros2 and ros2_control, whose messages are imported on demand.
 
 Interfaces as in franka_msgs (Grasp, Move, ErrorRecovery), franka_gripper and controller_manager_msgs of Jazzy.
 """
@@ -32,10 +32,10 @@ PACKAGES = {
 
 
 def interfaces(*names: str) -> SimpleNamespace:
-    """Types by their name, each given as ``module:name``.
+    """Message types by name, each given as ``module:name``.
 
     Raises:
-        InterfacesError: a package is not installed; the text says which and how to get it.
+        InterfacesError: a package is not installed; the text says which and how to install it.
     """
     found = {}
     for name in names:
@@ -49,18 +49,18 @@ def interfaces(*names: str) -> SimpleNamespace:
 
 
 class Goals:
-    """One action of a server: a goal at a time, never waited for."""
+    """Client of one action, one goal at a time, without waiting."""
 
     def __init__(self, node: Node, kind: type, name: str, client_cls: type) -> None:
         self._name, self._client, self._handle = name, client_cls(node, kind, name), None
         self._unwanted = False
 
     def ready(self) -> bool:
-        """Is the server there?"""
+        """Whether the server is available."""
         return self._client.server_is_ready()
 
     def send(self, goal: Any, done: Done) -> None:
-        """Send ``goal``; ``done`` is told how it ended."""
+        """Send ``goal``; ``done`` is called with its problem, or ''."""
         self._handle, self._unwanted = None, False
         if not self.ready():
             done(f"action server {self._name} is not available")
@@ -69,7 +69,7 @@ class Goals:
         future.add_done_callback(lambda answer: self._accepted(answer.result(), done))
 
     def cancel(self) -> None:
-        """Ask the server to end the goal under way, at once or as soon as it has taken it."""
+        """Cancel the goal, at once or as soon as it is accepted."""
         self._unwanted = True
         if self._handle is not None:
             self._handle.cancel_goal_async()
@@ -90,7 +90,7 @@ class Goals:
 
 
 class FrankaGripper:
-    """franka_gripper's actions: opening by a move, closing by a grasp, which keeps its force on what it meets.
+    """franka_gripper's actions: opening by a move, closing by a grasp, which keeps its force on the object.
 
     Raises:
         InterfacesError: franka_msgs is not installed.
@@ -105,11 +105,11 @@ class FrankaGripper:
         self._homed = not rules.homing
 
     def ready(self) -> bool:
-        """Is franka_gripper there?"""
+        """Whether franka_gripper is available."""
         return self._move.ready() and self._grasp.ready()
 
     def begin(self, width: float, opening: bool, done: Done) -> None:
-        """Move or grasp; before the first, find the stroke if that is configured."""
+        """Move or grasp; before the first, home the fingers if that is configured."""
         if self._homed:
             self._go(width, opening, done)
             return
@@ -129,14 +129,14 @@ class FrankaGripper:
         self._grasp.send(goal, done)
 
     def stop(self) -> None:
-        """End whatever is under way."""
+        """Cancel the current goal."""
         self._homing.cancel()
         self._move.cancel()
         self._grasp.cancel()
 
 
 def recovery_steps(node: Node, rules: FrankaRules) -> tuple[Sequence[Step], Callable[[], bool]]:
-    """The steps of franka_ros2's recovery, and whether any of their servers is there.
+    """The steps of franka_ros2's recovery, and a test whether any of their servers is available.
 
     Raises:
         InterfacesError: a package of theirs is not installed.
@@ -177,10 +177,10 @@ def _call(client: Any, name: str, request: Any, done: Done) -> None:
 
 
 class Franka:
-    """franka_ros2 beside the bridge, as far as its packages are installed and its servers are there.
+    """franka_ros2's gripper and recovery, if its packages are installed and its servers available.
 
-    An adapter that sends nothing through ROS has an arm of its own: then there is nothing here.
-    ``step``, ``recover`` and all answers belong to the executor's thread; ``request`` may come from the loop.
+    Unused with an adapter without ROS output, whose arm is not franka_ros2's.
+    ``step``, ``recover`` and all answers belong to the executor's thread; the loop calls ``request``.
     """
 
     def __init__(self, node: Node, bridge: Bridge, adapter: Adapter, rules: FrankaRules) -> None:
@@ -198,19 +198,19 @@ class Franka:
             self.missing = str(error)
 
     def request(self, width: float) -> None:
-        """The gripper's goal [m]."""
+        """Request the gripper's ``width`` [m]."""
         if self._worker is not None:
             self._worker.request(width)
 
     def step(self, mono_ns: int) -> None:
-        """Begin what waits, give up what does not answer."""
+        """Send waiting goals and give up on what has timed out; to be called regularly."""
         if self._worker is not None:
             self._worker.step(mono_ns)
         if self._recovery is not None:
             self._recovery.check(mono_ns)
 
     def recover(self, mono_ns: int) -> Answer:
-        """Out of a fault: the robot's own recovery first, where it is there; the bridge's when that is done."""
+        """Leave a fault: the robot's own recovery first if available, then the bridge's."""
         if problem := self._bridge.not_recoverable():
             return Answer(False, f"not recovered: {problem}")
         self._adapter.recover()
@@ -218,7 +218,7 @@ class Franka:
             return self._bridge.recover()
         if self._recovery is None or not self._there():
             answer = self._bridge.recover()
-            why = self.missing or "its servers are not there"
+            why = self.missing or "its servers are not available"
             return Answer(answer.accepted, f"{answer.text}; franka_ros2's own recovery was left out ({why})")
         if not self._recovery.start(mono_ns):
             return Answer(False, "not recovered: a recovery is under way")

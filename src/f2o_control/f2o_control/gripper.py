@@ -1,4 +1,4 @@
-"""When to tell the gripper something."""
+"""When to send the gripper a goal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class GripperGoal:
         """The newest request, inside the range [m]."""
 
     def measured(self, width: float) -> None:
-        """Take a measured width for the request while there was none yet."""
+        """Take a measured width as the request before the first goal."""
         if self._sent is None and math.isfinite(width):
             self.width = self._clamp(width)
 

@@ -1,7 +1,7 @@
-"""A gripper whose goals take up to a second, told one at a time.
+"""Goals of a gripper, one at a time, as each takes up to a second.
 
-franka_gripper's goals block each other (libfranka#18, #28; franka_ros2#113): a new one is begun only when the one
-before has ended, and that is asked to end as soon as there is a newer request.
+franka_gripper's goals block each other (libfranka#18, #28; franka_ros2#113): a goal is sent only when the one before
+has ended, which is cancelled as soon as there is a newer request.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ LIMIT_S = 20.0  # for a goal: homing, the longest, takes some ten seconds
 
 @runtime_checkable
 class GripperDevice(Protocol):
-    """What a gripper must be able to do; none of it waits."""
+    """A gripper; its methods do not wait."""
 
     def ready(self) -> bool:
-        """Is somebody there to take goals?"""
+        """Whether its server is available."""
         ...
 
     def begin(self, width: float, opening: bool, done: Callable[[str], None]) -> None:
-        """Go to ``width`` [m]; ``done`` is told what went wrong, or nothing."""
+        """Go to ``width`` [m]; ``done`` is called with the problem, or ''."""
         ...
 
     def stop(self) -> None:
-        """End the goal under way; its ``done`` is called all the same."""
+        """Cancel the current goal; its ``done`` is still called."""
         ...
 
 
 class GripperWorker:
-    """Serialises goals; of those that come while one is under way the newest wins.
+    """Sends one goal at a time; of the requests meanwhile the newest wins.
 
-    ``request`` is for the loop: it hands over a number and returns. ``step`` is for the thread on which the gripper
-    answers, and called now and then: a goal without an answer for ``limit_s`` counts as failed.
+    ``request`` is called by the loop and does not wait; ``step`` regularly by the thread on which the gripper answers.
+    A goal without an answer for ``limit_s`` has failed.
     """
 
     def __init__(self, gripper: GripperDevice, limit_s: float = LIMIT_S) -> None:
@@ -54,7 +54,7 @@ class GripperWorker:
         self._requests.put(width)
 
     def step(self, mono_ns: int) -> None:
-        """Begin the newest request, or end what stands in its way; give up what does not answer."""
+        """Send the newest request, or cancel the goal before it; give up on one that has timed out."""
         self._give_up(mono_ns)
         self._advance()
 
@@ -77,7 +77,7 @@ class GripperWorker:
         self._gripper.begin(width, opening, lambda problem: self._ended(problem, mine))
 
     def _give_up(self, mono_ns: int) -> None:
-        """A server that died with a goal under way must not keep all later ones waiting."""
+        """A server that died with a goal must not block all later ones."""
         if self._goal is None:
             return
         since_ns = mono_ns if self._since_ns is None else self._since_ns

@@ -20,10 +20,10 @@ class HomingTrajectory:
         self.duration_s = duration_s(float(np.abs(self._way).max()), speed, SHORTEST_S)
 
     def at(self, mono_ns: int) -> Reference:
-        """Where the joints should be at ``mono_ns``; before and after it rests."""
+        """The reference at ``mono_ns``, at rest before the start and after the end."""
         share, rate = minimum_jerk((mono_ns - self._begin_ns) / NS_PER_S / self.duration_s)
         return Reference(self._start + share * self._way, rate / self.duration_s * self._way)
 
     def over(self, mono_ns: int) -> bool:
-        """Whether it has come to its end."""
+        """Whether the trajectory has ended."""
         return mono_ns - self._begin_ns >= self.duration_s * NS_PER_S

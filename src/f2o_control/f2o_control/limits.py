@@ -1,4 +1,4 @@
-"""The limits that commands keep, and how fast a joint may move where it is."""
+"""Limits of position, velocity, acceleration and jerk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float64
 
 Joints = Float64[np.ndarray, "joints"]
-FAR = 1e3  # rad: more room than that makes no difference
-BRAKING_SHARE = 0.9  # of the acceleration limit: what braking along a velocity curve may take, jerk left out
+FAR = 1e3  # rad, clips the distance to a position limit
+BRAKING_SHARE = 0.9  # of the acceleration limit, for braking along a velocity curve; the rest covers the jerk
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class VelocityCurve:
 
 @dataclass(frozen=True)
 class Limits:
-    """The box that commands stay in; arrays of shape (joints,), in rad and seconds."""
+    """The limits of the commands; arrays of shape (joints,), in rad and seconds."""
 
     lower: Joints  # rad, margin included
     upper: Joints  # rad, margin included
@@ -45,7 +45,7 @@ class Limits:
     curve: VelocityCurve | None = None  # what bounds the velocity besides, near the ends
 
     def fastest(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How fast each joint may move down and up at ``position`` [rad], both >= 0 [rad/s]; shape (..., joints)."""
+        """The largest speeds down and up at ``position`` [rad], both >= 0 [rad/s]; shapes (..., joints)."""
         if self.curve is None:
             return self.velocity, self.velocity
         curve = self.curve
@@ -56,7 +56,7 @@ class Limits:
 
 
 def velocity_for_stop(velocity: Joints, acceleration: Joints, jerk: Joints, max_stop_s: float) -> Joints:
-    """``velocity`` lowered to what the arm can always stop from within ``max_stop_s``.
+    """``velocity`` lowered so that the arm can always stop within ``max_stop_s``.
 
     The longest stop begins at full acceleration: acceleration / jerk to end that, and a stop with two ramps after it.
     """

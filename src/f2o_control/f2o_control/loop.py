@@ -1,4 +1,4 @@
-"""The thread that keeps the bridge's time."""
+"""The real-time loop of the bridge."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ REST_WITHIN_S = 1.0  # longest wait for the arm to come to rest when the loop en
 
 
 class Loop:
-    """Calls ``bridge.tick`` at a fixed rate and hands on what it says.
+    """Calls ``bridge.tick`` at a fixed rate and publishes its output.
 
     Args:
         bridge: the core.
-        rate_hz: ticks a second.
+        rate_hz: ticks per second.
         phase_s: of the ticks, see ``Pace``.
         fifo_priority: SCHED_FIFO priority to ask for, 0 for none.
         ros_clock: ROS time in ns.
-        publish: sends one tick's result.
-        say_mode: is told each new mode.
+        publish: sends the output of a tick.
+        publish_mode: publishes a new mode.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class Loop:
         fifo_priority: int,
         ros_clock: Callable[[], int],
         publish: Callable[[Sent], None],
-        say_mode: Callable[[str], None],
+        publish_mode: Callable[[str], None],
     ) -> None:
         self._bridge, self._fifo_priority = bridge, fifo_priority
         self._pace = Pace(1.0 / rate_hz, phase_s=phase_s)
-        self._ros_clock, self._publish, self._say_mode = ros_clock, publish, say_mode
-        self._mode_said = ""
+        self._ros_clock, self._publish, self._publish_mode = ros_clock, publish, publish_mode
+        self._published_mode = ""
         self._before_ns: int | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bridge loop", daemon=True)
@@ -51,11 +51,11 @@ class Loop:
         self.real_time = False
 
     def start(self) -> None:
-        """Start the thread, and raise the caller's priority to just below its own.
+        """Start the thread, and raise the caller's priority to just below it.
 
-        The two share Python's lock: were the caller preempted while it holds it, the loop would wait with it. The
-        middleware's threads keep ordinary priority: Fast DDS's shared memory waits for its locks by yielding, and a
-        real-time thread that yields to an ordinary one takes its core for good (seen in a soak).
+        The two share Python's lock: a caller preempted while holding it would delay the loop. The middleware's threads
+        keep ordinary priority: Fast DDS's shared memory waits for locks by yielding, and a real-time thread that
+        yields to an ordinary one occupies its core for good.
         """
         if self._fifo_priority > 1:
             request_fifo(self._fifo_priority - 1)
@@ -71,35 +71,37 @@ class Loop:
     def _run(self) -> None:
         self.real_time = self._fifo_priority > 0 and request_fifo(self._fifo_priority)
         gc.collect()
-        gc.freeze()  # what start-up left behind need not be walked again at every collection
+        gc.freeze()  # spare the collector what start-up left behind
         last = False
         while not last:
-            last = self._stopping.is_set() and self._bridge.at_rest  # one more turn: it says "disarmed"
+            last = (
+                self._stopping.is_set() and self._bridge.at_rest
+            )  # one more tick, which publishes "disarmed"
             tick = self._pace.wait()
             self._count(tick)
             self.step(tick)
             self.work_ms.add((time.monotonic_ns() - tick.ideal_mono_ns - tick.late_ns) / 1e6)
-        gc.unfreeze()  # else what is frozen outlives the interpreter, and Ruckig's binding complains of it
+        gc.unfreeze()  # else frozen objects outlive the interpreter, of which Ruckig's binding complains
 
     def step(self, tick: Tick) -> None:
-        """One turn. Nothing may cross it: whatever fails ends in a fault and a braking arm, within this turn."""
+        """One tick. No exception leaves it: a failure ends in a fault and a braking arm, within this tick."""
         now_mono_ns = tick.ideal_mono_ns + tick.late_ns
         try:
             ros_offset_ns = self._ros_clock() - time.monotonic_ns()
-            # The command is for the end of the ideal period: waking late is no reason for the arm to jump.
+            # The command is for the end of the ideal period: the arm must not jump because the thread woke late.
             due_ros_ns = tick.ideal_mono_ns + self._pace.period_ns + ros_offset_ns
-            self._hand_on(self._bridge.tick(due_ros_ns, now_mono_ns))
+            self._publish_output(self._bridge.tick(due_ros_ns, now_mono_ns))
         except Exception as error:
             self.failures += 1
             with contextlib.suppress(Exception):
-                self._hand_on(self._bridge.fail(f"{type(error).__name__}: {error}"))
+                self._publish_output(self._bridge.fail(f"{type(error).__name__}: {error}"))
 
-    def _hand_on(self, sent: Sent | None) -> None:
+    def _publish_output(self, sent: Sent | None) -> None:
         if sent is not None:
             self._publish(sent)
-        if self._bridge.mode.value != self._mode_said:
-            self._mode_said = self._bridge.mode.value
-            self._say_mode(self._mode_said)
+        if self._bridge.mode.value != self._published_mode:
+            self._published_mode = self._bridge.mode.value
+            self._publish_mode(self._published_mode)
 
     def _count(self, tick: Tick) -> None:
         now_ns = tick.ideal_mono_ns + tick.late_ns

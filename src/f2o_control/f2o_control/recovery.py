@@ -1,7 +1,7 @@
-"""The way out of a robot's own fault: steps one after the other, none of which anybody waits for.
+"""Recovery from a robot's own fault, in asynchronous steps.
 
 franka_ros2's sequence (its documentation, "Error recovery", since 2.4.0 and 3.3.0): error-recovery action, hardware
-component active again, controller active again. What the steps are made of is the caller's; see franka_convert.
+component active again, controller active again. franka_convert makes the steps.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 from f2o_nodekit.stamps import NS_PER_S
 
-Done = Callable[[str], None]  # is told what went wrong, or ""
+Done = Callable[[str], None]  # is called with the problem, or ""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that is begun and some time later is done; ``begin`` must return at once."""
+    """An asynchronous step; ``begin`` must return at once."""
 
     name: str
     begin: Callable[[Done], None]
 
 
 class Recovery:
-    """Runs steps in order, the next when the one before is done, each within ``step_timeout_s``; one run at a time.
+    """Runs steps in order, each within ``step_timeout_s``; one run at a time.
 
     ``start``, ``check`` and the steps' answers belong to one thread. ``finish`` is called once a run: with what went
     wrong in one sentence, or with nothing.
@@ -37,7 +37,7 @@ class Recovery:
         self.running = False
 
     def start(self, mono_ns: int) -> bool:
-        """Begin with the first step; False where a run is under way."""
+        """Begin the first step; returns False if a run is under way."""
         if self.running:
             return False
         self.running, self._left = True, list(self._steps)
@@ -45,7 +45,7 @@ class Recovery:
         return True
 
     def check(self, mono_ns: int) -> None:
-        """Give up on a step that does not answer; called now and then."""
+        """Give up on a step that has timed out; to be called regularly."""
         self._since_ns = mono_ns if self._since_ns is None else self._since_ns
         if self.running and mono_ns - self._since_ns > self._limit_ns:
             self._end(f"{self._left[0].name}: no answer for {self._limit_ns / NS_PER_S:g} s")

@@ -1,4 +1,4 @@
-"""From targets that come when they come to where the joints should be at one instant."""
+"""The reference at one instant, made of targets that arrive at any time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from f2o_nodekit.stamps import NS_PER_S
 from f2o_control.limits import Joints, Limits
 from f2o_control.target import Target
 
-MIN_GAP_S, MAX_GAP_S = 0.02, 0.1  # between two targets whose difference is taken for a velocity
-KEEP_S = 0.5  # targets are kept that long: more than the arm may fall behind
+MIN_GAP_S, MAX_GAP_S = 0.02, 0.1  # between two targets whose difference gives a velocity
+KEEP_S = 0.5  # targets are kept so long: more than MAX_LAG_S
 MAX_LAG_S = 0.3  # with a longer lag the arm leaves the path rather than come later still
 CATCH_UP = 1.2  # largest scale of time, where limits allow it
 CATCH_UP_S = 0.2  # time constant with which the lag shrinks: no jerk when it is gone
@@ -22,19 +22,19 @@ SPEED_SHARE = 0.97  # of the velocity bounds: a little is left to the limiter
 
 @dataclass(frozen=True)
 class Reference:
-    """Where the joints should be [rad] and how fast they should move [rad/s] at the end of a tick."""
+    """Position [rad] and velocity [rad/s] of the joints at the end of a tick, as asked for."""
 
     position: Joints
     velocity: Joints
 
 
 class ReferenceTrack:
-    """The path that the newest targets make, at any instant: between two of them, and on along the last one's velocity.
+    """The path through the newest targets: interpolated between two, extrapolated along the last one's velocity.
 
-    Targets and ticks are not in step: without this, a target would be up to a tick old and the arm behind by as much.
-    Where the sender gives no velocities, the newest target is compared with one that was due at least ``MIN_GAP_S``
-    before it: two targets in a row would make a velocity mostly of the jitter of their stamps. Beyond
-    ``max_extrapolation_s`` from its due time a target moves no further.
+    Targets and ticks are not synchronised: without this, the arm would lag by up to a tick. If the sender gives no
+    velocities, the newest target is compared with one due at least ``MIN_GAP_S`` before it: the difference of two
+    consecutive targets would be dominated by the jitter of their stamps. A target is extrapolated for
+    ``max_extrapolation_s`` beyond its due time.
     """
 
     def __init__(self, max_extrapolation_s: float) -> None:
@@ -66,7 +66,7 @@ class ReferenceTrack:
         return Reference(target.positions + self._velocity * moved_s, velocity)
 
     def over(self, ros_ns: int) -> bool:
-        """Whether the newest target does not reach so far."""
+        """Whether ``ros_ns`` lies beyond the extrapolation of the newest target."""
         return (
             bool(self._targets)
             and ros_ns - self._targets[-1].due_ros_ns > self._max_extrapolation_s * NS_PER_S

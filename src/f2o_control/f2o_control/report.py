@@ -1,4 +1,4 @@
-"""What the bridge says about itself on /diagnostics."""
+"""The bridge's entry in /diagnostics."""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ COUNTED = (
 def diagnose(
     bridge: Bridge, loop: Loop, mono_ns: int, more: Mapping[str, int | str] | None = None
 ) -> tuple[int, str, dict[str, float | int | str]]:
-    """Level, one sentence, and the numbers: period, work, ages, targets lost and refused, ticks limited and missed.
-
-    ``more`` is added to them.
-    """
+    """Level, sentence and values of the diagnostics; ``more`` is added to the values."""
     mode, reason = bridge.mode, bridge.machine.reason
     values: dict[str, float | int | str] = {"mode": mode.value, "reason": reason}
     for name, samples in (("period_ms", loop.period_ms), ("work_ms", loop.work_ms)):

@@ -1,4 +1,4 @@
-"""Is this message a target? Every reason for saying no, and the count of each."""
+"""Checks of joint targets, and the count of refusals by reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from f2o_control.state import SOURCES
 
 
 class Refusal(enum.Enum):
-    """Why a message is not a target; the value is its name in the diagnostics."""
+    """Why a target is refused; the value is its name in the diagnostics."""
 
     NAMES_MISSING = "names_missing"
     NAMES_UNKNOWN = "names_unknown"
@@ -31,7 +31,7 @@ class Refusal(enum.Enum):
 
 @dataclass(frozen=True)
 class RawTarget:
-    """A target as it came in; nothing about it is known to be true."""
+    """A target as received, unchecked."""
 
     names: tuple[str, ...]
     positions: Sequence[float]  # rad
@@ -45,7 +45,7 @@ class RawTarget:
 
 @dataclass(frozen=True)
 class Target:
-    """A target that passed: where the joints shall be at ``due_ros_ns``."""
+    """An accepted target: where the joints shall be at ``due_ros_ns``."""
 
     positions: Joints  # rad, in the robot's order
     velocities: Joints | None  # rad/s; None where the sender gave none
@@ -57,13 +57,13 @@ class Target:
 
 
 class TargetCheck:
-    """Lets a target through when its names, numbers, time and source are right.
+    """Accepts a target whose names, numbers, due time and source are right.
 
     Args:
         joint_names: the robot's joints; a target names these, in any order.
-        mode: the mode that this bridge arms into; only its sources are let through.
-        max_staleness_s: how long after its due time a target is still one.
-        max_ahead_s: how far before its due time it is one.
+        mode: in which the targets are followed; only its sources are accepted.
+        max_staleness_s: longest time after its due time that a target is accepted.
+        max_ahead_s: longest time before it.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class TargetCheck:
         self.last_text = ""
 
     def restart(self) -> None:
-        """Forget the last due time: what arming does, so that a clock set back is not for ever."""
+        """Forget the last due time, on arming: the sender's clock may have been set back."""
         self._last_due_ns = 0
 
     def admit(self, raw: RawTarget, now_ros_ns: int, now_mono_ns: int) -> Target | None:
-        """The target in the robot's order, or None with the refusal counted and explained in ``last_text``."""
+        """The target in the robot's order, or None; the refusal is counted and explained in ``last_text``."""
         refusal = self._names_wrong(raw) or self._numbers_wrong(raw) or self._not_due(raw, now_ros_ns)
         if refusal is not None:
             self.refused[refusal[0]] += 1

@@ -1,4 +1,4 @@
-"""When each followed target came and when its command was sent, kept in memory and written on exit."""
+"""A trace of the targets' times, kept in memory and written on exit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROW = np.dtype([("target_ros_ns", "i8"), ("received_mono_ns", "i8"), ("sent_mono
 
 
 class Trace(Rows):
-    """One row a target that the bridge took up: its stamp, when it came, when its command was handed over.
+    """One row per followed target: its stamp, when it was received, when its command was sent.
 
     With the policy's trace (``f2o latency-report``) these are the last two stages from a camera to the arm. The two
     clocks agree because both processes run on one machine.
@@ -27,10 +27,7 @@ class Trace(Rows):
         self.add((target.due_ros_ns, target.received_mono_ns, sent_mono_ns))
 
     def try_save(self, path: str) -> str:
-        """Write what was kept; why that could not be done, in one sentence, or nothing.
-
-        The arm rests by then: a full disk must not look like a bridge that died.
-        """
+        """Write the trace; returns why that failed, or ''. The arm rests by then: a full disk is no failed bridge."""
         try:
             self.save(path)
         except OSError as error:

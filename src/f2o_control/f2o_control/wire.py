@@ -6,10 +6,10 @@
      3  B   flags: 1 target, 2 recover               3  B   128 + state
      4  H   robot (robot_id)                         4  H   robot
      6  H   session of the bridge, not 0             6  H   session of the receiver, not 0
-     8  H   session of the receiver as heard, or 0   8  H   session of the bridge it listens to, or 0
-    10  H   lead: due so long after sending, 10 us  10  BB  last refusal, fault (index in FAULTS)
-    12  I   sequence                                12  I   sequence of the newest target that counted
-    16  Q   sent, bridge's monotonic clock, ns      16  Q   when that one was sent, bridge's clock, ns
+     8  H   session of the receiver, 0 unknown       8  H   session of the followed bridge, 0 none
+    10  H   lead from sending to due, 10 us         10  BB  last refusal, fault (index in FAULTS)
+    12  I   sequence                                12  I   sequence of the newest accepted target
+    16  Q   sent, bridge's monotonic clock, ns      16  Q   when it was sent, bridge's clock, ns
     24  7i  positions, 2^-28 rad                    24  7i  measured positions, 2^-28 rad
     52  7f  velocities, rad/s                       52  7f  measured velocities, rad/s
     80  7h  accelerations, mrad/s2                  80  HH  age of these, age of the newest target, 10 us
@@ -43,11 +43,11 @@ IS_STATUS = 128
 
 
 class DatagramError(ValueError):
-    """Bytes that are no datagram of this protocol."""
+    """Bytes that are not a datagram of this protocol."""
 
 
 def pack_target(target: Target) -> bytes:
-    """``target`` as 100 bytes. Numbers must be finite; what exceeds its field is cut to it."""
+    """``target`` as 100 bytes. Numbers must be finite; they are clipped to their fields."""
     body = TARGET.pack(
         MAGIC,
         VERSION,
@@ -70,7 +70,7 @@ def unpack_target(data: bytes) -> Target:
     """The target in ``data``.
 
     Raises:
-        DatagramError: it is none; the text says why.
+        DatagramError: ``data`` is not one; the text says why.
     """
     fields = TARGET.unpack(_checked(data))
     flags, robot, session, peer, lead, sequence, sent_ns = fields[2:9]
@@ -121,7 +121,7 @@ def unpack_status(data: bytes) -> Status:
     """The status in ``data``.
 
     Raises:
-        DatagramError: it is none.
+        DatagramError: ``data`` is not one.
     """
     fields = STATUS.unpack(_checked(data))
     kind, robot, session, peer, refusal, fault, sequence, echo_ns = fields[2:10]
@@ -148,7 +148,7 @@ def unpack_status(data: bytes) -> Status:
 
 
 def _checked(data: bytes) -> bytes:
-    """The body of a datagram whose length, mark, version and CRC are right."""
+    """The body of a datagram, with length, magic, version and CRC checked."""
     if len(data) != SIZE:
         raise DatagramError(f"{len(data)} bytes, expected {SIZE}")
     body = data[: SIZE - CRC.size]
@@ -165,7 +165,7 @@ def _integers(values: Joints, unit: float, bits: int) -> list[int]:
 
 
 def _short(value: float) -> int:
-    """A length or a time in its unsigned 16 bits; too much, or not a number, is the most."""
+    """A length or a time in 16 unsigned bits; NaN and larger values become the largest."""
     return round(value / TEN_MICRO) if 0 <= value <= 0.65534 else 0xFFFE * (value != value or value > 0)
 
 

@@ -376,7 +376,7 @@ def test_without_its_servers_the_bridge_recovers_alone(panda, monkeypatch):
     case = franka(panda, monkeypatch)
     for server in case.servers.values():
         server.there = False
-    assert case.side.recover(0).text.endswith("was left out (its servers are not there)")
+    assert case.side.recover(0).text.endswith("was left out (its servers are not available)")
     assert case.bridge.mode.value == "disarmed"
 
 

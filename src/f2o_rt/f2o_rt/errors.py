@@ -1,4 +1,4 @@
-"""What can go wrong on the real-time PC."""
+"""Errors of f2o_rt."""
 
 from f2o_nodekit.errors import F2oError
 

@@ -146,7 +146,7 @@ def test_a_second_bridge_is_refused_and_told_so():
         rig.step()
         if rig.ms % 8 == 4:
             first.poll(0)
-            first._say(first._clock(), 1)  # the first goes on
+            first._send(first._clock(), 1)  # the first goes on
     assert rig.receiver.refused[Refusal.SENDER] > 3 and second is not first
     assert rig.violations() == [] and len(rig.out) > sent
 

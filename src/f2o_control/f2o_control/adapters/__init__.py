@@ -1,4 +1,4 @@
-"""The ways from a command to an arm, by name: one file each."""
+"""Adapters from the bridge's commands to an arm, one file each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ADAPTERS: dict[str, Callable[[RobotDescription, int, UdpRules], Adapter]] = {
 
 
 def make_adapter(name: str, robot: RobotDescription, stop_points: int, udp: UdpRules) -> Adapter:
-    """The adapter called ``name``; ``stop_points`` and ``udp`` are for those that have them.
+    """The adapter called ``name``; ``stop_points`` is for jtc, ``udp`` for udp.
 
     Raises:
         UnknownAdapterError: there is none of that name.

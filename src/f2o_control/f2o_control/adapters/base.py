@@ -1,4 +1,4 @@
-"""What an adapter is."""
+"""The interface of adapters."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Outgoing = TrajectoryPlan | NamedJoints | Numbers
 
 @dataclass(frozen=True)
 class RosOutput:
-    """What an adapter sends through ROS: the type that ``send`` returns, and its topic's key in the configuration."""
+    """An adapter's ROS output: the type that ``send`` returns, and its topic's key in the configuration."""
 
     kind: type[TrajectoryPlan] | type[NamedJoints] | type[Numbers]
     topic: str
@@ -50,19 +50,19 @@ class RosOutput:
 
 @dataclass(frozen=True)
 class AdapterStatus:
-    """What is known of the other side; all of it may be nothing."""
+    """Feedback of the arm or its controller."""
 
-    problem: str = ""  # why it cannot be used, in one sentence
-    joints: NamedJoints | None = None  # measured there, when new
-    gripper_width: float | None = None  # m, measured there
+    problem: str = ""  # why the adapter cannot be used, in one sentence
+    joints: NamedJoints | None = None  # measured, if new
+    gripper_width: float | None = None  # m, measured
 
 
 class Adapter:
-    """One way from a command to an arm. None of its methods waits or raises in the loop.
+    """Sends commands to an arm. None of its methods waits or raises in the loop.
 
     Attributes:
-        output: what ``send`` returns for the node to publish; None for an adapter that returns nothing.
-        commands_gripper: the adapter takes the gripper's width along, nobody else needs to be told.
+        output: what ``send`` returns for the node to publish; None for an adapter without ROS output.
+        commands_gripper: whether the adapter sends the gripper's width, too.
     """
 
     output: RosOutput | None = None
@@ -73,11 +73,11 @@ class Adapter:
         raise NotImplementedError
 
     def poll(self, mono_ns: int) -> AdapterStatus:
-        """Ask how the other side is; called once a tick, armed or not. Most controllers do not say."""
+        """The arm's status; called once per tick, armed or not. Most controllers give none."""
         return AdapterStatus()
 
     def recover(self) -> None:
-        """A person wants to leave a fault: pass it on."""
+        """Pass on an operator's request to leave a fault."""
 
     def close(self) -> None:
-        """Free sockets and the like."""
+        """Free resources such as sockets."""

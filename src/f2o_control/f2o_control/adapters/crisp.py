@@ -1,4 +1,4 @@
-"""crisp_controllers' joint impedance: a JointState a tick on ``target_joint``."""
+"""crisp_controllers' joint impedance: one JointState per tick on ``target_joint``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from f2o_control.limiter import Command
 class CrispAdapter(Adapter):
     """The next position and velocity, in the robot's order.
 
-    The controller (crisp_controllers, cartesian_controller.cpp) takes both by place and not by name, ignores every
-    message while there are two publishers, and has no watchdog: when the bridge dies it pulls the arm to the last
-    position and holds it there. It smooths at 1 kHz, so that this is a step of its filter, not of the arm.
+    The controller (crisp_controllers, cartesian_controller.cpp) reads both by index and not by name, ignores every
+    message while there are two publishers, and has no watchdog: when the bridge dies, the arm goes to the last
+    position and holds it. The controller filters at 1 kHz, so this is no step of the arm.
     """
 
     output = RosOutput(NamedJoints, "crisp")
@@ -20,5 +20,5 @@ class CrispAdapter(Adapter):
         self._joint_names = joint_names
 
     def send(self, command: Command, gripper_width: float) -> NamedJoints:
-        """The state to be in after the tick."""
+        """The state at the end of the tick."""
         return NamedJoints(self._joint_names, command.state.position, command.state.velocity)

@@ -1,4 +1,4 @@
-"""joint_trajectory_controller, fed one short trajectory a tick."""
+"""joint_trajectory_controller: one short trajectory per tick."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import numpy as np
 from f2o_control.adapters.base import Adapter, RosOutput, TrajectoryPlan
 from f2o_control.limiter import Command
 
-RESTS = 1e-3  # s: a shorter stop is none
+SHORTEST_STOP_S = 1e-3  # a shorter stop is left out
 
 
 class JtcAdapter(Adapter):
-    """Each trajectory says: be at the command by the next tick, and come to rest after that.
+    """Each trajectory reaches the command by the next tick and comes to rest after it.
 
-    The stop is the limiter's own plan, sampled at ``stop_points`` instants, so it keeps every limit. While ticks
-    come in time each trajectory replaces the stop of the one before and nobody sees it; when the bridge dies, the
-    arm follows it. Ending at zero velocity is also what the controller demands. Velocities make it interpolate with
-    cubics; with positions alone it would go in steps of velocity. The controller has to splice from the desired
-    state, not from the measured one: config/controllers.yaml.
+    The stop is the limiter's own, sampled at ``stop_points`` instants, so it keeps every limit. While ticks come in
+    time each trajectory replaces the stop of the one before; when the bridge dies, the arm follows the stop. The
+    controller requires the zero velocity at the end, interpolates with cubics where velocities are given, and has to
+    splice from the desired state instead of the measured one: config/controllers.yaml.
     """
 
     output = RosOutput(TrajectoryPlan, "trajectory")
@@ -27,9 +26,9 @@ class JtcAdapter(Adapter):
         self._fractions = np.linspace(0.0, 1.0, stop_points + 1)
 
     def send(self, command: Command, gripper_width: float) -> TrajectoryPlan:
-        """The trajectory for ``command``: one point when it is as good as at rest, else 1 + ``stop_points``."""
+        """The trajectory for ``command``: one point at rest, else 1 + ``stop_points``."""
         stop = command.stop
-        if stop.duration < RESTS:
+        if stop.duration < SHORTEST_STOP_S:
             after_s, positions = np.zeros(1), stop.at(np.inf).position[None]
             velocities = np.zeros_like(positions)
         else:

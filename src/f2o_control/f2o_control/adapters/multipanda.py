@@ -1,4 +1,4 @@
-"""multipanda_ros2's joint impedance controller (Panda/FER): a Float64MultiArray a tick."""
+"""multipanda_ros2's joint impedance controller (Panda/FER): one Float64MultiArray per tick."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class MultipandaAdapter(Adapter):
     """The next positions, in the robot's order.
 
     The controller (franka_controllers, joint_impedance_controller.cpp) has neither interpolation nor watchdog: when the
-    bridge dies, the arm stops where it was last sent. It drops messages whose first number is exactly 0, which
-    the first joint of the ready pose is: such a 0 is sent as a nanoradian.
+    bridge dies, the arm stops at the last position. It drops messages whose first number is exactly 0, as the first
+    joint of the ready pose is: a nanoradian is sent instead.
     """
 
     output = RosOutput(Numbers, "multipanda")
 
     def send(self, command: Command, gripper_width: float) -> Numbers:
-        """The positions to be at after the tick."""
+        """The positions at the end of the tick."""
         values = command.state.position.copy()
         values[0] = values[0] or NOT_ZERO
         return Numbers(values)

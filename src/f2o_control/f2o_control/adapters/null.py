@@ -1,4 +1,4 @@
-"""No arm: everything runs, nothing moves."""
+"""No arm."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from f2o_control.limiter import Command
 
 
 class NullAdapter(Adapter):
-    """Sends nothing. /f2o/joint_command still says what would have been sent."""
+    """Sends nothing; /f2o/joint_command holds what would have been sent."""
 
     def send(self, command: Command, gripper_width: float) -> None:
         """Drop ``command``."""

@@ -1,4 +1,4 @@
-"""Datagrams to ``f2o_rt_receiver`` on the real-time PC, and its answers; receiver/wire.py has their layout."""
+"""UDP to ``f2o_rt_receiver`` on the real-time PC; ``wire`` has the layout of the datagrams."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ from f2o_control.limiter import Command
 from f2o_control.robot import RobotDescription
 from f2o_control.wire import SIZE, DatagramError, pack_target, unpack_status
 
-GAP_PERIODS = 3  # between two commands whose velocities are compared
-HELLO_S = 0.02  # between two signs of life while there is nothing to send
-RECOVERS = 5  # datagrams that ask for a recovery: one may be lost
-MAX_STATUSES = 16  # read in one tick
-TYPE_OF_SERVICE = 0xB8  # expedited forwarding (RFC 3246): switches that know it let these go first
+GAP_PERIODS = 3  # longest gap between two commands that give an acceleration
+KEEP_ALIVE_S = 0.02  # between two datagrams while there is no command
+RECOVERS = 5  # datagrams that request a recovery, as one may be lost
+MAX_STATUSES = 16  # read per tick
+TYPE_OF_SERVICE = 0xB8  # expedited forwarding (RFC 3246), for switches that support it
 
 
 @dataclass(frozen=True, config=STRICT)
 class UdpRules:
-    """Where the receiver is, and when it counts as gone."""
+    """Address and timeout of the receiver."""
 
     host: str = "127.0.0.1"
     port: Port = 47110
     status_timeout_s: Annotated[float, Field(ge=0.02, le=1)] = 0.1
-    """Without an answer, or with targets that do not arrive; then fault."""
+    """Without an answer, or with targets that are refused; then fault."""
 
 
 class UdpAdapter(Adapter):
-    """One datagram a tick; measured joints and the receiver's state come back.
+    """One datagram per tick; measured joints and the receiver's state come back.
 
-    A command due later than the next tick (the first after arming) is repeated until it is due, so that a lost datagram
-    does not matter. The acceleration that is sent is the one from command to command: the limiter's own at
-    the end of a tick says little about the next, and the receiver goes on with it when a target is lost.
+    A command due later than the next tick (the first after arming) is repeated until it is due, as a datagram may be
+    lost. The acceleration sent is the difference of the last two velocities, not the limiter's at the end of the tick:
+    the receiver extrapolates with it when a target is lost.
 
     Args:
         robot: the arm.
-        rules: where the receiver is.
-        clock: the monotonic clock in ns, for tests.
+        rules: address and timeout of the receiver.
+        clock: the monotonic clock [ns].
     """
 
     commands_gripper = True
@@ -67,10 +67,10 @@ class UdpAdapter(Adapter):
         self._status: Status | None = None
         self._begun_ns = self._heard_ns = self._clock()
         self._sent_ns = self._sent_first_ns = self._sent_last_ns = -(10**18)
-        self._lost_ns: int | None = None  # since when the receiver stands while the command moves
+        self._stalled_ns: int | None = None  # since when the receiver has not followed a moving command
         self._command: Command | None = None
         self._state, self._width, self._due_ns = JointState.at_rest(np.zeros(len(self._names))), 0.0, 0
-        self._recover_left = 0  # datagrams that still ask for a recovery
+        self._recover_left = 0  # datagrams left that request a recovery
 
     def send(self, command: Command, gripper_width: float) -> None:
         """Send ``command``, due after its own duration."""
@@ -85,14 +85,14 @@ class UdpAdapter(Adapter):
         self._command, self._width = command, gripper_width
         self._sent_first_ns = self._sent_first_ns if contiguous else now_ns
         self._sent_last_ns, self._due_ns = now_ns, now_ns + round(command.duration_s * NS_PER_S)
-        self._say(now_ns, Flag.TARGET)
+        self._send(now_ns, Flag.TARGET)
 
     def poll(self, mono_ns: int) -> AdapterStatus:
-        """Read what came, repeat what is still to come or say hello, and judge."""
+        """Read statuses, repeat a command that is not due yet or send a keep-alive, and return the status."""
         now_ns = self._clock()
         changed, news = self._read(now_ns)
-        if now_ns - self._sent_ns >= HELLO_S * NS_PER_S:
-            self._say(now_ns, Flag.TARGET if now_ns < self._due_ns else Flag.NONE)
+        if now_ns - self._sent_ns >= KEEP_ALIVE_S * NS_PER_S:
+            self._send(now_ns, Flag.TARGET if now_ns < self._due_ns else Flag.NONE)
         problem = changed or self._problem(now_ns)
         where = f"receiver at {self._rules.host}:{self._rules.port}"
         joints = NamedJoints(self._names, news.positions, news.velocities) if news else None
@@ -101,14 +101,14 @@ class UdpAdapter(Adapter):
         )
 
     def recover(self) -> None:
-        """Ask the receiver to leave its fault, with the next datagrams, until it has or they are used up."""
+        """Request a recovery with the next ``RECOVERS`` datagrams, until the receiver has left its fault."""
         self._recover_left = RECOVERS
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
-    def _say(self, now_ns: int, what: Flag) -> None:
+    def _send(self, now_ns: int, what: Flag) -> None:
         self._sequence += 1
         self._sent_ns = now_ns
         target = Target(
@@ -123,11 +123,11 @@ class UdpAdapter(Adapter):
             what | (Flag.RECOVER if self._recover_left else Flag.NONE),
         )
         self._recover_left = max(self._recover_left - 1, 0)
-        with contextlib.suppress(OSError):  # a network that is down shows in the answers that do not come
+        with contextlib.suppress(OSError):  # a network that is down shows in missing answers
             self._socket.sendto(pack_target(target), (self._rules.host, self._rules.port))
 
     def _read(self, now_ns: int) -> tuple[str, Status | None]:
-        """Take in what came: a restart of the receiver, if that is what it says, and the newest status."""
+        """Read all statuses; returns that the receiver was restarted, or '', and the newest status."""
         changed, news = "", None
         for _ in range(MAX_STATUSES):
             try:
@@ -143,7 +143,7 @@ class UdpAdapter(Adapter):
         return changed, news
 
     def _problem(self, now_ns: int) -> str:
-        """Why the receiver cannot be used, or nothing."""
+        """Why the receiver cannot be used, or ''."""
         status, limit_ns = self._status, self._rules.status_timeout_s * NS_PER_S
         if status is None or now_ns - self._heard_ns > limit_ns:
             return f"no answer for {(now_ns - self._heard_ns) / NS_PER_S:.3f} s; is f2o_rt_receiver running there?"
@@ -153,19 +153,19 @@ class UdpAdapter(Adapter):
             return "it listens to another bridge"
         if status.state is State.FAULT:
             return f"the arm stopped by itself: {status.fault}"
-        silent = now_ns - self._sent_last_ns > limit_ns  # then nothing is said that could count
-        # As of its last answer: once it falls silent that is the reason, not what it had not answered yet.
+        silent = now_ns - self._sent_last_ns > limit_ns  # no commands are sent
+        # As of its last answer: if it falls silent, that is the reason to give.
         if not silent and self._heard_ns - max(self._sent_first_ns, status.echo_ns) > limit_ns:
             return f"targets do not count there (last refusal: {status.refusal.name.lower()})"
-        return self._stands(status, now_ns)
+        return self._stall(status, now_ns)
 
-    def _stands(self, status: Status, now_ns: int) -> str:
-        """Does the receiver stand while the command moves? For a moment that is how it begins."""
+    def _stall(self, status: Status, now_ns: int) -> str:
+        """Why the receiver does not follow a moving command, or ''; it may lag by ``status_timeout_s`` at first."""
         moving = self._command is not None and self._command.stop.duration > 0 and now_ns <= self._due_ns
         if status.state is not State.WAITING or not moving:
-            self._lost_ns = None
+            self._stalled_ns = None
             return ""
-        self._lost_ns = self._lost_ns or now_ns
-        if now_ns - self._lost_ns <= self._rules.status_timeout_s * NS_PER_S:
+        self._stalled_ns = self._stalled_ns or now_ns
+        if now_ns - self._stalled_ns <= self._rules.status_timeout_s * NS_PER_S:
             return ""
         return f"it does not follow (last refusal: {status.refusal.name.lower()})"
