@@ -1,6 +1,6 @@
 """``python -m benchmarks.dither``: rules of commitment over re-plan periods, in closed loop on the same seeds.
 
-Rows: a new chunk followed each time (fresh or held noise), the hypothesis nearest to the plan, the default (those of
+Rows: a new chunk followed each time (fresh or fixed noise), the hypothesis nearest to the plan, the default (those of
 the plan's mode correct it), and a student told its plan (methods/prefix.py) where one is given. Columns: ticks between
 two plans. Measured: mode switches, jump of the target at a new plan, jerk of the arm, success.
 """
@@ -40,7 +40,7 @@ def policies(student: Path, told: Path | None, periods: tuple[int, ...]) -> list
     base = PolicyConfig(checkpoint=str(student))
     rules = {
         "newest, fresh noise": replace(base, hypotheses=1, executor=NEWEST),
-        "newest, held noise": replace(base, hypotheses=1, executor=NEWEST, noise="held"),
+        "newest, fixed noise": replace(base, hypotheses=1, executor=NEWEST, noise="fixed"),
         "nearest of 4": replace(base, hypotheses=4, executor=ExecutorConfig(selection="nearest")),
         "agreement of 2 (default)": base,
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
-from f2o_policy.data.share import WHOLE
+from f2o_policy.data.shard import WHOLE
 from f2o_policy.methods import create
 from f2o_policy.methods.base import Batch, Method
 from f2o_policy.methods.chamfer import chamfer

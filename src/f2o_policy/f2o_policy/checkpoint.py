@@ -1,6 +1,6 @@
-"""One file that is a whole policy: weights and everything needed to use them, written atomically.
+"""One file with a whole policy: weights and everything needed to use them, written atomically.
 
-Only tensors and plain values are stored, so that loading can refuse to execute anything.
+Only tensors and plain values are stored, so that loading executes no code.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FILE_NAME = "checkpoint.pt"
 class Checkpoint:
     """A trained policy. Units: joints [rad], gripper width [m], points [m] in the base frame.
 
-    ``workspace`` is for who reads the file: which points it was trained on. The runtime does not look at it.
+    ``workspace`` documents the training points; the runtime does not use it.
     """
 
     kind: Literal["teacher", "student"]
@@ -82,20 +82,13 @@ class Checkpoint:
     @property
     def spec(self) -> PolicySpec:
         """What the runtime must know of it."""
-        same = (
-            "kind",
-            "method",
-            "action_names",
-            "views",
-            "image_size",
-            "points",
-            "horizon",
-            "dt_s",
-            "history",
-        )
-        also = ("history_dt_s", "normaliser", "data_sha256", "source_sha256")
+        own = {field.name for field in dataclasses.fields(PolicySpec)} - {
+            "embedding_size",
+            "spacing",
+            "prefix",
+        }
         return PolicySpec(
-            **{name: getattr(self, name) for name in (*same, *also)},
+            **{name: getattr(self, name) for name in own},
             embedding_size=self.model_config.embedding_dim,
             spacing=self.method_options.get("spacing", "uniform"),
             prefix=self.method_options.get("prefix", 0),
@@ -113,9 +106,9 @@ class Checkpoint:
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = True) -> None:
-    """Write to ``path`` so that no reader ever sees a part of a file.
+    """Write to ``path`` atomically.
 
-    ``half`` stores the weights as float16: the small model is then 10 MB, and 5e-4 of a weight is far less than one
+    ``half`` stores the weights as float16: the small model takes 10 MB, and 5e-4 of a weight is far less than one
     optimiser step.
     """
     path = Path(path)

@@ -1,4 +1,4 @@
-"""Every mistake a user of f2o_policy can make, one class each; the text says what, where and what is legal."""
+"""The errors of f2o_policy; the text says what, where and which values are legal."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class FullDiskError(PolicyError):
     def __init__(self, path: str | Path, cause: Exception) -> None:
         reason = getattr(cause, "strerror", None) or str(cause).splitlines()[0]
         super().__init__(
-            f"{path} cannot be written ({reason}); what was saved before is whole, free some space and repeat the "
-            "command to go on"
+            f"{path} cannot be written ({reason}); earlier files are intact, free some space and repeat the command "
+            "to continue"
         )
 
 

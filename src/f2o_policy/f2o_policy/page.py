@@ -1,4 +1,4 @@
-"""A report as one HTML file, pictures inside; and where the tool is, which most of the pictures show."""
+"""A report as one HTML file with its images; tool positions and figures for it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ STYLE = (
 
 
 def page(
-    title: str, pictures: Sequence[Path], rows: Sequence[Sequence[str]], about: dict[str, Any], note: str = ""
+    title: str, images: Sequence[Path], rows: Sequence[Sequence[str]], about: dict[str, Any], note: str = ""
 ) -> str:
-    """The page: pictures, a table (its first row the heads), what it was made from."""
-    images = "".join(
+    """The page: images, a table (its first row is the header), and what it was made from."""
+    embedded = "".join(
         f'<p><img alt="{p.name}" src="data:image/png;base64,{base64.b64encode(p.read_bytes()).decode()}"></p>'
-        for p in pictures
+        for p in images
     )
     cells = [["th" if k == 0 else "td", row] for k, row in enumerate(rows)]
     table = "".join(
@@ -36,17 +36,27 @@ def page(
     )
     return (
         f"<!doctype html><meta charset=utf-8><title>f2o: {html.escape(title)}</title><style>{STYLE}</style>"
-        f"<h1>{html.escape(title)}</h1>{images}<h2>Numbers</h2><table>{table}</table>"
+        f"<h1>{html.escape(title)}</h1>{embedded}<h2>Numbers</h2><table>{table}</table>"
         f"<h2>Made from</h2><pre>{html.escape(json.dumps(about, indent=1))}</pre><p>{html.escape(note)}</p>\n"
     )
 
 
+def figure_of(size: tuple[float, float], grid: tuple[int, int]) -> tuple[Any, list[Any]]:
+    """A figure of ``size`` [inch] and its axes, row by row; drawn without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(*grid, squeeze=False).flat)
+
+
 class Tool:
-    """Where the tool of an arm is. Of an arm whose URDF is not the known one, the first three joints stand in for it.
+    """Tool positions of an arm; of an arm with an unknown URDF the first three joints instead.
 
     Attributes:
         known: whether positions are the tool's, in metres.
-        axes: what the three numbers of a position are, for the labels of a picture.
+        axes: labels of the three numbers of a position.
     """
 
     def __init__(self, joint_names: Sequence[str]) -> None:
@@ -58,7 +68,7 @@ class Tool:
         )
 
     def positions(self, joints: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... 3"]:
-        """Positions of joint vectors [rad] that may go on with a gripper width."""
+        """Positions of joint vectors [rad], which may end with a gripper width."""
         if self._kinematics is None:
             return joints[..., :3]
         flat = joints[..., : self._count].reshape(-1, self._count)

@@ -1,4 +1,4 @@
-"""The policy node: observations and joint states in, a chunk and a joint target out, 125 times a second (ROS)."""
+"""The policy node: observations and joint states in, chunks and joint targets out, at 125 Hz (ROS)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PolicyNode(ConfiguredNode):
         engine = engine_of(config)
         self._policy, spec = Policy(engine, config), engine.spec
         self._policy.warm_up()
-        self._loop = Loop(self._policy, config, self.now_ns, self._publish, self._tell)
+        self._loop = Loop(self._policy, config, self.now_ns, self._publish, self._publish_details)
         # Outputs
         self._names = list(spec.action_names)
         self._chunk = convert.chunk_message(self._names, spec.horizon, spec.dt_s)
@@ -61,7 +61,7 @@ class PolicyNode(ConfiguredNode):
             self._loop.trace.save(config.trace, checkpoint=config.checkpoint, seed=config.seed)
 
     def _on_observation(self, msg: ObservationMsg) -> None:
-        self._policy.observe(observation_from_msg(msg))
+        self._policy.push_observation(observation_from_msg(msg))
 
     def _on_joints(self, msg: JointState) -> None:
         try:
@@ -70,7 +70,7 @@ class PolicyNode(ConfiguredNode):
             self._unread = f"{self.config.topics.joint_states}: {error}"
             return
         if joints is not None:
-            self._policy.feel(joints)
+            self._policy.push_joint_state(joints)
 
     def _on_gripper(self, msg: JointState) -> None:
         try:
@@ -79,15 +79,15 @@ class PolicyNode(ConfiguredNode):
             self._unread = f"{self.config.topics.gripper_states}: {error}"
 
     def _on_mode(self, msg: String) -> None:
-        self._loop.enter(msg.data)
+        self._loop.set_mode(msg.data)
 
     def _publish(self, result: TickResult, due_ros_ns: int) -> None:
         self._targets.publish(
             convert.target_message(self._names[:-1], result, due_ros_ns, next(self._sequence))
         )
 
-    def _tell(self, tick: Tick, result: TickResult, due_ros_ns: int) -> None:
-        """Chunk and figures, to those who listen."""
+    def _publish_details(self, tick: Tick, result: TickResult, due_ros_ns: int) -> None:
+        """Publish the adopted chunk and the tick, where somebody subscribes."""
         if result.chunks is not None and self._chunks.get_subscription_count():
             convert.fill_chunk(self._chunk, result)
             self._chunks.publish(self._chunk)

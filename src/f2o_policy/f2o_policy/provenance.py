@@ -1,4 +1,4 @@
-"""Of which code a run, a set and a report are."""
+"""The hash of the code that made a run, a set or a report."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ PACKAGES = ("f2o_nodekit", "f2o_policy")  # what trained weights, sets and held-
 
 
 def learning_code() -> str:
-    """SHA-256 of the code that learns."""
+    """SHA-256 of the packages that a trained policy depends on."""
     return code_sha256(PACKAGES)

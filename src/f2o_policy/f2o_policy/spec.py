@@ -1,4 +1,4 @@
-"""What the runtime must know of a policy besides its network; free of torch, so that an export needs none."""
+"""The description of a policy that the runtime needs besides its network, without torch."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ EXPORTED, SCHEMA = "policy.json", "f2o_export/1"  # what makes a folder an expor
 
 @dataclass(frozen=True)
 class PolicySpec:
-    """The contract between a trained policy and the loop that runs it. Units: rad, m, s."""
+    """Inputs, outputs and time grid of a trained policy. Units: rad, m, s."""
 
-    kind: str  # teacher (integrated from noise) or student (one pass)
+    kind: str  # teacher (integrated from noise) or student (one forward pass)
     method: str
     action_names: tuple[str, ...]  # 7 joints, then "gripper_width"
     views: tuple[str, ...]  # in the order the network expects
@@ -27,12 +27,12 @@ class PolicySpec:
     points: int  # taken evenly spaced from the observation's
     horizon: int
     dt_s: float  # between the points of a chunk
-    history: int  # instants the policy sees, the newest last
+    history: int  # instants in the input, the newest last
     history_dt_s: float
-    embedding_size: int  # of all instants side by side
+    embedding_size: int  # of all instants concatenated
     normaliser: Normaliser
     spacing: str = "uniform"  # of a teacher's Euler steps
-    prefix: int = 0  # steps of the plan under way that replace the beginning of the noise (methods/prefix.py)
+    prefix: int = 0  # steps of the current plan that replace the beginning of the noise (methods/prefix.py)
     source_sha256: str = ""  # of the checkpoint file it was made from
     data_sha256: str = ""
 
@@ -63,15 +63,15 @@ def is_export(folder: Path) -> bool:
 
 
 def write_spec(folder: Path, spec: PolicySpec, versions: dict[str, str]) -> None:
-    """Say in an export's folder what it is, and which packages made it."""
+    """Write the description of an export, and the versions of the packages that made it."""
     write_json(folder / EXPORTED, {"schema": SCHEMA, "versions": versions, "policy": spec.to_dict()})
 
 
 def read_exported_spec(folder: Path) -> PolicySpec:
-    """What the export in ``folder`` is.
+    """The description of the export in ``folder``.
 
     Raises:
-        EngineError: the file that says so is missing, unreadable or of another version.
+        EngineError: it is missing, unreadable or of another version.
     """
     try:
         tree = json.loads((folder / EXPORTED).read_text())
@@ -81,4 +81,4 @@ def read_exported_spec(folder: Path) -> PolicySpec:
             )
         return PolicySpec.from_dict(tree["policy"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EngineError(f"export {folder}: {EXPORTED} is not one of an export ({error!r})") from error
+        raise EngineError(f"export {folder}: {EXPORTED} cannot be read ({error!r})") from error

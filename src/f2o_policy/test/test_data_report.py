@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from f2o_policy.data.report import episode_facts, gripper_moves, summarise, tool_path, write_data_report
+from f2o_policy.data.report import episode_statistics, gripper_moves, summarise, tool_path, write_data_report
 from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_policy.errors import DatasetError
 from f2o_policy.page import Tool
@@ -35,7 +35,7 @@ def faulty(tmp_path):
 
 
 def test_faults_are_seen(faulty):
-    facts = [episode_facts(faulty, e, tool_path(faulty, e, TOOL)) for e in faulty.episodes]
+    facts = [episode_statistics(faulty, e, tool_path(faulty, e, TOOL)) for e in faulty.episodes]
     assert [f.worst_gap_ms for f in facts] == pytest.approx([33.0, 132.0, 33.0])
     assert [f.worst_skew_ms for f in facts] == pytest.approx([0.0, 20.0, 0.0])
     assert [f.gripper_moves for f in facts] == [1, 0, 1]
@@ -70,7 +70,7 @@ def test_of_an_unknown_arm_joints_are_shown_and_no_way_is_claimed(faulty):
     tool = Tool([f"ur_joint{i}" for i in range(6)])
     assert tool.axes[0] == "ur_joint0 [rad]"
     np.testing.assert_array_equal(tool.positions(np.arange(8.0)[None]), [[0, 1, 2]])
-    assert episode_facts(faulty, faulty.episodes[0], None).path_m is None
+    assert episode_statistics(faulty, faulty.episodes[0], None).path_m is None
 
 
 def test_the_page_stands_alone(faulty, tmp_path, capsys):

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from f2o_nodekit.testing import problems
-from f2o_policy.runtime.advance import advance
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
 from f2o_policy.runtime.executor import ChunkExecutor, ExecutorConfig, with_prefix
+from f2o_policy.runtime.stall_avoidance import advance
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,7 +123,7 @@ def test_a_splice_starts_at_the_last_target():
     assert executor.target(200 * MS)[0] == pytest.approx(0.3, abs=1e-12)
 
 
-def test_without_new_chunks_the_rest_of_the_plan_runs_and_its_end_is_held():
+def test_without_new_chunks_the_rest_of_the_plan_runs_and_its_end__fixed_for_an_episode():
     executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0))
     executor.reset(HOME, 0)
     executor.submit(ramp(0.4)[None], 0, DT, 0)

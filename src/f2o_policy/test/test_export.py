@@ -11,7 +11,7 @@ import pytest
 import torch
 from f2o_policy.checkpoint import load_checkpoint, save_checkpoint
 from f2o_policy.errors import EngineError
-from f2o_policy.runtime.cuda_backend import Autocast, cuda_callables, halve
+from f2o_policy.runtime.cuda_backend import Autocast, cast_weights, cuda_callables
 from f2o_policy.runtime.engine import NetworkEngine
 from f2o_policy.runtime.load import load_engine, open_engine, read_spec
 from f2o_policy.runtime.parts import EmbedPart, HeadPart
@@ -108,16 +108,16 @@ def test_only_known_precisions_are_tried(place):
 def test_what_cannot_be_exported_or_run_is_said(place):
     with pytest.raises(EngineError, match="kind 'teacher' cannot be exported, expected a student"):
         write_export(checkpoint_of("teacher"), place / "other")
-    with pytest.raises(EngineError, match="exported is there already, expected a new folder"):
+    with pytest.raises(EngineError, match="exported exists, expected a new folder"):
         write_export(checkpoint_of("student"), place / "exported")
     with pytest.raises(EngineError, match="a student for backend openvino, got backend 'torch', 0 steps"):
         open_engine(place / "exported", 2, "torch")
 
 
-def test_halved_weights_compute_nearly_the_same():
+def test_half_precision_weights_compute_nearly_the_same():
     """What the GPU backend captures, run on this processor: bfloat16 weights under autocast."""
     checkpoint = checkpoint_of("student")
-    network = halve(checkpoint.build_network(), torch.bfloat16)
+    network = cast_weights(checkpoint.build_network(), torch.bfloat16)
     kinds = {p.dtype for p in network.parameters()}
     assert kinds == {torch.bfloat16, torch.float32}  # norms and the joints' MLP keep float32
     assert {p.dtype for p in (*network.proprio.parameters(), *network.unet.out.parameters())} == {

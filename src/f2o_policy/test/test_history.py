@@ -9,7 +9,7 @@ from f2o_policy.data.history import lookback_ns, nearest
 from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_policy.data.windows import WindowConfig, Windows
 from f2o_policy.model.network import PolicyNetwork
-from f2o_policy.runtime.history import Ring
+from f2o_policy.runtime.history import HistoryBuffer
 from toys import TINY, normaliser, observation
 
 MS = 1_000_000
@@ -49,7 +49,7 @@ def test_a_history_does_not_reach_into_the_episode_before(windows):
 
 
 def test_the_ring_of_the_running_policy_gives_what_training_saw(windows):
-    seen, felt = Ring(3, 0.05), Ring(3, 0.05)
+    seen, felt = HistoryBuffer(3, 0.05), HistoryBuffer(3, 0.05)
     joints = np.array(windows.dataset["joints"])
     for row, ms in enumerate(SEEN):
         seen.push(ms * MS, np.full(2, row, np.float32))
@@ -60,7 +60,7 @@ def test_the_ring_of_the_running_policy_gives_what_training_saw(windows):
 
 
 def test_the_ring_forgets_what_no_instant_can_need_and_starts_anew_when_the_clock_is_set_back():
-    ring = Ring(2, 0.05)
+    ring = HistoryBuffer(2, 0.05)
     for ms in range(0, 1000, 10):
         ring.push(ms * MS, np.array([float(ms)]))
     assert len(ring._rows) < 10
@@ -69,7 +69,7 @@ def test_the_ring_forgets_what_no_instant_can_need_and_starts_anew_when_the_cloc
 
 
 def test_a_row_that_comes_twice_does_not_end_the_history():
-    ring = Ring(2, 0.05)
+    ring = HistoryBuffer(2, 0.05)
     for ms in (0, 50, 50):
         ring.push(ms * MS, np.array([float(ms)]))
     assert ring.nearest().tolist() == [0.0, 50.0]

@@ -58,7 +58,7 @@ def test_the_report_is_a_table_a_file_and_a_figure(tmp_path, capsys):
         cli.main([*map(str, arguments), "--out", str(tmp_path / "out")])
     assert done.value.code == 0
     shown = capsys.readouterr().out
-    assert "exposure to observation in hand" in shown
+    assert "exposure to observation received" in shown
     assert json.loads((tmp_path / "out/latency.json").read_text())["stages_ms"]["hop"]["p50"] == 1.0
     assert (tmp_path / "out/latency.png").stat().st_size > 10_000
     assert len(table(report(tmp_path / "policy.npz", None, tmp_path / "alone")).splitlines()) == 7
@@ -80,5 +80,5 @@ def test_what_is_no_trace_is_said(tmp_path):
         TraceError, match="has no received_mono_ns, sent_mono_ns; expected one written by this"
     ):
         read_trace(tmp_path / "other.npz", BRIDGE)
-    with pytest.raises(TraceError, match="no tick in which the policy was in charge; was the bridge armed"):
+    with pytest.raises(TraceError, match="no tick in which the bridge followed the policy; was it armed"):
         measure(policy_trace(armed=False).recent(TICKS))

@@ -21,7 +21,7 @@ class FakePolicy:
     def __init__(self):
         self.calls, self.ticks, self.broken = [], 0, False
 
-    def enter(self, mode):
+    def set_mode(self, mode):
         self.calls.append(mode)
 
     def embed_newest(self, timeout_s):
@@ -93,5 +93,5 @@ def test_it_sends_what_has_a_target_and_traces_every_tick(loop):
 def test_the_policy_is_told_the_bridges_mode(loop):
     modes = ["disarmed", "policy", "hold"]
     for mode in modes:
-        loop.loop.enter(mode)
+        loop.loop.set_mode(mode)
     assert (loop.policy.calls, loop.loop.mode) == (modes, "hold")

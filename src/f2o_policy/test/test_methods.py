@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from f2o_nodekit.config import ConfigError
-from f2o_policy.data.share import Share
+from f2o_policy.data.shard import Shard
 from f2o_policy.errors import ShapeError, UnknownNameError
 from f2o_policy.methods import METHODS, create
 from f2o_policy.methods.base import Batch
@@ -257,14 +257,14 @@ def test_squared_and_weighted_distances():
 
 
 def test_a_share_of_a_batch_draws_its_part_of_what_all_draw():
-    from f2o_policy.data.share import Share
+    from f2o_policy.data.shard import Shard
 
     whole = Batch(NONE, NONE, sets(b=4))
     torch.manual_seed(7)
     expected = whole.normal(8, 2)
     parts = []
     for rank in range(2):
-        part = Batch(NONE, NONE, sets(b=2), share=Share(rank, 2))
+        part = Batch(NONE, NONE, sets(b=2), shard=Shard(rank, 2))
         torch.manual_seed(7)
         parts.append(part.normal(4, 2))
     assert torch.equal(torch.cat(parts), expected)
@@ -349,13 +349,13 @@ def test_two_processes_told_together_what_one_would_be():
     whole = fork(b=4) + 0.1 * torch.randn(4, 8, 6, 3)
     method = Prefix(PrefixOptions(hypotheses=8, prefix=2))
 
-    def total(targets, share):
+    def total(targets, shard):
         torch.manual_seed(7)
-        batch = Batch(torch.zeros(len(targets), 4), torch.zeros(len(targets), 3), targets, share=share)
+        batch = Batch(torch.zeros(len(targets), 4), torch.zeros(len(targets), 3), targets, shard=shard)
         return method.loss(lambda x, e, p, t=None: 0.5 * x, batch).total.item()
 
-    parts = [total(whole[2 * rank : 2 * rank + 2], Share(rank, 2)) for rank in range(2)]
-    assert sum(parts) / 2 == pytest.approx(total(whole, Share()), rel=1e-5)
+    parts = [total(whole[2 * rank : 2 * rank + 2], Shard(rank, 2)) for rank in range(2)]
+    assert sum(parts) / 2 == pytest.approx(total(whole, Shard()), rel=1e-5)
 
 
 @pytest.mark.parametrize("changes", [{"prefix": 6}, {"hypotheses": 7}])

@@ -14,7 +14,7 @@ from f2o_policy.evaluation.modes import (
     compare_modes,
     transition_scores,
 )
-from f2o_policy.evaluation.report import alike, write_report
+from f2o_policy.evaluation.report import most_similar, write_report
 from f2o_policy.training.distill import distill
 from f2o_policy.training.sample import sample
 from f2o_policy.training.train import train
@@ -119,8 +119,8 @@ def test_the_report_of_a_run(tmp_path, tiny_data, tiny_config):
     assert (tmp_path / "report" / "modes.png").stat().st_size > 10_000
 
 
-def test_moments_alike_are_one_an_episode_and_begin_with_itself(tiny_data):
+def test_the_most_similar_observations_are_one_per_episode_and_begin_with_itself(tiny_data):
     windows = Windows(Dataset(tiny_data), WindowConfig(horizon=8))
-    found = alike(windows, 5)
+    found = most_similar(windows, 5)
     assert len(found) == len(windows.dataset.episodes)
     assert np.array_equal(found[0], windows.window(5).actions)

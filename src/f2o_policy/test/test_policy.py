@@ -50,19 +50,19 @@ def observation(stamp_ns=0, **changes):
 @pytest.fixture
 def policy():
     made = Policy(FakeEngine(), PolicyConfig(checkpoint="x", hypotheses=4))
-    made.observe(observation())
+    made.push_observation(observation())
     made.embed_newest(0.0)
-    made.feel(Joints(0, np.zeros(8)))
+    made.push_joint_state(Joints(0, np.zeros(8)))
     return made
 
 
 def test_it_waits_for_each_input_and_says_which():
     policy = Policy(FakeEngine(), PolicyConfig(checkpoint="x"))
     assert policy.tick(0).status is TickStatus.NO_OBSERVATION
-    policy.observe(observation())
+    policy.push_observation(observation())
     assert policy.embed_newest(0.0) is not None
     assert policy.tick(0).status is TickStatus.NO_JOINTS
-    policy.feel(Joints(0, np.zeros(8)))
+    policy.push_joint_state(Joints(0, np.zeros(8)))
     result = policy.tick(0)
     assert result.status is TickStatus.OK
     assert result.target.shape == (8,)
@@ -70,21 +70,21 @@ def test_it_waits_for_each_input_and_says_which():
 
 
 def test_stale_inputs_stop_the_targets(policy):
-    policy.feel(Joints(400 * MS, np.zeros(8)))
+    policy.push_joint_state(Joints(400 * MS, np.zeros(8)))
     late = policy.tick(400 * MS)
     assert (late.status, late.target) == (TickStatus.STALE_OBSERVATION, None)
-    policy.observe(observation(500 * MS))
+    policy.push_observation(observation(500 * MS))
     policy.embed_newest(0.0)
     assert policy.tick(501 * MS).status is TickStatus.STALE_JOINTS
 
 
 def test_stamps_of_the_future_are_stale_too(policy):
-    policy.observe(observation(10_000 * MS))
+    policy.push_observation(observation(10_000 * MS))
     policy.embed_newest(0.0)
     assert policy.tick(0).status is TickStatus.STALE_OBSERVATION
-    policy.observe(observation())
+    policy.push_observation(observation())
     policy.embed_newest(0.0)
-    policy.feel(Joints(10_000 * MS, np.zeros(8)))
+    policy.push_joint_state(Joints(10_000 * MS, np.zeros(8)))
     assert policy.tick(0).status is TickStatus.STALE_JOINTS
 
 
@@ -103,12 +103,12 @@ def test_a_plan_that_is_not_finite_is_made_anew_at_the_next_tick():
 
 
 def ready(**options):
-    """A policy in charge that has seen and felt something."""
+    """A policy that the bridge follows, with an observation and a joint state."""
     made = Policy(FakeEngine(), PolicyConfig(checkpoint="x", **options))
-    made.observe(observation())
+    made.push_observation(observation())
     made.embed_newest(0.0)
-    made.feel(Joints(0, np.zeros(8)))
-    made.enter("policy")
+    made.push_joint_state(Joints(0, np.zeros(8)))
+    made.set_mode("policy")
     return made
 
 
@@ -136,21 +136,21 @@ def test_a_plan_is_taken_up_its_latency_after_the_look_and_the_next_one_begins_t
 def test_a_plan_under_way_does_not_outlive_its_episode():
     policy = ready(plan_latency_s=0.03)
     policy.tick(0)
-    policy.enter("hold")
-    policy.enter("policy")
+    policy.set_mode("hold")
+    policy.set_mode("policy")
     assert [policy.tick(8 * k * MS).chunks is not None for k in range(1, 6)] == [False] * 4 + [True]
 
 
-def test_noise_is_fresh_for_every_plan_or_held_for_an_episode():
-    fresh, held = ready(), ready(noise="held")
-    for policy in (fresh, held):
+def test_noise_is_fresh_for_every_plan_or_fixed_for_an_episode():
+    fresh, fixed = ready(), ready(noise="fixed")
+    for policy in (fresh, fixed):
         for k in range(3):
             policy.tick(8 * k * MS)
-        policy.enter("hold")
-        policy.enter("policy")
+        policy.set_mode("hold")
+        policy.set_mode("policy")
         policy.tick(24 * MS)
     assert not np.array_equal(*fresh._engine.noises[:2])
-    one, same, too, other = held._engine.noises
+    one, same, too, other = fixed._engine.noises
     assert np.array_equal(one, same) and np.array_equal(one, too)
     assert not np.array_equal(one, other)
 
@@ -165,10 +165,10 @@ def test_the_jump_of_a_target_at_a_new_plan_is_told():
 
 def test_an_episode_begins_when_the_bridge_follows_the_policy(policy, monkeypatch):
     calls = []
-    monkeypatch.setattr(policy, "begin", lambda: calls.append("begin"))
-    monkeypatch.setattr(policy, "end", lambda: calls.append("end"))
+    monkeypatch.setattr(policy, "begin_episode", lambda: calls.append("begin"))
+    monkeypatch.setattr(policy, "end_episode", lambda: calls.append("end"))
     for mode in ("disarmed", "policy", "policy", "hold", "policy"):
-        policy.enter(mode)
+        policy.set_mode(mode)
     assert calls == ["end", "begin", "end", "begin"]
 
 
@@ -177,9 +177,9 @@ def drive(policy, ticks, start_ms=0):
     values = np.zeros(8)
     for i in range(ticks):
         now = (start_ms + 8 * i) * MS
-        policy.observe(observation(now))
+        policy.push_observation(observation(now))
         policy.embed_newest(0.0)
-        policy.feel(Joints(now, values))
+        policy.push_joint_state(Joints(now, values))
         values = policy.tick(now).target
     return values
 
@@ -187,20 +187,20 @@ def drive(policy, ticks, start_ms=0):
 def test_an_episode_commits_to_one_side_and_episodes_differ(policy):
     ends = []
     for episode in range(12):
-        policy.begin()
+        policy.begin_episode()
         ends.append(drive(policy, 60, start_ms=1000 * episode)[0])
         assert policy.mode_switches == 0
-        policy.end()
+        policy.end_episode()
     assert min(np.abs(ends)) > 0.1
     assert min(ends) < 0 < max(ends)
 
 
 def test_before_an_episode_targets_stay_at_the_measured_joints(policy):
     far = np.full(8, 0.3)
-    policy.feel(Joints(0, far))
+    policy.push_joint_state(Joints(0, far))
     policy.tick(0)
     moved = np.full(8, -0.2)
-    policy.feel(Joints(8 * MS, moved))
+    policy.push_joint_state(Joints(8 * MS, moved))
     np.testing.assert_allclose(policy.tick(8 * MS).target, moved, atol=1e-3)
 
 
@@ -222,4 +222,4 @@ def test_before_an_episode_targets_stay_at_the_measured_joints(policy):
 )
 def test_topics_of_another_robot_or_camera_are_refused(policy, change, sentence):
     with pytest.raises(MismatchError, match=sentence):
-        policy.observe(observation(**change))
+        policy.push_observation(observation(**change))

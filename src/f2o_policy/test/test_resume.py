@@ -16,8 +16,8 @@ from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.data import files
 from f2o_policy.data.sets import SetStore
 from f2o_policy.errors import FullDiskError, PolicyError
+from f2o_policy.training.process_group import ProcessGroup
 from f2o_policy.training.sample import check_space
-from f2o_policy.training.team import Team
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
@@ -126,7 +126,7 @@ def test_two_processes_distil_as_one(one, tmp_path, config_file, tiny_data):
 def test_a_batch_that_the_processes_cannot_share_is_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(PolicyError, match=r"teacher\.batch: expected a multiple of the 3 processes, got 32"):
-        Team().divides("teacher.batch", 32)
+        ProcessGroup().check_divides("teacher.batch", 32)
 
 
 def test_a_full_disk_is_one_sentence_and_spoils_nothing(tmp_path):

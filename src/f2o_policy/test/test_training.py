@@ -9,7 +9,7 @@ import torch
 from f2o_policy.checkpoint import checkpoint_file, load_checkpoint
 from f2o_policy.data.layout import COMMAND_ARRAYS, DTYPES
 from f2o_policy.data.sets import SetShape, SetStore
-from f2o_policy.data.share import Share
+from f2o_policy.data.shard import Shard
 from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_policy.errors import CheckpointError, DatasetError, RunError, SetsError, UnknownNameError
 from f2o_policy.evaluation.modes import compare_sets, mode_report
@@ -369,7 +369,7 @@ def test_rounding_may_choose_one_observation_more():
 
 def test_processes_share_the_blocks():
     assert [b.tolist() for b in blocks(11, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
-    assert [b.tolist() for b in blocks(11, 4, Share(1, 2))] == [[4, 5, 6, 7]]
+    assert [b.tolist() for b in blocks(11, 4, Shard(1, 2))] == [[4, 5, 6, 7]]
 
 
 def test_noise_depends_on_seed_and_observation_alone():

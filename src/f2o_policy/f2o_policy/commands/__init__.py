@@ -1,1 +1,1 @@
-"""What ``f2o ...`` does. Cheap to import: each command imports what it needs when it runs."""
+"""The commands of ``f2o``. Cheap to import: each command imports what it needs when it runs."""

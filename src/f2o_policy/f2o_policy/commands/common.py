@@ -1,4 +1,4 @@
-"""What several commands share: argument types, the options of training commands, where installed files are."""
+"""Argument types and the options of training commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ STOPPED = 130  # exit status after Ctrl-C, as shells have it
 
 
 def positive(text: str) -> int:
-    """Argument type: 1 or more."""
+    """Argument type: an integer of 1 or more.
+
+    Raises:
+        ArgumentTypeError: it is less.
+    """
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
@@ -22,7 +26,11 @@ def positive(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """Argument type: 0 or more, which is what a generator can be seeded with."""
+    """Argument type: the seed of a generator, 0 or more.
+
+    Raises:
+        ArgumentTypeError: it is less.
+    """
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"expected 0 or more, got {value}")
@@ -30,7 +38,11 @@ def seed(text: str) -> int:
 
 
 def rate(text: str) -> float:
-    """Argument type: a number above 0."""
+    """Argument type: a number above 0.
+
+    Raises:
+        ArgumentTypeError: it is not.
+    """
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
@@ -80,6 +92,6 @@ def _overrides(pairs: list[str]) -> dict[str, Any]:
             raise PolicyError(f"--set {pair}: expected KEY=VALUE, e.g. teacher.steps=2000")
         try:
             overrides[key] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
-            raise PolicyError(f"--set {pair}: expected a value as YAML has it, e.g. 3 or [a, b]") from error
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
+            raise PolicyError(f"--set {pair}: expected a YAML value, e.g. 3 or [a, b]") from error
     return overrides

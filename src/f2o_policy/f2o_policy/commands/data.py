@@ -1,4 +1,4 @@
-"""``f2o convert``, ``data-report``, ``to-lerobot``, ``from-lerobot``: what goes into a data set and comes out of it."""
+"""``f2o convert``, ``data-report``, ``to-lerobot``, ``from-lerobot``."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def add(commands: Any) -> None:
         metavar="S",
         help="shorten longer pauses to this (default: keep)",
     )
-    convert.add_argument("--processes", type=positive, default=1, help="bags read at the same time")
+    convert.add_argument("--processes", type=positive, default=1, help="bags read in parallel")
     convert.add_argument(
         "--only",
         choices=("teleop", "policy"),
         default="",
-        help="only the spans in which a person (teleop) or the policy was in control, each as an episode",
+        help="only the spans in which teleop or the policy was the command source, each as an episode",
     )
 
     shown = commands.add_parser(
-        "data-report", help="what a data set demonstrates and whether it is sound, a page"
+        "data-report", help="a page about what a data set demonstrates and whether it is sound"
     )
     shown.set_defaults(run=run_data_report)
     shown.add_argument("data", type=Path, help="data set folder (f2o convert)")
     shown.add_argument(
-        "--out", type=Path, required=True, help="folder for report.html, report.json and pictures"
+        "--out", type=Path, required=True, help="folder for report.html, report.json and images"
     )
 
     lerobot = commands.add_parser("to-lerobot", help="a data set as a LeRobotDataset v3.0")
@@ -73,12 +73,12 @@ def run_convert(arguments: argparse.Namespace) -> int:
         only=arguments.only,
     )
     print(
-        f"{arguments.out}: {report.converted} bags converted, {report.present} there before, "
+        f"{arguments.out}: {report.converted} bags converted, {report.present} present before, "
         f"{len(report.skipped)} skipped"
     )
     if report.dropped:
-        told = ", ".join(f"{name} {count}" for name, count in report.dropped.items())
-        print(f"messages that could not be used, dropped as on the robot: {told}")
+        counts = ", ".join(f"{name} {count}" for name, count in report.dropped.items())
+        print(f"dropped unusable messages, as the perception node does: {counts}")
     return 0
 
 
@@ -106,5 +106,5 @@ def run_from_lerobot(arguments: argparse.Namespace) -> int:
     from f2o_policy.data.lerobot.load import import_lerobot
 
     report = import_lerobot(arguments.source, arguments.out)
-    print(f"{arguments.out}: {report.converted} episodes added, {report.present} there before")
+    print(f"{arguments.out}: {report.converted} episodes added, {report.present} present before")
     return 0

@@ -1,4 +1,4 @@
-"""``f2o modes``, ``latency-report``: what a policy is worth."""
+"""``f2o modes``, ``latency-report``: measure a policy."""
 
 from __future__ import annotations
 
@@ -12,24 +12,22 @@ from f2o_policy.commands.common import positive
 def add(commands: Any) -> None:
     """Add them to the parser of ``f2o``."""
     modes = commands.add_parser(
-        "modes", help="which of its teacher's modes a student kept, numbers and pictures"
+        "modes", help="which of its teacher's modes a student kept, numbers and figures"
     )
     modes.set_defaults(run=run_modes)
     modes.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint of a student")
     modes.add_argument("--teacher", type=Path, required=True, help="run folder or checkpoint of its teacher")
-    modes.add_argument(
-        "--data", type=Path, required=True, help="data set; its validation episodes are looked at"
-    )
+    modes.add_argument("--data", type=Path, required=True, help="data set whose validation episodes are used")
     modes.add_argument("--observations", type=positive, default=64)
-    modes.add_argument("--count", type=positive, default=32, help="trajectories an observation (default 32)")
+    modes.add_argument("--count", type=positive, default=32, help="trajectories per observation (default 32)")
     modes.add_argument(
         "--out", type=Path, required=True, help="folder for modes.json, modes.png, report.html"
     )
 
     latency = commands.add_parser("latency-report", help="where the time goes from exposure to command")
     latency.set_defaults(run=run_latency)
-    latency.add_argument("trace", type=Path, help="what policy_node wrote (its parameter trace)")
-    latency.add_argument("--bridge", type=Path, help="what bridge_node wrote (its parameter trace)")
+    latency.add_argument("trace", type=Path, help="trace of policy_node (its parameter trace)")
+    latency.add_argument("--bridge", type=Path, help="trace of bridge_node (its parameter trace)")
     latency.add_argument("--out", type=Path, required=True, help="folder for latency.json and latency.png")
 
 

@@ -1,4 +1,4 @@
-"""``f2o train``, ``sample``, ``distill``, ``export``: from a data set to what runs on the robot."""
+"""``f2o train``, ``sample``, ``distill``, ``export``: from a data set to a policy on the robot."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def add(commands: Any) -> None:
     train.add_argument("--init", type=Path, help="teacher to start from, e.g. to fine-tune it")
 
     train.add_argument(
-        "--encoder", type=Path, help="teacher whose encoder is taken and frozen: only the head learns"
+        "--encoder", type=Path, help="teacher whose encoder is copied and frozen: only the head is trained"
     )
     train.add_argument(
         "--keep", default="encoder", help="with --encoder: encoder (default) or trunks, its two ResNets alone"
     )
 
-    sample = training_command(commands, "sample", "teacher sets: K trajectories an observation", run_sample)
+    sample = training_command(commands, "sample", "teacher sets: K trajectories per observation", run_sample)
     sample.add_argument("--teacher", type=Path, required=True, help="run folder of the teacher")
     sample.add_argument("--data", type=Path, required=True, help="data set the teacher was trained on")
     sample.add_argument(
@@ -39,12 +39,12 @@ def add(commands: Any) -> None:
     distill.add_argument(
         "--method", help="imle (default), coverage, fidelity, hungarian, mse, paired or prefix"
     )
-    distill.add_argument("--init", type=Path, help="student of the same teacher whose weights it begins with")
+    distill.add_argument("--init", type=Path, help="student of the same teacher to start from")
 
     export = commands.add_parser("export", help="a student as a folder that runs without torch")
     export.set_defaults(run=run_export)
     export.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint of a student")
-    export.add_argument("--out", type=Path, required=True, help="new folder; what checkpoint:= may name")
+    export.add_argument("--out", type=Path, required=True, help="new folder; may be given as checkpoint:=")
 
 
 def run_train(arguments: argparse.Namespace) -> int:

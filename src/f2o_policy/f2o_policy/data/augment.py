@@ -1,7 +1,7 @@
 """Augmentation of a batch: small shifts of each view, light colour jitter, noise and dropout on the joint state.
 
-What is random is drawn first, for the whole batch of a step, and applied after: where several processes train
-together each applies its rows, and all of them together do what one process would.
+Random numbers are drawn first, for the whole batch of a step, and applied after: of several ranks each applies its
+rows, and together they compute what a single process would.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ class AugmentConfig:
     brightness: NotNegative = 0.15
     contrast: NotNegative = 0.15
     point_phase: bool = (
-        True  # draw which of the points are taken; at run time it is always the same of each n
+        True  # draw which points of the cloud are taken; at run time every n-th from the first
     )
     proprio_noise: NotNegative = 0.01  # standard deviation, in normalised units
     gripper_dropout: Probability = 0.2
-    """Chance that the observed width is hidden: it must not be copied into the action."""
+    """Probability that the observed width is hidden, so that the policy does not copy it into the action."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Draws:
-    """The random half of an augmentation, one row a sample (V counts the views of all instants of a history)."""
+    """The random numbers of an augmentation, one row per sample; V counts the views of all instants of a history."""
 
     shift: Int64[np.ndarray, "b v 2"]  # pixels, rows and columns
     gain: Float64[np.ndarray, " b"]
@@ -62,7 +62,7 @@ class Draws:
         )
 
     def rows(self, part: slice) -> Draws:
-        """Of some of the samples."""
+        """Those of some of the samples."""
         return Draws(*(getattr(self, field.name)[part] for field in dataclasses.fields(self)))
 
 

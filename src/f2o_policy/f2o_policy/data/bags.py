@@ -1,8 +1,7 @@
 """``f2o convert``: recorded episodes become a data set, through the same perception that runs on the robot.
 
-An observation here is the one the perception node would have published (``replay``). Actions are
-/f2o/joint_command: what the bridge really sent. Standing still before the first motion is cut, because a policy
-that has seen it learns to wait.
+An observation is the one that the perception node would have published (``replay``). Actions are /f2o/joint_command,
+which the bridge executed. The rest before the first motion is cut, because a policy trained on it learns to wait.
 """
 
 from __future__ import annotations
@@ -32,7 +31,9 @@ from f2o_policy.data.replay import BagReplay
 from f2o_policy.data.store import DatasetWriter
 from f2o_policy.errors import DatasetError, EpisodeError
 
-SHORTEST_SPAN_NS = 500_000_000  # of control by one source: less is a knock, and less than a chunk
+SHORTEST_SPAN_NS = (
+    500_000_000  # of control by one source; less is an accidental touch, and shorter than a chunk
+)
 
 
 @dataclass
@@ -46,8 +47,8 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Read:
-    """What one bag gave: demonstrations, or the sentence why there are none, or nothing as it is there already."""
+class BagContent:
+    """The demonstrations of one bag, or the reason why it has none; empty where the data set holds it already."""
 
     demonstrations: tuple[Demonstration, ...] = ()
     problem: str = ""
@@ -63,21 +64,25 @@ def convert(
     longest_pause_s: float = 0.0,
     only: str = "",
 ) -> Report:
-    """Append every bag at or below ``bags`` that ``out`` does not hold yet; a bad one is skipped and named.
+    """Append every bag at or below ``bags`` that ``out`` does not hold yet; an unusable one is skipped and named.
 
     ``longest_pause_s`` > 0 shortens the pauses within an episode to that (data/idle.py). ``only`` (teleop, policy):
     keep the spans in which that source was in control, each as an episode, as DAgger wants a person's corrections.
 
     Raises:
         BagError: no bag there.
-        EpisodeError: no good one.
+        EpisodeError: none is usable.
         FullDiskError: see ``DatasetWriter.add_rows``.
     """
     found, report = find_bags([bags]), Report()
     with DatasetWriter(out) as writer:
         present = frozenset(source.partition("#")[0] for source in writer.sources)
         read = partial(
-            _try, perception=perception, present=present, longest_pause_s=longest_pause_s, only=only
+            _read_or_explain,
+            perception=perception,
+            present=present,
+            longest_pause_s=longest_pause_s,
+            only=only,
         )
         with tqdm(total=len(found), disable=not progress, unit="bag") as bar:
             for path, result in zip(found, results(read, found, processes), strict=True):
@@ -93,8 +98,8 @@ def convert(
     return report
 
 
-def _add(writer: DatasetWriter, path: Path, result: Read, report: Report) -> str:
-    """Append what one bag gave; returns why it was skipped, '' if it was not."""
+def _add(writer: DatasetWriter, path: Path, result: BagContent, report: Report) -> str:
+    """Append the demonstrations of one bag; returns why it was skipped, '' if it was not."""
     if result.problem:
         return result.problem
     try:
@@ -110,10 +115,10 @@ def _add(writer: DatasetWriter, path: Path, result: Read, report: Report) -> str
     return ""
 
 
-def read_bag(bag: Bag, perception: PerceptionConfig, longest_pause_s: float = 0.0, only: str = "") -> Read:
-    """The demonstration in a bag; with ``only``, one for each span in which that source was in control.
-
-    Who was in control says the source of every command, as the bridge sent it.
+def read_bag(
+    bag: Bag, perception: PerceptionConfig, longest_pause_s: float = 0.0, only: str = ""
+) -> BagContent:
+    """The demonstration in a bag; with ``only``, one for each span in which that command source was in control.
 
     Raises:
         BagError: it is damaged.
@@ -131,11 +136,11 @@ def read_bag(bag: Bag, perception: PerceptionConfig, longest_pause_s: float = 0.
         told = {"source": f"{bag.source}#{begin}", "control": only} if only else {"source": bag.source}
         sent = (stamps[begin:end], commands[begin:end])
         found.append(_demonstration(bag, replay, *sent, labels | told, longest_pause_s, bool(only)))
-    return Read(tuple(found), dropped=replay.dropped)
+    return BagContent(tuple(found), dropped=replay.dropped)
 
 
 def spans(stamps: Int64[np.ndarray, " t"], sources: list[str], only: str) -> list[tuple[int, int]]:
-    """(first, behind the last) index of every run of commands of ``only`` that is long enough."""
+    """[first, last) indices of every run of commands of ``only`` that is long enough."""
     mine = np.array([False, *(source == only for source in sources), False])
     begins, ends = np.flatnonzero(mine[1:] & ~mine[:-1]), np.flatnonzero(mine[:-1] & ~mine[1:])
     runs = zip(begins.tolist(), ends.tolist(), strict=True)
@@ -143,7 +148,7 @@ def spans(stamps: Int64[np.ndarray, " t"], sources: list[str], only: str) -> lis
 
 
 def _replayed(bag: Bag, perception: PerceptionConfig) -> BagReplay:
-    """A bag that went through perception."""
+    """A bag after perception."""
     if why := unfinished(bag):
         raise EpisodeError(bag.path, f"{why} (f2o bag recover)")
     if is_failure(bag.labels):
@@ -162,7 +167,7 @@ def _demonstration(
     longest_pause_s: float,
     within: bool,
 ) -> Demonstration:
-    """Commands and what was seen meanwhile, without the stillness at both ends; ``within``: nothing beside them."""
+    """Commands and observations without the rest at both ends; ``within``: only observations of their span."""
     span = (int(stamps[0]), int(stamps[-1])) if within else None
     kept = in_motion(replay.observations, stamps, commands, span)
     if len(kept) < 2:
@@ -170,21 +175,21 @@ def _demonstration(
         seen = f"{len(replay.observations)} observations, {len(kept)} while commands changed"
         raise EpisodeError(bag.path, f"{seen} ({problems})")
     if any(after.stamp_ros_ns <= before.stamp_ros_ns for before, after in itertools.pairwise(kept)):
-        raise EpisodeError(bag.path, "its clock was set back: stamps of its observations do not increase")
+        raise EpisodeError(bag.path, "the clock was set back: stamps of observations do not increase")
     if longest_pause_s > 0:
         kept, stamps, commands, lost = cut(kept, stamps, commands, round(longest_pause_s * NS_PER_S))
         meta |= {"longest_pause_s": longest_pause_s, "cut_s": round(lost / NS_PER_S, 3)}
     return Demonstration(kept, stamps, commands, meta)
 
 
-def _try(
+def _read_or_explain(
     path: Path, perception: PerceptionConfig, present: Collection[str], longest_pause_s: float, only: str
-) -> Read:
-    """What a bag gives that is not ``present``, or the sentence why it gives nothing."""
+) -> BagContent:
+    """As ``read_bag`` for a bag that is not ``present``; an error becomes the content's ``problem``."""
     try:
         bag = open_bag(path)
-        return Read() if bag.source in present else read_bag(bag, perception, longest_pause_s, only)
+        return BagContent() if bag.source in present else read_bag(bag, perception, longest_pause_s, only)
     except (BagsError, EpisodeError) as error:
-        return Read(problem=str(error))
+        return BagContent(problem=str(error))
     except F2oError as error:
-        return Read(problem=f"{path}: {error}")
+        return BagContent(problem=f"{path}: {error}")

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from f2o_policy.data.augment import AugmentConfig, Draws, disturb_proprio, jitter_colour, shift_views
 from f2o_policy.data.normalise import Normaliser
-from f2o_policy.data.share import WHOLE, Share
-from f2o_policy.data.windows import Window, Windows
+from f2o_policy.data.shard import WHOLE, Shard
+from f2o_policy.data.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ObservationBatch:
 
 @dataclass(frozen=True)
 class JointBatch:
-    """The small half of a batch: proprio (B,P) in physical units, actions (B,H,D) normalised."""
+    """A batch without images and points: proprio (B,P) in physical units, actions (B,H,D) normalised."""
 
     frames: np.ndarray  # (B n,) observations, n of each history
     proprio: Float32[np.ndarray, "b p"]
@@ -46,13 +46,13 @@ def load_batch(
     rng: np.random.Generator | list[int],
     points: int,
     augment: AugmentConfig | None = None,
-    share: Share = WHOLE,
+    shard: Shard = WHOLE,
 ) -> ObservationBatch:
     """Read the windows of ``observations``, ``points`` of each; lags and augmentation are drawn from ``rng``.
 
-    ``share`` reads this process' part of them. Without augmentation the lags [ns] may be given in the place of ``rng``.
+    ``shard`` reads this rank's part of them. Without augmentation the lags [ns] may be given in place of ``rng``.
     """
-    data, small = windows.dataset, load_joints(windows, normaliser, observations, rng, augment, share)
+    data, small = windows.dataset, load_joints(windows, normaliser, observations, rng, augment, shard)
     rgb, depth = data["rgb"][small.frames], data["depth_mm"][small.frames]
     phase = np.zeros(len(small.frames))
     if small.draws is not None:
@@ -78,11 +78,11 @@ def load_joints(
     observations: np.ndarray,
     rng: np.random.Generator | list[int],
     augment: AugmentConfig | None = None,
-    share: Share = WHOLE,
+    shard: Shard = WHOLE,
 ) -> JointBatch:
     """As ``load_batch`` without images and points, from the same draws."""
     lags = rng if isinstance(rng, list) else [windows.draw_lag_ns(rng) for _ in observations]
-    part, config = share.rows(len(observations)), windows.config
+    part, config = shard.rows(len(observations)), windows.config
     draws = None
     if augment is not None and not isinstance(rng, list):
         views = config.history * len(windows.dataset.view_names)
@@ -92,15 +92,8 @@ def load_joints(
     proprio = np.stack([w.proprio for w in cut]).astype(np.float32)
     if draws is not None:
         proprio = disturb_proprio(proprio, normaliser.proprio, draws.noise, draws.hidden)
-    return JointBatch(_frames(cut), proprio, _actions(cut, normaliser), draws)
-
-
-def _frames(cut: list[Window]) -> np.ndarray:
-    return np.concatenate([w.observations for w in cut])
-
-
-def _actions(cut: list[Window], normaliser: Normaliser) -> Float32[np.ndarray, "b h d"]:
-    return normaliser.action.encode(np.stack([w.actions for w in cut])).astype(np.float32)
+    actions = normaliser.action.encode(np.stack([w.actions for w in cut])).astype(np.float32)
+    return JointBatch(np.concatenate([w.observations for w in cut]), proprio, actions, draws)
 
 
 def thin(
@@ -108,7 +101,7 @@ def thin(
 ) -> Float[np.ndarray, "b n 3"]:
     """``count`` of the points, every (p // count)-th, as at run time.
 
-    ``phase`` in [0, 1) says for each cloud which of so many comes first; without it that is the very first.
+    ``phase`` in [0, 1) says for each cloud which of the first points is taken; by default the very first.
     """
     stride = max(points.shape[1] // count, 1)
     if phase is None:

@@ -1,4 +1,4 @@
-"""One demonstration in memory, wherever it was recorded, and where it begins and ends."""
+"""One demonstration in memory, from a bag or from the simulator, and where its motion begins and ends."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from f2o_perception.frames import Observation
 from jaxtyping import Float64, Int64
 
-from f2o_policy.data.idle import moved
+from f2o_policy.data.idle import command_motion
 
-LEAD_IN_NS, LEAD_OUT_NS = 100_000_000, 500_000_000  # kept of the stillness before and after the motion
+LEAD_IN_NS, LEAD_OUT_NS = 100_000_000, 500_000_000  # of the rest before and after the motion that is kept
 
 
 @dataclass(frozen=True)
 class Demonstration:
-    """One episode: what was seen, and what was sent (stamps (T,) ROS ns, commands (T,8): joints [rad], width [m])."""
+    """One episode: its observations and the commands sent (stamps (T,) ROS ns; (T,8): joints [rad], width [m])."""
 
     observations: list[Observation]
     command_stamps_ros_ns: Int64[np.ndarray, " t"]
@@ -26,7 +26,7 @@ class Demonstration:
 
 def motion(stamps: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"]) -> tuple[int, int]:
     """Stamps at which the commands begin and cease to move (f2o_bags.motion); the whole span if they never do."""
-    return moved(stamps, commands).moving() or (int(stamps[0]), int(stamps[-1]))
+    return command_motion(stamps, commands).moving() or (int(stamps[0]), int(stamps[-1]))
 
 
 def in_motion(
@@ -35,7 +35,7 @@ def in_motion(
     commands: Float64[np.ndarray, "t 8"],
     within: tuple[int, int] | None = None,
 ) -> list[Observation]:
-    """The observations without the stillness at both ends, and ``within`` a span of stamps."""
+    """The observations without the rest at both ends; at most those ``within`` a span of stamps."""
     first, last = motion(stamps, commands)
     first, last = first - LEAD_IN_NS, last + LEAD_OUT_NS
     if within is not None:

@@ -1,4 +1,4 @@
-"""Files that a reader sees whole or not at all, whenever the writer dies; a full disk is one sentence."""
+"""Atomic writes, also when the writer is killed; a full disk is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from f2o_policy.errors import FullDiskError
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a file beside ``path``, bring it to the disk, and put it in the place of ``path``.
+    """Let ``write`` fill a file beside ``path``, sync it to disk, and rename it to ``path``.
 
     Raises:
-        FullDiskError: it could not be written; what was at ``path`` before is still there.
+        FullDiskError: it could not be written; the old file is untouched.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -23,26 +23,26 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
-    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by RuntimeError
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
         part.unlink(missing_ok=True)
         raise FullDiskError(path, error) from error
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines, none if it is missing; a last line that a crash cut is left out."""
+    """The objects of a JSON lines file, none if it is missing; a truncated last line is left out."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     return [json.loads(line) for line in lines if line.endswith(b"\n")]
 
 
-def cut_torn_line(path: Path) -> None:
-    """Remove a last line that a crash cut, so that what is appended is not glued to it."""
+def drop_truncated_line(path: Path) -> None:
+    """Remove a last line that a crash truncated, so that nothing is appended to it."""
     text = path.read_text() if path.exists() else ""
     if text and not text.endswith("\n"):
         write_text(path, text[: text.rfind("\n") + 1])
 
 
 def append(path: Path, data: bytes) -> None:
-    """Add to the end of a file and bring it to the disk.
+    """Append to a file and sync it to disk.
 
     Raises:
         FullDiskError: it could not be written.
@@ -67,7 +67,11 @@ def write_json(path: Path, tree: Any) -> None:
 
 
 def read_json(path: Path, error: Callable[[str], Exception]) -> dict[str, Any]:
-    """The object in ``path``; raises ``error(text)`` where there is none."""
+    """The JSON object in ``path``.
+
+    Raises:
+        Exception: ``error(text)``, where the file cannot be read, is not JSON or not an object.
+    """
     try:
         tree = json.loads(path.read_text())
     except OSError as cause:

@@ -1,4 +1,4 @@
-"""Which earlier observations belong to an instant: one rule for training and for the running policy."""
+"""Which earlier observations belong to an instant: the same rule in training and at run time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def lookback_ns(count: int, dt_s: float) -> Int64[np.ndarray, " n"]:
 def nearest(stamps_ns: Int64[np.ndarray, " t"], at_ns: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
     """Index of the stamp nearest to each instant; ``stamps_ns`` increase.
 
-    Before the first stamp that is the first: an episode starts at rest, so what was before looked the same.
+    Before the first stamp it is the first: an episode starts at rest, so earlier observations would look the same.
     """
     right = np.searchsorted(stamps_ns, at_ns).clip(1, max(1, len(stamps_ns) - 1))
     left, right = right - 1, np.minimum(right, len(stamps_ns) - 1)

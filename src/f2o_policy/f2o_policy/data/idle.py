@@ -1,4 +1,4 @@
-"""Pauses cut out of a demonstration, as an option: a policy that has seen many of them learns to wait."""
+"""Shorten the pauses of a demonstration, as an option: a policy trained on many of them learns to wait."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from jaxtyping import Float64, Int64
 COLUMNS = (*(f"joint{k}" for k in range(1, 8)), GRIPPER_WIDTH)
 
 
-def moved(stamps_ns: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"]) -> Motion:
-    """The motion of commands, of which f2o_bags says what is rest."""
+def command_motion(stamps_ns: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"]) -> Motion:
+    """The commands as a ``Motion``, which tells rest from motion as for bags."""
     return Motion(JOINT_COMMAND, COLUMNS, stamps_ns, commands)
 
 
 def pauses(
     stamps_ns: Int64[np.ndarray, " t"], commands: Float64[np.ndarray, "t 8"], longest_ns: int
 ) -> list[tuple[int, int]]:
-    """What to cut: the middle of every rest between two motions that lasts longer, down to ``longest_ns``."""
-    rests = list(moved(stamps_ns, commands).rests())[1:-1]
+    """Spans to cut: the middle of every rest between two motions, so that ``longest_ns`` of it remain."""
+    rests = list(command_motion(stamps_ns, commands).rests())[1:-1]
     half = longest_ns // 2
     return [(begin + half, end - (longest_ns - half)) for begin, end in rests if end - begin > longest_ns]
 
@@ -34,9 +34,9 @@ def cut(
     commands: Float64[np.ndarray, "t 8"],
     longest_ns: int,
 ) -> tuple[list[Observation], Int64[np.ndarray, " u"], Float64[np.ndarray, "u 8"], int]:
-    """Observations and commands without the middle of their pauses, what follows moved forward; and the time cut.
+    """Observations and commands with shorter pauses, and the time cut [ns].
 
-    Stamps after a cut are therefore earlier than recorded, by the sum of the cuts before them.
+    Stamps after a cut are earlier than recorded, by the sum of the cuts before them.
     """
     spans = pauses(stamps_ns, commands, longest_ns)
     if not spans:
@@ -44,7 +44,7 @@ def cut(
     begins, ends = np.array(spans).T
     lost = np.concatenate([[0], np.cumsum(ends - begins)])
 
-    def moved(stamp: int) -> int:
+    def shifted(stamp: int) -> int:
         return stamp - int(lost[np.searchsorted(ends, stamp, "right")])
 
     def inside(stamp: int) -> bool:
@@ -54,11 +54,16 @@ def cut(
     kept = [
         dataclasses.replace(
             o,
-            stamp_ros_ns=moved(o.stamp_ros_ns),
-            view_stamps_ros_ns=o.view_stamps_ros_ns - (o.stamp_ros_ns - moved(o.stamp_ros_ns)),
+            stamp_ros_ns=shifted(o.stamp_ros_ns),
+            view_stamps_ros_ns=o.view_stamps_ros_ns - (o.stamp_ros_ns - shifted(o.stamp_ros_ns)),
         )
         for o in observations
         if not inside(o.stamp_ros_ns)
     ]
     stays = ~np.array([inside(int(s)) for s in stamps_ns])
-    return kept, np.array([moved(int(s)) for s in stamps_ns[stays]], np.int64), commands[stays], int(lost[-1])
+    return (
+        kept,
+        np.array([shifted(int(s)) for s in stamps_ns[stays]], np.int64),
+        commands[stays],
+        int(lost[-1]),
+    )

@@ -1,4 +1,4 @@
-"""The files of a data set: types, growing .npy arrays, the journal, hashes. Used by ``store`` alone."""
+"""The files of a data set: types, growing .npy arrays, the journal, hashes. Used by ``store`` only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from f2o_policy.data.files import cut_torn_line, read_lines
+from f2o_policy.data.files import drop_truncated_line, read_lines
 from f2o_policy.errors import DatasetError
 
 DTYPES = {
@@ -40,7 +40,7 @@ def data_hash(entries: list[dict[str, Any]]) -> str:
 
 
 def totals_of(entries: list[dict[str, Any]]) -> dict[str, int]:
-    """Rows of both kinds of array that the journal vouches for."""
+    """Rows of observations and of commands that the journal lists."""
     return {k: sum(e[k] for e in entries) for k in ("observations", "commands")}
 
 
@@ -49,7 +49,7 @@ def _row_count(name: str, totals: dict[str, int]) -> int:
 
 
 def _header(name: str, layout: dict[str, Any], rows: int) -> bytes:
-    """A .npy header; numpy pads it so that its length does not change while the first axis grows."""
+    """A .npy header; numpy pads it, so that its length stays the same while the first axis grows."""
     text = io.BytesIO()
     shape = (rows, *layout["shapes"][name])
     descr = np.lib.format.dtype_to_descr(np.dtype(DTYPES[name]))
@@ -71,7 +71,11 @@ def write_headers(path: Path, layout: dict[str, Any], totals: dict[str, int]) ->
 
 
 def truncate_arrays(path: Path, layout: dict[str, Any], totals: dict[str, int]) -> None:
-    """Cut the rows that no journal line vouches for."""
+    """Remove the rows that no journal line lists.
+
+    Raises:
+        DatasetError: an array is shorter than the journal says.
+    """
     for name in DTYPES:
         row = int(np.prod(layout["shapes"][name], dtype=np.int64)) * np.dtype(DTYPES[name]).itemsize
         size = len(_header(name, layout, 0)) + _row_count(name, totals) * row
@@ -84,9 +88,13 @@ def truncate_arrays(path: Path, layout: dict[str, Any], totals: dict[str, int]) 
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """The entries of the journal; a line that a crash cut is removed."""
+    """The entries of the journal; a truncated last line is removed.
+
+    Raises:
+        DatasetError: another line is no JSON.
+    """
     file = path / "journal.jsonl"
-    cut_torn_line(file)
+    drop_truncated_line(file)
     try:
         return read_lines(file)
     except ValueError as error:

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-DEGENERATE_RANGE = (
-    1e-4  # a dimension that moves less than this is a constant: it maps to 0 and keeps its unit
-)
+DEGENERATE_RANGE = 1e-4  # a dimension with a smaller range is constant: it maps to 0 and keeps its unit
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""A recorded bag through perception: what the robot's perception node would have published, and what was sent.
+"""Replay a bag through perception: the observations that the node would have published, and the commands.
 
-Camera and joint messages go through ``ObservationPipeline`` in the order of recording; what the node drops is dropped.
+Camera and joint messages go through ``ObservationPipeline`` in the order of recording, and are dropped as by the node.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from jaxtyping import Float64, Int64
 from f2o_perception import sync
 from f2o_policy.errors import EpisodeError
 
-Take = Callable[[Any], None]  # of one message; raises where it cannot be used
+Consumer = Callable[[Any], None]  # of one message; raises where it cannot be used
 
 
 class BagReplay:
     """Pushes the messages of a bag through perception and collects the commands.
 
     Attributes:
-        observations: what the perception node would have published.
+        observations: those that the perception node would have published.
         stamps: of the commands [ROS ns].
     """
 
@@ -49,7 +49,9 @@ class BagReplay:
         self._sources: list[str] = []
         self._problem = ""  # of the last command that could not be used
         topics = config.topics
-        self._takes: list[tuple[str, str, Take]] = [  # topic, stream; one topic may carry arm and fingers
+        self._consumers: list[
+            tuple[str, str, Consumer]
+        ] = [  # topic, stream; one topic may carry arm and fingers
             (topics.joint_states, sync.JOINTS, self._joints),
             (topics.gripper_joint_states, sync.GRIPPER, self._gripper),
             (JOINT_COMMAND, JOINT_COMMAND, self._command),
@@ -58,25 +60,25 @@ class BagReplay:
             camera = CameraInput(partial(self._images, view))
             for stream in CameraInput.STREAMS:
                 name = getattr(topics, stream).replace("{view}", view)
-                self._takes.append((name, view, partial(camera.push, stream)))
+                self._consumers.append((name, view, partial(camera.push, stream)))
 
     @property
     def topics(self) -> set[str]:
-        """What a bag must have."""
-        return {topic for topic, _, _ in self._takes}
+        """Topics that a bag must have."""
+        return {topic for topic, _, _ in self._consumers}
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Messages that could not be used, by view, joints and gripper, or by topic where their bytes were wrong."""
+        """Messages that could not be used, by view, joints and gripper, or by topic where they could not be decoded."""
         streams = self.pipeline.status().streams
         malformed = {name: stream.drops.get(sync.Drop.MALFORMED, 0) for name, stream in streams.items()}
         return {name: count for name, count in {**malformed, **self._unread}.items() if count}
 
     def read(self, bag: Bag) -> None:
-        """Take in all messages of ``bag``.
+        """Process all messages of ``bag``.
 
         Raises:
-            BagError: it is damaged, or a topic is not described.
+            BagError: it is damaged, or a topic lacks its definition.
             EpisodeError: it lacks a topic.
         """
         if missing := sorted(topic for topic in self.topics if not bag.counts.get(topic)):
@@ -86,29 +88,29 @@ class BagReplay:
         for message in bag.messages(self.topics):
             try:
                 decoded = decode(message.topic, message.data)
-            except BagError:  # one message whose bytes are none of its type
+            except BagError:  # the bytes are no message of this type
                 self._unread[message.topic] += 1
             else:
                 self.push(message.topic, decoded)
 
     def push(self, topic: str, message: Any) -> None:
-        """Take in one message of the bag; one that cannot be used is dropped, as by the node."""
+        """Process one message; an unusable one is dropped, as by the node."""
         problems = []
-        takes = [(stream, take) for name, stream, take in self._takes if name == topic]
-        for stream, take in takes:
+        consumers = [(stream, consume) for name, stream, consume in self._consumers if name == topic]
+        for stream, consume in consumers:
             try:
-                take(message)
+                consume(message)
             except F2oError as error:
                 problems.append((stream, str(error)))
-        if len(problems) == len(takes):
+        if len(problems) == len(consumers):
             for stream, problem in problems:
                 self._reject(stream, problem)
 
     def sent(self, path: Path) -> tuple[Int64[np.ndarray, " t"], Float64[np.ndarray, "t 8"], list[str]]:
-        """Commands in the order of the policy's actions, and whose they were; stamps must increase, others go.
+        """Stamps, commands in the order of the policy's actions, and their sources; older stamps are left out.
 
         Raises:
-            EpisodeError: there is none of this arm and its gripper.
+            EpisodeError: none names this arm and its gripper.
         """
         if not self.stamps:
             raise EpisodeError(path, f"no usable message on {JOINT_COMMAND} ({self._problem})")

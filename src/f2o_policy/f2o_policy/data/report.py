@@ -1,7 +1,7 @@
-"""A page about a data set: ``f2o data-report``. What was demonstrated, and whether the recordings are sound.
+"""``f2o data-report``: a page about what a data set demonstrates and whether its recordings are sound.
 
-``paths.png``: every tool path, by strategy. ``signals.png``: gripper, rates, gaps and skew. ``looks.png``: what
-the cameras saw in one episode of each strategy.
+``paths.png``: every tool path, by strategy. ``signals.png``: gripper, rates, gaps and skew. ``frames.png``: camera
+images of one episode of each strategy.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from tqdm import tqdm
 
 from f2o_policy.data.files import write_json, write_text
 from f2o_policy.data.store import Dataset, Episode
-from f2o_policy.page import Tool, page
+from f2o_policy.page import Tool, figure_of, page
 
 MOVED_M = 0.01  # of the commanded width: an opening or closing of the gripper
-STIRS_M, STILL = 1e-4, 25  # between two commands; commands without that are a level: 0.2 s at 125 Hz
+STEP_M, LEVEL = 1e-4, 25  # smaller steps keep a level; commands that it lasts at least: 0.2 s at 125 Hz
 PATH_POINTS = 80  # of a tool path: enough to draw
-MOMENTS = 6
+FRAMES = 6  # of an episode
 
 
 @dataclass(frozen=True)
-class EpisodeFacts:
+class EpisodeStatistics:
     """One episode in numbers."""
 
     index: int
@@ -41,11 +41,11 @@ class EpisodeFacts:
     worst_skew_ms: float  # between the views of one observation
     command_hz: float
     gripper_moves: int
-    path_m: float | None  # way of the tool; None of an arm whose kinematics are not known
+    path_m: float | None  # length of the tool's path; None for an arm of unknown kinematics
 
 
 def write_data_report(data: Path, out: Path) -> dict[str, Any]:
-    """Write report.html, report.json and three pictures below ``out``; returns the summary.
+    """Write report.html, report.json and three images below ``out``; returns the summary.
 
     Raises:
         DatasetError: ``data`` is no data set.
@@ -55,32 +55,32 @@ def write_data_report(data: Path, out: Path) -> dict[str, Any]:
     tool = Tool(dataset.joint_names)
     paths = [tool_path(dataset, e, tool) for e in tqdm(dataset.episodes, desc="tool paths", unit="episode")]
     ways = paths if tool.known else [None] * len(paths)
-    facts = [episode_facts(dataset, e, way) for e, way in zip(dataset.episodes, ways, strict=True)]
+    facts = [episode_statistics(dataset, e, way) for e, way in zip(dataset.episodes, ways, strict=True)]
     summary = summarise(facts)
     draw_paths(out / "paths.png", paths, facts, tool.axes)
     draw_signals(out / "signals.png", dataset, facts)
-    draw_looks(out / "looks.png", dataset, facts)
+    draw_frames(out / "frames.png", dataset, facts)
     about = {"data": str(data), "data_sha256": dataset.sha256, "views": dataset.view_names, **summary}
     write_json(out / "report.json", {**about, "episodes": [asdict(f) for f in facts]})
-    pictures = [out / f"{name}.png" for name in ("paths", "signals", "looks")]
+    images = [out / f"{name}.png" for name in ("paths", "signals", "frames")]
     rows = [list(asdict(facts[0])), *([_cell(v) for v in asdict(f).values()] for f in facts)]
-    write_text(out / "report.html", page(str(data), pictures, rows, about))
+    write_text(out / "report.html", page(str(data), images, rows, about))
     return summary
 
 
 def tool_path(dataset: Dataset, episode: Episode, tool: Tool) -> np.ndarray:
-    """Where the tool was commanded to be, (n,3), at some ``PATH_POINTS`` moments."""
+    """Commanded tool positions, (n,3), at ``PATH_POINTS`` times or fewer."""
     commands = dataset["commands"][slice(*episode.commands)]
     rows = np.unique(np.linspace(0, len(commands) - 1, PATH_POINTS).round().astype(int))
     return tool.positions(np.array(commands[rows]))
 
 
-def episode_facts(dataset: Dataset, episode: Episode, path: np.ndarray | None) -> EpisodeFacts:
-    """The numbers of one episode, with the ``path`` [m] of its tool."""
+def episode_statistics(dataset: Dataset, episode: Episode, path: np.ndarray | None) -> EpisodeStatistics:
+    """The statistics of one episode, with the ``path`` [m] of its tool."""
     seen, sent = slice(*episode.observations), slice(*episode.commands)
     stamps, views = dataset["stamps"][seen], dataset["view_stamps"][seen]
     gaps = np.diff(stamps)
-    return EpisodeFacts(
+    return EpisodeStatistics(
         episode.index,
         str(episode.meta.get("source", "")),
         str(episode.meta.get("strategy", "")) or "unnamed",
@@ -96,15 +96,15 @@ def episode_facts(dataset: Dataset, episode: Episode, path: np.ndarray | None) -
 
 
 def gripper_moves(width: np.ndarray) -> int:
-    """How often the commanded width [m] went elsewhere by more than ``MOVED_M``, and stayed for ``STILL`` commands."""
-    steps = np.flatnonzero(np.abs(np.diff(width)) > STIRS_M)
+    """How often the commanded width [m] changed by more than ``MOVED_M`` and stayed for ``LEVEL`` commands."""
+    steps = np.flatnonzero(np.abs(np.diff(width)) > STEP_M)
     bounds = np.concatenate([[-1], steps, [len(width) - 1]])
-    levels = [width[last] for first, last in itertools.pairwise(bounds) if last - first >= STILL]
+    levels = [width[last] for first, last in itertools.pairwise(bounds) if last - first >= LEVEL]
     return int((np.abs(np.diff(levels)) > MOVED_M).sum())
 
 
-def summarise(facts: list[EpisodeFacts]) -> dict[str, Any]:
-    """Counts, and the worst and median of what a sound recording has."""
+def summarise(facts: list[EpisodeStatistics]) -> dict[str, Any]:
+    """Counts, medians and worst values over all episodes."""
     return {
         "episodes": len(facts),
         "hours": round(sum(f.duration_s for f in facts) / 3600, 3),
@@ -118,9 +118,11 @@ def summarise(facts: list[EpisodeFacts]) -> dict[str, Any]:
     }
 
 
-def draw_paths(path: Path, paths: list[np.ndarray], facts: list[EpisodeFacts], labels: Sequence[str]) -> None:
+def draw_paths(
+    path: Path, paths: list[np.ndarray], facts: list[EpisodeStatistics], labels: Sequence[str]
+) -> None:
     """From above (x up, y to the left, as seen from behind the robot) and from its right side."""
-    figure, (above, side) = _figure((13.0, 6.0), (1, 2))
+    figure, (above, side) = figure_of((13.0, 6.0), (1, 2))
     colours = _colours(facts)
     for way, fact in zip(paths, facts, strict=True):
         drawn = {"color": colours[fact.strategy], "alpha": 0.35, "linewidth": 0.9}
@@ -137,9 +139,9 @@ def draw_paths(path: Path, paths: list[np.ndarray], facts: list[EpisodeFacts], l
     figure.savefig(path, dpi=110)
 
 
-def draw_signals(path: Path, dataset: Dataset, facts: list[EpisodeFacts]) -> None:
-    """The commanded gripper of every episode, and rates, gaps, skews and durations by episode."""
-    figure, axes = _figure((13.0, 7.0), (2, 3))
+def draw_signals(path: Path, dataset: Dataset, facts: list[EpisodeStatistics]) -> None:
+    """The commanded gripper width of every episode; rates, gaps, skews and durations by episode."""
+    figure, axes = figure_of((13.0, 7.0), (2, 3))
     colours = _colours(facts)
     for episode, fact in zip(dataset.episodes, facts, strict=True):
         sent = slice(*episode.commands)
@@ -148,8 +150,8 @@ def draw_signals(path: Path, dataset: Dataset, facts: list[EpisodeFacts]) -> Non
     axes[0].set(title="commanded gripper width", xlabel="time [s]", ylabel="[mm]")
     shown = {
         "duration [s]": [f.duration_s for f in facts],
-        "observations a second": [f.observation_hz for f in facts],
-        "commands a second": [f.command_hz for f in facts],
+        "observations per second": [f.observation_hz for f in facts],
+        "commands per second": [f.command_hz for f in facts],
         "longest gap between observations [ms]": [f.worst_gap_ms for f in facts],
         "largest skew between views [ms]": [f.worst_skew_ms for f in facts],
     }
@@ -159,19 +161,18 @@ def draw_signals(path: Path, dataset: Dataset, facts: list[EpisodeFacts]) -> Non
     figure.savefig(path, dpi=110)
 
 
-def draw_looks(path: Path, dataset: Dataset, facts: list[EpisodeFacts]) -> None:
-    """One episode of each strategy: every view at ``MOMENTS`` moments from start to end."""
+def draw_frames(path: Path, dataset: Dataset, facts: list[EpisodeStatistics]) -> None:
+    """One episode of each strategy: every view at ``FRAMES`` times from start to end."""
     chosen = {f.strategy: f.index for f in reversed(facts)}
     views = dataset.view_names
-    figure, axes = _figure(
-        (2.0 * MOMENTS, 2.1 * len(views) * len(chosen)), (len(views) * len(chosen), MOMENTS)
-    )
+    rows = len(views) * len(chosen)
+    figure, axes = figure_of((2.0 * FRAMES, 2.1 * rows), (rows, FRAMES))
     grid = iter(axes)
     for strategy, index in chosen.items():
         first, last = dataset.episodes[index].observations
-        rows = np.linspace(first, last - 1, MOMENTS).round().astype(int)
+        shown = np.linspace(first, last - 1, FRAMES).round().astype(int)
         for view, name in enumerate(views):
-            for k, row in enumerate(rows):
+            for k, row in enumerate(shown):
                 axis = next(grid)
                 axis.imshow(dataset["rgb"][row, view])
                 axis.set(xticks=[], yticks=[])
@@ -180,16 +181,7 @@ def draw_looks(path: Path, dataset: Dataset, facts: list[EpisodeFacts]) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _figure(size: tuple[float, float], grid: tuple[int, int]) -> tuple[Any, list[Any]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, list(np.atleast_1d(figure.subplots(*grid, squeeze=False)).flat)
-
-
-def _colours(facts: list[EpisodeFacts]) -> dict[str, str]:
+def _colours(facts: list[EpisodeStatistics]) -> dict[str, str]:
     return {name: f"C{i % 10}" for i, name in enumerate(sorted({f.strategy for f in facts}))}
 
 

@@ -1,4 +1,4 @@
-"""Teacher sets on disk: K trajectories an observation, with the noise each came from and the cached embedding.
+"""Teacher sets on disk: K trajectories per observation, the noise of each, and the cached embedding.
 
     trajectories.npy (N,K,H,D) float16, normalised    embedding.npy   (N,E) float32
     noise.npy        (N,K,H,D) float16                proprio.npy     (N,P) float32, physical units
@@ -7,8 +7,8 @@
     filled.npy       (N,)      bool, row is complete
     manifest.json    schema, hashes of teacher, data and code, seed, K, and, once complete, counts and wall time
 
-``filled`` is written after the rows it speaks of, so an interrupted run goes on where it was, and several
-processes fill one store, each its own rows.
+``filled`` is written after the rows it marks, so an interrupted run resumes where it was, and several processes fill
+one store, each its own rows.
 """
 
 from __future__ import annotations
@@ -61,7 +61,11 @@ class SetShape:
 
 
 class SetStore:
-    """Arrays that are filled row by row."""
+    """Arrays that are filled row by row.
+
+    Raises:
+        SetsError: an array cannot be read or has another shape than the manifest says.
+    """
 
     def __init__(self, path: str | Path, mode: str, manifest: dict[str, Any]) -> None:
         self.path, self.manifest = Path(path), manifest
@@ -83,7 +87,11 @@ class SetStore:
 
     @classmethod
     def create_or_continue(cls, path: str | Path, manifest: dict[str, Any]) -> SetStore:
-        """A new store, or the one at ``path`` if it was begun with the same manifest."""
+        """A new store, or the one at ``path`` if it was begun with the same manifest.
+
+        Raises:
+            SetsError: it was begun with other settings or code.
+        """
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
         if not (path / "manifest.json").exists():
@@ -100,7 +108,11 @@ class SetStore:
 
     @classmethod
     def open(cls, path: str | Path) -> SetStore:
-        """A complete store, for reading."""
+        """A complete store, for reading.
+
+        Raises:
+            SetsError: it is missing, incomplete or of another schema.
+        """
         path = Path(path)
         manifest = read_json(path / "manifest.json", lambda text: SetsError(path, text))
         if manifest.get("schema") != SCHEMA:
@@ -123,20 +135,20 @@ class SetStore:
         return self._arrays[name]
 
     def commit(self, rows: np.ndarray) -> None:
-        """``rows`` are complete: bring them to the disk, then say so."""
+        """Sync ``rows`` to disk, then mark them as complete."""
         for array in self._arrays.values():
             array.flush()
         self._arrays["filled"][rows] = True
         self._arrays["filled"].flush()
 
-    def note(self, **extra: Any) -> None:
-        """Add to the manifest."""
+    def update_manifest(self, **extra: Any) -> None:
+        """Add entries to the manifest."""
         self.manifest = {**self.manifest, **extra}
         write_json(self.path / "manifest.json", self.manifest)
 
 
 def _allocate(file: Path, dtype: type, shape: tuple[int, ...]) -> None:
-    """An array of zeros whose blocks are reserved: a disk that fills up later cannot end the process in its middle."""
+    """An array of zeros with its blocks reserved, so that a disk that fills up later does not kill the process."""
     try:
         np.lib.format.open_memmap(file, "w+", dtype, shape).flush()
         with file.open("r+b") as opened:

@@ -4,11 +4,11 @@
     depth_mm.npy     (N,V,S,S)   uint16       stamps.npy            (N,)  int64, ROS ns
     points.npy       (N,P,3)     float16 [m]  view_stamps.npy       (N,V) int64, ROS ns
     commands.npy     (T,8) float64: what the bridge sent    command_stamps.npy (T,) int64, ROS ns
-    journal.jsonl    one line an episode, written after its rows are on disk: counts, sha256, meta
+    journal.jsonl    one line per episode, written after its rows are on disk: counts, sha256, meta
     manifest.json    written by close(): layout, episode boundaries, sha256 of everything
 
-float16 points are exact to 0.25 mm within a metre. A crash leaves rows without a journal line; the
-next writer cuts them off and goes on.
+float16 points are exact to 0.25 mm within a metre. A crash leaves rows without a journal line; the next writer removes
+them and continues.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SCHEMA = "f2o_dataset/1"
 
 @dataclass(frozen=True)
 class Episode:
-    """Where one episode lies: rows [first, last) of the observation arrays and of the command arrays."""
+    """One episode: rows [first, last) of the observation arrays and of the command arrays."""
 
     index: int
     observations: tuple[int, int]
@@ -63,7 +63,7 @@ class DatasetWriter:
 
     @property
     def sources(self) -> set[str]:
-        """``meta["source"]`` of the episodes already stored: what a resumed conversion may skip."""
+        """``meta["source"]`` of the stored episodes, which a resumed conversion skips."""
         return {e["meta"]["source"] for e in self._entries if "source" in e["meta"]}
 
     def add_episode(
@@ -84,11 +84,11 @@ class DatasetWriter:
         joint_names: Sequence[str],
         meta: dict[str, Any],
     ) -> None:
-        """Append one episode given as one array a file; it exists once its journal line is on disk.
+        """Append one episode, given as one array per file; it exists once its journal line is on disk.
 
         Raises:
             DatasetError: an empty episode, stamps that go backwards, or another layout than the first episode's.
-            FullDiskError: the episode does not exist then; those before it do.
+            FullDiskError: nothing of the episode was added.
         """
         rows = _checked(rows, self.path)
         layout = {
@@ -137,7 +137,11 @@ class DatasetWriter:
 
 
 class Dataset:
-    """A closed data set, memory-mapped. ``verify`` reads everything once and compares the hashes."""
+    """A closed data set, memory-mapped. ``verify`` reads everything once and compares the hashes.
+
+    Raises:
+        DatasetError: the folder is no data set, of another schema, or damaged.
+    """
 
     def __init__(self, path: str | Path, verify: bool = False) -> None:
         self.path = Path(path)
@@ -197,7 +201,7 @@ class Dataset:
 def _rows(
     observations: Sequence[Observation], stamps: np.ndarray, commands: np.ndarray, path: Path
 ) -> dict[str, np.ndarray]:
-    """The episode as one array a file."""
+    """The episode as one array per file."""
     if not len(observations) or not len(commands):
         raise DatasetError(path, f"episode has {len(observations)} observations and {len(commands)} commands")
     return {
@@ -213,7 +217,11 @@ def _rows(
 
 
 def _checked(rows: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
-    """The arrays in the types of the files; refuses what training could not use."""
+    """The arrays in the types of the files.
+
+    Raises:
+        DatasetError: stamps that do not increase, or numbers that are not finite.
+    """
     for name in ("stamps", "command_stamps"):
         if (np.diff(rows[name]) <= 0).any():
             raise DatasetError(path, f"{name} of an episode do not increase")

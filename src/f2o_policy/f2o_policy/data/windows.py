@@ -1,8 +1,8 @@
 """Training windows: what the policy sees at an instant, and the H commands that followed.
 
 The instant is ``observation stamp + lag``: at run time the cached visual embedding is up to some 120 ms older than the
-newest joint state, so in training the joints and the commands are taken ``lag`` after the images. With
-lag 0 (or ``visual_lag_s: [0, 0]``) a window is the plain one: A[k] = command at stamp + k dt.
+newest joint state, so in training joints and commands are taken ``lag`` after the images. With ``visual_lag_s: [0, 0]``
+A[k] is the command at stamp + k dt.
 """
 
 from __future__ import annotations
@@ -35,9 +35,8 @@ class WindowConfig:
     visual_lag_s: Lags = (0.0, 0.12)
     history: Count = 1  # instants the policy sees
     history_dt_s: Positive = 0.1  # between them
-    transition_weight: Positive = (
-        1.0  # how much oftener windows are drawn in which the gripper opens or closes
-    )
+    transition_weight: Positive = 1.0
+    """How much more often windows are drawn in which the gripper opens or closes."""
     validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
@@ -60,8 +59,12 @@ def spaced(rows: Int64[np.ndarray, " n"], count: int) -> Int64[np.ndarray, " m"]
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """One training example without its images: which observations they are, (n,), the oldest first; proprio (n*8,)
-    at the instants of the history, actions (H,8), physical units.
+    """One training example without its images, in physical units.
+
+    Attributes:
+        observations: (n,) rows of the data set, the oldest instant of the history first.
+        proprio: (n*8,) at the instants of the history.
+        actions: (H,8).
     """
 
     observations: np.ndarray
@@ -108,7 +111,7 @@ class Windows:
         return spans > max(limit, 1e-4)
 
     def chances(self, observations: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"] | None:
-        """Probability of drawing each observation; None where all are alike."""
+        """Probability of drawing each observation; None where all are equal."""
         if self.config.transition_weight == 1.0:
             return None
         weights = np.where(self.transitions(observations), self.config.transition_weight, 1.0)

@@ -1,1 +1,1 @@
-"""How good a policy is: closed-loop episodes over paired seeds, and mode coverage on recorded observations."""
+"""Mode coverage and held-out errors on recorded observations, and statistics of success rates."""

@@ -1,9 +1,8 @@
-"""``python -m f2o_policy.evaluation.heldout``: how far a policy's chunks lie from what was demonstrated in episodes
-that it has not seen, in radians and metres.
+"""``python -m f2o_policy.evaluation.heldout``: errors of a policy's chunks in held-out episodes, in radians and metres.
 
-Beside every policy stand two that have learned nothing: the same network with fresh weights, and an arm that stays
-where it is. ``mean`` is over all chunks drawn, ``nearest`` over the one of each observation that comes nearest: where
-there are several ways, a chunk may be right and yet not the demonstrated one.
+Two baselines are measured with every policy: its network with random weights, and an arm that stands still. ``mean`` is
+over all chunks drawn, ``nearest`` over the nearest one of each observation: where there are several ways, a correct
+chunk need not be the demonstrated one.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from f2o_policy.evaluation.modes import sample_sets, windows_of
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.provenance import learning_code
 
-SEED = 3  # of the noise, of the fresh weights, and of the lags of the windows
+SEED = 3  # of the noise, of the random weights, and of the lags of the windows
 Errors = dict[str, float]
 
 
@@ -40,7 +39,8 @@ def held_out(
     """Errors of ``policy``, of its network untrained and of standing still, on evenly spaced held-out observations.
 
     Raises:
-        CheckpointError: the policy was trained on other data. DatasetError: no episode was held out.
+        CheckpointError: the policy was trained on other data.
+        DatasetError: no episode was held out.
     """
     checkpoint, dataset = load_checkpoint(policy), Dataset(data)
     if checkpoint.data_sha256 != dataset.sha256:
@@ -48,7 +48,7 @@ def held_out(
     windows = windows_of(checkpoint, dataset)
     _, validation = windows.split(checkpoint.seed)
     if not len(validation):
-        raise DatasetError(data, "no episode was held out: none is left to compare with")
+        raise DatasetError(data, "no episode was held out to compare with")
     rows = spaced(validation, observations)
     batch = load_batch(windows, checkpoint.normaliser, rows, np.random.default_rng(SEED), checkpoint.points)
     shown = checkpoint.normaliser.action.decode(batch.actions.numpy().astype(np.float64))
@@ -61,7 +61,7 @@ def held_out(
 
 
 def untrained(checkpoint: Checkpoint) -> Checkpoint:
-    """The same policy with fresh weights."""
+    """The same policy with random weights."""
     torch.manual_seed(SEED)
     network = PolicyNetwork(
         checkpoint.model_config, checkpoint.normaliser, timed=checkpoint.kind == "teacher"
@@ -93,7 +93,7 @@ def _source(policy: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """The command line; 2 with one sentence when something does not fit."""
+    """The command line; exit status 2 and one sentence on an error."""
     parser = argparse.ArgumentParser(prog="python -m f2o_policy.evaluation.heldout", description=__doc__)
     parser.add_argument("--policy", type=Path, required=True, help="run folder or checkpoint")
     parser.add_argument("--data", type=Path, required=True, help="data set that it was trained on")

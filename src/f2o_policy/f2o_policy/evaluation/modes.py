@@ -32,22 +32,26 @@ from torch import Tensor
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.data.batches import ObservationBatch, load_batch
 from f2o_policy.data.store import Dataset
-from f2o_policy.data.windows import WindowConfig, Windows
+from f2o_policy.data.windows import WindowConfig, Windows, spaced
 from f2o_policy.errors import CheckpointError, DatasetError
 from f2o_policy.methods.base import component_weights, repeat
 from f2o_policy.methods.chamfer import chamfer, distances, distinct, spread
 
 GRIPPER_WEIGHT = 0.3
-MODE_GAP = (
-    0.25  # trajectories whose groups are further apart on average are different modes, normalised units
-)
-NEAR_STEPS = 2  # a gripper transition this near to the demonstrated one is it
+MODE_GAP = 0.25  # groups of trajectories further apart on average are different modes, normalised units
+NEAR_STEPS = 2  # a gripper transition this near to the demonstrated one counts as found
 
 
 @dataclass(frozen=True)
 class Sets:
-    """Chunks (B,K,H,D) on the same observations, normalised: two sets of the teacher, one of the student, and what
-    was demonstrated (B,1,H,D); ``rows`` are the observations in the data set.
+    """Normalised chunks (B,K,H,D) for the same observations.
+
+    Attributes:
+        teacher: a set of the teacher.
+        again: a second, independent one.
+        student: a set of the student.
+        demonstrated: (B,1,H,D).
+        rows: the observations in the data set.
     """
 
     teacher: Tensor
@@ -60,10 +64,11 @@ class Sets:
 def mode_report(
     student: str | Path, teacher: str | Path, data: str | Path, observations: int = 64, count: int = 32
 ) -> dict[str, float]:
-    """The numbers of the module's text for ``student`` on validation observations.
+    """The measures listed above for ``student`` on validation observations.
 
     Raises:
-        CheckpointError: the two were not trained on the data set, or one has the wrong kind. DatasetError: too small.
+        CheckpointError: the two were not trained on the data set, or one has the wrong kind.
+        DatasetError: no episode was held out.
     """
     sets = draw_sets(student, teacher, data, observations, count)
     weights = component_weights(sets.teacher.shape[-1], GRIPPER_WEIGHT)
@@ -73,7 +78,11 @@ def mode_report(
 def draw_sets(
     student: str | Path, teacher: str | Path, data: str | Path, observations: int = 64, count: int = 32
 ) -> Sets:
-    """``count`` chunks of both policies on evenly spaced validation observations; raises as ``mode_report``."""
+    """``count`` chunks of both policies on evenly spaced validation observations.
+
+    Raises:
+        CheckpointError, DatasetError: as ``mode_report``.
+    """
     theirs, ours, dataset = load_checkpoint(teacher), load_checkpoint(student), Dataset(data)
     for checkpoint, path, kind in ((theirs, teacher, "teacher"), (ours, student, "student")):
         if checkpoint.kind != kind:
@@ -87,8 +96,8 @@ def draw_sets(
     windows = windows_of(theirs, dataset)
     _, validation = windows.split(theirs.seed)
     if not len(validation):
-        raise DatasetError(data, "no episode was held out: none is left to compare modes on")
-    rows = validation[np.linspace(0, len(validation) - 1, min(observations, len(validation))).astype(int)]
+        raise DatasetError(data, "no episode was held out to compare modes on")
+    rows = spaced(validation, observations)
     batch = load_batch(windows, theirs.normaliser, rows, np.random.default_rng(0), theirs.points)
     once, again = (sample_sets(theirs, batch, count, seed) for seed in (1, 2))
     return Sets(once, again, sample_sets(ours, batch, count, 3), batch.actions[:, None], rows)
@@ -133,7 +142,7 @@ def compare_sets(teacher: Tensor, again: Tensor, student: Tensor, weights: Tenso
 
 
 def averaging_index(teacher: Tensor, again: Tensor, student: Tensor, weights: Tensor) -> float:
-    """Share of ``student`` between the modes; see the module's text."""
+    """Share of ``student`` between the modes; see ``averaging`` above."""
     usual = distances(teacher, again, weights).amin(1).quantile(0.95)
     middle = teacher.mean(1, keepdim=True)
     nearest = distances(teacher, student, weights).amin(1)  # (B,M)
@@ -142,7 +151,7 @@ def averaging_index(teacher: Tensor, again: Tensor, student: Tensor, weights: Te
 
 
 def compare_modes(sets: Sets, weights: Tensor, gap: float = MODE_GAP) -> dict[str, float]:
-    """Modes, their frequencies, and the gripper's transitions; what no observation can tell is left out."""
+    """Modes, their frequencies, and the gripper's transitions; measures without any observation are left out."""
     rows = [
         _modes_of_one(*one, gap)
         for one in zip(
@@ -198,13 +207,13 @@ def _modes_of_one(
 
 
 def _entropy(p: np.ndarray) -> float:
-    """In units of the entropy of as many modes alike."""
+    """In units of the entropy of equally frequent modes."""
     some = p[p > 0]
     return float(-(some * np.log(some)).sum() / np.log(max(len(p), 2)))
 
 
 def transition_scores(demo: Float[Tensor, "b h"], chunks: Float[Tensor, "b k h"]) -> tuple[float, float]:
-    """Recall and precision of the gripper's transitions in ``chunks``, normalised widths; nan where there is none.
+    """Recall and precision of the gripper's transitions in ``chunks``, normalised widths; NaN where there is none.
 
     A transition is a crossing of the middle of the range. It counts as found within ``NEAR_STEPS`` and in the same
     direction; step accuracy would call a policy that copies the observed width nearly perfect.

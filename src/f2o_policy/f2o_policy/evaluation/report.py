@@ -1,7 +1,7 @@
-"""A page about a student: its modes as numbers and as a picture, its training curve, what it was made from.
+"""A page about a student: its modes in numbers and in a figure, its training curve, and what it was made from.
 
-``modes.png`` shows one held-out observation, the one on which the teacher's set is widest: what the camera saw, what
-demonstrators did in the situations most alike, and sixteen trajectories of teacher and student.
+``modes.png`` shows the held-out observation on which the teacher's set is widest: two camera images, the demonstrations
+of the most similar observations, and sixteen trajectories each of teacher and student.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from f2o_policy.evaluation.modes import (
 )
 from f2o_policy.methods.base import component_weights
 from f2o_policy.methods.chamfer import spread
-from f2o_policy.page import Tool, page
+from f2o_policy.page import Tool, figure_of, page
 from f2o_policy.provenance import learning_code
 
 SHOWN = 16  # trajectories of each
@@ -64,27 +64,23 @@ def write_report(
     write_json(out / "modes.json", {**about, "numbers": numbers})
     widest = int(spread(sets.teacher, weights).argmax())
     draw_modes(out / "modes.png", checkpoint, windows_of(load_checkpoint(teacher), dataset), sets, widest)
-    pictures = [out / "modes.png", *(p for p in [Path(student) / "curve.png"] if p.exists())]
+    images = [out / "modes.png", *(p for p in [Path(student) / "curve.png"] if p.exists())]
     rows = [["measure", "value"], *([name, f"{value:.3f}"] for name, value in numbers.items())]
-    write_text(out / "report.html", page(str(student), pictures, rows, about, NOTE))
+    write_text(out / "report.html", page(str(student), images, rows, about, NOTE))
     return numbers
 
 
 def draw_modes(path: Path, checkpoint: Checkpoint, windows: Windows, sets: Sets, which: int) -> None:
-    """The picture of the module's text for the observation ``which`` of ``sets``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    """Draw ``modes.png`` for the observation ``which`` of ``sets``."""
     row = int(sets.rows[which])
     decode = checkpoint.normaliser.action.decode
     groups = {
-        "demonstrations most alike": alike(windows, row),
+        "most similar demonstrations": most_similar(windows, row),
         "teacher": decode(sets.teacher[which, :SHOWN].double().numpy()),
         "student": decode(sets.student[which, :SHOWN].double().numpy()),
     }
-    figure = Figure(figsize=(13, 6.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 4)
+    figure, flat = figure_of((13, 6.5), (2, 4))
+    axes = np.reshape(flat, (2, 4))
     for axis, view in zip(axes[:, 0], (0, len(windows.dataset.view_names) - 1), strict=True):
         axis.imshow(windows.dataset["rgb"][row, view])
         axis.set(title=windows.dataset.view_names[view], xticks=[], yticks=[])
@@ -112,9 +108,10 @@ def _draw_paths(
     axis.grid(alpha=0.3)
 
 
-def alike(windows: Windows, row: int) -> Float[np.ndarray, "k h d"]:
-    """What was commanded in the moments most alike: of each episode the nearest joint state, of those the nearest
-    ``SHOWN`` by joints and mean colour.
+def most_similar(windows: Windows, row: int) -> Float[np.ndarray, "k h d"]:
+    """Demonstrated chunks of the ``SHOWN`` observations most similar to ``row`` in joints and mean colour.
+
+    Of each episode only the observation with the nearest joint state is considered.
     """
     data = windows.dataset
     joints = np.array(data["joints"])
@@ -123,7 +120,7 @@ def alike(windows: Windows, row: int) -> Float[np.ndarray, "k h d"]:
     nearest = [
         first + int(apart[first:last].argmin()) for first, last in (e.observations for e in data.episodes)
     ]
-    pictures = data["rgb"][np.array(nearest)].astype(np.float32)
-    seen = np.abs(pictures - data["rgb"][row].astype(np.float32)).mean((1, 2, 3, 4)) / 25.0
-    best = np.argsort(apart[nearest] + seen)[:SHOWN]
+    images = data["rgb"][np.array(nearest)].astype(np.float32)
+    colour = np.abs(images - data["rgb"][row].astype(np.float32)).mean((1, 2, 3, 4)) / 25.0
+    best = np.argsort(apart[nearest] + colour)[:SHOWN]
     return np.stack([windows.window(nearest[i]).actions for i in best])

@@ -1,4 +1,4 @@
-"""Intervals for success rates: n = 20 episodes say less than one thinks."""
+"""Confidence intervals and tests for success rates."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One file a method: its loss, its sampler, its options. A file laid here is found; its class says its name.
+"""One file per method: its loss, its sampler, its options. A file in this folder is discovered by its class's ``name``.
 
-A configuration file has one section a method, named like it, with the options of its ``options_class``.
+A configuration file has one section per method, with the options of its ``options_class``.
 """
 
 from __future__ import annotations
@@ -29,13 +29,17 @@ METHODS: dict[str, type[Method]] = _found()
 
 
 def method_class(name: str) -> type[Method]:
-    """The class registered as ``name``; UnknownNameError lists the others."""
+    """The class registered as ``name``.
+
+    Raises:
+        UnknownNameError: there is none; the text lists the others.
+    """
     if name not in METHODS:
         raise UnknownNameError("method", name, list(METHODS))
     return METHODS[name]
 
 
 def create(name: str, options: dict[str, Any]) -> Method:
-    """A method from its name and options, as a checkpoint or a configuration file has them."""
+    """The method ``name`` with ``options``, as stored in a checkpoint or a configuration file."""
     cls = method_class(name)
     return cls(build_config(cls.options_class, options, f"options of method {name}"))

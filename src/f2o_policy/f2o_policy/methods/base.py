@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from f2o_policy.data.share import WHOLE, Share
+from f2o_policy.data.shard import WHOLE, Shard
 
-# The control-rate half of ``PolicyNetwork``: (B,H,D), embedding (B,E), proprio (B,8)[, t (B,)] -> (B,H,D), normalised.
+# ``PolicyNetwork.head``: (B,H,D), embedding (B,E), proprio (B,8)[, t (B,)] -> (B,H,D), normalised
 Head = Callable[..., Tensor]
 
 
@@ -21,26 +21,29 @@ Head = Callable[..., Tensor]
 class Batch:
     """Conditions and their targets.
 
-    embedding (B,E); proprio (B,8) physical units; targets (B,K,H,D) normalised: the demonstrated chunk (K = 1) for a
-    teacher, the teacher's set for a student. noise (B,K,H,D): what each trajectory of the set was integrated from;
-    only methods that pair the two look at it. share: the part of a step's batch that these rows are.
+    Attributes:
+        embedding: (B,E).
+        proprio: (B,8), physical units.
+        targets: (B,K,H,D), normalised: the demonstrated chunk (K = 1) for a teacher, the teacher's set for a student.
+        noise: (B,K,H,D) from which each trajectory of the set was integrated; for methods that pair the two.
+        shard: the part of the step's batch that these rows are.
     """
 
     embedding: Tensor
     proprio: Tensor
     targets: Tensor
     noise: Tensor | None = None
-    share: Share = WHOLE
+    shard: Shard = WHOLE
 
     def normal(self, rows: int, *shape: int) -> Tensor:
-        """(rows,*shape) standard normal, ``rows`` being a multiple of the conditions; see ``Share``."""
-        drawn = torch.randn(rows * self.share.world, *shape, device=self.targets.device)
-        return drawn[self.share.rows(len(drawn))]
+        """(rows,*shape) standard normal, ``rows`` being a multiple of the conditions; see ``Shard``."""
+        drawn = torch.randn(rows * self.shard.world_size, *shape, device=self.targets.device)
+        return drawn[self.shard.rows(len(drawn))]
 
     def uniform(self, rows: int, *shape: int) -> Tensor:
         """As ``normal``, uniform in [0,1)."""
-        drawn = torch.rand(rows * self.share.world, *shape, device=self.targets.device)
-        return drawn[self.share.rows(len(drawn))]
+        drawn = torch.rand(rows * self.shard.world_size, *shape, device=self.targets.device)
+        return drawn[self.shard.rows(len(drawn))]
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,10 @@ class Method(ABC):
 
 
 def hypotheses(head: Head, noise: Tensor, batch: Batch, rows_at_once: int = 0) -> Tensor:
-    """One pass for noise (B,M,H,D) -> (B,M,H,D) float32.
+    """One forward pass for noise (B,M,H,D) -> (B,M,H,D) float32.
 
-    ``rows_at_once`` > 0 bounds memory: so many sequences go through the network at a time, and their activations are
-    computed again in the backward pass instead of being kept.
+    ``rows_at_once`` > 0 bounds memory: that many sequences go through the network at a time, and their activations are
+    recomputed in the backward pass (gradient checkpointing).
     """
     m = noise.shape[1]
     inputs = noise.flatten(0, 1), repeat(batch.embedding, m), repeat(batch.proprio, m)
@@ -95,5 +98,5 @@ def component_weights(dims: int, gripper_weight: float) -> Tensor:
 
 
 def repeat(x: Tensor, times: int) -> Tensor:
-    """(B,...) -> (B*times,...), each row ``times`` times in a row."""
+    """(B,...) -> (B*times,...), each row repeated ``times`` times."""
     return x.repeat_interleave(times, dim=0)

@@ -2,8 +2,8 @@
 
 Path x_t = (1-t) x0 + t x1, x0 ~ N(0,I) (Eq. 3); the network predicts x1 (Eq. 4). t = sigmoid(m + s n), n ~ N(0,1):
 early, noisy times. With probability p(t) = cap * sigmoid(k (t - 1/2)) a training sample's noisy chunk is
-zeroed, so that late times cannot ignore the observation. The cap is not a detail: with cap 1 a network of one
-output never sees an unmasked late input, sampling uses nothing else there, and every sample falls back to the mean.
+zeroed, so that late times cannot ignore the observation. The cap matters: with cap 1 the network never sees an
+unmasked late input in training, but only such inputs when sampling, and every sample falls back to the mean.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from f2o_policy.solver import euler
 
 @dataclass(frozen=True, config=STRICT)
 class CfmOptions:
-    """Time law, mask, solver."""
+    """Distribution of the flow time, mask, solver."""
 
     time_mean: float = -0.5
     time_std: NotNegative = 1.5
@@ -31,7 +31,7 @@ class CfmOptions:
     steps: Count = 50
     spacing: Literal["uniform", "exponential"] = "uniform"
     """Of the steps; exponential: short first steps become shorter ones (PointFlowMatch)."""
-    draws: Count = 4  # (noise, time) pairs an observation and step: the encoder runs once for all of them
+    draws: Count = 4  # (noise, time) pairs per observation and step: the encoder runs once for all of them
     gripper_weight: NotNegative = 1.0  # of its column in the squared error
 
 
@@ -53,7 +53,7 @@ class Cfm(Method):
         return self.options.mask_cap * torch.sigmoid(self.options.mask_slope * (t - 0.5))
 
     def loss(self, head: Head, batch: Batch) -> Loss:
-        """Mean squared error of x1, over ``draws`` independent (noise, time) pairs an observation."""
+        """Mean squared error of x1, over ``draws`` independent (noise, time) pairs per observation."""
         draws = self.options.draws
         x1 = repeat(batch.targets[:, 0], draws)
         t = self.times(batch.normal(len(x1)))

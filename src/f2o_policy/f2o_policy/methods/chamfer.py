@@ -22,9 +22,9 @@ def distances(
     decay: Float[Tensor, " h"] | None = None,
     squared: bool = False,
 ) -> Float[Tensor, "b k m"]:
-    """d(A, A') = mean over h of sqrt(sum_d w_d (A - A')^2): unsquared, so far pairs do not rule the gradient.
+    """d(A, A') = mean over h of sqrt(sum_d w_d (A - A')^2): unsquared, so distant pairs do not dominate the gradient.
 
-    ``decay`` weighs the steps of the mean; ``squared`` leaves the root away.
+    ``decay`` weights the steps of the mean; ``squared`` omits the root.
     """
     delta = targets[:, :, None] - hypotheses[:, None]  # (B,K,M,H,D)
     steps = (delta.square() * weights).sum(-1)
@@ -61,6 +61,6 @@ def distinct(dist: Float[Tensor, "b k m"]) -> tuple[float, float]:
 def spread(chunks: Float[Tensor, "b k h d"], weights: Float[Tensor, " d"]) -> Float[Tensor, " b"]:
     """Mean pairwise distance within each set."""
     k = chunks.shape[1]
-    return (
-        distances(chunks, chunks, weights).sum((1, 2)) / (k * (k - 1)) if k > 1 else torch.zeros(len(chunks))
-    )
+    if k == 1:
+        return torch.zeros(len(chunks))
+    return distances(chunks, chunks, weights).sum((1, 2)) / (k * (k - 1))

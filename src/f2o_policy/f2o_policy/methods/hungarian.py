@@ -21,7 +21,7 @@ class Hungarian(Imle):
     name = "hungarian"
 
     def loss(self, head: Head, batch: Batch) -> Loss:
-        """Mean distance of the matched pairs; where one set is larger, its rest stays unmatched."""
+        """Mean distance of the matched pairs; the surplus of a larger set stays unmatched."""
         dist = self.distances(batch.targets, self.draw(head, batch))
         matched = dist.flatten()[match(dist.detach())].mean()
         return Loss(matched, {"matched": float(matched.detach())})

@@ -1,4 +1,4 @@
-"""The one-step student of the paper: M hypotheses an observation, symmetric Chamfer distance to the teacher's set."""
+"""The one-step student of the paper: M hypotheses per observation, symmetric Chamfer distance to the teacher's set."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ from f2o_policy.methods.chamfer import Chamfer, chamfer, distances, distinct, sp
 
 @dataclass(frozen=True, config=STRICT)
 class ImleOptions:
-    """Hypotheses an observation, and the weight of the gripper in the matching."""
+    """Hypotheses per observation, and the weight of the gripper in the matching."""
 
     hypotheses: Annotated[int, Field(ge=2)] = 16
     gripper_weight: NotNegative = 0.3  # small: the fingers must not decide which trajectories belong together
-    distance: Literal["l2", "squared"] = "l2"  # l2: unsquared, mean over time; squared: far pairs rule
-    time_decay: Share = 1.0  # weight of a step over the one before: below 1 the near future counts more
+    distance: Literal["l2", "squared"] = (
+        "l2"  # l2: unsquared, mean over time; squared: distant pairs dominate
+    )
+    time_decay: Share = (
+        1.0  # weight of a step relative to the one before: below 1 the near future counts more
+    )
     rows_at_once: Annotated[int, Field(ge=0)] = 0
     """Sequences through the network at a time; 0 = all, faster but M times the memory."""
 
 
 class Imle(Method):
-    """Student: one pass from noise to chunk."""
+    """Student: one forward pass from noise to chunk."""
 
     name = "imle"
     kind = "student"
@@ -80,12 +84,18 @@ class Imle(Method):
     def sample(
         self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None
     ) -> Tensor:
-        """One pass; ``steps`` has no meaning here and may only be 1."""
-        return one_pass(head, noise, embedding, proprio, steps)
+        """One forward pass; ``steps`` has no meaning here and may only be 1."""
+        return sample_one_step(head, noise, embedding, proprio, steps)
 
 
-def one_pass(head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None) -> Tensor:
-    """The sampler of every one-step student."""
+def sample_one_step(
+    head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None
+) -> Tensor:
+    """The sampler of every one-step student.
+
+    Raises:
+        ValueError: ``steps`` is neither None nor 1.
+    """
     if steps not in (None, 1):
         raise ValueError(f"a one-step student has no time to divide: steps must be 1, got {steps}")
     return head(noise, embedding, proprio)

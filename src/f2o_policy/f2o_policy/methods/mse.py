@@ -16,12 +16,12 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from f2o_policy.methods.base import Batch, Head, Loss, Method, hypotheses
-from f2o_policy.methods.imle import one_pass
+from f2o_policy.methods.imle import sample_one_step
 
 
 @dataclass(frozen=True, config=STRICT)
 class MseOptions:
-    """Hypotheses an observation and step: as many passes as the Chamfer student gets."""
+    """Hypotheses per observation and step: as many forward passes as the Chamfer student gets."""
 
     hypotheses: Count = 16
     rows_at_once: Annotated[int, Field(ge=0)] = 0
@@ -49,5 +49,5 @@ class Mse(Method):
     def sample(
         self, head: Head, noise: Tensor, embedding: Tensor, proprio: Tensor, steps: int | None = None
     ) -> Tensor:
-        """One pass."""
-        return one_pass(head, noise, embedding, proprio, steps)
+        """One forward pass."""
+        return sample_one_step(head, noise, embedding, proprio, steps)

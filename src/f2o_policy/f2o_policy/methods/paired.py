@@ -13,12 +13,16 @@ from f2o_policy.methods.mse import Mse
 
 
 class Paired(Mse):
-    """Student by paired-noise regression; ``hypotheses`` is the number of pairs an observation and step."""
+    """Student by paired-noise regression; ``hypotheses`` is the number of pairs per observation and step."""
 
     name = "paired"
 
     def loss(self, head: Head, batch: Batch) -> Loss:
-        """Squared error to the trajectory of the same noise, over ``hypotheses`` random members of each set."""
+        """Squared error to the trajectory of the same noise, over ``hypotheses`` random members of each set.
+
+        Raises:
+            ValueError: the batch has no source noise.
+        """
         if batch.noise is None:
             raise ValueError("paired regression needs the source noise of every trajectory")
         b, k = batch.targets.shape[:2]

@@ -1,4 +1,4 @@
-"""Sizes of the network; the small and the paper's size are two files of the same keys."""
+"""Sizes of the network: config/policy_small.yaml and config/policy_paper.yaml."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Modalities = Annotated[tuple[Literal["colour", "depth", "points"], ...], DIFFERE
 class ModelConfig:
     """Shapes and widths; the defaults are ``config/policy_small.yaml``, made for two CPU cores."""
 
-    modalities: Modalities = ("colour", "depth", "points")  # what is looked at besides the joint state
+    modalities: Modalities = ("colour", "depth", "points")  # inputs besides the joint state
     fusion: Literal["gated", "attention", "concat"] = "gated"
     """Of colour and depth: cross attention and a gate, attention alone, or neither."""
-    history: Count = 1  # instants the policy sees, the newest last
+    history: Count = 1  # instants in the input, the newest last
     views: Count = 3
     image_size: Count = 64
-    points: Count = 512  # used of the observation's 4096: every n-th
+    points: Count = 512  # every n-th of the observation's 4096
     horizon: Count = 16
     action_dim: Count = 8
     trunk_width: Annotated[int, Field(gt=0, multiple_of=8)] = 16
@@ -39,7 +39,7 @@ class ModelConfig:
     point_dim: Count = 128
     proprio_dim: Count = 64
     unet_widths: tuple[Count, ...] = (64, 128, 256)
-    unet_blocks: Count = 1  # residual blocks a level (2 in the paper's size)
+    unet_blocks: Count = 1  # residual blocks per level (2 in the paper's size)
     kernel: Annotated[int, must(lambda size: size % 2 == 1, "an odd number")] = 5
     groups: Count = 8
     step_dim: Count = 128  # width of the teacher's time embedding
@@ -57,7 +57,7 @@ class ModelConfig:
 
     @rules
     def _multiples(self) -> Iterator[str]:
-        """Halvings of the time axis, groups and heads leave nothing over."""
+        """The time axis can be halved at each level; groups and heads divide their widths."""
         factor, cell = 2 ** (len(self.unet_widths) - 1), 32 if self.stem_pool else 16
         if self.horizon % factor:
             yield f"horizon: expected a multiple of {factor}, got {self.horizon}"

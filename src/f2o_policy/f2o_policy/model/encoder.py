@@ -1,4 +1,4 @@
-"""The visual and geometric half of the network: everything that is computed at camera rate."""
+"""The part of the network that is computed at camera rate: images and points."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PointNet(nn.Module):
 class VisualEncoder(nn.Module):
     """Views of colour (B,V,3,S,S) and depth (B,V,1,S,S) -> Fused: feature (B,visual_dim), gate (B,2).
 
-    With one of the two modalities its tokens are pooled and the other's images are not looked at.
+    With only one modality its tokens are pooled and the other's images are ignored.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -49,7 +49,7 @@ class VisualEncoder(nn.Module):
     def _tokens(self, name: str, images: torch.Tensor) -> torch.Tensor:
         batch, views = images.shape[:2]
         trunk, project = self.get_submodule(name), self.get_submodule(f"project_{name}")
-        tokens = project(trunk(images.flatten(0, 1)))  # (B*V,T,d); views share one pass of the trunk
+        tokens = project(trunk(images.flatten(0, 1)))  # (B*V,T,d); views share one forward pass of the trunk
         tokens = tokens.unflatten(0, (batch, views)) + self.position + self.view
         return tokens.flatten(1, 2)  # (B,V*T,d)
 

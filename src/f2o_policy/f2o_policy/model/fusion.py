@@ -35,9 +35,9 @@ class Attention(nn.Module):
 
 
 class QueryPool(nn.Module):
-    """(B,N,d) -> (B,out): learned queries read the tokens, so where something is survives the pooling.
+    """(B,N,d) -> (B,out): learned queries attend to the tokens.
 
-    A mean over tokens forgets the place; each query is a soft arg-max over positions and views.
+    A mean over tokens loses positions; each query is a soft arg-max over positions and views.
     """
 
     def __init__(self, dim: int, heads: int, queries: int, out: int) -> None:
@@ -62,7 +62,7 @@ class Fused(NamedTuple):
 class GatedFusion(nn.Module):
     """Equations 5 and 6, then a two-way softmax gate over the pooled modalities.
 
-    In training each sample loses one modality with probability ``dropout``, so the gate cannot settle on one.
+    In training each sample loses one modality with probability ``dropout``, so that the gate cannot rely on one.
     """
 
     def __init__(self, dim: int, heads: int, queries: int, out: int, dropout: float) -> None:
@@ -113,6 +113,6 @@ def _dropped(logits: torch.Tensor, probability: float) -> torch.Tensor:
 
 
 def gate_entropy(gate: torch.Tensor) -> torch.Tensor:
-    """Mean entropy of the gate in units of log 2: 1 = both modalities weigh the same, 0 = one is ignored."""
+    """Mean entropy of the gate in units of log 2: 1 = equal weights of both modalities, 0 = one is ignored."""
     g = gate.clamp_min(1e-8)
     return -(g * g.log()).sum(-1).mean() / torch.log(torch.tensor(2.0))

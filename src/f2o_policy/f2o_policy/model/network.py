@@ -1,4 +1,4 @@
-"""The whole network, split where the rates split: ``embed`` at camera rate, ``head`` at 125 Hz.
+"""The network in two parts: ``embed`` runs at camera rate, ``head`` at 125 Hz.
 
 Data format (B observations or hypotheses, V views, S pixels, P points, H steps, D = 8, E embedding):
 
@@ -6,11 +6,11 @@ Data format (B observations or hypotheses, V views, S pixels, P points, H steps,
     depth_mm  (N,V,S,S)   float32, 0 = none  proprio  (B,n*8) float32: 7 joints [rad], gripper width [m]
     embedding (B,E) float32                  chunk    (B,H,D) float32, normalised to [-1,1]
 
-Where the policy sees a history of n instants, images come as N = B n single observations, ``stack`` joins their
-embeddings, and the joint states of the instants stand side by side; the oldest is first. n = 1 needs no ``stack``.
+With a history of n instants images come as N = B n single observations, ``stack`` concatenates their embeddings, and
+the joint states of the instants are concatenated; the oldest is first. n = 1 needs no ``stack``.
 
-Both halves are traceable: no Python branch depends on a value, only on shapes and on train/eval mode. (Their
-annotations say no shapes, because checking them while tracing would read traced sizes.)
+Both parts are traceable: no Python branch depends on a value, only on shapes and on train/eval mode. (They have no
+shape annotations, because checking them while tracing would read traced sizes.)
 """
 
 from __future__ import annotations
@@ -69,21 +69,11 @@ class PolicyNetwork(nn.Module):
             self.register_buffer(f"{name}_centre", torch.tensor(scaling.centre).float(), persistent=False)
             self.register_buffer(f"{name}_half", torch.tensor(scaling.half).float(), persistent=False)
 
-    def embed(
-        self,
-        rgb: Tensor,
-        depth_mm: Tensor,
-        points: Tensor,
-    ) -> Tensor:
-        """The part of the condition that needs cameras."""
+    def embed(self, rgb: Tensor, depth_mm: Tensor, points: Tensor) -> Tensor:
+        """The embedding of images and points, (N,F)."""
         return self.embed_with_gate(rgb, depth_mm, points).embedding
 
-    def embed_with_gate(
-        self,
-        rgb: Tensor,
-        depth_mm: Tensor,
-        points: Tensor,
-    ) -> Embedded:
+    def embed_with_gate(self, rgb: Tensor, depth_mm: Tensor, points: Tensor) -> Embedded:
         """As ``embed``, with the gate for the log."""
         parts, gate = [], torch.full_like(points[:, 0, :2], 0.5)
         if self.visual is not None:
@@ -103,17 +93,11 @@ class PolicyNetwork(nn.Module):
         """The weights behind ``embed``."""
         return [p for part in (self.visual, self.point) if part is not None for p in part.parameters()]
 
-    def head(
-        self,
-        x: Tensor,
-        embedding: Tensor,
-        proprio: Tensor,
-        t: Tensor | None = None,
-    ) -> Tensor:
+    def head(self, x: Tensor, embedding: Tensor, proprio: Tensor, t: Tensor | None = None) -> Tensor:
         """Noise (student) or a noisy chunk at flow time ``t`` (teacher) -> the clean chunk, normalised.
 
-        The teacher's ``x`` is scaled to unit variance at every ``t`` first. The student has no time module: ``t`` does
-        not exist for it and is not looked at.
+        The teacher's ``x`` is first scaled to unit variance at every ``t``. The student has no time module and ignores
+        ``t``.
         """
         with torch.autocast(x.device.type, enabled=False):  # joint angles keep their precision
             instants = proprio.unflatten(-1, (self.config.history, -1))

@@ -1,6 +1,6 @@
 """ResNet-18 with group normalisation: images to tokens.
 
-Group instead of batch normalisation, because averaged (EMA) weights and repeated conditions break batch statistics.
+Group instead of batch normalisation, because averaged (EMA) weights and repeated conditions distort batch statistics.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The temporal U-Net of teacher and student; the teacher's has time modules, the student's has none.
 
 FiLM is linear in its condition, so the teacher's "concatenate time and observation" is written as the sum of two
-linear maps. The student is the same network without the second one and without the time MLP: every
-other parameter has the same name and shape, which makes the initialisation from the teacher a plain copy.
+linear maps. The student is the same network without the second map and without the time MLP; every other parameter has
+the same name and shape, so that the student is initialised by copying the teacher's weights.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def catmull_rom(
 ) -> tuple[Float64[np.ndarray, " D"], Float64[np.ndarray, " D"]]:
     """Value and derivative (per knot) of the Catmull-Rom spline through ``points`` at ``u`` in [0, K-1].
 
-    The spline passes through every knot with a continuous velocity, so a target read from it every tick has no
-    velocity step at a knot. Outside the range the end point is held (derivative 0).
+    The spline passes through every knot with a continuous velocity, so that targets have no velocity step at a knot.
+    Outside the range the end point is held (derivative 0).
     """
     last = len(points) - 1
     if u <= 0 or u >= last:

@@ -20,7 +20,7 @@ Steps = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True, config=STRICT)
 class PolicyTopics:
-    """Names of everything the policy node reads and writes."""
+    """The topics that the policy node subscribes to and publishes."""
 
     observation: TopicName = "/f2o/observation"
     joint_states: TopicName = "/franka/joint_states"
@@ -33,25 +33,25 @@ class PolicyTopics:
 
 @dataclass(frozen=True, config=STRICT)
 class PolicyConfig:
-    """What runs, how often, and how plans become targets.
+    """Which policy runs, at which rates, and how plans become targets.
 
     Attributes:
         checkpoint: path of a checkpoint, of its run folder, or of an export (``f2o export``).
         steps: Euler steps of a teacher; 0 for a one-step student.
-        rate_hz: ticks a second.
-        replan_ticks: ticks from one plan to the next; between them the plan under way is read.
-        plan_latency_s: time from the look to the tick that takes up its plan, for latencies of other machines; the
-            next plan begins after that [s].
+        rate_hz: ticks per second.
+        replan_ticks: ticks from one plan to the next; in between the current plan is read.
+        plan_latency_s: simulated latency from the inputs to the tick that adopts their plan; the next plan begins after
+            that [s].
         hypotheses: M chunks drawn in one batch for every plan.
-        noise: ``held`` keeps the same M noises for an episode, ``fresh`` draws new ones for every plan.
+        noise: ``fixed`` keeps the same M noises for an episode, ``fresh`` draws new ones for every plan.
         backend: ``auto``, ``torch``, ``openvino`` or ``cuda``.
         precision: ``f32``, ``bf16`` or, on a GPU, ``f16``.
         seed: of the noise.
         max_observation_age_s: an older observation stops the policy (it publishes no target) [s].
-        max_joint_state_age_s: likewise for the joint state [s].
+        max_joint_state_age_s: the same for the joint state [s].
         finger_joint_names: on the gripper's topic; their positions add up to its width.
-        fifo_priority: of the loop's thread where the system grants it; 0 asks for none.
-        trace: path of an .npz with every tick's times, written on exit; empty for none.
+        fifo_priority: SCHED_FIFO priority of the loop's thread where the system grants it; 0: none.
+        trace: path of an .npz with a row per tick, written on exit; empty for none.
         executor: see ``ExecutorConfig``.
         topics: see ``PolicyTopics``.
     """
@@ -62,7 +62,7 @@ class PolicyConfig:
     replan_ticks: Count = 1
     plan_latency_s: NotNegative = 0.0
     hypotheses: Count = 2
-    noise: Literal["held", "fresh"] = "fresh"
+    noise: Literal["fixed", "fresh"] = "fresh"
     backend: Backend = "auto"
     precision: Precision = "f32"
     seed: Seed = 0

@@ -1,8 +1,7 @@
-"""A CUDA graph in half precision: one launch a tick, and weights that are read once in two bytes each.
+"""CUDA graphs in half precision: one launch per tick, and weights of two bytes each.
 
-A batch-1 network on a GPU is bound by kernel launches and by reading its weights. The graph removes the
-first, half weights halve the second. Written for GPUs that this project's machines did not have: see docs/runtime.md
-for what of it has run.
+A batch-1 network on a GPU is bound by kernel launches and by reading its weights; the graph removes the launches, half
+precision halves the reads.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from f2o_policy.runtime.engine import Call
 from f2o_policy.runtime.parts import EmbedPart, HeadPart, example_inputs
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
-WARM_UPS = 3  # before a capture: libraries choose their kernels and allocate in the first calls
+WARM_UPS = 3  # before a capture, because libraries choose kernels and allocate in the first calls
 
 
 def cuda_callables(checkpoint: Checkpoint, hypotheses: int, precision: str) -> tuple[Call, Call]:
@@ -30,17 +29,17 @@ def cuda_callables(checkpoint: Checkpoint, hypotheses: int, precision: str) -> t
     if not torch.cuda.is_available():
         raise EngineError("backend 'cuda': torch sees no GPU here; use 'auto', 'openvino' or 'torch'")
     dtype = DTYPES[precision]
-    network = halve(checkpoint.build_network(), dtype).cuda()
+    network = cast_weights(checkpoint.build_network(), dtype).cuda()
     parts = zip((EmbedPart(network), HeadPart(network)), example_inputs(checkpoint, hypotheses), strict=True)
     embed, head = (CudaGraph(Autocast(part, "cuda", dtype), inputs) for part, inputs in parts)
     return embed, head
 
 
-def halve(network: PolicyNetwork, dtype: torch.dtype) -> PolicyNetwork:
-    """Weights of convolutions and linear layers in ``dtype``, so that autocast has nothing left to cast at run time.
+def cast_weights(network: PolicyNetwork, dtype: torch.dtype) -> PolicyNetwork:
+    """Cast the weights of convolutions and linear layers to ``dtype``, so that autocast casts nothing at run time.
 
-    Norms keep float32, as autocast computes them in it, and so do the joints' own MLP and the last layer, which the
-    network keeps out of autocast.
+    Norms stay in float32, as under autocast, and so do the joints' MLP and the last layer, which the network excludes
+    from autocast.
     """
     precise = {*network.proprio.modules(), network.unet.out}
     for module in network.modules():
@@ -67,7 +66,7 @@ class Autocast(nn.Module):
 
 
 class CudaGraph:
-    """A module captured at fixed shapes: arrays in, array out; it returns once the result is in host memory.
+    """A module captured at fixed shapes: arrays in, array out; returns once the result is in host memory.
 
     Inputs go through pinned buffers, without which a copy to the GPU waits for a staging copy. For one thread.
     """
@@ -89,7 +88,11 @@ class CudaGraph:
 
     @torch.inference_mode()
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
-        """Run once; the array returned is the caller's."""
+        """Run once; the array returned is the caller's.
+
+        Raises:
+            EngineError: an input has another shape than the captured one.
+        """
         with torch.cuda.stream(self._stream):
             for host, device, array in zip(self._host, self._device, arrays, strict=True):
                 if host.shape != array.shape:  # the assignment would broadcast

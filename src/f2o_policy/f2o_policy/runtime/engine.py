@@ -1,7 +1,6 @@
-"""The network behind one interface, whatever executes it.
+"""One interface to the network for every backend, without torch.
 
-``embed`` is called when a camera frame arrives, ``plan`` every tick: the network is a concatenation of both, so
-splitting it changes nothing but the moment of evaluation. Nothing here knows torch (load.py does).
+``embed`` is called when a camera frame arrives, ``plan`` every tick; together they are the whole network.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ class Engine(Protocol):
         joints: Float64[np.ndarray, " P"],
         noise: Float32[np.ndarray, "M H D"],
     ) -> Float64[np.ndarray, "M H D"]:
-        """M chunks of joint targets [rad] and gripper width [m], one for each noise; ``joints`` likewise.
+        """M chunks of joint targets [rad] and gripper width [m], one for each noise; ``joints`` in the same units.
 
-        Where the policy sees a history, embeddings and joints of its instants stand side by side, the oldest first
-        (runtime/history.py); those of one instant alone stand for a robot at rest.
+        With a history, embeddings and joints of its instants are concatenated, the oldest first (runtime/history.py);
+        those of a single instant are repeated, as for a robot at rest.
         """
 
 
@@ -53,7 +52,7 @@ class NetworkEngine:
         steps: Euler steps of a teacher; 0 for a one-step student.
 
     Attributes:
-        difference_rad: of its joints from eager float32 torch, as found when it was loaded [rad].
+        difference_rad: of its joints from eager float32 torch, measured when it was loaded [rad].
     """
 
     def __init__(self, spec: PolicySpec, embed: Call, head: Call, name: str, steps: int = 0) -> None:
@@ -93,7 +92,7 @@ class NetworkEngine:
 
 
 def observation_arrays(observation: Observation, spec: PolicySpec) -> tuple[np.ndarray, Array, Array]:
-    """What the network sees of an observation: every n-th of the cloud's points is taken, as in training."""
+    """The network's inputs from an observation; every n-th point of the cloud is taken, as in training."""
     stride = max(len(observation.points) // spec.points, 1)
     points = observation.points[::stride][: spec.points]
     depth = observation.depth_mm.astype(np.float32)
@@ -101,5 +100,5 @@ def observation_arrays(observation: Observation, spec: PolicySpec) -> tuple[np.n
 
 
 def _whole(instant: Array, size: int) -> Array:
-    """The history of a robot at rest from one instant; a whole history as it is."""
+    """A single instant repeated to a whole history; a whole history unchanged."""
     return instant if len(instant) == size else np.tile(instant, size // len(instant))

@@ -1,4 +1,4 @@
-"""Does a backend compute what eager float32 torch computes? Asked once, when the engine is loaded."""
+"""Check once, when an engine is loaded, that its backend computes what eager float32 torch computes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOLERANCE = {"f32": (1e-5, 1e-6), "bf16": (1e-3, 1e-4), "f16": (1e-3, 1e-4)}
 class Reference:
     """Random inputs of a policy, and the plans that eager float32 torch makes of them (physical units).
 
-    Every array has one row a case, ``noise`` and ``plans`` then NOISES chunks.
+    Every array has one row per case; ``noise`` and ``plans`` have NOISES chunks in each.
     """
 
     rgb: np.ndarray
@@ -31,10 +31,7 @@ class Reference:
 
 
 def random_case(rng: np.random.Generator, spec: PolicySpec, noises: int) -> tuple[np.ndarray, ...]:
-    """Pictures, depth [mm], cloud [m], joints within the data's range, and noise: one random input of a policy.
-
-    Where the policy sees a history, the joints are those of all its instants.
-    """
+    """A random input: images, depth [mm], cloud [m], joints of all instants within the data's range, and noise."""
     views, size = len(spec.views), spec.image_size
     joints = spec.normaliser.proprio.decode(rng.uniform(-1, 1, (spec.history, spec.action_size)))
     return (
@@ -47,7 +44,7 @@ def random_case(rng: np.random.Generator, spec: PolicySpec, noises: int) -> tupl
 
 
 def record(truth: NetworkEngine, seed: int = 0) -> Reference:
-    """The reference that ``truth`` gives of random inputs."""
+    """The plans of ``truth`` for random inputs."""
     rng = np.random.default_rng(seed)
     cases = [random_case(rng, truth.spec, NOISES) for _ in range(CASES)]
     plans = np.stack([_plan(truth, NOISES, *case) for case in cases])
@@ -57,10 +54,10 @@ def record(truth: NetworkEngine, seed: int = 0) -> Reference:
 def check_equal(
     engine: NetworkEngine, reference: Reference, hypotheses: int, tolerance: tuple[float, float]
 ) -> float:
-    """Largest difference of the joints from the reference's plans [rad]; ``hypotheses`` is what a call must bring.
+    """Largest difference of the joints from the reference's plans [rad]; the engine takes ``hypotheses`` per call.
 
     Raises:
-        EngineError: joints or gripper differ by more than ``tolerance`` (rad, m), or are not numbers.
+        EngineError: joints or gripper differ by more than ``tolerance`` (rad, m), or are NaN/Inf.
     """
     r = reference
     cases = zip(r.rgb, r.depth_mm, r.points, r.joints, r.noise, strict=True)
@@ -84,9 +81,9 @@ def _plan(
     joints: np.ndarray,
     noise: np.ndarray,
 ) -> np.ndarray:
-    """The plans of all noises, ``hypotheses`` at a time: compiled backends take no other number."""
+    """The plans of all noises, ``hypotheses`` per call, because compiled backends accept no other number."""
     embedding = engine.embed_arrays(rgb[None], depth_mm[None], points[None])
     groups = -(-len(noise) // hypotheses)
-    filled = np.resize(noise, (groups * hypotheses, *noise.shape[1:]))  # begins anew where it ends
+    filled = np.resize(noise, (groups * hypotheses, *noise.shape[1:]))  # repeated to fill the last call
     plans = [engine.plan(embedding, joints, part) for part in np.split(filled, groups)]
     return np.concatenate(plans)[: len(noise)]

@@ -1,9 +1,9 @@
-"""A student as a folder that runs without torch: ``f2o export``.
+"""``f2o export``: a student as a folder that runs without torch.
 
-policy.json     what the runtime must know of the policy, and what the export was made with and from
-embed.xml/.bin  the camera half for OpenVINO
-head.xml/.bin   the control half, for any number of hypotheses
-reference.npz   inputs and what eager float32 torch made of them: checked each time the export is opened
+policy.json     description of the policy (spec.py), versions of the packages
+embed.xml/.bin  the camera-rate part for OpenVINO
+head.xml/.bin   the control-rate part, for any number of hypotheses
+reference.npz   inputs and the plans of eager float32 torch, checked each time the export is opened
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REFERENCE = "reference.npz"
 
 
 def convert(checkpoint: Any) -> tuple[ov.Model, ov.Model]:
-    """Both halves of a checkpoint's network for OpenVINO; the head takes any number of hypotheses."""
+    """Both parts of a checkpoint's network for OpenVINO; the head takes any number of hypotheses."""
     import torch
 
     from f2o_policy.runtime.parts import EmbedPart, HeadPart, example_inputs
@@ -39,7 +39,7 @@ def convert(checkpoint: Any) -> tuple[ov.Model, ov.Model]:
     embed, head = example_inputs(checkpoint, hypotheses=2)
     free = [(-1, *head[0].shape[1:]), *(tuple(x.shape) for x in head[1:])]
     with torch.inference_mode(), warnings.catch_warnings():
-        # OpenVINO traces with TorchScript, which says that it is old; branches on shapes are meant (network.py)
+        # OpenVINO traces with TorchScript, which is deprecated; branches on shapes are intended (network.py)
         warnings.filterwarnings("ignore", r"`torch\.jit\.trace", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         shapes = [tuple(x.shape) for x in embed]
@@ -50,17 +50,17 @@ def convert(checkpoint: Any) -> tuple[ov.Model, ov.Model]:
 
 
 def write_export(checkpoint: Any, out: Path) -> float:
-    """Export a student to the new folder ``out``; the largest difference from eager torch [rad].
+    """Export a student to the new folder ``out``; returns the largest difference from eager torch [rad].
 
     Raises:
-        EngineError: the checkpoint is a teacher's, ``out`` is there already, or OpenVINO disagrees with torch.
+        EngineError: the checkpoint is a teacher's, ``out`` exists, or OpenVINO disagrees with torch.
     """
     from f2o_policy.runtime.torch_backend import torch_callables
 
     if checkpoint.kind != "student":
         raise EngineError(f"a checkpoint of kind {checkpoint.kind!r} cannot be exported, expected a student")
     if out.exists():
-        raise EngineError(f"{out} is there already, expected a new folder")
+        raise EngineError(f"{out} exists, expected a new folder")
     part = out.with_name(out.name + ".partial")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

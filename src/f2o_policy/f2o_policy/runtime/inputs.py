@@ -1,4 +1,4 @@
-"""Joint and gripper states to the policy's joint vector."""
+"""Joint states of arm and gripper to the policy's joint vector."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from f2o_policy.runtime.policy import Joints
 
 
 class JointInput:
-    """Merges the states of the arm and of the gripper, each from its own topic, into joints and width.
+    """Merges the joint states of arm and gripper, each from its own topic, into joints and width.
 
-    The gripper is measured 15 times a second; its last width is held until the next.
+    The gripper is measured at about 15 Hz; its last width is held until the next.
 
     Args:
         action_names: the policy's columns: arm joints, then ``gripper_width``.
@@ -27,10 +27,10 @@ class JointInput:
         self._width: float | None = None
 
     def gripper(self, msg: Any) -> None:
-        """Take a sensor_msgs/JointState of the gripper's topic.
+        """Process a sensor_msgs/JointState of the gripper's topic.
 
         Raises:
-            JointStateError: it lacks a usable position of a finger; the width that was known still is.
+            JointStateError: it lacks a usable position of a finger; the known width is kept.
         """
         self._width = read_gripper_width(msg, self._fingers)
 

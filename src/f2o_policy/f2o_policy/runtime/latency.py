@@ -1,7 +1,7 @@
-"""Where the time goes from a camera's exposure to the arm's command: ``f2o latency-report``.
+"""``f2o latency-report``: the latency of every stage from a camera's exposure to the arm's command.
 
-in:   the policy's trace (policy_node's parameter ``trace``), and the bridge's where there is one
-out:  a table, a JSON and a figure of every stage, so that a user finds the slowest
+in:   the policy's trace (policy_node's parameter ``trace``), and optionally the bridge's
+out:  a table, a JSON file and a figure of every stage
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from jaxtyping import Float64
 
 from f2o_policy.data.files import write_json
 from f2o_policy.errors import PolicyError
+from f2o_policy.page import figure_of
 from f2o_policy.runtime.trace import ROW, percentiles, summarise
 
 BRIDGE = ("target_ros_ns", "received_mono_ns", "sent_mono_ns")
-"""Columns of the bridge's trace: of each target it followed the stamp, when it came, when its command was sent."""
+"""Columns of the bridge's trace: for each target it followed its stamp, its arrival, and when its command was sent."""
 STAGES = {
-    "perceive": "exposure to observation in hand",
-    "embed": "observation in hand to embedding",
+    "perceive": "exposure to observation received",
+    "embed": "observation received to embedding",
     "wait": "embedding to the tick's ideal time",
     "release": "ideal time to start of the tick",
     "plan": "start of the tick to target handed over",
-    "hop": "target handed over to target in the bridge",
-    "command": "target in the bridge to command handed over",
+    "hop": "target handed over to target received by the bridge",
+    "command": "target received by the bridge to command handed over",
 }
 
 
@@ -44,11 +45,11 @@ class Latency:
 
     @property
     def total(self) -> Float64[np.ndarray, " n"]:
-        """Exposure to the last stage there is [ms]."""
+        """Exposure to the end of the last stage [ms]."""
         return np.sum(list(self.stages.values()), axis=0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Percentiles of every stage [ms], and what the ticks were like."""
+        """Percentiles of every stage [ms], and the summary of the ticks."""
         rows = {name: percentiles(values) for name, values in self.stages.items()}
         return {"stages_ms": rows | {"total": percentiles(self.total)}, **self.ticks}
 
@@ -70,7 +71,7 @@ def read_trace(path: Path, columns: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def measure(policy: dict[str, np.ndarray], bridge: dict[str, np.ndarray] | None = None) -> Latency:
-    """Stages of the ticks in which the policy was in charge; with ``bridge`` of those whose target it followed.
+    """Stages of the ticks in which the bridge followed the policy; with ``bridge`` of the targets it took up.
 
     Raises:
         TraceError: there is no such tick.
@@ -84,7 +85,7 @@ def measure(policy: dict[str, np.ndarray], bridge: dict[str, np.ndarray] | None 
         rows = rows[kept]
         followed = [bridge[name][theirs] for name in BRIDGE[1:]]
     if not len(rows):
-        raise TraceError("trace: no tick in which the policy was in charge; was the bridge armed?")
+        raise TraceError("trace: no tick in which the bridge followed the policy; was it armed?")
     at = {name: values[rows] for name, values in policy.items()}
     start = at["ideal_mono_ns"] + at["late_ns"]
     exposure = start - (at["now_ros_ns"] - at["stamp_ros_ns"])  # on the monotonic clock
@@ -120,13 +121,8 @@ def table(latency: Latency) -> str:
 
 
 def draw(latency: Latency, path: Path) -> None:
-    """Above, where the time goes in all ticks and in the slowest; below, how old what was acted on is."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, (bars, line) = plt.subplots(2, 1, figsize=(8, 6), constrained_layout=True)
+    """Above, the mean of every stage in all and in the slowest ticks; below, the distribution of the total."""
+    figure, (bars, line) = figure_of((8, 6), (2, 1))
     total = latency.total
     slow = total >= np.percentile(total, 99)
     for height, (label, rows) in enumerate({"slowest 1 %": slow, "all ticks": slow | True}.items()):
@@ -145,4 +141,3 @@ def draw(latency: Latency, path: Path) -> None:
         line.axhline(share, color="grey", linestyle=":", linewidth=0.8)
     line.set(xlabel="exposure to the end of the last stage [ms]", ylabel="share of ticks [%]")
     figure.savefig(path, dpi=150)
-    plt.close(figure)

@@ -1,4 +1,4 @@
-"""From a path to an engine: which backend runs a policy, and whether it computes what it should."""
+"""From a path to an engine: choose the backend of a policy and check it against torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def open_engine(
 ) -> NetworkEngine:
     """The engine of a checkpoint, a run folder, or an export (which needs no torch).
 
-    Where torch is needed it is set to one thread in this process: a second would spin against the loop's others.
+    Torch, where needed, is set to one thread in this process: a second would spin against the loop's other threads.
 
     Raises:
         CheckpointError, EngineError: it cannot be read, or not run as asked.
@@ -30,7 +30,7 @@ def open_engine(
 
         from f2o_policy.checkpoint import load_checkpoint
 
-        torch.set_num_threads(1)  # perf.md b
+        torch.set_num_threads(1)
         return load_engine(load_checkpoint(path), hypotheses, backend, precision, steps)
     if backend not in ("auto", "openvino") or steps:
         raise EngineError(
@@ -44,13 +44,13 @@ def open_engine(
 
 
 def engine_of(config: PolicyConfig) -> NetworkEngine:
-    """The engine that a configuration asks for; raises as ``open_engine``."""
+    """The engine of a configuration; raises as ``open_engine``."""
     path = Path(config.checkpoint)
     return open_engine(path, config.hypotheses, config.backend, config.precision, config.steps)
 
 
 def read_spec(path: Path) -> PolicySpec:
-    """What the policy at ``path`` is: a checkpoint, a run folder or an export.
+    """The description of the policy at ``path``: a checkpoint, a run folder or an export.
 
     Raises:
         CheckpointError, EngineError: it cannot be read.
@@ -65,7 +65,7 @@ def read_spec(path: Path) -> PolicySpec:
 def load_engine(
     checkpoint: Any, hypotheses: int, backend: str = "auto", precision: str = "f32", steps: int = 0
 ) -> NetworkEngine:
-    """Make an engine for ``hypotheses`` noises a call and check it against eager float32 torch.
+    """Make an engine for ``hypotheses`` noises per call and check it against eager float32 torch.
 
     Args:
         checkpoint: ``Checkpoint``; ``steps`` must be positive for a teacher and 0 for a student.
@@ -96,7 +96,7 @@ def load_engine(
 
 
 def resolve_backend(backend: str) -> str:
-    """``backend`` itself, or what ``auto`` stands for here.
+    """``backend`` itself, or the one that ``auto`` selects on this machine.
 
     Raises:
         EngineError: it is unknown, or OpenVINO is asked for and not installed.

@@ -1,4 +1,4 @@
-"""The two threads of a running policy: one embeds what arrives, one ticks on time."""
+"""The two threads of a running policy: one embeds observations, one ticks at a fixed rate."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.policy import FOLLOWED, Policy, TickResult, TickStatus
 from f2o_policy.runtime.trace import Trace, summarise
 
-SWITCH_S = 5e-4  # within which the tick's thread gets the interpreter from the others
-RECENT = 1000  # ticks that the diagnostics look at
+SWITCH_S = 5e-4  # the ticking thread waits at most so long for Python's lock
+RECENT = 1000  # ticks in the diagnostics
 FAILED = TickResult(TickStatus.FAILED)
 
 
@@ -29,8 +29,8 @@ class Loop:
         policy: the core.
         config: rate and priority.
         ros_clock: ROS time [ns].
-        publish: sends the target of a tick that has one: the result, the ROS time the target is for.
-        tell: what else is said of such a tick; what that takes is not counted as its own.
+        publish: publishes the target of a tick: the result, the ROS time the target is due.
+        publish_details: publishes the rest of such a tick; not counted in the tick's time.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class Loop:
         config: PolicyConfig,
         ros_clock: Callable[[], int],
         publish: Callable[[TickResult, int], None],
-        tell: Callable[[Tick, TickResult, int], None],
+        publish_details: Callable[[Tick, TickResult, int], None],
     ) -> None:
         self._policy, self._config = policy, config
-        self._ros_clock, self._publish, self._tell = ros_clock, publish, tell
+        self._ros_clock, self._publish, self._publish_details = ros_clock, publish, publish_details
         self._stopping = threading.Event()
         self._embed_ms, self._embed_rate = Samples(300), RateMeter()
         self.trace, self.status = Trace(keep=bool(config.trace)), TickStatus.NO_OBSERVATION
-        self.faults, self.fault = 0, ""  # turns that raised, and what the last of them said
+        self.faults, self.fault = 0, ""  # ticks that raised, and the last error
         self.mode, self.real_time = "", False
         self._threads = [
             threading.Thread(target=f, name=name, daemon=True)
@@ -54,10 +54,10 @@ class Loop:
         ]
 
     def start(self) -> None:
-        """Start both threads, and raise the caller's priority to just below the ticking one's.
+        """Start both threads, and raise the caller's priority to just below that of the ticking thread.
 
-        All threads share Python's lock: were one preempted while it holds it, the loop would wait with it. Those
-        started from here inherit the caller's priority.
+        All threads share Python's lock, so the loop would wait for a thread that is preempted while it holds it.
+        Threads started later inherit the caller's priority.
         """
         sys.setswitchinterval(SWITCH_S)
         if self._config.fifo_priority > 1:
@@ -72,13 +72,13 @@ class Loop:
             if thread.ident is not None:
                 thread.join(timeout=1.0)
 
-    def enter(self, mode: str) -> None:
-        """The bridge's mode changed: in ``policy`` the plan is committed to, from the start of an episode on."""
+    def set_mode(self, mode: str) -> None:
+        """Set the bridge's mode, see ``Policy.set_mode``."""
         self.mode = mode
-        self._policy.enter(mode)
+        self._policy.set_mode(mode)
 
     def values(self) -> dict[str, Any]:
-        """What the last ticks were like, for the diagnostics; whether anybody followed them does not matter."""
+        """Statistics of the last ticks for the diagnostics, followed by the bridge or not."""
         recent = self.trace.recent(RECENT)
         recent["armed"] = np.ones_like(recent["armed"])
         found = {"mode": self.mode, "embed_hz": self._embed_rate.hz(time.monotonic_ns())}
@@ -92,47 +92,47 @@ class Loop:
         while not self._stopping.is_set():
             try:
                 seconds = self._policy.embed_newest(timeout_s=0.2)
-            except Exception as error:  # this observation is lost; the age of the last one is watched
-                self._note(error)
+            except Exception as error:  # this observation is lost; the age of the last one is checked
+                self._count_fault(error)
                 continue
             if seconds is not None:
                 self._embed_ms.add(seconds * 1e3)
                 self._embed_rate.tick(time.monotonic_ns())
 
-    def _note(self, error: Exception) -> None:
+    def _count_fault(self, error: Exception) -> None:
         self.faults, self.fault = self.faults + 1, f"{type(error).__name__}: {error}"
 
     def _tick(self) -> None:
         priority = self._config.fifo_priority
         self.real_time = priority > 0 and request_fifo(priority)
         gc.collect()
-        gc.freeze()  # what is loaded stays; the collector need not walk it between ticks
-        pace = Pace(1 / self._config.rate_hz, phase_s=0.0)  # the bridge looks half a tick later
+        gc.freeze()  # the collector need not scan loaded modules between ticks
+        pace = Pace(1 / self._config.rate_hz, phase_s=0.0)  # the bridge ticks half a period later
         while not self._stopping.is_set():
-            self._turn(pace.wait())
+            self._run_tick(pace.wait())
         gc.unfreeze()
 
-    def _turn(self, tick: Tick) -> None:
-        """One turn. No exception crosses it: then no target is sent, which the bridge answers by braking."""
+    def _run_tick(self, tick: Tick) -> None:
+        """One tick. No exception leaves it: without a target the bridge brakes."""
         now_ros_ns, result = self._ros_clock(), FAILED
         try:
             result = self._policy.tick(now_ros_ns)
             if result.target is not None:
                 self._publish(result, now_ros_ns)
         except Exception as error:
-            self._note(error)
+            self._count_fault(error)
             result = FAILED
         self.status = result.status
         done_ns = time.monotonic_ns() - tick.ideal_mono_ns
-        self._say(tick, result, now_ros_ns)
+        self._report(tick, result, now_ros_ns)
         armed, switches = self.mode == FOLLOWED, self._policy.mode_switches
         self.trace.tick(tick, result, done_ns, now_ros_ns, armed, switches)
 
-    def _say(self, tick: Tick, result: TickResult, now_ros_ns: int) -> None:
-        """Tell the rest of a tick whose target is on its way; that this fails takes no target back."""
+    def _report(self, tick: Tick, result: TickResult, now_ros_ns: int) -> None:
+        """Publish the details of a tick whose target is published; a failure does not change its status."""
         if result.target is None:
             return
         try:
-            self._tell(tick, result, now_ros_ns)
+            self._publish_details(tick, result, now_ros_ns)
         except Exception as error:
-            self._note(error)
+            self._count_fault(error)

@@ -1,4 +1,4 @@
-"""OpenVINO on a CPU: the fastest one-thread path measured for these networks (reference/perf.md b). Needs no torch."""
+"""OpenVINO on a CPU, without torch: the fastest single-threaded backend measured for these networks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def openvino_callables(
 def compile_call(model: ov.Model, precision: str) -> Call:
     """``model`` as a function of arrays.
 
-    One intra-op thread, because a second one spins against the other processes of the loop (perf.md b).
+    One intra-op thread, because a second one would spin against the other processes of the loop.
+
+    Raises:
+        EngineError: this processor does not compute in ``precision``.
     """
     options = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -39,7 +42,7 @@ def compile_call(model: ov.Model, precision: str) -> Call:
     }
     compiled = ov.Core().compile_model(model, "CPU", options)
     computes = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-    if computes != precision:  # OpenVINO takes another one without a word where the processor lacks it
+    if computes != precision:  # OpenVINO silently takes another precision where the processor lacks it
         raise EngineError(f"precision {precision!r}: this processor computes in {computes!r}; ask for that")
     request = compiled.create_infer_request()
 

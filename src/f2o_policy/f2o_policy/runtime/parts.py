@@ -1,4 +1,4 @@
-"""The two halves of the network as modules that take plain tensors, for tracing and exporting."""
+"""The two parts of the network as modules with plain tensor inputs, for tracing and exporting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class EmbedPart(nn.Module):
 
 
 class HeadPart(nn.Module):
-    """``(x (M,H,D), embedding (1,E), proprio (1,P)[, t (1,)]) -> (M,H,D)``; one observation, M noises."""
+    """``(x (M,H,D), embedding (1,E), proprio (1,P)[, t (1,)]) -> (M,H,D)``: one observation, M noises."""
 
     def __init__(self, network: PolicyNetwork) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class HeadPart(nn.Module):
 
 
 def example_inputs(checkpoint: Checkpoint, hypotheses: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Zeros in the shapes that ``EmbedPart`` and ``HeadPart`` take; a teacher's head takes a time too."""
+    """Zeros in the shapes of the inputs of ``EmbedPart`` and ``HeadPart``; a teacher's head has a time as well."""
     spec, size = checkpoint.spec, checkpoint.image_size
     views = len(spec.views)
     embed = (

@@ -1,4 +1,4 @@
-"""The policy as a state machine of ticks: newest joints and cached embedding in, one joint target out."""
+"""The policy, one tick at a time: newest joint state and cached embedding in, one joint target out."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from jaxtyping import Float32, Float64
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.engine import Engine
 from f2o_policy.runtime.executor import ChunkExecutor, with_prefix
-from f2o_policy.runtime.history import Ring
+from f2o_policy.runtime.history import HistoryBuffer
 from f2o_policy.spec import PolicySpec
 
-FOLLOWED = "policy"  # the bridge's mode in which targets move the arm
+FOLLOWED = "policy"  # the bridge's mode in which it follows the policy
 
 
 class MismatchError(F2oError):
-    """Live topics that are not what the policy was trained on."""
+    """Observations that are not as in training."""
 
 
 class TickStatus(Enum):
-    """Why a tick gave a target or none."""
+    """Why a tick has a target or none."""
 
     OK = "ok"
     NO_OBSERVATION = "waiting for the first observation"
@@ -41,7 +41,7 @@ class TickStatus(Enum):
 
 @dataclass(frozen=True)
 class Embedded:
-    """The embedding of the newest observation and its history, and when the newest one was made, came, was embedded."""
+    """The embedding of the newest observation and its history; stamp, arrival and completion of the newest."""
 
     stamp_ros_ns: int
     vector: Float32[np.ndarray, " E"]
@@ -59,7 +59,7 @@ class Joints:
 
 @dataclass(frozen=True)
 class Plan:
-    """Chunks (M, H, D) that begin at ``t0_ros_ns`` and are taken up at ``ready_ros_ns``; what inference took [s]."""
+    """Chunks (M, H, D) that begin at ``t0_ros_ns`` and are adopted at ``ready_ros_ns``; inference time [s]."""
 
     t0_ros_ns: int
     ready_ros_ns: int
@@ -69,19 +69,19 @@ class Plan:
 
 @dataclass(frozen=True)
 class TickResult:
-    """What one tick did.
+    """The result of one tick.
 
     Attributes:
         status: why there is a target or none.
-        embedded: the newest observation; a plan made in this tick is made from it.
+        embedded: the newest observation, from which a plan of this tick is made.
         observation_age_s: its age [s].
-        inference_s: of a plan made in this tick [s]; NaN where none was.
-        target: joints [rad] and gripper width [m] due now; None unless ``status`` is OK, as is ``velocity``.
+        inference_s: of a plan made in this tick [s]; else NaN.
+        target: joints [rad] and gripper width [m] due now; like ``velocity`` None unless ``status`` is OK.
         velocity: the rate of ``target`` per second.
-        chunks: of the plan taken up in this tick; None where none was.
-        chosen: which of them is followed.
-        chunk_stamp_ros_ns: when they begin.
-        jump_rad: by how much taking them up moved the target of now, largest joint [rad].
+        chunks: of the plan adopted in this tick; else None.
+        chosen: the index of the followed chunk.
+        chunk_stamp_ros_ns: the time of its first point.
+        jump_rad: change of the target of now by that plan, largest joint [rad].
     """
 
     status: TickStatus
@@ -97,15 +97,15 @@ class TickResult:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A plan that was taken up, which of its chunks is followed, and the target of now before that."""
+class AdoptedPlan:
+    """A plan adopted in this tick, the index of its followed chunk, and the target of now before."""
 
     plan: Plan
     chosen: int
     before: Float64[np.ndarray, " D"]
 
     def added_to(self, result: TickResult) -> TickResult:
-        """``result`` of the tick in which it was taken up."""
+        """``result`` of the tick, with this plan."""
         jump_rad = float(np.abs(result.target - self.before)[:-1].max())
         return replace(
             result,
@@ -117,10 +117,10 @@ class Taken:
 
 
 class Policy:
-    """One policy, its newest inputs, and the plan under way.
+    """One policy, its newest inputs, and its current plan.
 
-    ``observe`` and ``feel`` may be called from any thread; ``embed_newest`` from the embedding thread alone and
-    ``tick`` from the loop's thread alone. They share single references through ``Latest``, never half a value.
+    ``push_observation`` and ``push_joint_state`` may be called from any thread; ``embed_newest`` only from the
+    embedding thread and ``tick`` only from the loop's thread. They exchange whole objects through ``Latest``.
     """
 
     def __init__(
@@ -134,14 +134,14 @@ class Policy:
         self._observations: Latest[tuple[Observation, int]] = Latest()
         self._embedded: Latest[Embedded] = Latest()
         self._joints: Latest[Joints] = Latest()
-        self._seen = Ring(spec.history, spec.history_dt_s)
-        self._felt = Ring(spec.history, spec.history_dt_s)
+        self._observation_history = HistoryBuffer(spec.history, spec.history_dt_s)
+        self._joint_history = HistoryBuffer(spec.history, spec.history_dt_s)
         self._executor = ChunkExecutor(config.executor)
         self._rng = np.random.default_rng(config.seed)
         self._noise = self._draw()
         self._dt_ns = round(spec.dt_s * NS_PER_S)
         self._latency_ns = round(config.plan_latency_s * NS_PER_S)
-        self._coming: Plan | None = None  # made, not yet taken up
+        self._pending: Plan | None = None  # made, not yet adopted
         self._since_plan = config.replan_ticks
         self._mode = ""
         self._committed = False
@@ -149,11 +149,11 @@ class Policy:
 
     @property
     def mode_switches(self) -> int:
-        """How often the plan was given up for another since the last ``begin``."""
+        """How often the mode of the plan changed since the last ``begin_episode``."""
         return self._executor.switches
 
-    def observe(self, observation: Observation) -> None:
-        """Take in an observation.
+    def push_observation(self, observation: Observation) -> None:
+        """Set the newest observation.
 
         Raises:
             MismatchError: its views, image size or joints are not the policy's.
@@ -161,101 +161,103 @@ class Policy:
         check_observation(observation, self._spec)
         self._observations.put((observation, self._clock()))
 
-    def feel(self, joints: Joints) -> None:
-        """Take in a joint state."""
+    def push_joint_state(self, joints: Joints) -> None:
+        """Set the newest joint state."""
         self._joints.put(joints)
 
     def embed_newest(self, timeout_s: float) -> float | None:
-        """Wait for an observation and embed it; seconds it took, or None when none came."""
+        """Wait for an observation and embed it; returns the seconds it took, None without an observation."""
         found = self._observations.wait(timeout_s)
         if found is None:
             return None
         observation, observed_ns = found
         begin_ns = self._clock()
-        self._seen.push(observation.stamp_ros_ns, self._engine.embed(observation))
+        self._observation_history.push(observation.stamp_ros_ns, self._engine.embed(observation))
         done_ns = self._clock()
-        self._embedded.put(Embedded(observation.stamp_ros_ns, self._seen.nearest(), observed_ns, done_ns))
+        self._embedded.put(
+            Embedded(observation.stamp_ros_ns, self._observation_history.nearest(), observed_ns, done_ns)
+        )
         return (done_ns - begin_ns) / NS_PER_S
 
     def warm_up(self, runs: int = 30) -> None:
-        """Run the head until its first-call costs are paid."""
+        """Run the head until allocations and kernel selection are done."""
         embedding = np.zeros(self._spec.embedding_size, np.float32)
         joints = self._spec.normaliser.proprio.decode(np.zeros(self._spec.action_size))
         for _ in range(runs):
             self._engine.plan(embedding, joints, self._noise)
 
-    def enter(self, mode: str) -> None:
-        """The bridge's mode changed: in ``policy`` the plan is committed to, from the start of an episode on."""
+    def set_mode(self, mode: str) -> None:
+        """Set the bridge's mode: an episode begins with the mode ``policy`` and ends with another."""
         entered, self._mode = mode == FOLLOWED and self._mode != FOLLOWED, mode
         if entered:
-            self.begin()
+            self.begin_episode()
         elif mode != FOLLOWED:
-            self.end()
+            self.end_episode()
 
-    def begin(self) -> None:
-        """Start an episode: forget the plan, draw new noise, commit from the next tick on."""
+    def begin_episode(self) -> None:
+        """Drop the plan, draw new noise, and commit to plans from the next tick on."""
         self._noise = self._draw()
-        self._restart = True  # before the next: a tick between them must not commit to the plan of before
+        self._restart = True  # before _committed, so that a tick in between does not commit to the old plan
         self._committed = True
 
-    def end(self) -> None:
-        """Stop committing: until ``begin`` every tick starts from the measured joints."""
+    def end_episode(self) -> None:
+        """Stop committing: until ``begin_episode`` every tick starts from the measured joints."""
         self._committed = False
 
     def tick(self, now_ros_ns: int) -> TickResult:
-        """Plan from the newest inputs if a plan is due, and read the target of now; raises what the engine raises."""
+        """Plan from the newest inputs if a plan is due, and read the target of now."""
         embedded, joints = self._embedded.get(), self._joints.get()
         status = self._ready(embedded, joints, now_ros_ns)
         if status is not TickStatus.OK or embedded is None or joints is None:
             return TickResult(status)
         if not self._committed or self._restart:
             self._start_at(joints, now_ros_ns)
-        self._felt.push(joints.stamp_ros_ns, joints.values)
+        self._joint_history.push(joints.stamp_ros_ns, joints.values)
         age_s, inference_s = (now_ros_ns - embedded.stamp_ros_ns) / NS_PER_S, float("nan")
-        taken = self._take_up(now_ros_ns)
-        if self._coming is None and self._since_plan >= self._config.replan_ticks:
+        adopted = self._adopt_pending(now_ros_ns)
+        if self._pending is None and self._since_plan >= self._config.replan_ticks:
             made = self._plan(embedded, joints, now_ros_ns)
             inference_s = made.inference_s
             if not np.isfinite(made.chunks).all():
                 return TickResult(TickStatus.NOT_FINITE, embedded, age_s, inference_s)
-            self._coming, self._since_plan = made, 0
-            taken = self._take_up(now_ros_ns) or taken
+            self._pending, self._since_plan = made, 0
+            adopted = self._adopt_pending(now_ros_ns) or adopted
         self._since_plan += 1
         target, velocity = self._executor.read(now_ros_ns)
         result = TickResult(status, embedded, age_s, inference_s, target, velocity)
-        return result if taken is None else taken.added_to(result)
+        return result if adopted is None else adopted.added_to(result)
 
     def _start_at(self, joints: Joints, now_ros_ns: int) -> None:
         """Drop every plan and hold the measured joints."""
         self._executor.reset(joints.values, now_ros_ns)
-        self._coming = None
+        self._pending = None
         if self._restart:
             self._since_plan = self._config.replan_ticks
         self._restart = False
 
     def _plan(self, embedded: Embedded, joints: Joints, now_ros_ns: int) -> Plan:
         begin = self._clock()
-        noise = self._noise if self._config.noise == "held" else self._draw()
+        noise = self._noise if self._config.noise == "fixed" else self._draw()
         noise = with_prefix(noise, self._spec, self._executor, joints.stamp_ros_ns)
-        chunks = self._engine.plan(embedded.vector, self._felt.interpolated(), noise)
+        chunks = self._engine.plan(embedded.vector, self._joint_history.interpolated(), noise)
         inference_s = (self._clock() - begin) / NS_PER_S
         return Plan(joints.stamp_ros_ns, now_ros_ns + self._latency_ns, chunks, inference_s)
 
-    def _take_up(self, now_ros_ns: int) -> Taken | None:
-        """Follow the plan that is ready, if one is."""
-        plan = self._coming
+    def _adopt_pending(self, now_ros_ns: int) -> AdoptedPlan | None:
+        """Follow the pending plan once it is ready."""
+        plan = self._pending
         if plan is None or now_ros_ns < plan.ready_ros_ns:
             return None
-        self._coming, before = None, self._executor.target(now_ros_ns)
+        self._pending, before = None, self._executor.target(now_ros_ns)
         chosen = self._executor.submit(plan.chunks, plan.t0_ros_ns, self._dt_ns, now_ros_ns)
-        return Taken(plan, chosen, before)
+        return AdoptedPlan(plan, chosen, before)
 
     def _ready(self, embedded: Embedded | None, joints: Joints | None, now_ros_ns: int) -> TickStatus:
         if embedded is None:
             return TickStatus.NO_OBSERVATION
         if joints is None:
             return TickStatus.NO_JOINTS
-        # A stamp from the future is no better: after a step of the clock it would count as fresh for ever.
+        # A stamp in the future is stale as well: after a step of the clock it would count as fresh for ever.
         if abs(now_ros_ns - embedded.stamp_ros_ns) > self._config.max_observation_age_s * NS_PER_S:
             return TickStatus.STALE_OBSERVATION
         if abs(now_ros_ns - joints.stamp_ros_ns) > self._config.max_joint_state_age_s * NS_PER_S:
@@ -268,7 +270,7 @@ class Policy:
 
 
 def check_observation(observation: Observation, spec: PolicySpec) -> None:
-    """Compare an observation with what the policy was trained on.
+    """Check an observation against the training data of the policy.
 
     Raises:
         MismatchError: views, image size, joint names or number of points differ.

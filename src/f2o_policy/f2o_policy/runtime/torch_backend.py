@@ -1,4 +1,4 @@
-"""Eager float32 torch on the CPU: the truth that every other backend is checked against."""
+"""Eager float32 torch on the CPU: the reference for every other backend."""
 
 from __future__ import annotations
 

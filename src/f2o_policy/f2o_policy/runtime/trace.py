@@ -1,4 +1,4 @@
-"""Times of every tick, kept in memory and written on exit."""
+"""A trace of every tick, kept in memory and written on exit."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ROW = np.dtype(
         ("ideal_mono_ns", "i8"),  # when the tick should have begun
         ("late_ns", "i8"),  # how much later it did
         ("done_ns", "i8"),  # from the ideal tick to the target handed to the middleware
-        ("skipped", "i4"),  # deadlines that passed unserved before it
+        ("skipped", "i4"),  # deadlines missed before it
         ("armed", "?"),  # the bridge follows the policy
         ("ok", "?"),  # a target was sent, stamped now_ros_ns
         ("switches", "i4"),  # of the mode, since the episode's start
         ("now_ros_ns", "i8"),
-        ("stamp_ros_ns", "i8"),  # exposure of the images that were planned from
-        ("observed_mono_ns", "i8"),  # their observation was in hand
-        ("embedded_mono_ns", "i8"),  # so was its embedding
+        ("stamp_ros_ns", "i8"),  # exposure of the newest embedded images
+        ("observed_mono_ns", "i8"),  # their observation was received
+        ("embedded_mono_ns", "i8"),  # its embedding was ready
         ("age_s", "f8"),  # now_ros_ns - stamp_ros_ns
         ("inference_s", "f8"),
     ]
@@ -30,7 +30,7 @@ ROW = np.dtype(
 
 
 class Trace(Rows):
-    """One row a tick, see ``ROW``; without ``keep`` only those that the diagnostics look at."""
+    """One row per tick, see ``ROW``; without ``keep`` only those for the diagnostics."""
 
     def __init__(self, keep: bool = True) -> None:
         super().__init__(ROW, keep)
@@ -48,7 +48,7 @@ class Trace(Rows):
 
 
 def summarise(columns: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Rate, period, misses, inference and observation age over the ticks in which the policy was in charge.
+    """Rate, period, misses, inference and observation age over the ticks in which the bridge followed the policy.
 
     A period is the distance between the starts of two successive ticks of one episode; a deadline is missed when a
     tick starts after the next one was due (it is skipped and counted) or hands over its target after that.
@@ -74,7 +74,7 @@ def summarise(columns: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def percentiles(values: np.ndarray) -> dict[str, float]:
-    """p50, p99, p99.9 and the maximum; NaN where there is nothing."""
+    """p50, p99, p99.9 and the maximum; NaN without values."""
     if not len(values):
         return dict.fromkeys(("p50", "p99", "p999", "max"), float("nan"))
     p50, p99, p999 = np.percentile(values, [50, 99, 99.9])

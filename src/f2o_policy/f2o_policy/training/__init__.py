@@ -1,1 +1,1 @@
-"""Teacher, teacher sets, student: three flat scripts on one small loop."""
+"""Teacher, teacher sets, student: three scripts on one training loop."""

@@ -1,4 +1,4 @@
-"""What is refused before anything is trained: data, weights and methods that do not fit each other."""
+"""Checks before training: data, weights and methods must fit each other."""
 
 from __future__ import annotations
 
@@ -17,34 +17,40 @@ from f2o_policy.training.config import Config
 
 
 def check_fits(dataset: Dataset, config: Config) -> None:
-    """The model's input sizes must be those of the data."""
+    """Check that the model's input sizes are those of the data.
+
+    Raises:
+        DatasetError: they are not; the text names every difference.
+    """
     views, size, points = len(dataset.view_names), dataset.image_size, dataset["points"].shape[1]
-    problems = [
-        *([] if views == config.model.views else [f"has {views} views, model.views is {config.model.views}"]),
-        *(
-            []
-            if size == config.model.image_size
-            else [f"has images of {size} px, model.image_size is {config.model.image_size}"]
-        ),
-        *(
-            []
-            if points >= config.model.points
-            else [f"has {points} points an observation, model.points is {config.model.points}"]
-        ),
-    ]
+    model, problems = config.model, []
+    if views != model.views:
+        problems.append(f"has {views} views, model.views is {model.views}")
+    if size != model.image_size:
+        problems.append(f"has images of {size} px, model.image_size is {model.image_size}")
+    if points < model.points:
+        problems.append(f"has {points} points per observation, model.points is {model.points}")
     if problems:
         raise DatasetError(dataset.path, "; ".join(problems))
 
 
 def check_robot(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) -> None:
-    """Refuse the weights of another robot: its joints would mean something else."""
+    """Check that the weights are of the robot in the data.
+
+    Raises:
+        CheckpointError: its joints have other names.
+    """
     theirs, ours = checkpoint.action_names, (*dataset.joint_names, GRIPPER_WIDTH)
     if theirs != ours:
         raise CheckpointError(source, f"drives {', '.join(theirs)}; {dataset.path} has {', '.join(ours)}")
 
 
 def check_cameras(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) -> None:
-    """Refuse a network that saw another robot, or this one through other cameras."""
+    """Check that the weights are of the robot, the views and the image size in the data.
+
+    Raises:
+        CheckpointError: they are not.
+    """
     check_robot(checkpoint, source, dataset)
     theirs = (checkpoint.views, checkpoint.image_size)
     ours = (dataset.view_names, dataset.image_size)
@@ -53,23 +59,18 @@ def check_cameras(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) 
         raise CheckpointError(source, f"sees {seen}; {dataset.path} has {has}")
 
 
-def warn_of_seen(given: Mapping[str, Checkpoint], dataset: Dataset, config: Config) -> None:
-    """One line on stderr for each of ``given`` (by option) that may have been trained on episodes now held out.
+def warn_about_seen_episodes(given: Mapping[str, Checkpoint], dataset: Dataset, config: Config) -> None:
+    """Warn on stderr of each of ``given`` (by option) that may have been trained on episodes that are now held out.
 
-    Which episodes are held out follows from the number of episodes, the seed and the fraction: a data set that has
-    grown is divided anew.
+    The split follows from the number of episodes, the seed and the fraction; a data set that has grown is split anew.
     """
     for option, checkpoint in given.items():
-        divided = (dataset.sha256, config.seed, config.window.validation_fraction)
-        before = (
-            checkpoint.data_sha256,
-            checkpoint.seed,
-            checkpoint.window_config(config.window).validation_fraction,
-        )
-        if before != divided:
+        fraction = checkpoint.window_config(config.window).validation_fraction
+        split = (dataset.sha256, config.seed, config.window.validation_fraction)
+        if (checkpoint.data_sha256, checkpoint.seed, fraction) != split:
             print(
                 f"f2o train: warning: --{option} was trained on other data than {dataset.path}, or with another seed "
-                "or validation_fraction: it may know episodes that are held out now, which flatters validation_loss",
+                "or validation_fraction: it may know episodes that are held out, which lowers validation_loss",
                 file=sys.stderr,
             )
 

@@ -1,4 +1,4 @@
-"""Everything ``f2o train``, ``sample`` and ``distill`` can be told; the defaults are ``config/policy_small.yaml``."""
+"""The configuration of ``f2o train``, ``sample`` and ``distill``; the defaults are ``config/policy_small.yaml``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StageConfig:
 
     method: str
     steps: Count
-    batch: Count  # observations a step
+    batch: Count  # observations per step
     learning_rate: Positive = 6e-4
     weight_decay: NotNegative = 1e-4
     warmup_steps: CountOrNone = 200
@@ -42,19 +42,19 @@ class SetsConfig:
 
     count: Count = 16
     observations: Count = 4000
-    used: CountOrNone = 0  # trajectories of each set that distillation looks at, the first so many; 0 = all
+    used: CountOrNone = 0  # trajectories of each set used in distillation, the first so many; 0 = all
     batch: Count = 64  # observations sampled together
     range_margin: NotNegative = 0.1  # a normalised value further outside [-1,1] marks a bad trajectory
 
 
 @dataclass(frozen=True, config=STRICT)
 class Stages:
-    """The pipeline without the methods' own options."""
+    """The stages, without the methods' own options."""
 
     seed: Seed = 0
     threads: CountOrNone = 0  # torch threads; 0 leaves torch's own choice
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Auto: bfloat16 where the processor multiplies it."""
+    """Auto: bfloat16 where the processor supports it."""
     model: ModelConfig = field(default_factory=ModelConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -71,7 +71,7 @@ class Stages:
 
 
 def _config_class() -> Any:
-    """One section a method, with the method's own options: a new method file needs no line here."""
+    """One section per method, with the method's own options; a new method file needs no change here."""
     options = {name: method.options_class for name, method in METHODS.items()}
     body = {name: field(default_factory=cls) for name, cls in options.items()}
     doc = "The whole pipeline: the stages, and a section of options for every method."

@@ -1,7 +1,7 @@
-"""``f2o distill``: a one-step student from teacher sets; the encoder is the teacher's, frozen. A flat script.
+"""``f2o distill``: a one-step student from teacher sets; the encoder is the teacher's, frozen.
 
-The embedding of an observation does not change while the encoder is frozen, so it is read from the sets and images
-are not needed here at all.
+The embedding of an observation does not change while the encoder is frozen, so it is read from the sets, and images
+are not needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from f2o_policy.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_c
 from f2o_policy.data.augment import AugmentConfig, Draws, disturb_proprio
 from f2o_policy.data.normalise import MinMax
 from f2o_policy.data.sets import SetStore
-from f2o_policy.data.share import WHOLE, Share
+from f2o_policy.data.shard import WHOLE, Shard
 from f2o_policy.data.windows import TRANSITION, spaced
 from f2o_policy.errors import SetsError
 from f2o_policy.methods import create
@@ -25,12 +25,12 @@ from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.training.checks import stage_options
 from f2o_policy.training.config import Config
-from f2o_policy.training.encoders import KEEPS, freeze, take_weights
+from f2o_policy.training.encoders import FROZEN_PARTS, copy_weights, freeze
 from f2o_policy.training.loop import Objective, Work, run_loop
 from f2o_policy.training.optimise import Optimiser, Precision
+from f2o_policy.training.process_group import ProcessGroup
 from f2o_policy.training.records import summary, versions
 from f2o_policy.training.runs import RunFolder
-from f2o_policy.training.team import Team
 
 
 def distill(
@@ -43,10 +43,10 @@ def distill(
 ) -> bool:
     """Train the student of ``config.student``; True when finished, False when stopped by Ctrl-C (resumable).
 
-    It begins with the teacher's weights, or with those of ``init``, a student of the same teacher.
+    It starts from the teacher's weights, or from those of ``init``, a student of the same teacher.
 
     Raises:
-        CheckpointError, SetsError, RunError, UnknownNameError: what was given cannot be used.
+        CheckpointError, SetsError, RunError, UnknownNameError: an input cannot be used.
     """
     stage = config.student
     method = create(stage.method, dataclasses.asdict(stage_options(config, stage.method, "student")))
@@ -57,14 +57,12 @@ def distill(
     rows = np.flatnonzero(usable & training)
     held = spaced(np.flatnonzero(usable & ~training), stage.validation_observations)
     if not len(rows):
-        raise SetsError(
-            sets, "no training observation has a usable trajectory: the teacher is not trained enough"
-        )
+        raise SetsError(sets, "no training observation has a usable trajectory: train the teacher for longer")
     used = config.sets.used or None
     scaling, chance = checkpoint.normaliser.proprio, transition_chances(store, rows, config)
-    with Team() as team:
-        team.divides("student.batch", stage.batch)
-        precision = Precision(config, team.device)
+    with ProcessGroup() as group:
+        group.check_divides("student.batch", stage.batch)
+        precision = Precision(config, group.device)
         settings = {
             "config": dataclasses.asdict(config),
             "data_sha256": checkpoint.data_sha256,
@@ -75,31 +73,30 @@ def distill(
         network = student_from(checkpoint)
         if init is not None:
             start = load_checkpoint(init)
-            take_weights(network, start, Path(init), ("",))
+            copy_weights(network, start, Path(init), ("",))
             settings |= {"init": start.source_sha256}
-        run = RunFolder(out, settings, team.leader)
+        run = RunFolder(out, settings, group.is_rank0)
         network = network.to(precision.device)
-        freeze(network, KEEPS["encoder"])
+        freeze(network, FROZEN_PARTS["encoder"])
         optimiser = Optimiser(network, stage, config.seed)
-        objective = team.wrap(Objective(network, partial(student_loss, method)))
+        objective = group.wrap(Objective(network, partial(student_loss, method)))
 
         def loss(rng: np.random.Generator) -> Loss:
             network.train()
             drawn = rng.choice(rows, stage.batch, p=chance)
-            batch = load_sets(store, drawn, precision, rng, scaling, config.augment, team.share, used)
+            batch = load_sets(store, drawn, precision, rng, scaling, config.augment, group.shard, used)
             with precision.autocast():
                 return Loss(*objective(batch))
 
         def validate() -> dict[str, float]:
-            if not len(held) or not team.leader:
+            if not len(held) or not group.is_rank0:
                 return {}
             network.eval()
             torch.manual_seed(config.seed)
             with torch.no_grad(), precision.autocast():
                 value = student_loss(method, network, load_sets(store, held, precision, used=used))
-            return {"validation_loss": float(value.total)} | {
-                f"validation_{k}": v for k, v in value.terms.items()
-            }
+            terms = {f"validation_{k}": v for k, v in value.terms.items()}
+            return {"validation_loss": float(value.total)} | terms
 
         def save(metrics: dict[str, float]) -> None:
             student = dataclasses.replace(
@@ -114,8 +111,8 @@ def distill(
             )
             save_checkpoint(run.path / FILE_NAME, student)
 
-        done = run_loop(run, optimiser, stage, Work(loss, validate, save), team, progress)
-        run.finish(summary(config, checkpoint.data_sha256, optimiser.step, done, precision, team))
+        done = run_loop(run, optimiser, stage, Work(loss, validate, save), group, progress)
+        run.finish(summary(config, checkpoint.data_sha256, optimiser.step, done, precision, group))
     return done.finished
 
 
@@ -125,7 +122,7 @@ def student_loss(method: Method, network: PolicyNetwork, batch: Batch) -> Loss:
 
 
 def transition_chances(store: SetStore, rows: np.ndarray, config: Config) -> np.ndarray | None:
-    """Probability of drawing each row: sets in which the gripper moves oftener, as in the teacher's training."""
+    """Probability of drawing each row: sets in which the gripper moves more often, as in the teacher's training."""
     weight = config.window.transition_weight
     if weight == 1.0:
         return None
@@ -149,14 +146,14 @@ def load_sets(
     rng: np.random.Generator | None = None,
     scaling: MinMax | None = None,
     augment: AugmentConfig | None = None,
-    share: Share = WHOLE,
+    shard: Shard = WHOLE,
     used: int | None = None,
 ) -> Batch:
-    """Conditions and sets of ``rows``; with ``rng`` the joint state is disturbed as in the teacher's training.
+    """Conditions and sets of ``rows``, of each set the first ``used`` trajectories or all.
 
-    Of each set the first ``used`` trajectories, or all.
+    With ``rng`` the joint state is augmented as in the teacher's training.
     """
-    part = share.rows(len(rows))
+    part = shard.rows(len(rows))
     proprio = store["proprio"][rows[part]]
     if rng is not None and scaling is not None and augment is not None:
         draws = Draws.of(augment, len(rows), 0, proprio.shape[1], rng).rows(part)
@@ -166,4 +163,4 @@ def load_sets(
     embedding, proprio, trajectories, noise = (
         torch.from_numpy(np.asarray(x)).to(precision.device) for x in arrays
     )
-    return Batch(embedding, proprio, trajectories, noise, share)
+    return Batch(embedding, proprio, trajectories, noise, shard)

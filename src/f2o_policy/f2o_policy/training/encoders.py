@@ -1,7 +1,7 @@
-"""A trained encoder used again: its weights in another network, its embeddings computed once.
+"""Reuse a trained encoder: its weights in another network, its embeddings computed once.
 
 A frozen encoder gives an observation the same embedding every time. Computed once for the whole data set they leave
-the U-Net as the only cost of a step, which is how horizons, masks and methods are compared on two CPU cores.
+the U-Net as the only cost of a step, so that horizons, masks and methods can be compared on two CPU cores.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.training.optimise import Precision
 
-KEEPS = {
+FROZEN_PARTS = {
     "encoder": ("visual.", "point."),
     "trunks": ("visual.colour.", "visual.depth.", "visual.project_colour.", "visual.project_depth."),
 }
 
 
-def take_weights(network: nn.Module, checkpoint: Checkpoint, source: Path, prefixes: tuple[str, ...]) -> None:
+def copy_weights(network: nn.Module, checkpoint: Checkpoint, source: Path, prefixes: tuple[str, ...]) -> None:
     """Copy the weights whose names begin with one of ``prefixes`` from ``checkpoint`` into ``network``.
 
     Raises:
@@ -56,9 +56,9 @@ def freeze(network: nn.Module, prefixes: tuple[str, ...]) -> None:
 
 
 def embeddings(source: Path, network: PolicyNetwork, dataset: Dataset, precision: Precision) -> np.ndarray:
-    """(N,F) float32, the embedding of every single observation; kept beside the checkpoint ``source`` for the next.
+    """(N,F) float32, the embedding of every observation; cached beside the checkpoint ``source``.
 
-    They belong to the clean images: augmentation of images has no place where the encoder is frozen.
+    Images are not augmented where the encoder is frozen.
     """
     file = checkpoint_file(source)
     parts = (file_sha256(file), dataset.sha256, _settings_sha256(network.config, precision))
@@ -70,7 +70,7 @@ def embeddings(source: Path, network: PolicyNetwork, dataset: Dataset, precision
 
 
 def _settings_sha256(config: ModelConfig, precision: Precision) -> str:
-    """Of what an embedding depends on besides weights and data."""
+    """Hash of the settings that an embedding depends on, besides weights and data."""
     settings = (config.modalities, config.points, config.depth_range_m, str(precision.dtype))
     return hashlib.sha256(repr(settings).encode()).hexdigest()
 
@@ -78,7 +78,7 @@ def _settings_sha256(config: ModelConfig, precision: Precision) -> str:
 def compute_embeddings(
     network: PolicyNetwork, dataset: Dataset, precision: Precision, batch: int = 64
 ) -> np.ndarray:
-    """As ``embeddings``, not kept."""
+    """As ``embeddings``, without the cache."""
     network.eval()
     out = np.empty((len(dataset), network.config.frame_dim), np.float32)
     for first in tqdm(

@@ -1,4 +1,4 @@
-"""The loop that teacher and student share: steps, log, validation, saving, resuming, Ctrl-C."""
+"""The training loop of teacher and student: steps, logging, validation, saving, resuming, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from f2o_policy.methods.base import Loss
 from f2o_policy.model.network import PolicyNetwork
 from f2o_policy.training.config import StageConfig
 from f2o_policy.training.optimise import Optimiser
+from f2o_policy.training.process_group import ProcessGroup
 from f2o_policy.training.runs import RunFolder, StopSignal
-from f2o_policy.training.team import Team
 
 
 @dataclass(frozen=True)
 class Work:
-    """What differs between the stages.
+    """The functions in which the stages differ.
 
-    loss: of this process' part of a fresh batch, drawn with the generator; validate: numbers for the log;
-    save: writes the checkpoint with the last logged numbers.
+    Attributes:
+        loss: of this rank's shard of a new batch, drawn with the generator.
+        validate: metrics for the log.
+        save: writes the checkpoint with the last logged metrics.
     """
 
     loss: Callable[[np.random.Generator], Loss]
@@ -33,7 +35,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a loop came: the last logged numbers and the wall time of all its sittings [s]."""
+    """Progress of a loop: the last logged metrics, and the wall time including earlier runs [s]."""
 
     metrics: dict[str, float]
     seconds: float
@@ -41,7 +43,7 @@ class Progress:
 
 
 class Objective(nn.Module):
-    """A loss as a module: several processes average the gradients of what runs inside one ``forward``."""
+    """A loss as a module: DistributedDataParallel averages the gradients of one ``forward``."""
 
     def __init__(self, network: PolicyNetwork, compute: Callable[..., Loss]) -> None:
         super().__init__()
@@ -54,29 +56,34 @@ class Objective(nn.Module):
 
 
 def run_loop(
-    run: RunFolder, optimiser: Optimiser, stage: StageConfig, work: Work, team: Team, progress: bool = True
+    run: RunFolder,
+    optimiser: Optimiser,
+    stage: StageConfig,
+    work: Work,
+    group: ProcessGroup,
+    progress: bool = True,
 ) -> Progress:
-    """Step from where the run folder stands to ``stage.steps``, or to Ctrl-C; both leave a saved state."""
+    """Train from the saved state to ``stage.steps`` or until Ctrl-C, and save the state."""
     state = run.path / "state.pt"
     if state.exists():
         optimiser.load(state)
-    team.wait()  # all have read before the leader writes
+    group.barrier()  # all have read before rank 0 writes
     run.drop_metrics_after(optimiser.step)
     metrics = run.last()
     began, first = time.perf_counter() - metrics.get("seconds", 0.0), optimiser.step
     resumed = time.perf_counter()
 
     def save() -> None:
-        if team.leader:
+        if group.is_rank0:
             optimiser.save(state)
             work.save(metrics)
 
-    hidden = not (progress and team.leader)
+    hidden = not (progress and group.is_rank0)
     with (
         StopSignal() as stop,
         tqdm(total=stage.steps, initial=first, disable=hidden, unit="step", mininterval=1.0) as bar,
     ):
-        while optimiser.step < stage.steps and not team.any(stop.requested):
+        while optimiser.step < stage.steps and not group.any(stop.requested):
             optimiser.seed_step()
             loss = work.loss(np.random.default_rng([optimiser.seed, optimiser.step]))
             optimiser.update(loss.total)
@@ -84,7 +91,7 @@ def run_loop(
             step = optimiser.step
             milestone = step % stage.save_every == 0 or step == stage.steps
             if milestone or step % stage.log_every == 0:
-                metrics = {"loss": team.mean(float(loss.total.detach())), **loss.terms}
+                metrics = {"loss": group.mean(float(loss.total.detach())), **loss.terms}
                 metrics |= work.validate() if milestone else {}
                 metrics |= {
                     "learning_rate": optimiser.learning_rate(),
@@ -96,5 +103,5 @@ def run_loop(
             if step % stage.save_every == 0:
                 save()
     save()
-    team.wait()  # what was saved is there for all
+    group.barrier()  # every rank finds the saved files
     return Progress(metrics, time.perf_counter() - began, optimiser.step >= stage.steps)

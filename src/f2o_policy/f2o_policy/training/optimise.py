@@ -1,4 +1,4 @@
-"""The optimiser's half of a training loop: AdamW, warm-up and cosine, clipping, averaged weights, resume."""
+"""AdamW with warm-up and cosine decay, gradient clipping, averaged weights, and resuming."""
 
 from __future__ import annotations
 
@@ -66,7 +66,11 @@ class Optimiser:
         write_file(path, lambda part: torch.save(tree, part))
 
     def load(self, path: Path) -> None:
-        """Go on where ``save`` was called."""
+        """Restore what ``save`` wrote.
+
+        Raises:
+            RunError: the file is damaged or of another network.
+        """
         try:
             tree = torch.load(path, weights_only=True, map_location="cpu")
             self.network.load_state_dict(tree["network"])
@@ -81,15 +85,14 @@ class Optimiser:
 
 
 class Precision:
-    """``with precision.autocast(): ...``; bfloat16 where the processor multiplies it, else float32."""
+    """``with precision.autocast(): ...``; bfloat16 where the processor supports it, else float32."""
 
     def __init__(self, config: Config, device: torch.device | None = None) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        half = config.precision == "bfloat16" or (
-            config.precision == "auto" and _multiplies_bfloat16(self.device)
-        )
+        auto = config.precision == "auto" and _supports_bfloat16(self.device)
+        half = auto or config.precision == "bfloat16"
         self.dtype = torch.bfloat16 if half else torch.float32
 
     def autocast(self) -> torch.autocast:
@@ -97,7 +100,7 @@ class Precision:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
 
-def _multiplies_bfloat16(device: torch.device) -> bool:
+def _supports_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return any("avx512_bf16" in line for line in _cpu_flags())
@@ -105,6 +108,5 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
 
 def _cpu_flags() -> Iterator[str]:
     file = Path("/proc/cpuinfo")
-    yield from (
-        (line for line in file.read_text().splitlines() if line.startswith("flags")) if file.exists() else ()
-    )
+    if file.exists():
+        yield from (line for line in file.read_text().splitlines() if line.startswith("flags"))

@@ -1,4 +1,4 @@
-"""What a run says of itself: in its checkpoint and in summary.json."""
+"""Provenance of a run, for its checkpoint and for summary.json."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from f2o_policy.provenance import learning_code
 from f2o_policy.training.config import Config
 from f2o_policy.training.loop import Progress
 from f2o_policy.training.optimise import Precision
-from f2o_policy.training.team import Team
+from f2o_policy.training.process_group import ProcessGroup
 
 
 def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict
 
 
 def versions() -> dict[str, str]:
-    """What the run was made with."""
+    """Versions of the packages and the code of the run."""
     return {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
@@ -51,9 +51,9 @@ def versions() -> dict[str, str]:
 
 
 def summary(
-    config: Config, data_sha256: str, steps: int, done: Progress, precision: Precision, team: Team
+    config: Config, data_sha256: str, steps: int, done: Progress, precision: Precision, group: ProcessGroup
 ) -> dict[str, Any]:
-    """What summary.json says of a run."""
+    """The contents of summary.json."""
     return {
         "seed": config.seed,
         "data_sha256": data_sha256,
@@ -63,7 +63,7 @@ def summary(
         "device": str(precision.device),
         "precision": str(precision.dtype),
         "threads": torch.get_num_threads(),
-        "processes": team.world,
+        "processes": group.world_size,
         "metrics": done.metrics,
         "versions": versions(),
         "config": dataclasses.asdict(config),

@@ -1,7 +1,7 @@
-"""A run folder: what it was told, what it measured, and what it needs to go on after an interruption.
+"""A run folder: settings, metrics, and the state to resume from after an interruption.
 
 config.json     settings, hashes of data, code    checkpoint.pt   the policy (EMA weights)
-metrics.jsonl   one line a logged step            state.pt        optimiser and weights, to resume
+metrics.jsonl   one line per logged step          state.pt        optimiser and weights, to resume
 curve.png       the training curve                summary.json    seed, hashes, wall time, last metrics
 """
 
@@ -17,16 +17,15 @@ from f2o_nodekit.provenance import other_code
 
 from f2o_policy.data.files import read_json, read_lines, write_json, write_text
 from f2o_policy.errors import RunError
+from f2o_policy.page import figure_of
 from f2o_policy.provenance import learning_code
 
 
 class RunFolder:
-    """Creates ``path`` or continues it; refuses to continue a run that was started with other settings or code.
-
-    Of several processes the leader alone writes (``writes``).
+    """Creates ``path`` or continues it; of several ranks only rank 0 writes (``writes``).
 
     Raises:
-        RunError: it is such a run.
+        RunError: the run was started with other settings or other code.
     """
 
     def __init__(self, path: str | Path, settings: dict[str, Any], writes: bool = True) -> None:
@@ -49,13 +48,13 @@ class RunFolder:
             raise RunError(self.path, f"was started with other settings ({what}); use another folder")
 
     def drop_metrics_after(self, step: int) -> None:
-        """Forget what an interrupted run logged beyond its last saved step."""
+        """Remove what an interrupted run logged after its last saved step."""
         if self._writes:
             rows = [row for row in self.metrics() if row["step"] <= step]
             write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
     def log(self, step: int, values: dict[str, float]) -> dict[str, float]:
-        """Append one line to metrics.jsonl; the values as they stand there and will be read again."""
+        """Append one line to metrics.jsonl; returns the values as rounded there."""
         rounded = {k: float(f"{v:.6g}") for k, v in values.items()}
         if self._writes:
             with (self.path / "metrics.jsonl").open("a") as file:
@@ -82,7 +81,7 @@ class RunFolder:
 class StopSignal:
     """Within ``with StopSignal() as stop``: the first Ctrl-C sets ``stop.requested``, a second one interrupts.
 
-    SIGTERM, which schedulers and torchrun send, asks in the same way and never interrupts: the state is saved first.
+    SIGTERM, sent by schedulers and torchrun, requests a stop and never interrupts: the state is saved first.
     """
 
     requested = False
@@ -103,16 +102,11 @@ class StopSignal:
 
 def draw_curve(rows: list[dict[str, Any]], path: Path) -> None:
     """Every logged quantity against the step; losses on a logarithmic axis, shares on a linear one."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     skipped = {"step", "samples_per_s", "learning_rate", "seconds"}
     names = sorted({k for row in rows for k in row} - skipped)
     shares = {"teacher_hit", "student_used", "spread_ratio", "gate_entropy"}
     shares |= {f"validation_{k}" for k in shares}
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    losses, others = figure.subplots(1, 2)
+    figure, (losses, others) = figure_of((9, 3.6), (1, 2))
     for name in names:
         points = [(row["step"], row[name]) for row in rows if name in row]
         (others if name in shares else losses).plot(*zip(*points, strict=True), label=name, linewidth=1)

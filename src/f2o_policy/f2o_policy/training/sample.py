@@ -1,7 +1,7 @@
-"""``f2o sample``: K trajectories of the frozen teacher for each observation, for the student to match. A flat script.
+"""``f2o sample``: K trajectories of the frozen teacher for each observation, for the student to match.
 
-The noise of an observation depends on the seed and the observation alone, so the same command gives the same sets,
-whatever the batch and wherever it was interrupted.
+The noise of an observation depends only on the seed and the observation, so the same command gives the same sets, also
+with another batch size or after an interruption.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tqdm import tqdm
 from f2o_policy.checkpoint import Checkpoint, checkpoint_file, file_sha256, load_checkpoint
 from f2o_policy.data.batches import load_batch
 from f2o_policy.data.sets import SetShape, SetStore
-from f2o_policy.data.share import WHOLE, Share
+from f2o_policy.data.shard import WHOLE, Shard
 from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import Windows
 from f2o_policy.errors import CheckpointError, SetsError
@@ -30,8 +30,8 @@ from f2o_policy.provenance import learning_code
 from f2o_policy.training.checks import check_cameras
 from f2o_policy.training.config import Config
 from f2o_policy.training.optimise import Precision
+from f2o_policy.training.process_group import ProcessGroup
 from f2o_policy.training.runs import StopSignal
-from f2o_policy.training.team import Team
 
 CLIP = 1.05  # normalised range of what is stored: the data's, plus 5 %
 
@@ -46,21 +46,22 @@ def sample(
 ) -> bool:
     """Fill ``out`` with teacher sets; True when complete, False when stopped by Ctrl-C (resumable).
 
-    Several processes (``training.team``) share the observations; what they write does not depend on their number.
-    A set needs an observation and a teacher, no demonstration: with ``other_data`` the observations may be others than
-    the teacher was trained on, such as those that a student came by in closed loop.
+    Several ranks (``training.process_group``) divide the observations; the result does not depend on their number.
+    A set needs an observation and a teacher but no demonstration: with ``other_data`` the observations may be others
+    than the teacher was trained on, for instance those of a student's rollouts.
 
     Raises:
-        CheckpointError: not a teacher, of another robot or other cameras, or trained on other data and that was not
-            allowed. DatasetError, SetsError, FullDiskError.
+        CheckpointError: not a teacher, of another robot or other cameras, or trained on other data without
+            ``other_data``.
+        DatasetError, SetsError, FullDiskError: data, sets or disk cannot be used.
     """
     checkpoint, dataset = open_teacher(teacher, data, other_data)
     windows = Windows(dataset, checkpoint.window_config(config.window))
     training, validation = windows.split(checkpoint.seed)
     chosen, is_training = choose(training, validation, config.sets.observations)
     shape = set_shape(checkpoint, len(chosen), config.sets.count)
-    with Team() as team, StopSignal() as stop:
-        precision = Precision(config, team.device)
+    with ProcessGroup() as group, StopSignal() as stop:
+        precision = Precision(config, group.device)
         manifest = {
             "shape": vars(shape),
             "seed": config.seed,
@@ -71,21 +72,21 @@ def sample(
             "observation_limit": config.sets.observations,
             "precision": str(precision.dtype),
         }
-        if team.leader:
+        if group.is_rank0:
             check_space(Path(out), shape)
             created = SetStore.create_or_continue(out, manifest)
             created["observation"][:], created["training"][:] = chosen, is_training
-        team.wait()
+        group.barrier()
         store = SetStore.create_or_continue(out, manifest)
         sampler = SetSampler(checkpoint, windows, precision, shape, config.seed)
-        if progress and team.leader and store.done < len(chosen):
-            print(prediction(sampler, chosen, store.done, team.world), file=sys.stderr)
+        if progress and group.is_rank0 and store.done < len(chosen):
+            print(prediction(sampler, chosen, store.done, group.world_size), file=sys.stderr)
         jump = jump_limit(windows, training, checkpoint.normaliser.action.half)
         began = time.perf_counter()
         with tqdm(
-            total=len(chosen), initial=store.done, disable=not (progress and team.leader), unit="obs"
+            total=len(chosen), initial=store.done, disable=not (progress and group.is_rank0), unit="obs"
         ) as bar:
-            for rows in blocks(len(chosen), config.sets.batch, team.share):
+            for rows in blocks(len(chosen), config.sets.batch, group.shard):
                 if stop.requested:
                     break
                 if store["filled"][rows].all():
@@ -94,21 +95,25 @@ def sample(
                 bar.update(store.done - bar.n)
                 rate = (bar.format_dict["rate"] or 0.0) * shape.k
                 bar.set_postfix(bad=int(store["bad"].sum()), trajectories_per_s=f"{rate:.0f}")
-        team.wait()
-        if team.leader:
+        group.barrier()
+        if group.is_rank0:
             finish(store, time.perf_counter() - began)
         return store.done == len(chosen)
 
 
 def set_shape(checkpoint: Checkpoint, observations: int, count: int) -> SetShape:
-    """Of the sets of a teacher."""
+    """The shape of a teacher's sets."""
     model = checkpoint.model_config
     proprio = checkpoint.history * model.action_dim
     return SetShape(observations, count, model.horizon, model.action_dim, model.embedding_dim, proprio)
 
 
 def check_space(out: Path, shape: SetShape) -> None:
-    """Refuse to begin sets that the disk cannot hold."""
+    """Check that the disk can hold new sets.
+
+    Raises:
+        SetsError: it cannot.
+    """
     out.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(out).free
     if shape.bytes > free and not (out / "manifest.json").exists():
@@ -116,7 +121,7 @@ def check_space(out: Path, shape: SetShape) -> None:
 
 
 def prediction(sampler: SetSampler, chosen: np.ndarray, done: int, processes: int) -> str:
-    """A line that says what is to come, from the time of a few observations."""
+    """A line that predicts time and size, measured on a few observations."""
     some = chosen[: min(8, len(chosen))]
     sampler.draw(some[:1])  # first-call costs
     began = time.perf_counter()
@@ -142,7 +147,7 @@ def fill(store: SetStore, rows: np.ndarray, raw: dict[str, Tensor], jump: float,
 def finish(store: SetStore, seconds: float) -> None:
     """Counts and wall time for the manifest."""
     filled = store["filled"]
-    store.note(
+    store.update_manifest(
         done=store.done,
         bad=int(store["bad"][filled].sum()),
         unusable=int((~store["usable"][filled]).sum()),
@@ -153,7 +158,11 @@ def finish(store: SetStore, seconds: float) -> None:
 def open_teacher(
     teacher: str | Path, data: str | Path, other_data: bool = False
 ) -> tuple[Checkpoint, Dataset]:
-    """The teacher and its observations; raises as ``sample``."""
+    """The teacher and its observations.
+
+    Raises:
+        CheckpointError, DatasetError: as ``sample``.
+    """
     checkpoint, dataset = load_checkpoint(teacher), Dataset(data)
     if checkpoint.kind != "teacher":
         raise CheckpointError(teacher, f"expected a teacher, got a {checkpoint.kind} ({checkpoint.method})")
@@ -179,7 +188,7 @@ class SetSampler:
         self._windows, self._precision, self.shape, self._seed = windows, precision, shape, seed
 
     def draw(self, observations: np.ndarray) -> dict[str, Tensor]:
-        """Noise, trajectories (B,K,H,D), embedding and proprio of ``observations``, whatever their company."""
+        """Noise, trajectories (B,K,H,D), embedding and proprio of ``observations``."""
         lags = [self._windows.draw_lag_ns(np.random.default_rng([self._seed, int(i)])) for i in observations]
         batch = load_batch(self._windows, self._normaliser, observations, lags, self._points)
         noise = torch.stack([draw_noise(self._seed, int(i), self.shape) for i in observations])
@@ -204,9 +213,9 @@ def choose(training: np.ndarray, validation: np.ndarray, limit: int) -> tuple[np
     return np.concatenate(picked), np.concatenate(flags)
 
 
-def blocks(count: int, size: int, share: Share = WHOLE) -> Iterator[np.ndarray]:
-    """Rows [0, count) in blocks of ``size``, every ``world``-th of them for this process."""
-    for first in range(share.rank * size, count, share.world * size):
+def blocks(count: int, size: int, shard: Shard = WHOLE) -> Iterator[np.ndarray]:
+    """Rows [0, count) in blocks of ``size``, every ``world_size``-th of them for this rank."""
+    for first in range(shard.rank * size, count, shard.world_size * size):
         yield np.arange(first, min(first + size, count))
 
 
@@ -218,7 +227,7 @@ def draw_noise(seed: int, observation: int, shape: SetShape) -> Tensor:
 
 
 def jump_limit(windows: Windows, observations: np.ndarray, half: np.ndarray) -> float:
-    """Three times the largest step between actions of the demonstrations, and room for a teacher's noise."""
+    """Three times the largest step between actions of the demonstrations, plus a margin for the teacher's noise."""
     some = observations[:: max(1, len(observations) // 1000)]
     actions = np.stack([windows.window(int(i)).actions for i in some]) / half
     return 0.1 + 3.0 * float(np.abs(np.diff(actions[..., :-1], axis=1)).max())
@@ -244,10 +253,9 @@ class Checked:
 def replace_bad(chunks: Tensor, noise: Tensor, jump_limit: float, range_limit: float) -> Checked:
     """Replace trajectories that are not finite, leave the data's range or jump by a good one of the same set.
 
-    Each comes with the noise it was integrated from.
-
-    A bad trajectory in a set is a target that the student must cover. A set without a good one is unusable. The
-    gripper's column is not looked at: around a closing it overshoots its two values, and the gripper stops there.
+    Each keeps the noise it was integrated from. A bad trajectory in a set would be a target that the student must
+    cover; a set without a good one is unusable. The gripper's column is ignored: around a closing it overshoots its
+    two values, and the gripper stops there.
     """
     finite = chunks.isfinite().flatten(2).all(2)
     clean = chunks.nan_to_num(0.0, 0.0, 0.0)

@@ -102,11 +102,11 @@ class Rollout:
 
     def tick_policy(self, step: Step) -> TickResult:
         """One tick of the policy node; an observation is embedded when it arrives."""
-        self.policy.enter(step.mode)
+        self.policy.set_mode(step.mode)
         if step.observation is not None:
-            self.policy.observe(step.observation)
+            self.policy.push_observation(step.observation)
             self.policy.embed_newest(0.0)
-        self.policy.feel(Joints(step.time_ns, state(step)))
+        self.policy.push_joint_state(Joints(step.time_ns, state(step)))
         return self.policy.tick(step.time_ns)
 
 

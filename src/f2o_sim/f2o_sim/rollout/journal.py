@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from f2o_nodekit.provenance import other_code
-from f2o_policy.data.files import append, cut_torn_line, read_lines
+from f2o_policy.data.files import append, drop_truncated_line, read_lines
 
 from f2o_sim.errors import JournalError
 
@@ -32,7 +32,7 @@ class Journal:
         if path is None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        cut_torn_line(path)
+        drop_truncated_line(path)
         lines = read_lines(path)
         if not lines:
             append(path, _line({"code_sha256": code_sha256}))

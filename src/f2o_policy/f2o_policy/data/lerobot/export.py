@@ -1,10 +1,10 @@
 """A data set as a LeRobotDataset v3.0 (https://huggingface.co/docs/lerobot), written with pyarrow alone.
 
-Frames lie on a uniform clock that starts at an episode's first observation. Each takes the nearest observation, whose
-true stamps are kept, and the joints and commands interpolated at its own time (the joints at the observation's are kept
-beside). Images are PNG in the parquet files: colour is exact, depth is 16 bit in mm and marked as lerobot 0.6 does.
-Points are flat, (3 P,), because lerobot's tools for deleting and merging episodes fail on arrays. An observation
-that is nearest to no frame is left out: export at a higher fps to keep all.
+Frames lie on a uniform clock that starts at an episode's first observation. Each holds the nearest observation with its
+true stamps, and joints and commands interpolated at the frame's time (the joints at the observation's time are kept as
+well). Images are PNG in the parquet files: colour is exact, depth is 16 bit in mm and marked as lerobot 0.6 does.
+Points are flat, (3 P,), because lerobot's tools for deleting and merging episodes fail on arrays. An observation that
+is nearest to no frame is left out: export at a higher fps to keep all.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def export_lerobot(
 
 
 class _Export:
-    """One export under way: the open data file, what ``meta`` will say."""
+    """One export: the open data file, and the metadata so far."""
 
     def __init__(self, data: Dataset, out: Path, fps: float, task: str, robot: str) -> None:
         self.data, self.out, self.fps, self.task, self.robot = data, out, fps, task, robot
@@ -88,7 +88,7 @@ class _Export:
         self._writer: pq.ParquetWriter | None = None
 
     def write(self) -> None:
-        """Every episode, then what is said of all of them."""
+        """Write every episode, then the metadata."""
         try:
             for episode in tqdm(self.data.episodes, unit="episode", desc="export"):
                 self._episode(episode)

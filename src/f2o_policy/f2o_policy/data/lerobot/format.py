@@ -1,7 +1,6 @@
 """The layout of a LeRobotDataset v3.0 (https://huggingface.co/docs/lerobot): features, Arrow types, statistics.
 
-Written with pyarrow and pillow alone; the lerobot package is not needed. Its loader has been run on what is written
-(docs/learning.md says which version).
+Written with pyarrow and pillow; the lerobot package is not needed.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from f2o_policy.data.store import Dataset
 VERSION = "v3.0"
 COLOUR, DEPTH, POINTS = "observation.images.", "observation.depth.", "observation.points"
 STATE, ACTION = "observation.state", "action"
-# Without "observation.": a lerobot policy takes none of them for an input.
+# Without the prefix "observation.", so that no lerobot policy takes them as inputs.
 TIME, STAMP, VIEW_STAMPS, JOINTS = "time_ns", "stamp_ns", "view_stamps_ns", "stamp_joints"
 OURS = (TIME, STAMP, VIEW_STAMPS, JOINTS)
 META = "f2o_meta"  # one more column of meta/episodes: our meta as JSON
@@ -34,7 +33,7 @@ SAMPLES = 50  # frames of an episode that the statistics of its images and point
 
 
 def frame_times(start_ns: int, frames: np.ndarray, fps: float) -> np.ndarray:
-    """ROS ns of frames of an episode: the float32 column ``timestamp`` is too coarse for that."""
+    """ROS ns of the frames of an episode; the float32 column ``timestamp`` is too coarse."""
     return start_ns + np.round(frames / fps * NS_PER_S).astype(np.int64)
 
 
@@ -96,7 +95,7 @@ def encode_png(image: np.ndarray) -> bytes:
 
 
 def statistics(values: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
-    """As lerobot's: of each channel of images (colour in 0..1), of the last axis of all else."""
+    """As lerobot computes them: per channel of images (colour in 0..1), else over the last axis."""
     count = len(values)
     if values.ndim > 2:
         values = values[:: -(-count // SAMPLES)]
@@ -118,7 +117,7 @@ def statistics(values: np.ndarray, dtype: str) -> dict[str, np.ndarray]:
 
 
 def merge(stats: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Of the whole data set, from those of its episodes; quantiles are averaged, as lerobot does."""
+    """The statistics of the data set from those of its episodes; quantiles are averaged, as in lerobot."""
     each = {name: np.stack([s[name] for s in stats]) for name in stats[0]}
     count = each["count"].reshape(-1, *[1] * (each["mean"].ndim - 1))
     mean = (each["mean"] * count).sum(0) / count.sum()

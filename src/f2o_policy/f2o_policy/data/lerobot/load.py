@@ -1,6 +1,6 @@
-"""A LeRobotDataset v3.0 as a data set: ours come back, others must hold colour, depth, points, state and action.
+"""Import a LeRobotDataset v3.0: one of our exports, or one with colour, depth, points, state and action.
 
-Needs pyarrow and pillow, not lerobot. Frames that show one observation are one row again.
+Needs pyarrow and pillow, not lerobot. Frames of the same observation become one row.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ INDEX = ("episode_index", "frame_index")
 
 @dataclass
 class Report:
-    """What an import did: episodes added, episodes that were there before."""
+    """What an import did: episodes added, episodes already present."""
 
     converted: int = 0
     present: int = 0
@@ -104,7 +104,7 @@ class _Reader:
         return bool((self.features[key].get("info") or {}).get("is_depth_map"))
 
     def _depth_key(self, view: str) -> str:
-        """Ours, or the name under which lerobot records a depth camera."""
+        """The key of our export, or the one under which lerobot records a depth camera."""
         other = f"{COLOUR}{view}_depth"
         return other if other in self.features else DEPTH + view
 
@@ -130,7 +130,7 @@ class _Reader:
             raise self._wrong(f"meta/info.json: {POINTS}: expected shape [3 P] or [P, 3], got {shape}")
 
     def episodes(self) -> Iterator[dict[str, Any]]:
-        """A row of meta/episodes each, without its statistics."""
+        """The rows of meta/episodes, without statistics."""
         files = sorted((self.source / "meta/episodes").glob("*/*.parquet"))
         if not files:
             raise self._wrong("has no meta/episodes/chunk-*/file-*.parquet")
@@ -139,7 +139,7 @@ class _Reader:
             yield from self._table(path, [n for n in names if not n.startswith("stats/")]).to_pylist()
 
     def meta(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Ours as it was; of another data set where the episode comes from and its task."""
+        """The meta of our export; for another data set the source and the task of the episode."""
         meta = json.loads(row.get(META) or "{}") or {"task": (row.get("tasks") or [""])[0]}
         return {"source": f"{self.source.resolve().name}/{row['episode_index']:06d}", **meta}
 
