@@ -385,5 +385,5 @@ def test_a_clock_that_is_set_back_costs_its_own_episode(tmp_path, perception):
         report = convert(tmp_path / "bags", tmp_path / "data", perception, progress=False)
         assert (report.converted, report.present) == (converted, 2 - converted)
         assert report.skipped == [
-            f"{tmp_path}/bags/b: its clock was set back: stamps of its observations do not increase"
+            f"{tmp_path}/bags/b: the clock was set back: stamps of observations do not increase"
         ]

@@ -78,7 +78,7 @@ def test_teacher_sets_and_student_from_the_shell(place, capsys):
         ),
         (
             ("train", "--data", "d", "--out", "x", "--set", "model.modalities=[colour"),
-            "f2o train: --set model.modalities=[colour: expected a value as YAML has it, e.g. 3 or [a, b]",
+            "f2o train: --set model.modalities=[colour: expected a YAML value, e.g. 3 or [a, b]",
         ),
         (
             ("train", "--data", "d", "--out", "x", "--set", "seed.x=1"),

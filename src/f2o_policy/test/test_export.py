@@ -96,7 +96,7 @@ def test_a_damaged_export_is_refused(place, tmp_path):
     with pytest.raises(EngineError, match="expected schema f2o_export/1, got 'f2o_export/0'; export again"):
         open_engine(old, 2)
     (old / "policy.json").write_text('{"schema": "f2o_export/1", "policy": {"kind": 3}}')
-    with pytest.raises(EngineError, match=r"policy\.json is not one of an export"):
+    with pytest.raises(EngineError, match=r"policy\.json cannot be read"):
         open_engine(old, 2)
 
 
