@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable
-from pathlib import Path
+
+from f2o_nodekit.paths import package_prefix
 
 from f2o_bringup.errors import ExecutableError
 from f2o_bringup.specs import NodeSpec
@@ -32,14 +33,10 @@ def find_executable(package: str, executable: str) -> str:
     Raises:
         ExecutableError: it is not there.
     """
-    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    paths = [Path(prefix) / "lib" / package / executable for prefix in prefixes]
-    found = next((path for path in paths if os.access(path, os.X_OK)), None)
-    if found is None:
-        raise ExecutableError(
-            f"{package}/{executable}: not found below AMENT_PREFIX_PATH; run colcon build and source env.sh"
-        )
-    return str(found)
+    path = package_prefix(package) / "lib" / package / executable
+    if not os.access(path, os.X_OK):
+        raise ExecutableError(f"{package}/{executable}: not installed; run colcon build and source env.sh")
+    return str(path)
 
 
 def command_of(spec: NodeSpec) -> list[str]:

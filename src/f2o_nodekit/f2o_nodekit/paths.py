@@ -1,7 +1,8 @@
-"""Where the configuration files are: in a folder of one's own, installed, or in the source tree."""
+"""Where packages are installed, and where the configuration files are."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,21 @@ from pathlib import Path
 from f2o_nodekit.config import ConfigError
 
 try:
-    from ament_index_python.packages import get_package_share_path
+    from ament_index_python.packages import get_package_prefix
 except ImportError:  # no ROS: everything but the nodes works without
-    get_package_share_path = None
+    get_package_prefix = None
 
 SHARES = ("f2o_bringup", "f2o_rt")
 """Packages that install configuration files: all of them, and those of a real-time PC that has nothing else."""
 SOURCE_CONFIG = Path(__file__).resolve().parents[3] / "config"
+
+
+def package_prefix(package: str) -> Path:
+    """The prefix that a package of the workspace is installed in; Python's own where ROS does not know it."""
+    if get_package_prefix is not None:
+        with contextlib.suppress(LookupError, OSError):  # not in this workspace; no workspace at all
+            return Path(get_package_prefix(package))
+    return Path(sys.prefix)
 
 
 def find_config(name: str, folder: str | Path = "") -> str:
@@ -43,11 +52,4 @@ def config_file(name: str, folder: str | Path = "") -> Path:
 
 
 def _installed() -> Iterator[Path]:
-    for package in SHARES:
-        if get_package_share_path is not None:
-            try:
-                yield get_package_share_path(package, print_warning=False) / "config"
-                continue
-            except (LookupError, OSError):  # not in this workspace; no workspace at all
-                pass
-        yield Path(sys.prefix) / "share" / package / "config"
+    return (package_prefix(package) / "share" / package / "config" for package in SHARES)

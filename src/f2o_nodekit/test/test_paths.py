@@ -51,7 +51,7 @@ def test_a_real_time_pc_has_the_files_of_its_own_package(overlays):
 
 
 def test_where_there_is_no_ros_a_plain_installation_is_found(monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "get_package_share_path", None)
+    monkeypatch.setattr(paths, "get_package_prefix", None)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     folder = install(tmp_path, "f2o_rt", "receiver.yaml")
     assert config_file("receiver.yaml") == folder / "receiver.yaml"
