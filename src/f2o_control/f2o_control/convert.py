@@ -146,14 +146,16 @@ class AdapterPort:
         """The adapter's status; its measurements are published as joint states."""
         status = self._adapter.poll(mono_ns)
         if status.joints is not None:
-            self._publish(self._topics.joint_states, status.joints)
+            self._publish_joints(self._topics.joint_states, status.joints)
         if status.gripper_width is not None:
             count = len(self._fingers)
             shares = np.full(count, status.gripper_width / count)
-            self._publish(self._topics.gripper_states, NamedJoints(self._fingers, shares, np.zeros(count)))
+            self._publish_joints(
+                self._topics.gripper_states, NamedJoints(self._fingers, shares, np.zeros(count))
+            )
         return status
 
-    def _publish(self, topic: str, joints: NamedJoints) -> None:
+    def _publish_joints(self, topic: str, joints: NamedJoints) -> None:
         if topic not in self._measured:
             self._measured[topic] = self._node.create_publisher(JointState, topic, reliable(1))
         message = joints_message(joints)
