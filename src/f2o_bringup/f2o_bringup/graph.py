@@ -194,7 +194,7 @@ DEPLOY = Graph(
             required=False,  # without it the policy goes on, as it would without a person
             **{"takeover.enabled": True, "topics.target": "/f2o/takeover_target", "source": From("device")},
         ),
-        # The policy's loop comes first: above it, a recorder adds milliseconds to its worst ticks (demonstrations.md).
+        # The policy's loop comes first: above it, a recorder adds milliseconds to its worst ticks (docs/results.md).
         recorder({"record": True}, niceness=10),
         VIEW,
     ),

@@ -1,4 +1,4 @@
-"""LeRobotDataset v3.0 and back. That lerobot's own loader reads what is written is said in docs/learning.md."""
+"""LeRobotDataset v3.0 and back. That lerobot's own loader reads what is written is said in docs/training.md."""
 
 import io
 import json
