@@ -1,16 +1,20 @@
 """What each adapter sends for a command."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from f2o_control.adapters import (
     ADAPTERS,
     Adapter,
+    AdapterStatus,
     NamedJoints,
     Numbers,
     TrajectoryPlan,
     UdpRules,
     make_adapter,
 )
+from f2o_control.adapters.null import NullAdapter
 from f2o_control.config import Topics
 from f2o_control.errors import UnknownAdapterError
 from f2o_control.limiter import TargetLimiter
@@ -103,3 +107,36 @@ def test_an_unknown_name_is_one_sentence(panda):
     expected = "adapter: expected one of crisp, jtc, multipanda, null, udp, got 'ros1'"
     with pytest.raises(UnknownAdapterError, match=expected):
         adapter(panda, "ros1")
+
+
+def test_what_an_adapter_measures_is_published_as_joint_states(panda):
+    pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
+    from builtin_interfaces.msg import Time
+    from f2o_control.convert import AdapterPort
+    from rclpy.node import Node
+
+    published = []
+
+    class FakeNode(Node):
+        def __init__(self):
+            """Without ROS."""
+
+        def create_publisher(self, kind, topic, qos):
+            return SimpleNamespace(publish=lambda message: published.append((topic, message)))
+
+        def get_clock(self):
+            return SimpleNamespace(now=lambda: SimpleNamespace(to_msg=lambda: Time(sec=7)))
+
+        def __del__(self):
+            """Nothing to destroy."""
+
+    joints = NamedJoints(panda.joint_names, np.arange(7.0), np.zeros(7))
+    adapter = NullAdapter()
+    adapter.poll = lambda mono_ns: AdapterStatus("", joints, 0.06)
+    port = AdapterPort(FakeNode(), adapter, Topics(), panda.finger_joint_names)
+    assert port.poll(0).joints is joints
+    (arm_topic, arm), (gripper_topic, fingers) = published
+    assert (arm_topic, gripper_topic) == ("/franka/joint_states", "/franka_gripper/joint_states")
+    assert list(arm.position) == list(range(7)) and arm.header.stamp.sec == 7
+    assert list(fingers.name) == list(panda.finger_joint_names)
+    assert list(fingers.position) == [0.03, 0.03]
