@@ -3,26 +3,29 @@
 The tests run the quick ones of the same list (faults_node.py). Ends with 1 where a fault did not end as it should.
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.common.record import write_result
 from benchmarks.faults.faults_node import QUICK, SLOW, UDP
-from benchmarks.faults.run_node import StarvedError, run_all
+from benchmarks.faults.run_node import Row, StarvedError, run_all
 from benchmarks.report.tables import fault_cells
 
 
-def until_starved(rows):
-    """``rows``, and one sentence instead of a traceback where the machine has no time for them."""
+def until_starved(rows: Iterator[Row]) -> Iterator[Row]:
+    """``rows``; one sentence instead of a traceback where the machine has no time for them."""
     try:
         yield from rows
     except StarvedError as error:
         sys.exit(f"faults: {error}")
 
 
-def too_slow(row):
-    """What took longer than it should on a quiet machine, or left ``policy`` where it should not."""
+def too_slow(row: Row) -> str:
+    """What took longer than on a quiet machine, or left ``policy`` where it must not; empty where nothing did."""
     within_s = {fault.name: fault.within_s for fault in (*QUICK, *SLOW, *UDP)}.get(row["fault"])
     if row.get("left_policy"):
         return f"it was {', '.join(row['left_policy'])} meanwhile"
@@ -31,7 +34,8 @@ def too_slow(row):
     return ""
 
 
-def main():
+def main() -> int:
+    """Inject the faults; 1 where one did not end as it should."""
     parser = argparse.ArgumentParser(prog="benchmarks.faults", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/faults"), help="folder of faults.json")
     parser.add_argument("--only", default="", help="part of the names of the faults to inject (default: all)")

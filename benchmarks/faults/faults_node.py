@@ -1,4 +1,6 @@
-"""The faults that the bridge must survive: how each is made to happen, and where it must end."""
+"""The faults that the bridge must survive: how each is injected, and the mode that it must end in (ROS)."""
+
+from __future__ import annotations
 
 import random
 import signal
@@ -6,9 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sensor_msgs.msg import JointState
+
 from benchmarks.faults.lab_node import FaultLab, stops_within_limits
-from benchmarks.udp.bad_cable import Fate
+from benchmarks.udp.relay import Impairment
 from f2o_msgs.msg import JointTarget
+
+Inject = Callable[[FaultLab], object]
 
 
 @dataclass(frozen=True)
@@ -17,62 +23,69 @@ class Fault:
 
     Attributes:
         name: what happens.
-        how: how it is made to happen.
-        inject: makes it happen to a lab that moves, and returns once it is over or stands.
-        mode: the mode that the bridge must come to, and stay in.
-        within_s: until then at most; what ``make faults`` holds a quiet machine to. None: it must not leave ``policy``.
-        because: in the reason that the bridge gives.
-        later: what else must be true then; returns what is wrong, or nothing.
+        how: how it is injected.
+        inject: injects it into a lab whose arm moves; returns once it is over or lasts.
+        mode: the mode that the bridge must reach and stay in.
+        within_s: longest time to that mode on a quiet machine, as ``make faults`` judges. None: it must stay in
+            ``policy``.
+        because: part of the reason that the bridge must report.
+        check: what else must hold then; returns what is wrong, or nothing.
     """
 
     name: str
     how: str
-    inject: Callable[[FaultLab], object]
+    inject: Inject
     mode: str
     within_s: float | None
     because: str = ""
-    later: Callable[[FaultLab], str] = lambda lab: ""
+    check: Callable[[FaultLab], str] = lambda lab: ""
 
 
-# ways to make it happen
+# ways to inject it
 
 
-def kill(name):
+def kill(name: str) -> Inject:
+    """SIGKILL of a process."""
     return lambda lab: lab.kill(name)
 
 
-def pause(name, seconds):
+def pause(name: str, seconds: float) -> Inject:
+    """SIGSTOP of a process for so long."""
     return lambda lab: lab.pause(name, seconds)
 
 
-def step(seconds, *names):
+def step(seconds: float, *names: str) -> Inject:
+    """A step of the clocks of these processes."""
     return lambda lab: lab.step_clock(seconds, *names)
 
 
-def freeze(lab):
+def freeze(lab: FaultLab) -> None:
+    """Observations go on with one stamp."""
     lab.processes["camera"].send_signal(signal.SIGUSR1)
 
 
-def silence(lab):
+def silence(lab: FaultLab) -> None:
+    """No joint states."""
     lab.spoil = lambda msg: []
 
 
-def late_states(lab):
-    """Nothing for 0.12 s, then everything that late."""
-    queue = []
+def late_states(lab: FaultLab) -> None:
+    """No joint states for 0.12 s, then all of them that late."""
+    queue: list[JointState] = []
 
-    def spoil(msg):
+    def spoil(msg: JointState) -> list[JointState]:
         queue.append(msg)
         return [queue.pop(0)] if len(queue) > 15 else []
 
     lab.spoil = spoil
 
 
-def reordered_states(lab):
-    """Five at a time, in any order."""
-    rng, held = random.Random(0), []
+def reordered_states(lab: FaultLab) -> None:
+    """Joint states five at a time, in random order."""
+    rng = random.Random(0)
+    held: list[JointState] = []
 
-    def spoil(msg):
+    def spoil(msg: JointState) -> list[JointState]:
         held.append(msg)
         if len(held) < 5:
             return []
@@ -83,71 +96,78 @@ def reordered_states(lab):
     lab.spoil = spoil
 
 
-def second_publisher(lab):
-    lab.second = lab.node.create_publisher(JointTarget, "/f2o/joint_target", 1)
+def second_publisher(lab: FaultLab) -> None:
+    """A second publisher of targets."""
+    lab.second_publisher = lab.node.create_publisher(JointTarget, "/f2o/joint_target", 1)
 
 
-def stand(lab):
+def block(lab: FaultLab) -> None:
+    """The arm does not move."""
     lab.stands = True
 
 
-def restart(lab):
+def restart(lab: FaultLab) -> None:
+    """SIGKILL of the bridge in motion, and a new one."""
     lab.kill("bridge")
     time.sleep(0.3)  # what was under way has arrived
     lab.left, lab.mode = lab.trajectories[-1], ""
     lab.start("bridge")
 
 
-# what must be true afterwards
+# what must hold afterwards
 
 
-def follows(lab):
+def follows(lab: FaultLab) -> str:
+    """The bridge follows the policy."""
     lab.wait_commands(60)
     return "" if lab.mode == "policy" else f"the bridge is {lab.mode}"
 
 
-def rests(lab):
+def rests(lab: FaultLab) -> str:
+    """The arm is at rest."""
     lab.wait_commands(40)
     return "the arm still moves" if any(lab.commands[-1][2][:7]) else ""
 
 
-def thaws(lab):
+def rests_and_thaws(lab: FaultLab) -> str:
+    """The arm is at rest; the next camera is not frozen."""
     problem = rests(lab)
-    lab.kill("camera")  # its successor is not frozen
+    lab.kill("camera")
     return problem
 
 
-def stays(lab):
-    """Targets came back after too long: on hold until somebody arms."""
+def stays(lab: FaultLab) -> str:
+    """Targets came back too late: the bridge holds until it is armed."""
     lab.wait_commands(60)
     if lab.mode != "hold":
         return f"the bridge left the hold by itself: {lab.mode}"
     return "" if lab.call("arm").success else "it cannot be armed again"
 
 
-def needs_recovery(lab):
+def needs_recovery(lab: FaultLab) -> str:
     """A fault is not left by arming."""
     if lab.call("arm").success or lab.mode != "fault":
         return "it was armed out of a fault"
     return ""
 
 
-def cannot_arm(lab):
-    """The fault is left, and what caused it is looked at again."""
+def cannot_arm(lab: FaultLab) -> str:
+    """Disarming leaves the fault; arming checks its cause again."""
     left = lab.call("disarm").success
-    return "" if left and not lab.call("arm").success else "it was armed without its far end"
+    return "" if left and not lab.call("arm").success else "it was armed without its receiver"
 
 
-def lone_again(lab):
+def recovers_alone(lab: FaultLab) -> str:
+    """A fault is not left by arming; the second publisher goes."""
     problem = needs_recovery(lab)
-    lab.node.destroy_publisher(lab.second)
+    lab.node.destroy_publisher(lab.second_publisher)
     return problem
 
 
-def stopped_by_itself(lab):
-    """What the killed bridge had said last is a stop within the limits, and the new one is quiet until armed."""
+def stops_by_itself(lab: FaultLab) -> str:
+    """The last trajectory of the killed bridge ends in a stop within the limits; the new one waits to be armed."""
     if not stops_within_limits(lab.left):
-        return "the trajectory that was left does not end in a legal stop"
+        return "the last trajectory does not end in a stop within the limits"
     before = len(lab.commands)
     time.sleep(0.3)
     return "" if len(lab.commands) == before else "the new bridge commands without being armed"
@@ -162,7 +182,7 @@ QUICK = (
     Fault("policy paused 0.5 s", SIGNALS, pause("policy", 0.5), "policy", 1.0, "came back", follows),
     Fault("policy paused 3 s", SIGNALS, pause("policy", 3.0), "hold", 0.25, LATE, stays),
     Fault("perception killed", "SIGKILL", kill("camera"), "hold", 0.8, BLIND, rests),
-    Fault("camera frozen", "observations go on with one stamp", freeze, "hold", 0.8, BLIND, thaws),
+    Fault("camera frozen", "observations go on with one stamp", freeze, "hold", 0.8, BLIND, rests_and_thaws),
     Fault(
         "joint states late", "none for 0.12 s, then all that late", late_states, "policy", None, "", follows
     ),
@@ -172,9 +192,11 @@ QUICK = (
     Fault("policy's clock 5 s back", CLOCK + "one", step(-5, "policy"), "hold", 0.25, LATE, rests),
     Fault("every clock 5 s ahead", CLOCK + "all", step(5, *EVERY_CLOCK), "policy", None, "", follows),
     Fault("every clock 5 s back", CLOCK + "all", step(-5, *EVERY_CLOCK), "hold", 0.25, LATE, stays),
-    Fault("two policies", "a second publisher", second_publisher, "fault", 0.5, "2 publishers", lone_again),
-    Fault("reflex that nobody reports", "the arm stands", stand, "fault", 5.0, "does not follow"),
-    Fault("bridge restarted in motion", "SIGKILL", restart, "disarmed", 15.0, "", stopped_by_itself),
+    Fault(
+        "two policies", "a second publisher", second_publisher, "fault", 0.5, "2 publishers", recovers_alone
+    ),
+    Fault("reflex that is not reported", "the arm is blocked", block, "fault", 5.0, "does not follow"),
+    Fault("bridge restarted in motion", "SIGKILL", restart, "disarmed", 15.0, "", stops_by_itself),
     Fault("policy killed", "SIGKILL", kill("policy"), "hold", 0.25, LATE, rests),
 )
 """On one set of processes, in an order that needs the fewest starts."""
@@ -190,13 +212,19 @@ UDP = (
         needs_recovery,
     ),
     Fault(
-        "far end gone", "SIGKILL of f2o_rt_receiver", kill("receiver"), "fault", 0.3, "no answer", cannot_arm
+        "receiver killed",
+        "SIGKILL of f2o_rt_receiver",
+        kill("receiver"),
+        "fault",
+        0.3,
+        "no answer",
+        cannot_arm,
     ),
 )
 CABLES = {
-    "5 % loss": (Fate(loss=0.05), None),
-    "20 ms jitter": (Fate(jitter_s=0.02), None),
-    "20 % duplicated": (Fate(duplicate=0.2), None),
-    "network cut": (Fate(), 5.0),
+    "5 % loss": (Impairment(loss=0.05), None),
+    "20 ms jitter": (Impairment(jitter_s=0.02), None),
+    "20 % duplicated": (Impairment(duplicate=0.2), None),
+    "network cut": (Impairment(), 4.0),
 }
-"""What a relay between two network namespaces does to the datagrams, or after how many seconds a link goes down."""
+"""What a relay between two network namespaces does to the datagrams, or after how many seconds of following a link goes down."""

@@ -1,6 +1,9 @@
-"""The bridge, a policy and a camera as processes that a fault can hit, an arm behind them, and what came of it."""
+"""The bridge, a policy and a camera as processes that a fault can hit, and a simulated arm (ROS)."""
+
+from __future__ import annotations
 
 import gc
+import os
 import shutil
 import signal
 import struct
@@ -8,29 +11,43 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from f2o_control.testing import CONFIG, violations
 from f2o_control.testing.lab_node import NAMES, Lab, command_line
 from f2o_nodekit.stamps import from_ns
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from trajectory_msgs.msg import JointTrajectory
 
 from benchmarks.common.processes import command, environment
+from f2o_msgs.msg import JointTarget
 
 HERE = Path(__file__).parent
 S = 1_000_000_000
 PORT = 47113
 STARVED_S = 0.1  # half of what the bridge waits for joint states
-LATE_S = 0.03  # of a process at ordinary priority: half of what the bridge waits for a target beyond a fault's pause
-BRAKES = 3.0  # rad/s2: the motion itself has a sixth of that, and braking twice as much within two ticks
+LATE_S = 0.03  # at ordinary priority: half of what the bridge waits for a target beyond a fault's pause
+BRAKES = 3.0  # rad/s2: the motion itself has a sixth of that, braking reaches twice as much within two ticks
 WHOLE = {"velocity": 1.0, "acceleration": 1.0, "jerk": 1.0}  # the arm's own limits
 
 
-class Clock:
-    """The clock of processes started with ``environment``, which ``step`` sets; see clock_step.c."""
+Spoil = Callable[[JointState], list[JointState]]
+"""What is published in the place of a joint state."""
 
-    def __init__(self, folder, name):
+
+def unchanged(msg: JointState) -> list[JointState]:
+    """The joint state itself."""
+    return [msg]
+
+
+class Clock:
+    """CLOCK_REALTIME of the processes that are started with ``environment``; see clock_step.c."""
+
+    def __init__(self, folder: Path, name: str) -> None:
         self._file = folder / f"{name}.clock"
         self._file.write_bytes(bytes(8))
         library = folder / "clock_step.so"
@@ -40,24 +57,28 @@ class Clock:
             )
         self.environment = {"LD_PRELOAD": str(library), "F2O_CLOCK": str(self._file)}
 
-    def step(self, seconds):
+    def step(self, seconds: float) -> None:
         """Set the clock so many seconds ahead of the machine's."""
         with self._file.open("r+b") as file:
             file.write(struct.pack("<q", round(seconds * S)))
 
 
 class SmallDisk:
-    """``with SmallDisk() as disk``: a file system of 1 MiB at ``disk.path``, which ``fill`` fills."""
+    """``with SmallDisk() as disk``: a file system of 1 MiB at ``disk.path``.
 
-    def __enter__(self):
+    ``unavailable`` says why none could be mounted.
+    """
+
+    def __enter__(self) -> SmallDisk:
         self.path = Path(tempfile.mkdtemp())
         done = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", self.path], capture_output=True, text=True
         )
-        self.why_not = done.stderr.strip()
+        self.unavailable = done.stderr.strip()
         return self
 
-    def fill(self):
+    def fill(self) -> None:
+        """Fill it."""
         with (self.path / "full").open("wb", buffering=0) as file:
             try:
                 while file.write(bytes(4096)):
@@ -65,55 +86,66 @@ class SmallDisk:
             except OSError:
                 pass
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         subprocess.run(["umount", "-l", self.path], capture_output=True)
         shutil.rmtree(self.path, ignore_errors=True)
 
 
 class FaultLab(Lab):
-    """A lab whose targets and observations come from processes; its arm can stand still, and its states be spoiled.
+    """A lab whose targets and observations come from processes; its arm can be blocked and its joint states changed.
 
-    With ``receiver`` the arm is the simulated one of f2o_rt_receiver. Without ``preload`` clocks cannot be set.
+    With ``receiver`` the arm is the simulated one of f2o_rt_receiver. Without ``preload`` clocks cannot be stepped.
     """
 
-    def __init__(self, home, folder, receiver=False, parameters=(), preload=True):
+    def __init__(
+        self,
+        home: Sequence[float],
+        folder: Path | str,
+        receiver: bool = False,
+        parameters: Sequence[str] = (),
+        preload: bool = True,
+    ) -> None:
         self.stands = self._stepped = False
         self._arm_off_ns = 0
-        self._late_s = self._gap_s = 0.0  # the longest nap beyond its end, and between two joint states
-        self._said_s = time.monotonic()  # the last joint state
+        self._late_s = self._gap_s = 0.0  # the latest wake-up, and the longest time between two joint states
+        self._sent_s = time.monotonic()  # the last joint state
         gc.disable()  # it would stop the arm for as long as it takes to walk all of pytest's objects
-        self.spoil = lambda msg: [msg]  # what becomes of a joint state: none, it, or several
-        self.arrivals, self.modes = [], []  # when commands and modes came: [s], monotonic
-        self._folder, self.processes = Path(folder), {}
+        self.spoil: Spoil = unchanged
+        self.arrivals: list[float] = []  # of commands [s, monotonic]
+        self.modes: list[tuple[float, str]] = []  # with their arrival [s, monotonic]
+        self._folder = Path(folder)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.second_publisher: Any = None  # of targets
+        self.left: JointTrajectory = JointTrajectory()  # the last one of a bridge that was killed
         self._measures, self._parameters = not receiver, [*parameters]
         if receiver:
             self._parameters += ["adapter:=udp", f"udp.port:={PORT}"]
         self._names = ("bridge", "camera", "policy", *(["receiver"] if receiver else []))
         self._clocks = {name: Clock(self._folder, name) for name in self._names if preload}
         super().__init__(home)
-        threading.Thread(target=self._nap, daemon=True).start()
+        threading.Thread(target=self._watch_wake_ups, daemon=True).start()
 
     # the arm
 
-    def starved(self):
-        """Was no time for the arm, or for processes such as the policy? Then what came of a fault says nothing."""
+    def starved(self) -> bool:
+        """Whether the arm, or processes such as the policy, got no time; the outcome then says nothing."""
         return self._gap_s > STARVED_S or self._late_s > LATE_S
 
-    def _nap(self):
+    def _watch_wake_ups(self) -> None:
         while not self._ending.is_set():
             until_s = time.monotonic() + 0.02
             time.sleep(0.02)
             self._late_s = max(self._late_s, time.monotonic() - until_s)
 
-    def _say_states(self):
+    def _say_states(self) -> None:
         now_s = time.monotonic()
-        self._gap_s, self._said_s = max(self._gap_s, now_s - self._said_s), now_s
+        self._gap_s, self._sent_s = max(self._gap_s, now_s - self._sent_s), now_s
         msg = JointState(name=NAMES, position=list(self.arm_at))
         msg.header.stamp = from_ns(time.time_ns() + self._arm_off_ns, type(msg.header.stamp))
         for spoiled in self.spoil(msg):
             self._states.publish(spoiled)
 
-    def _on_command(self, msg):
+    def _on_command(self, msg: JointTarget) -> None:
         stood = self.arm_at
         with self._news:
             self.arrivals.append(time.monotonic())
@@ -121,13 +153,13 @@ class FaultLab(Lab):
             if self.stands:
                 self.arm_at = stood
 
-    def _on_mode(self, msg):
+    def _on_mode(self, msg: String) -> None:
         self.modes.append((time.monotonic(), msg.data))
         super()._on_mode(msg)
 
     # the processes
 
-    def start(self, name):
+    def start(self, name: str) -> None:
         """Start the bridge, the policy, the camera or the receiver."""
         words = command("benchmarks.faults.source_node", name, *self.home)
         if name == "bridge":
@@ -137,38 +169,36 @@ class FaultLab(Lab):
             words += ["--set", f"port={PORT}", "--set", f"trace={self.receiver_trace}"]
         env = environment() | {"PYTHONFAULTHANDLER": "1"}
         env |= self._clocks[name].environment if name in self._clocks else {}
-        if (
-            name == "bridge"
-        ):  # into a file: a pipe that nobody reads is full after ten minutes, and stops its logger
-            with self._log.open("wb") as log:
-                self.processes[name] = subprocess.Popen(words, env=env, stdout=log, stderr=log)
-            return
-        out = subprocess.DEVNULL if name == "receiver" else None
-        self.processes[name] = subprocess.Popen(words, env=env, stdout=out)
+        # A file, not a pipe: one that is not read is full after ten minutes and stops the logger.
+        with self._log.open("wb") if name == "bridge" else open(os.devnull, "wb") as log:
+            out = log if name in ("bridge", "receiver") else None
+            err = log if name == "bridge" else None
+            self.processes[name] = subprocess.Popen(words, env=env, stdout=out, stderr=err)
 
     @property
-    def _log(self):
+    def _log(self) -> Path:
         return self._folder / "bridge.log"
 
     @property
-    def receiver_trace(self):
+    def receiver_trace(self) -> Path:
+        """Where the receiver writes its trace."""
         return self._folder / "receiver.npz"
 
-    def end(self, name):
-        """SIGINT, and wait for the end; status, and all that was said."""
+    def end(self, name: str) -> tuple[int, str]:
+        """SIGINT, and wait for the end; exit status, and the log of the bridge."""
         process = self.processes.pop(name)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         return process.returncode, self._log.read_text() if name == "bridge" else ""
 
-    def kill(self, name):
+    def kill(self, name: str) -> None:
         """SIGKILL, and wait for the end."""
         process = self.processes.pop(name)
         process.kill()
         process.communicate()
 
-    def call(self, name):
-        """As ``Lab.call``; where nobody answers, what every thread of the bridge was doing."""
+    def call(self, name: str) -> Any:
+        """As ``Lab.call``; without an answer, the error holds the stack of every thread of the bridge."""
         try:
             return super().call(name)
         except AssertionError as error:
@@ -176,14 +206,14 @@ class FaultLab(Lab):
             self.processes.pop("bridge").communicate(timeout=20)
             raise AssertionError(f"{error}; the bridge: {self._log.read_text()[-6000:]}") from error
 
-    def pause(self, name, seconds):
+    def pause(self, name: str, seconds: float) -> None:
         """SIGSTOP for so long."""
         self.processes[name].send_signal(signal.SIGSTOP)
         time.sleep(seconds)
         self.processes[name].send_signal(signal.SIGCONT)
 
-    def step_clock(self, seconds, *names):
-        """Set the clocks of these processes, and of the arm, so many seconds ahead of the machine's."""
+    def step_clock(self, seconds: float, *names: str) -> None:
+        """Set the clocks of these processes, or of the arm, so many seconds ahead of the machine's."""
         for name in names:
             if name == "arm":
                 self._arm_off_ns = round(seconds * S)
@@ -191,7 +221,8 @@ class FaultLab(Lab):
                 self._clocks[name].step(seconds)
         self._stepped = seconds != 0
 
-    def close(self):
+    def close(self) -> None:
+        """Kill every process and leave the graph."""
         for name in list(self.processes):
             self.kill(name)
         super().close()
@@ -199,52 +230,52 @@ class FaultLab(Lab):
 
     # what a fault begins and ends with
 
-    def begin(self):
+    def begin(self) -> None:
         """From here on ``starved`` counts."""
-        self._gap_s, self._late_s, self._said_s = 0.0, 0.0, time.monotonic()
+        self._gap_s, self._late_s, self._sent_s = 0.0, 0.0, time.monotonic()
 
-    def ready(self):
-        """Everything runs, and the arm is armed and moves at some speed.
+    def ready(self) -> None:
+        """Start what does not run, arm, and wait until the arm moves.
 
-        Beside a policy that was killed the next one would be the second publisher, until DDS has given up the first
-        (20 s); a bridge that is started later never hears of it.
+        After a policy was killed the bridge is started anew: the next policy would be the second publisher until DDS
+        has given up the first (20 s).
         """
         if "policy" not in self.processes and "bridge" in self.processes:
             self.end("bridge")
         for name in self._names:
             if name not in self.processes:
                 self.start(name)
-        self.states, self.stands, self.spoil = self._measures, False, lambda msg: [msg]
+        self.states, self.stands, self.spoil = self._measures, False, unchanged
         stepped = self._stepped
         self.step_clock(0, "arm", *self._clocks)
         if stepped or self.mode != "policy":
-            self._set_off()
+            self._arm_again()
         for _ in range(2):
             self.wait(lambda: self.mode == "fault" or (self.mode == "policy" and self._moves()))
             if self.mode != "fault":
                 return
-            self._set_off()  # a process that starts may hold up what the others send: config/dds.xml
+            self._arm_again()  # a process that starts may hold up what the others send: config/dds.xml
         self.wait(lambda: self.mode == "policy" and self._moves())
 
-    def _set_off(self):
+    def _arm_again(self) -> None:
         self.call("disarm")
         self.arm()
 
-    def _moves(self):
-        """Has the arm followed the policy for a fifth of a second, smoothly and not slowly?"""
+    def _moves(self) -> bool:
+        """Whether the arm has followed the policy for a fifth of a second, smoothly and not slowly."""
         last = self.commands[-25:]
         speeds = np.array([command[2][0] for command in last])
         follows = len(last) == 25 and all(command[3] == "policy" for command in last)
         return bool(follows and np.abs(speeds).min() > 0.12 and np.abs(np.diff(speeds)).max() < 0.012)
 
-    def forget(self, keep=200):
-        """Drop all but the newest of what was heard: collecting garbage among all of it stops the arm."""
+    def forget(self, keep: int = 200) -> None:
+        """Drop all but the newest messages: collecting garbage among all of them stops the arm."""
         with self._news:
-            for heard in (self.commands, self.arrivals, self.trajectories, self.modes):
-                del heard[:-keep]
+            for received in (self.commands, self.arrivals, self.trajectories, self.modes):
+                del received[:-keep]
 
-    def report(self, began_s, first_command, mode):
-        """Times from ``began_s`` on, and the violations of all commands from then on."""
+    def report(self, began_s: float, first_command: int, mode: str) -> dict[str, Any]:
+        """Times since ``began_s`` until the mode, braking and rest [s], and the violations of the commands since."""
         commands, arrivals = self.commands[first_command:], self.arrivals[first_command:]
         speeds = np.array([c[2][:7] for c in commands]).reshape(-1, 7)
         slowing = np.abs(np.diff(speeds, axis=0)).max(axis=1, initial=0) / 0.008 > BRAKES
@@ -253,7 +284,7 @@ class FaultLab(Lab):
         rest = next((k for k in still if begun is not None and k >= begun), None)
         reached = next((at for at, name in self.modes if at >= began_s and name == mode), None)
 
-        def after(at):
+        def after(at: float | None) -> float | None:
             return None if at is None else round(at - began_s, 3)
 
         return {
@@ -265,8 +296,8 @@ class FaultLab(Lab):
         }
 
 
-def stop_of(trajectory):
-    """Positions of a controller that is left alone with ``trajectory``, every 8 ms: cubics between its points."""
+def interpolate(trajectory: JointTrajectory) -> np.ndarray:
+    """Joint positions every 8 ms of a controller that executes ``trajectory``: cubics between its points."""
     times = np.array([p.time_from_start.sec + p.time_from_start.nanosec / 1e9 for p in trajectory.points])
     positions = np.array([list(p.positions) for p in trajectory.points])
     velocities = np.array([list(p.velocities) for p in trajectory.points])
@@ -278,10 +309,8 @@ def stop_of(trajectory):
     return path(np.append(np.arange(times[0], times[-1], 0.008), times[-1]))
 
 
-def stops_within_limits(trajectory):
-    """Does the arm end at rest when this was the last that it was told, inside its own limits all the way?"""
-    return not any(trajectory.points[-1].velocities) and (
-        violations(stop_of(trajectory), moving=True, scale=WHOLE) == []
-        if len(trajectory.points) > 1
-        else True
-    )
+def stops_within_limits(trajectory: JointTrajectory) -> bool:
+    """Whether a controller that executes ``trajectory`` brings the arm to rest within its own limits."""
+    if any(trajectory.points[-1].velocities):
+        return False
+    return len(trajectory.points) == 1 or not violations(interpolate(trajectory), moving=True, scale=WHOLE)

@@ -1,6 +1,10 @@
-"""A process that a test may kill: ``source_node policy Q1 .. Q7`` sends targets that move joint 1 to and fro about
-the posture given, made from the last observation; ``source_node camera`` observations, whose stamp SIGUSR1 freezes.
+"""Sources that a fault may hit (ROS): ``source_node policy Q1 .. Q7`` or ``source_node camera``.
+
+The policy publishes targets that move joint 1 to and fro about the posture given, stamped with the last observation.
+The camera publishes observations; SIGUSR1 freezes their stamp.
 """
+
+from __future__ import annotations
 
 import argparse
 import os
@@ -19,14 +23,15 @@ from f2o_msgs.msg import JointTarget, Observation
 HZ = 0.2  # of the motion: 0.16 rad to either side
 
 
-def observation(stamp_ns):
-    """An observation whose images say nothing."""
+def observation(stamp_ns: int) -> Observation:
+    """An observation with black images."""
     msg = Observation(view_names=["wrist"], image_size=64, rgb=bytes(64 * 64 * 3))
     msg.header.stamp = from_ns(stamp_ns, type(msg.header.stamp))
     return msg
 
 
-def main():
+def main() -> None:
+    """Publish until killed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=("policy", "camera"))
     parser.add_argument("home", type=float, nargs="*")

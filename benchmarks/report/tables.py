@@ -277,7 +277,7 @@ def fault_cells(row: Result) -> tuple[object, ...]:
 
 def soak(result: Result) -> str:
     """A long time."""
-    parts = {"live": result["live"], "simulated clock": result["turned"]}
+    parts = {"live": result["live"], "simulated clock": result["simulated"]}
     injected = {
         name: part["faults"] if name == "live" else sum(part["faults"].values())
         for name, part in parts.items()

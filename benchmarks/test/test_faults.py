@@ -9,12 +9,12 @@ if shutil.which("cc") is None:
     pytest.skip("no C compiler: clocks of processes cannot be set", allow_module_level=True)
 
 from benchmarks.faults.faults_node import QUICK
-from benchmarks.faults.run_node import StarvedError, alone, lab_on_a_small_disk, run_disk_full, run_fault
+from benchmarks.faults.run_node import StarvedError, isolated, lab_on_a_small_disk, run_disk_full, run_fault
 
 
 @pytest.fixture(scope="module")
 def shared():
-    with alone(), lab_on_a_small_disk() as both:
+    with isolated(), lab_on_a_small_disk() as both:
         yield both
 
 
@@ -29,6 +29,6 @@ def test_a_fault_ends_as_the_table_says(shared, fault):
 
 def test_a_full_disk_is_one_sentence_at_the_end(shared):
     lab, disk = shared
-    if disk.why_not:
-        pytest.skip(f"no small file system can be mounted here: {disk.why_not}")
+    if disk.unavailable:
+        pytest.skip(f"no small file system can be mounted here: {disk.unavailable}")
     assert run_disk_full(lab, disk)["problems"] == []

@@ -9,11 +9,11 @@ if shutil.which("cc") is None:
     pytest.skip("no C compiler: clocks of processes cannot be set", allow_module_level=True)
 
 from benchmarks.faults.faults_node import UDP
-from benchmarks.faults.run_node import StarvedError, alone, lab_with_a_receiver, run_udp
+from benchmarks.faults.run_node import StarvedError, isolated, lab_with_a_receiver, run_udp
 
 
 def test_a_fault_of_the_far_end_ends_as_the_table_says():
-    with alone(), lab_with_a_receiver() as lab:
+    with isolated(), lab_with_a_receiver() as lab:
         try:
             for row in run_udp(lab, UDP):
                 assert row["problems"] == [], row["fault"]

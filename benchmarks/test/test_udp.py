@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 from f2o_control.testing import CONFIG
 
-from benchmarks.udp.bad_cable import Fate
-from benchmarks.udp.cable import Cable, why_not
+from benchmarks.udp.cable import Cable, unavailable
+from benchmarks.udp.relay import Impairment
 from benchmarks.udp.run import judge, run_case
 
 ROBOT = CONFIG / "robot_panda.yaml"
 
-needs_namespaces = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
+needs_namespaces = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
 
 
 @needs_namespaces
 @pytest.mark.parametrize(
-    ("fate", "cut_s"),
-    [(Fate(loss=0.05), None), (Fate(jitter_s=0.02, duplicate=0.2), None), (Fate(), 6.0)],
+    ("impairment", "cut_s"),
+    [(Impairment(loss=0.05), None), (Impairment(jitter_s=0.02, duplicate=0.2), None), (Impairment(), 4.0)],
     ids=["loss", "jitter", "cut"],
 )
-def test_over_a_bad_cable_every_limit_is_kept(fate, cut_s, tmp_path):
+def test_over_a_bad_cable_every_limit_is_kept(impairment, cut_s, tmp_path):
     for attempt in range(3):
         out = tmp_path / str(attempt)
-        with Cable(fate) as cable:
+        with Cable(impairment) as cable:
             problem = run_case(cable, ROBOT, 4.0 if cut_s is None else 7.0, out, cut_s)
         trace, judged = np.load(out / "receiver.npz"), judge(out, ROBOT)
         (out / "judged.json").write_text(json.dumps(judged))

@@ -265,10 +265,8 @@ def test_ctrl_c_ends_the_demo_and_every_process_of_it(tmp_path):
     lines = []
     while "warm" not in (line := process.stdout.readline()) and line:
         lines.append(line)
-    begin = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     rest, _ = process.communicate(timeout=20)
-    assert time.monotonic() - begin < 6.0  # 3 s on a machine of one's own
     assert process.returncode == 130, "".join(lines) + rest
     assert "Traceback" not in "".join(lines) + rest
     with pytest.raises(ProcessLookupError):

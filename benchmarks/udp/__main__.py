@@ -16,18 +16,18 @@ from tqdm import tqdm
 
 from benchmarks.common.record import write_result
 from benchmarks.udp.analysis import ages_ms
-from benchmarks.udp.bad_cable import Fate
-from benchmarks.udp.cable import Cable, LabError, why_not
+from benchmarks.udp.cable import Cable, LabError, unavailable
+from benchmarks.udp.relay import Impairment
 from benchmarks.udp.run import judge, run_case
 
 CASES = {
-    "good cable": Fate(),
-    "loss 1 %": Fate(loss=0.01),
-    "loss 5 %": Fate(loss=0.05),
-    "bursts of 40 ms": Fate(burst_s=0.04, every_s=0.7),
-    "jitter 20 ms": Fate(jitter_s=0.02),
-    "duplicates 20 %": Fate(duplicate=0.2, jitter_s=0.002),
-    "cut": Fate(),
+    "good cable": Impairment(),
+    "loss 1 %": Impairment(loss=0.01),
+    "loss 5 %": Impairment(loss=0.05),
+    "bursts of 40 ms": Impairment(burst_s=0.04, every_s=0.7),
+    "jitter 20 ms": Impairment(jitter_s=0.02),
+    "duplicates 20 %": Impairment(duplicate=0.2, jitter_s=0.002),
+    "cut": Impairment(),
 }
 
 
@@ -64,13 +64,13 @@ def run(robot_path: Path, seconds: float, out: Path) -> dict[str, dict[str, obje
     Raises:
         LabError: there can be no namespaces here.
     """
-    if problem := why_not():
+    if problem := unavailable():
         raise LabError(problem)
     results = {}
-    for name, fate in tqdm(CASES.items(), unit="case"):
+    for name, impairment in tqdm(CASES.items(), unit="case"):
         folder = out / _folder(name)
-        with Cable(fate) as cable:
-            problem = run_case(cable, robot_path, seconds, folder, 0.7 * seconds if name == "cut" else None)
+        with Cable(impairment) as cable:
+            problem = run_case(cable, robot_path, seconds, folder, 0.6 * seconds if name == "cut" else None)
         results[name] = judge(folder, robot_path) | {"problem": problem}
     write_result(out / "udp.json", {"cases": results})
     draw(results, out / "udp.png", out)

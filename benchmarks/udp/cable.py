@@ -14,7 +14,7 @@ from types import TracebackType
 from f2o_control.errors import ControlError
 
 from benchmarks.common.processes import command, environment
-from benchmarks.udp.bad_cable import Fate
+from benchmarks.udp.relay import Impairment
 
 PORT = 47110
 NETS = {"bridge": "10.203.1", "receiver": "10.203.2"}  # .1 is the end, .254 the middle
@@ -26,7 +26,7 @@ class LabError(ControlError):
     """Namespaces cannot be made here."""
 
 
-def why_not() -> str:
+def unavailable() -> str:
     """Why there can be no namespaces here; empty where there can."""
     if shutil.which("ip") is None:
         return "ip not found: apt-get install iproute2"
@@ -40,10 +40,10 @@ def why_not() -> str:
 
 
 class Cable:
-    """``with Cable(fate) as cable:`` makes namespaces, links and relay, and takes them away again."""
+    """``with Cable(impairment) as cable:`` makes namespaces, links and relay, and takes them away again."""
 
-    def __init__(self, fate: Fate) -> None:
-        self._fate = fate
+    def __init__(self, impairment: Impairment) -> None:
+        self._impairment = impairment
         self._relay: subprocess.Popen[bytes] | None = None
         self._space = {name: f"f2o-{name}-{os.getpid()}" for name in (*NETS, "middle")}
         self._device = {name: f"f2o{name[0]}{os.getpid()}" for name in NETS}
@@ -60,7 +60,7 @@ class Cable:
                 self._inside(where, "ip", "address", "add", f"{net}.{number}/24", "dev", device)
                 self._inside(where, "ip", "link", "set", device, "up")
         ends = (f"{BRIDGE_SENDS_TO}:{PORT}", f"{RECEIVER_LISTENS}:{PORT}")
-        words = command("benchmarks.udp.bad_cable", *ends, json.dumps(asdict(self._fate)))
+        words = command("benchmarks.udp.relay", *ends, json.dumps(asdict(self._impairment)))
         self._relay = subprocess.Popen(self.command("middle", words), env=environment())
         return self
 

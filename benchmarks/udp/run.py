@@ -15,9 +15,14 @@ from benchmarks.common.processes import command
 from benchmarks.udp.analysis import ages_ms, braking_ms, shares, tracking_error, until_fault
 from benchmarks.udp.cable import BRIDGE_SENDS_TO, RECEIVER_LISTENS, Cable
 
+START_S = 30.0  # for receiver and sender to find each other
+
 
 def run_case(cable: Cable, robot_path: Path, seconds: float, out: Path, cut_s: float | None = None) -> str:
-    """One run, its records in ``out``; the first problem that the sender saw."""
+    """One run, its records in ``out``; the first problem that the sender saw.
+
+    ``cut_s`` after the receiver has followed for the first time the cable is cut.
+    """
     out.mkdir(parents=True, exist_ok=True)
     settings = (
         f"robot={robot_path.stem.removeprefix('robot_')}",
@@ -34,6 +39,7 @@ def run_case(cable: Cable, robot_path: Path, seconds: float, out: Path, cut_s: f
     try:
         sender = subprocess.Popen(cable.command("bridge", words), stdout=subprocess.PIPE, text=True)
         if cut_s is not None:
+            _wait_until_following(out / "receiver.log")
             time.sleep(cut_s)
             cable.cut()
         problem, _ = sender.communicate(timeout=seconds + 60)
@@ -42,6 +48,13 @@ def run_case(cable: Cable, robot_path: Path, seconds: float, out: Path, cut_s: f
         receiver.send_signal(signal.SIGINT)
         receiver.wait(20)
     return problem.strip()
+
+
+def _wait_until_following(log: Path) -> None:
+    """Until the receiver reports so, once a second; no longer than the sender waits for it."""
+    until_s = time.monotonic() + START_S
+    while "following; " not in log.read_text() and time.monotonic() < until_s:
+        time.sleep(0.05)
 
 
 def judge(out: Path, robot_path: Path) -> dict[str, Any]:

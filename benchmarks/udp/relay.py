@@ -1,7 +1,7 @@
 """A relay between bridge and receiver that loses, delays, doubles and reorders datagrams, as it is told to.
 
 tc-netem does this in the kernel, where the kernel has it; a process can do it everywhere, and to the millisecond.
-``python -m benchmarks.udp.bad_cable LISTEN TARGET '{"loss": 0.05}'``, addresses as host:port.
+``python -m benchmarks.udp.relay LISTEN TARGET '{"loss": 0.05}'``, addresses as host:port.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Fate:
+class Impairment:
     """What happens to datagrams, each way alike."""
 
     loss: float = 0.0  # share
@@ -39,7 +39,7 @@ class Fate:
         return [now_s + self.delay_s + float(rng.uniform(0, self.jitter_s)) for _ in range(copies)]
 
 
-def relay(listen: Address, target: Address, fate: Fate, seed: int = 0) -> None:
+def relay(listen: Address, target: Address, impairment: Impairment, seed: int = 0) -> None:
     """Pass on for ever what comes to ``listen`` to ``target``, and its answers to whoever sent last."""
     near, far = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
     near.bind(listen)
@@ -53,7 +53,7 @@ def relay(listen: Address, target: Address, fate: Fate, seed: int = 0) -> None:
             except OSError:  # nobody listens there yet
                 continue
             sender = source if sock is near else sender
-            for at_s in fate.arrivals(time.monotonic(), rng):
+            for at_s in impairment.arrivals(time.monotonic(), rng):
                 count += 1
                 heapq.heappush(flying, (at_s, count, sock is near, data))
         while flying and flying[0][0] <= time.monotonic():
@@ -79,4 +79,4 @@ def address(text: str) -> Address:
 
 if __name__ == "__main__":
     request_fifo(70)
-    relay(address(sys.argv[1]), address(sys.argv[2]), Fate(**json.loads(sys.argv[3])))
+    relay(address(sys.argv[1]), address(sys.argv[2]), Impairment(**json.loads(sys.argv[3])))

@@ -1,0 +1,91 @@
+"""The bridge as a real process at 125 Hz, with a fault every few seconds (ROS)."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from f2o_control.robot import load_robot
+from tqdm import tqdm
+
+from benchmarks.faults.faults_node import QUICK, Fault
+from benchmarks.faults.lab_node import FaultLab
+from benchmarks.faults.run_node import ROBOT, StarvedError, run_fault
+from benchmarks.soak.memory import growth, resident_kb
+
+NEEDS_RESTART = ("policy killed", "bridge restarted in motion")  # another process's memory says nothing
+HEALTHY_S = 5.0  # between two faults
+OVERLAP = 4  # commands that two blocks share, so that no difference is left out
+REPORTED = (
+    "ticks",
+    "missed_ticks",
+    "failures",
+    "period_ms.p50",
+    "period_ms.p99",
+    "work_ms.p50",
+    "work_ms.p99",
+)
+
+
+def run_live(minutes: float, seed: int) -> dict[str, Any]:
+    """Inject faults for ``minutes``; counts, problems, memory over time and what the bridge reported.
+
+    ``unexplained`` lists modes that no fault explains; ``starved`` those seen while the machine gave the processes no
+    time.
+    """
+    rng, faults = np.random.default_rng(seed), [f for f in QUICK if f.name not in NEEDS_RESTART]
+    # Without a trace: its 24 bytes per target are 10 MB an hour, and meant to grow.
+    with TemporaryDirectory() as folder, closing(FaultLab(load_robot(ROBOT).home, folder)) as lab:
+        run = _Run(lab)
+        with tqdm(total=round(60 * minutes), unit="s", desc="live") as bar:
+            while run.seconds() < 60 * minutes:
+                run.stay_healthy()
+                run.inject(faults[rng.integers(len(faults))])
+                bar.update(round(run.seconds()) - bar.n)
+        lab.ready()
+        values, (_, log) = lab.diagnosis, lab.end("bridge")
+    found = run.found | {key: float(values[key]) for key in REPORTED}
+    found["log"] = [line.split("]: ")[-1] for line in log.splitlines() if "]: " in line]
+    return found | {"minutes": minutes, "growth": growth(found["memory_kb"])}
+
+
+class _Run:
+    """What a run has found so far."""
+
+    def __init__(self, lab: FaultLab) -> None:
+        lab.ready()
+        self._lab, self._began_s, self._checked = lab, time.monotonic(), 0
+        lists = {name: [] for name in ("problems", "memory_kb", "unexplained", "starved")}
+        self.found: dict[str, Any] = {"faults": 0, "violations": 0, "commands": 0, **lists}
+
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.monotonic() - self._began_s
+
+    def stay_healthy(self) -> None:
+        """Sample memory for a while in which the mode must not change."""
+        self._lab.ready()
+        self._lab.begin()
+        until_s, modes = self.seconds() + HEALTHY_S, len(self._lab.modes)
+        while self.seconds() < until_s:
+            time.sleep(0.5)
+            self.found["memory_kb"].append((self.seconds(), resident_kb(self._lab.processes["bridge"].pid)))
+        kind = "starved" if self._lab.starved() else "unexplained"
+        reason = self._lab.diagnosis.get("reason", "")
+        self.found[kind] += [f"{name}: {reason}" for _, name in self._lab.modes[modes:]]
+
+    def inject(self, fault: Fault) -> None:
+        """One fault, and the limits of every command since the one before."""
+        try:
+            row = run_fault(self._lab, fault)
+            self.found["faults"] += 1
+            self.found["problems"] += [f"{row['fault']}: {problem}" for problem in row["problems"]]
+        except StarvedError as error:
+            self.found["starved"].append(str(error))
+        self.found["violations"] += len(self._lab.violations(max(self._checked - OVERLAP, 0)))
+        self.found["commands"] += len(self._lab.commands) - self._checked
+        self._lab.forget()
+        self._checked = len(self._lab.commands)
