@@ -227,4 +227,4 @@ CABLES = {
     "20 % duplicated": (Impairment(duplicate=0.2), None),
     "network cut": (Impairment(), 4.0),
 }
-"""What a relay between two network namespaces does to the datagrams, or after how many seconds of following a link goes down."""
+"""What the relay does to the datagrams, and after how many seconds of following the link goes down."""
