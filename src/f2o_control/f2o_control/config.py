@@ -1,4 +1,4 @@
-"""What config/bridge.yaml says."""
+"""The configuration in config/bridge.yaml."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Topics:
 
 @dataclass(frozen=True, config=STRICT)
 class Timeouts:
-    """How long the bridge waits before it stops trusting silence [s], monotonic clock."""
+    """Timeouts of the bridge's inputs [s], monotonic clock."""
 
     target_s: Positive = 0.1  # between two targets; then hold
     first_target_s: Positive = 1.0  # from arming to the first target; then hold
@@ -49,7 +49,7 @@ class Timeouts:
 
 @dataclass(frozen=True, config=STRICT)
 class TargetRules:
-    """Which targets are let through, by their due time (ROS clock) [s]."""
+    """Which targets are accepted, by their due time (ROS clock) [s]."""
 
     max_staleness_s: Positive = 0.1
     max_ahead_s: Positive = 0.5
@@ -58,7 +58,7 @@ class TargetRules:
 
 @dataclass(frozen=True, config=STRICT)
 class GripperRules:
-    """When a wished width becomes a goal."""
+    """When a requested width becomes a goal."""
 
     hysteresis_m: Positive = 0.002
     min_interval_s: Positive = 0.1
@@ -66,7 +66,7 @@ class GripperRules:
 
 @dataclass(frozen=True, config=STRICT)
 class FrankaRules:
-    """What franka_ros2 is asked for: its gripper's goals, and the way out of a reflex. Used where it is there."""
+    """franka_ros2's gripper and error recovery, used if they are available."""
 
     gripper: TopicName = "/franka_gripper"  # whose actions move and grasp
     homing: bool = False  # find the fingers' stroke before the first goal: they open and close

@@ -1,4 +1,4 @@
-"""The last word about a step: legal, or replaced by braking. Shares nothing with what proposes the steps.
+"""The final check of every step: legal, or replaced by braking. Shares nothing with what proposes the steps.
 
 Its invariant: from every command the closed-form stop of ``braking`` stays inside the position window, below the
 velocity bounds of every position on its way, and out of what the ``CollisionModel`` forbids. A step that would break
@@ -21,7 +21,7 @@ ROUNDING = 1e-9  # slack in comparisons of numbers that are equal but for roundi
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the guard lets through: the stop that begins with the step to take, and what it had to replace."""
+    """The stop that begins with the step to take, and what the guard replaced."""
 
     stop: StopPlan
     joints: bool  # some joints brake instead
@@ -29,14 +29,14 @@ class Judgement:
 
 
 class Guard:
-    """Judges steps against ``limits`` and ``collisions`` (None: the arm may be anywhere), one a period."""
+    """Checks steps against ``limits`` and ``collisions`` (None: not checked), one per period."""
 
     def __init__(self, limits: Limits, period_s: float, collisions: CollisionModel | None) -> None:
         self._limits, self._period_s, self._collisions = limits, period_s, collisions
-        self._depth = 0.0  # m, of the last command in what is forbidden
+        self._depth = 0.0  # m, penetration of the last command
 
     def reset(self, position: Joints) -> None:
-        """The arm stands at ``position``, allowed or not."""
+        """Start at rest at ``position`` [rad], allowed or not."""
         self._depth = self._collisions.penetration(position) if self._collisions else 0.0
 
     def stop(self, state: JointState) -> StopPlan:
@@ -44,11 +44,11 @@ class Guard:
         return plan_stop(state, self._limits.acceleration, self._limits.jerk)
 
     def forbids(self, position: Joints) -> bool:
-        """Would the arm be deeper in what is forbidden there than it is now?"""
+        """Whether the arm would penetrate deeper at ``position`` than it does."""
         return self._collisions is not None and self._collisions.deepens(position, self._depth)
 
     def judge(self, last: StopPlan, proposal: JointState, lower: Joints, upper: Joints) -> Judgement:
-        """Let ``proposal`` through as far as it is safe; ``last`` is the stop from the command before it."""
+        """Accept ``proposal`` as far as it is safe; ``last`` is the stop from the command before it."""
         proposed = self.stop(proposal)
         unsafe = self._unsafe(last, proposed, lower, upper)
         if braking := bool(unsafe.any()):

@@ -1,4 +1,4 @@
-"""Joint targets in, commands that the arm can follow out.
+"""Limits a stream of references to commands that the arm can follow.
 
 Ruckig (time-optimal, jerk-limited) proposes each step; ``guard``, which shares nothing with it, decides.
 """
@@ -17,15 +17,15 @@ from f2o_control.guard import Guard
 from f2o_control.limits import Joints, Limits
 from f2o_control.reference import Reference
 
-FOLLOWED = 1e-3  # rad: closer to the reference than this, the reference was followed
+FOLLOWED = 1e-3  # rad, largest distance of a command that has reached its reference
 MOVING_FRAME_SHARE = 0.98  # of the velocity limit; Ruckig needs some velocity left over in the target's frame
 APPROACH_SHARE = 0.9  # of the speed from which a joint can still stop before the end of its window
-AHEAD = 2  # periods that a velocity bound is looked up ahead: with bounded jerk braking begins late
-CRAWL = 0.02  # rad/s: Ruckig wants a velocity limit above 0 even where a joint may only move away
+AHEAD = 2  # periods that velocity bounds are evaluated ahead: with bounded jerk braking begins late
+CRAWL = 0.02  # rad/s: Ruckig needs a velocity limit above 0 even where a joint may only move away
 
 
 class Verdict(enum.Flag):
-    """What became of a reference; NONE means it was followed as it is."""
+    """How a reference was limited; NONE: it was followed as it is."""
 
     NONE = 0
     POSITION = enum.auto()  # it lay outside the position limits
@@ -34,14 +34,14 @@ class Verdict(enum.Flag):
     LAGGING = enum.auto()  # the command is not there yet
     GUARDED = enum.auto()  # the guard replaced the step of some joint by braking
     BRAKING = enum.auto()  # there was no reference
-    NOT_FINITE = enum.auto()  # it was not a number
+    NOT_FINITE = enum.auto()  # it was NaN/Inf
     NO_PLAN = enum.auto()  # Ruckig found no trajectory
-    WORKSPACE = enum.auto()  # it, or the way to it, lay where the arm must not be
+    WORKSPACE = enum.auto()  # it, or the way to it, lay outside the workspace or in a collision
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to send: a state to be in after ``duration_s``, and how to come to rest if nothing follows."""
+    """A state to reach within ``duration_s``, and the stop from there if no command follows."""
 
     state: JointState
     stop: StopPlan
@@ -49,7 +49,7 @@ class Command:
 
 
 class TargetLimiter:
-    """Bounds position, velocity, acceleration and jerk of a stream of joint commands, one a period.
+    """Bounds position, velocity, acceleration and jerk of a stream of joint commands, one per period.
 
     ``step`` never raises and always starts from its own last output. Planning is done in the frame that moves with the
     reference: there a legal moving target is at rest and is met exactly, whereas planning to a state that
@@ -60,7 +60,7 @@ class TargetLimiter:
     Args:
         limits: of every joint.
         period_s: between two steps.
-        collisions: where the arm must not be; None: it may be anywhere.
+        collisions: of the arm; None: not checked.
     """
 
     def __init__(self, limits: Limits, period_s: float, collisions: CollisionModel | None = None) -> None:
@@ -88,11 +88,11 @@ class TargetLimiter:
 
     @property
     def at_rest(self) -> bool:
-        """True when the last output does not move."""
+        """Whether the last output does not move."""
         return self._stop.duration == 0.0
 
     def forbids(self, position: Joints) -> bool:
-        """Would the arm be deeper in what is forbidden there than it is now?"""
+        """Whether the arm would be deeper in a collision or outside the workspace at ``position`` than it is."""
         return self._guard.forbids(position)
 
     def command(self, duration_s: float | None = None) -> Command:

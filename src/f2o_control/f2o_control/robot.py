@@ -1,4 +1,4 @@
-"""What the arm can do: one YAML file a robot, read into one dataclass."""
+"""The description of a robot, one YAML file per robot."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CurveDescription:
 
 @dataclass(frozen=True, config=STRICT)
 class Workspace:
-    """Where tool and links may be, in the frame of the arm's base [m]."""
+    """Where tool and links may be, in the arm's base frame [m]."""
 
     lower: tuple[float, float, float]  # of the tool centre point
     upper: tuple[float, float, float]

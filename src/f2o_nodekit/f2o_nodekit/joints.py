@@ -1,6 +1,6 @@
 """Joints of a message by name: the one reader of JointState, JointTarget and the gripper's width. Imports no ROS.
 
-Messages of rclpy (``array.array`` fields) and of a bag reader (numpy fields) both do.
+Reads messages of rclpy (``array.array`` fields) and of a bag reader (numpy fields).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def read_joint_target(msg: Any, names: Sequence[str]) -> JointValues:
 def read_gripper_width(msg: Any, finger_names: Sequence[str]) -> float:
     """The gripper's opening [m] of a JointState on the gripper's topic: the sum of its fingers' positions.
 
-    Each finger of a Franka Hand says half the width.
+    Each finger of a Franka Hand reports half the width.
 
     Raises:
         JointStateError: see ``joint_values``.
@@ -66,7 +66,7 @@ def joint_values(
 ) -> JointValues:
     """Values of the joints ``wanted`` out of arrays in the order of ``have``; ``velocities`` may be empty.
 
-    A driver that does not measure a velocity says NaN, which is kept.
+    NaN velocities, which drivers publish for joints whose velocity they do not measure, are kept.
 
     Raises:
         JointStateError: a wanted joint is missing or named twice, its position or velocity is no number, or an array
