@@ -7,7 +7,7 @@ from typing import Any
 
 import rclpy
 from f2o_bringup.processes import Running
-from f2o_teleop.testing.company_node import Company
+from f2o_teleop.testing.operator_node import Operator
 from tqdm import tqdm
 
 WARM_S = 5.0
@@ -22,7 +22,7 @@ def in_turns(
         TeleopError: somebody does not do their part. EndedError: a node has ended.
     """
     rclpy.init()
-    company = Company(running.check)
+    company = Operator(running.check)
     try:
         company.arm("policy")
         company.spin(WARM_S)
@@ -45,7 +45,7 @@ def in_turns(
         rclpy.try_shutdown()
 
 
-def _phase(company: Company, seconds: float) -> tuple[int, int]:
+def _phase(company: Operator, seconds: float) -> tuple[int, int]:
     begin = company.get_clock().now().nanoseconds
     company.spin(seconds)
     return begin, company.get_clock().now().nanoseconds

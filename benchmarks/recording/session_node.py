@@ -9,7 +9,7 @@ from pathlib import Path
 import rclpy
 from f2o_bringup.processes import Running
 from f2o_teleop.errors import TeleopError
-from f2o_teleop.testing.company_node import Company
+from f2o_teleop.testing.operator_node import Operator
 from tqdm import tqdm
 
 from benchmarks.recording import hands
@@ -17,7 +17,7 @@ from benchmarks.recording import hands
 REFUSALS = 10
 
 
-class Person(Company):
+class Person(Operator):
     """Speaks as the device."""
 
     def __init__(self, running: Running, pipe: Path) -> None:

@@ -34,6 +34,6 @@ setup(
     zip_safe=True,
     maintainer="f2o maintainers",
     maintainer_email="maintainers@f2o.dev",
-    description="A person's hand on the arm: SpaceMouse, differential inverse kinematics, and one bag an episode.",
+    description="SpaceMouse teleoperation with differential inverse kinematics, and a recorder of one bag per episode.",
     license="Apache-2.0",
 )

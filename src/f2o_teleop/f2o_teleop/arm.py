@@ -1,4 +1,4 @@
-"""The arm's description: a URDF by pinocchio, reduced to the arm's joints."""
+"""The pinocchio model of an arm: its URDF, reduced to the arm's joints."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ ARM_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
 
 
 def arm_model(urdf_path: str | Path | None, joints: tuple[str, ...] = ARM_JOINTS) -> pin.Model:
-    """The arm alone: every joint of the URDF that is not in `joints` is locked at zero.
+    """The model of the arm alone: every joint of the URDF that is not in `joints` is locked at zero.
 
     Raises:
-        RobotModelError: no such file, not a URDF, or a joint is missing.
+        RobotModelError: no such file, not a URDF, a joint is missing, or the joints have another order.
     """
     path = Path(urdf_path) if urdf_path else _panda()
     try:
@@ -30,7 +30,7 @@ def arm_model(urdf_path: str | Path | None, joints: tuple[str, ...] = ARM_JOINTS
     model = pin.buildReducedModel(full, locked, pin.neutral(full))
     if list(model.names)[1:] != list(joints):
         raise RobotModelError(
-            f"{path}: joints come in the order {', '.join(list(model.names)[1:])}, not {', '.join(joints)}"
+            f"{path}: joints have the order {', '.join(list(model.names)[1:])}, expected {', '.join(joints)}"
         )
     return model
 

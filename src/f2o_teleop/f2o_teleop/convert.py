@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from f2o_teleop.hand import Axes
+from f2o_teleop.device import Axes
 from f2o_teleop.jog import JogTarget
 
-SOURCE = "teleop"  # of its targets
+SOURCE = "teleop"  # of the targets
 
 
 def episode_state(text: str) -> str:
-    """The state in the JSON of /f2o/episode/state; '' when it is not the recorder's."""
+    """The state in the JSON of /f2o/episode/state; '' if it is malformed."""
     try:
         return str(json.loads(text)["state"])
     except (ValueError, KeyError, TypeError):
@@ -27,7 +27,7 @@ def twist_axes(msg: Any) -> Axes:
 
 
 def fill_target(msg: Any, target: JogTarget, stamp: Any, sequence: int) -> Any:
-    """Fills a JointTarget, its joint names given, with a target due at `stamp`; returns it."""
+    """Fill a JointTarget, which has its joint names, with a target due at `stamp`; returns it."""
     msg.header.stamp, msg.source, msg.sequence = stamp, SOURCE, sequence
     msg.joint_positions = array("d", target.positions)
     msg.joint_velocities = array("d", target.velocities)

@@ -1,4 +1,4 @@
-"""``f2o spacemouse``: is it there, what does it say; and its reports into a file."""
+"""``f2o spacemouse``: show the device's axes and buttons, and record its HID reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Show readings until Ctrl-C.
 
     Raises:
-        DeviceError: no SpaceMouse, or it may not be opened. ScriptError: the file exists or cannot be written.
+        DeviceError: no SpaceMouse, or no permission to open it.
+        ScriptError: the file exists or cannot be written, or the device has disappeared.
     """
     from f2o_teleop.errors import ScriptError
     from f2o_teleop.spacemouse import open_first
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         print()
     except FileExistsError:
         raise ScriptError(f"{path}: exists already; expected the name of a new file") from None
-    except (OSError, ValueError) as error:  # hidapi raises either when it is unplugged
+    except (OSError, ValueError) as error:  # hidapi raises either when unplugged
         raise ScriptError(f"SpaceMouse: disappeared, or {path} cannot be written ({error})") from None
     finally:
         device.close()
@@ -43,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def show(device: Any, write: Any) -> None:
-    """One line that follows the device."""
-    from f2o_teleop.hand import AXES
+    """Show the device's present axes and buttons in one line."""
+    from f2o_teleop.device import AXES
     from f2o_teleop.hidfile import copy_reports
     from f2o_teleop.spacemouse import ReportDecoder
 

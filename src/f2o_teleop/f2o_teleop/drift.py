@@ -1,8 +1,8 @@
-"""The zero of a hand: some devices come to rest a little beside it, and an arm must not creep after that.
+"""Zero offset of a teleop device: some do not come to rest at zero, and the arm must not creep because of that.
 
-A dead zone hides small offsets at the price of feeling; this measures them. A hand that holds a cap trembles; a
-device that nobody touches says the same number again and again. So numbers that stay equal for a while and small are
-the zero (UMI#35, spacenavd#45, SpaceNavigator#87 are about arms that crept).
+A dead zone hides small offsets but costs sensitivity; this measures them. A cap that somebody holds trembles, while a
+device at rest repeats the same values. Small values that stay equal for a while are therefore the offset
+(UMI#35, spacenavd#45, SpaceNavigator#87 report arms that creep).
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from f2o_nodekit.stamps import NS_PER_S
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from f2o_teleop.hand import Axes
+from f2o_teleop.device import Axes
 
 
 @dataclass(frozen=True, config=STRICT)
 class DriftConfig:
-    """When a deflection is taken for the zero."""
+    """When a deflection is taken for the zero offset."""
 
     max_deflection: Annotated[float, Field(ge=0, lt=1)] = 0.12  # in every axis; 0: never
-    tolerance: Positive = 0.006  # numbers that differ by no more are equal: two counts of 350
+    tolerance: Positive = 0.006  # values that differ by no more are equal: two counts of 350
     after_s: Positive = 1.5
 
 
-class Zero:
-    """Subtracts the deflection that a device at rest has.
+class ZeroOffset:
+    """Subtracts the deflection of the device at rest.
 
     Attributes:
-        offset: what is subtracted.
+        offset: the deflection that is subtracted, (6,).
     """
 
     def __init__(self, config: DriftConfig) -> None:
@@ -42,11 +42,11 @@ class Zero:
         self._since_mono_ns: int | None = None
 
     def __call__(self, axes: Axes, mono_ns: int) -> Axes:
-        """The axes without the offset, which this reading may change."""
-        self._watch(axes, mono_ns)
+        """The axes without the offset, which this reading may update."""
+        self._update(axes, mono_ns)
         return np.clip(axes - self.offset, -1.0, 1.0) if self.offset.any() else axes
 
-    def _watch(self, axes: Axes, mono_ns: int) -> None:
+    def _update(self, axes: Axes, mono_ns: int) -> None:
         config = self._config
         low, high = np.minimum(self._low, axes), np.maximum(self._high, axes)
         since = self._since_mono_ns

@@ -9,17 +9,17 @@ from f2o_teleop.errors import CommandError
 
 
 class State(str, Enum):
-    """Where the recorder is; the value is what /f2o/episode/state says."""
+    """State of the recorder, as published on /f2o/episode/state."""
 
     READY = "ready"
     RECORDING = "recording"
-    REVIEW = "review"  # recorded and closed, not yet kept or thrown away
+    REVIEW = "review"  # recorded and closed, not yet saved or discarded
     SAVED = "saved"
     DISCARDED = "discarded"
 
 
 class Verb(str, Enum):
-    """What a person or a program may ask."""
+    """Commands on /f2o/episode/command."""
 
     START = "start"
     STOP = "stop"
@@ -60,7 +60,7 @@ def parse_command(text: str) -> Command:
     `start`, `success {"seed": 12, "strategy": "left"}`
 
     Raises:
-        CommandError: unknown verb, or labels that are no JSON object.
+        CommandError: unknown verb, or the labels are not a JSON object.
     """
     word, _, rest = text.strip().partition(" ")
     try:
@@ -80,7 +80,7 @@ def advance(state: State, verb: Verb) -> State:
     """The state that `verb` leads to.
 
     Raises:
-        CommandError: not possible in this state; the text says what is.
+        CommandError: not possible in this state; the text names the possible verbs.
     """
     possible = TRANSITIONS[state]
     if verb not in possible:

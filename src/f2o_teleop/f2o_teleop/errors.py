@@ -1,14 +1,14 @@
-"""The mistakes this package reports, one class each."""
+"""The errors of this package."""
 
 from f2o_nodekit.errors import F2oError
 
 
 class TeleopError(F2oError):
-    """Anything f2o_teleop refuses."""
+    """Base class of this package's errors."""
 
 
 class RobotModelError(TeleopError):
-    """The URDF is missing, unreadable, or lacks a joint or frame that was asked for."""
+    """The URDF is missing, unreadable, or lacks a joint or frame."""
 
 
 class CommandError(TeleopError):
@@ -16,7 +16,7 @@ class CommandError(TeleopError):
 
 
 class DiskSpaceError(TeleopError):
-    """The disk of the output folder has less room left than the configured margin."""
+    """The disk of the output folder has less free space than configured."""
 
 
 class RateError(TeleopError):
@@ -24,8 +24,8 @@ class RateError(TeleopError):
 
 
 class ScriptError(TeleopError):
-    """A scripted hand whose file cannot be used."""
+    """A file of a scripted device, or of HID reports, that cannot be used."""
 
 
 class FrameError(TeleopError):
-    """A frame for the hand that is not known."""
+    """The frame of the teleop device is not known."""

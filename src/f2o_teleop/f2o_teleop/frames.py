@@ -1,4 +1,4 @@
-"""In whose axes a hand pushes: the base's, the tool's, or those of the camera that the person looks through."""
+"""The frame in which the teleop device moves the tool: the base's, the tool's, or a camera's."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from f2o_teleop.errors import FrameError, RobotModelError
 from f2o_teleop.ik import DifferentialIk, Joints
 
 FRAMES = ("base", "tool", "camera")
-Rotation = Float64[np.ndarray, "3 3"]  # base <- hand
-HandFrame = Callable[[Joints], Rotation]
-# What is forward, left and up for a hand is depth, left and up in a picture (optical frame: x right, y down, z ahead).
-OPTICAL_FROM_HAND = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
+Rotation = Float64[np.ndarray, "3 3"]  # base <- device
+DeviceFrame = Callable[[Joints], Rotation]
+# Forward, left and up of the device are depth, left and up in an image (optical frame: x right, y down, z ahead).
+OPTICAL_FROM_DEVICE = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
 
 
 def base_frame(_: Joints) -> Rotation:
-    """A hand's x, y, z are those of the base."""
+    """The device's x, y, z are those of the base."""
     return np.eye(3)
 
 
-def hand_frame(name: str, ik: DifferentialIk, calibration: Path, camera: str) -> HandFrame:
-    """The rotation base <- hand at given joints, for one of ``FRAMES``.
+def device_frame(name: str, ik: DifferentialIk, calibration: Path, camera: str) -> DeviceFrame:
+    """The rotation base <- device as a function of the joints, for one of ``FRAMES``.
 
     Args:
-        name: base, tool (the TCP's axes) or camera (as things look in its picture).
-        ik: knows where the TCP and the links are.
-        calibration: cameras.yaml; read for ``camera`` alone.
-        camera: which one.
+        name: base, tool (the TCP's axes) or camera (as things look in its image).
+        ik: kinematics of the TCP and the links.
+        calibration: cameras.yaml; read for ``camera`` only.
+        camera: name of the camera.
 
     Raises:
-        FrameError: no such calibration, camera, or frame that carries it.
+        FrameError: no such calibration or camera, or its parent frame is not in the robot description.
     """
     if name == "base":
         return base_frame
@@ -46,5 +46,5 @@ def hand_frame(name: str, ik: DifferentialIk, calibration: Path, camera: str) ->
         ik.frame_rotation(mount.parent, ik.q)
     except (F2oError, RobotModelError) as error:
         raise FrameError(f"mapping.frame: camera: {error}") from error
-    in_parent = mount.matrix()[:3, :3] @ OPTICAL_FROM_HAND
+    in_parent = mount.matrix()[:3, :3] @ OPTICAL_FROM_DEVICE
     return lambda q: ik.frame_rotation(mount.parent, q) @ in_parent

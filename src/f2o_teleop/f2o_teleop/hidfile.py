@@ -1,6 +1,6 @@
-"""HID reports in a file: recorded from a device, played back as one; or from a pipe, as another program writes them.
+"""HID reports from a file, recorded from a device, or from a named pipe that another program writes.
 
-A line a report: seconds since the beginning, then the bytes in hex; # begins a comment.
+One report per line: seconds since the beginning, then the bytes in hex; # begins a comment.
 
     0.000 01 000000000000
     0.012 01 00001e000000
@@ -17,16 +17,16 @@ from pathlib import Path
 from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_teleop.errors import ScriptError
-from f2o_teleop.spacemouse import Device
+from f2o_teleop.spacemouse import HidDevice
 
-Report = tuple[float, bytes]  # [s] since the beginning, and number and content
+Report = tuple[float, bytes]  # [s] since the beginning; report number and content
 
 
 def load_reports(path: Path) -> list[Report]:
     """The reports of a file, in order of time.
 
     Raises:
-        ScriptError: no such file, a line that is no report, or times that go back.
+        ScriptError: no such file, no reports in it, a malformed line, or times that decrease.
     """
     try:
         lines = path.read_text().splitlines()
@@ -48,12 +48,14 @@ def _report(words: list[str], where: str, before: list[Report]) -> Report:
     except (ValueError, IndexError):
         raise ScriptError(f"{where}: expected seconds and bytes in hex, got {' '.join(words)!r}") from None
     if not content or not seconds >= (before[-1][0] if before else 0.0):
-        raise ScriptError(f"{where}: expected a time not before the last one's, and at least one byte")
+        raise ScriptError(
+            f"{where}: expected a time not before that of the last report, and at least one byte"
+        )
     return seconds, content
 
 
-class ReplayedDevice:
-    """Reports of a file as a device says them, again and again; the time of the first read is their beginning."""
+class ReplayedHid:
+    """An HID device that plays the reports of a file, from the first read on; with ``repeat`` again and again."""
 
     def __init__(
         self, reports: list[Report], repeat: bool = False, mono_ns: Callable[[], int] = time.monotonic_ns
@@ -80,21 +82,20 @@ class ReplayedDevice:
         return list(content[:max_length])
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
 
-class PipedDevice:
-    """Reports of a named pipe: a line each, as in a file; they count when they come, whatever time they name."""
+class PipedHid:
+    """An HID device that reads a named pipe: lines as in a file, whose times do not matter."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the pipe; the writer may come later, and go and come again."""
-        self._fd = os.open(
-            path, os.O_RDWR | os.O_NONBLOCK
-        )  # as a writer too: no end of file between two writers
+        """Open the pipe; its writer may come later, and may be replaced."""
+        # Opened for writing too, so that there is no end of file between two writers.
+        self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self._rest = b""
 
     def read(self, max_length: int, timeout_ms: int) -> list[int]:
-        """The next report, or nothing after the timeout; ValueError for a line that is none."""
+        """The next report, or nothing after the timeout; ValueError for a malformed line."""
         if b"\n" not in self._rest and select.select([self._fd], [], [], timeout_ms / 1000)[0]:
             self._rest += os.read(self._fd, 4096)
         line, found, rest = self._rest.partition(b"\n")
@@ -112,9 +113,9 @@ class PipedDevice:
 
 
 def copy_reports(
-    device: Device, write: Callable[[str], object], ended: Callable[[], bool]
+    device: HidDevice, write: Callable[[str], object], ended: Callable[[], bool]
 ) -> Iterator[bytes]:
-    """``write`` what a device says as lines of a file until ``ended``; yields each report."""
+    """``write`` the device's reports as lines of a file until ``ended``; yields each report."""
     start = time.monotonic()
     while not ended():
         report = bytes(device.read(64, 100))

@@ -22,9 +22,9 @@ Point = Float64[np.ndarray, "3"]  # m, in the base frame
 TCP_FRAME = "panda_hand_tcp"
 HOME = (0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785)
 
-# Metres and radians that the commanded pose may run ahead of the arm when a limit or a singularity holds it back.
-LEASH_M = 0.02
-LEASH_RAD = 0.06
+# How far the commanded pose may run ahead of the joint target when a limit or a singularity holds that back.
+MAX_LEAD_M = 0.02
+MAX_LEAD_RAD = 0.06
 # Straight-line speed caps of `step_pose` towards a far target [m/s, rad/s]; Franka allows 1.7 and 2.5.
 POSE_SPEED_M_S = 1.0
 POSE_SPEED_RAD_S = 2.0
@@ -39,7 +39,7 @@ LIMIT_MARGIN_RAD = 0.01
 
 
 class IkStatus(Enum):
-    """What became of one step."""
+    """Result of one step."""
 
     OK = "ok"
     BAD_INPUT = "bad input"
@@ -47,10 +47,10 @@ class IkStatus(Enum):
 
 
 class DifferentialIk:
-    """Follows a pose or a twist of the TCP within the joint limits; total: a failed step holds the last target.
+    """Follows a pose or a twist of the TCP within the joint limits; a failed step holds the last target.
 
     Attributes:
-        status: what became of the newest step.
+        status: result of the newest step.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class DifferentialIk:
         velocity_scale: float = 1.0,
         workspace: Float64[np.ndarray, "2 3"] | None = None,
     ) -> None:
-        """Builds the model once.
+        """Build the model.
 
         Args:
             urdf_path: the arm's description; default panda.urdf of the example-robot-data wheel.
@@ -104,7 +104,7 @@ class DifferentialIk:
         self.reset(np.asarray(home, dtype=np.float64))
 
     def reset(self, q: Joints) -> None:
-        """Anchors the target at q [rad], drawn inside the limits; a non-finite q changes nothing but the status."""
+        """Set the target to q [rad], clipped to the limits; NaN or Inf changes nothing but the status."""
         if not np.isfinite(q).all():
             self.status = IkStatus.BAD_INPUT
             return
@@ -114,11 +114,11 @@ class DifferentialIk:
 
     @property
     def q(self) -> Joints:
-        """The joint target reached so far [rad]."""
+        """The present joint target [rad]."""
         return self._configuration.q.copy()
 
     def forward(self, q: Joints) -> Float64[np.ndarray, "4 4"]:
-        """Pose of the TCP in the base frame at joints q; does not touch the target."""
+        """Pose of the TCP in the base frame at joints q; does not change the target."""
         pin.framesForwardKinematics(self._model, self._query, q)
         return self._query.oMf[self._frame_id].homogeneous
 
@@ -140,7 +140,7 @@ class DifferentialIk:
         return pin.getFrameJacobian(self._model, self._query, self._frame_id, pin.LOCAL_WORLD_ALIGNED)
 
     def step_pose(self, T_base_tcp: Float64[np.ndarray, "4 4"]) -> Joints:
-        """One step towards a pose [m]; far targets are approached on a straight screw at the speed caps."""
+        """One step towards a pose [m]; far targets are approached along a screw at the speed caps."""
         if not np.isfinite(T_base_tcp).all():
             return self._hold(IkStatus.BAD_INPUT)
         self._goal = pin.SE3(_orthonormal(T_base_tcp[:3, :3]), T_base_tcp[:3, 3])
@@ -149,25 +149,25 @@ class DifferentialIk:
     def step_twist(self, v: Float64[np.ndarray, "6"]) -> Joints:
         """One step along a twist of the TCP, linear [m/s] over angular [rad/s], in base axes.
 
-        The pose it stands for is kept between steps, so a zero twist holds the pose instead of drifting with the
-        posture task; it is leashed to the arm, so nothing winds up against a limit.
+        The pose is integrated over the steps, so a zero twist holds it instead of drifting with the posture task. It
+        stays near the joint target, so that it does not wind up against a limit.
         """
         if not np.isfinite(v).all():
             return self._hold(IkStatus.BAD_INPUT)
-        self._goal = self._near(LEASH_M, LEASH_RAD)
+        self._goal = self._near(MAX_LEAD_M, MAX_LEAD_RAD)
         place = self._within(self._goal.translation, self._goal.translation + v[:3] * self.dt)
         self._goal = pin.SE3(pin.exp3(v[3:] * self.dt) @ self._goal.rotation, place)
         return self._step(self._goal)
 
     def _within(self, before: Point, after: Point) -> Point:
-        """`after`, stopped at the walls of the workspace; from outside, every wall lets one in again."""
+        """`after`, clipped to the workspace; from outside, motion back in is free."""
         if self._workspace is None:
             return after
         low, high = self._workspace
         return np.clip(after, np.minimum(low, before), np.maximum(high, before))
 
     def _near(self, metres: float, radians: float) -> pin.SE3:
-        """The goal, drawn along the screw towards the arm until it is within reach of both bounds."""
+        """The goal, moved along the screw towards the joint target's pose until it is within both bounds."""
         here = self._configuration.data.oMf[self._frame_id]
         error = pin.log6(here.actInv(self._goal)).vector
         ratio = max(np.linalg.norm(error[:3]) / metres, np.linalg.norm(error[3:]) / radians)
@@ -189,7 +189,7 @@ class DifferentialIk:
             return self._hold(IkStatus.NO_SOLUTION)
         if not np.isfinite(velocity).all():
             return self._hold(IkStatus.NO_SOLUTION)
-        # The solver meets its constraints to about 1e-6; the limits are promised exactly.
+        # The solver meets its constraints to about 1e-6 only.
         velocity = np.clip(velocity, -self.velocity_limit, self.velocity_limit)
         self._configuration.update(
             np.clip(self._configuration.q + velocity * self.dt, self.lower, self.upper)
@@ -209,6 +209,6 @@ class DifferentialIk:
 
 
 def _orthonormal(rotation: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "3 3"]:
-    """Nearest rotation, so that rounding in a caller's matrix is not read as a twist."""
+    """The nearest rotation, so that rounding in a caller's matrix does not act as a twist."""
     u, _, vt = np.linalg.svd(rotation)
     return u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt

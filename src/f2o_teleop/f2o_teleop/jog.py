@@ -1,18 +1,18 @@
-"""The hand's twist as a stream of joint targets; the core of teleop_node."""
+"""The device's twist as a stream of joint targets; the core of teleop_node."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from f2o_teleop.frames import HandFrame, base_frame
-from f2o_teleop.hand import Axes
+from f2o_teleop.device import Axes
+from f2o_teleop.frames import DeviceFrame, base_frame
 from f2o_teleop.ik import DifferentialIk, IkStatus, Joints
 from f2o_teleop.mapping import TwistMapping
 
 
 @dataclass(frozen=True)
 class JogTarget:
-    """Where the arm shall be one period from now."""
+    """Target of arm and gripper, one period from now."""
 
     positions: Joints  # rad
     velocities: Joints  # rad/s
@@ -21,14 +21,14 @@ class JogTarget:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the arm says of itself."""
+    """Measured state of arm and gripper."""
 
     positions: Joints  # rad
     gripper_width: float  # m
 
 
 class Jog:
-    """Integrates twists into joint targets while the arm follows, and stays with the arm while it does not."""
+    """Integrates twists into joint targets while the arm follows; otherwise the target is where the arm is."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Jog:
         open_width: float = 0.08,
         closed_width: float = 0.0,
         max_lag_rad: float = 0.25,
-        frame: HandFrame = base_frame,
+        frame: DeviceFrame = base_frame,
     ) -> None:
         """`max_lag_rad`: the target waits while the arm is further behind than this, in any joint."""
         self._frame = frame
@@ -48,7 +48,7 @@ class Jog:
 
     @property
     def status(self) -> IkStatus:
-        """What became of the newest step."""
+        """Result of the newest step."""
         return self._ik.status
 
     def step(self, axes: Axes, toggle_gripper: bool, measured: Measured, following: bool) -> JogTarget:
@@ -67,13 +67,13 @@ class Jog:
         return JogTarget(after, (after - before) / self._ik.dt, self._width)
 
     def _twist(self, axes: Axes, q: Joints) -> Axes:
-        """The hand's twist in base axes."""
+        """The device's twist in base axes."""
         linear, angular = self._mapping(axes).reshape(2, 3)
         rotation = self._frame(q)
         return np.concatenate([rotation @ linear, rotation @ angular])
 
     def _anchor(self, measured: Measured) -> JogTarget:
-        """Starts anew where the arm is; a later start is without a jump."""
+        """Move the target to where the arm is, so that a later start has no jump."""
         self._ik.reset(measured.positions)
         self._width = measured.gripper_width
         self.lag_rad = 0.0

@@ -12,7 +12,7 @@ class Keys:
     """Calls `on_key` with each character typed, from a thread of its own."""
 
     def __init__(self, on_key: Callable[[str], None], fd: int = 0) -> None:
-        """Puts the terminal `fd` into character mode until `close`."""
+        """Put the terminal `fd` into character mode until `close`."""
         self._fd, self._on_key = fd, on_key
         self._saved: list | None = None
         self._thread: threading.Thread | None = None
@@ -25,7 +25,7 @@ class Keys:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the thread and gives the terminal back as it was."""
+        """End the thread and restore the terminal."""
         if self._thread is None or self._saved is None:
             return
         os.write(self._wake_write, b"x")

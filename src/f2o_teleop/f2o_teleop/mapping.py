@@ -1,4 +1,4 @@
-"""From a hand's deflection to a twist, and from its buttons to the gripper and the recorder."""
+"""From a device's deflection to a twist, and from its buttons to the gripper and the recorder."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from f2o_teleop.hand import AXES, Axes
+from f2o_teleop.device import AXES, Axes
 
 NOT_MAPPED = -1
 ACTIONS = ("gripper", "record", "stop", "success", "failure", "discard")  # of buttons
@@ -29,15 +29,15 @@ class MappingConfig:
     """How deflection becomes speed."""
 
     dead_zone: Annotated[float, Field(ge=0, lt=1)] = 0.08
-    """Share of the deflection that does nothing; the rest starts at zero speed."""
+    """Share of the deflection that is ignored; the rest starts at zero speed."""
     exponent: Positive = 1.6  # above 1: finer near rest
-    linear_m_s: Positive = 0.25  # speed at full deflection, and the most in any direction
+    linear_m_s: Positive = 0.25  # speed at full deflection, and the maximum in any direction
     angular_rad_s: Positive = 0.6
     axes: SixAxes = ("+x", "+y", "+z", "+roll", "+pitch", "+yaw")
     """Which axis of the teleop device drives each axis of the frame, with its sign."""
-    frame: Literal["base", "tool", "camera"] = "base"  # whose axes; camera: as things look in its picture
+    frame: Literal["base", "tool", "camera"] = "base"  # whose axes; camera: as things look in its image
     camera: str = "external_1"
-    calibration: ConfigPath = "cameras.yaml"  # where `camera` is
+    calibration: ConfigPath = "cameras.yaml"  # pose of `camera`
 
 
 class TwistMapping:
@@ -50,7 +50,7 @@ class TwistMapping:
             self._map[row, AXES.index(name[1:])] = 1.0 if name[0] == "+" else -1.0
 
     def __call__(self, axes: Axes) -> Float64[np.ndarray, "6"]:
-        """The twist in the axes of the hand's frame: linear [m/s] over angular [rad/s]."""
+        """The twist in the device's frame: linear [m/s] over angular [rad/s]."""
         config = self._config
         size = np.clip((np.abs(axes) - config.dead_zone) / (1.0 - config.dead_zone), 0.0, 1.0)
         shaped = self._map @ (np.sign(axes) * size**config.exponent)
@@ -59,7 +59,7 @@ class TwistMapping:
 
 
 def within_dead_zone(axes: Axes, dead_zone: float) -> Axes:
-    """The axes, with those that mean nothing at zero."""
+    """The axes, with zero for those within the dead zone."""
     return np.where(np.abs(axes) <= dead_zone, 0.0, axes)
 
 
@@ -73,8 +73,8 @@ class ButtonConfig:
     """Index of the button for each action, -1 for none."""
 
     gripper: ButtonIndex = 0  # open or close, when pressed
-    record: ButtonIndex = 1  # pressed shortly: start; while recording: save as a success; held: discard
-    stop: ButtonIndex = NOT_MAPPED  # end the recording, and judge it afterwards: success, failure or discard
+    record: ButtonIndex = 1  # short press: start, or while recording save as a success; long press: discard
+    stop: ButtonIndex = NOT_MAPPED  # end the recording, and label it afterwards: success, failure or discard
     success: ButtonIndex = NOT_MAPPED
     failure: ButtonIndex = NOT_MAPPED
     discard: ButtonIndex = NOT_MAPPED
@@ -95,7 +95,7 @@ class ButtonConfig:
 
 
 class Button:
-    """One button: edges, without the bounces."""
+    """One button: its edges, debounced."""
 
     def __init__(self, debounce_s: float) -> None:
         self._debounce_ns = round(debounce_s * NS_PER_S)
@@ -118,23 +118,23 @@ class Button:
 
 
 @dataclasses.dataclass(frozen=True)
-class Wishes:
-    """What the buttons ask for in this tick."""
+class ButtonRequests:
+    """What the buttons request in this tick."""
 
     toggle_gripper: bool = False
     commands: tuple[str, ...] = ()  # for /f2o/episode/command
 
 
 class Buttons:
-    """All buttons of a hand."""
+    """All buttons of a device."""
 
     def __init__(self, config: ButtonConfig) -> None:
         self._config = config
         self._index = {action: index for action, index in config.mapped().items() if index >= 0}
         self._buttons = {action: Button(config.debounce_s) for action in self._index}
 
-    def update(self, pressed: tuple[bool, ...], recording: bool, mono_ns: int) -> Wishes:
-        """The wishes of this tick; `recording` decides what the record button means."""
+    def update(self, pressed: tuple[bool, ...], recording: bool, mono_ns: int) -> ButtonRequests:
+        """The requests of this tick; `recording` decides what the record button does."""
         toggle, commands = False, []
         for action, index in self._index.items():
             down = index < len(pressed) and pressed[index]
@@ -145,7 +145,7 @@ class Buttons:
                 commands += self._record(held_s, recording)
             elif hit:
                 commands.append(action)
-        return Wishes(toggle, tuple(commands))
+        return ButtonRequests(toggle, tuple(commands))
 
     def _record(self, held_s: float | None, recording: bool) -> list[str]:
         if held_s is None:

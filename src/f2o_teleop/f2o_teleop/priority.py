@@ -1,4 +1,4 @@
-"""Who waits for the processor when there are too few."""
+"""Scheduling priority of a node's process."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 
 
 def set_niceness(niceness: int) -> bool:
-    """Give every thread of this process, those of DDS included, this niceness; False where that is not granted.
+    """Set the niceness of every thread of this process, those of DDS included; False where that is not permitted.
 
-    Threads that are started later inherit it. Below 0 it takes root, CAP_SYS_NICE, or a line `nice` in limits.conf.
+    Threads that are started later inherit it. Below 0 it requires root, CAP_SYS_NICE, or a line `nice` in limits.conf.
     """
     try:
         for thread in os.listdir("/proc/self/task"):

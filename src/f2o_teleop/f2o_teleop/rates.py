@@ -1,4 +1,4 @@
-"""How often a topic comes now, and what of it never arrived."""
+"""Present rates of topics, and messages lost in transport."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from f2o_nodekit.stamps import NS_PER_S
 
-SILENCE_S = 0.3  # a topic that pauses so long begins anew: its rate is that since then
+SILENCE_S = 0.3  # a longer pause starts the rate afresh
 SILENT_PERIODS = 5
 
 
@@ -19,13 +19,13 @@ class Rate:
         self._silence_ns = round(max(SILENCE_S, SILENT_PERIODS / expected_hz) * NS_PER_S)
 
     def arrived(self, ros_ns: int) -> None:
-        """One message was received."""
+        """Note that a message was received."""
         if self._times and not 0 <= ros_ns - self._times[-1] <= self._silence_ns:
             self._times.clear()
         self._times.append(ros_ns)
 
     def hz(self, now_ros_ns: int) -> float:
-        """Messages a second; 0 when the topic is silent."""
+        """Messages per second; 0 when the topic is silent."""
         times = self._times
         if len(times) < 2 or now_ros_ns - times[-1] > self._silence_ns or times[-1] == times[0]:
             return 0.0
@@ -40,32 +40,32 @@ class Rates:
         self._rates = {topic: Rate(hz) for topic, hz in self._expected.items()}
 
     def arrived(self, topic: str, ros_ns: int) -> None:
-        """One message of ``topic``."""
+        """Note that a message of ``topic`` was received."""
         if topic in self._rates:
             self._rates[topic].arrived(ros_ns)
 
     def hz(self, now_ros_ns: int) -> dict[str, float]:
-        """What each topic has now."""
+        """Present rate of each topic."""
         return {topic: rate.hz(now_ros_ns) for topic, rate in self._rates.items()}
 
     def too_slow(self, now_ros_ns: int, share: float) -> list[str]:
-        """In words, each topic that comes less often than ``share`` of its expected rate."""
-        words = []
+        """A sentence on each topic whose rate is below ``share`` of the expected one."""
+        problems = []
         for topic, hz in self.hz(now_ros_ns).items():
             expected = self._expected[topic]
             if hz < share * expected:
-                words.append(
+                problems.append(
                     f"{topic} {f'comes at {hz:.1f} Hz' if hz else 'is silent'}, expected {expected:g} Hz"
                 )
-        return words
+        return problems
 
 
 class Losses:
-    """Messages that a publisher numbered and DDS did not bring; nobody else sees that they are missing.
+    """Counts messages lost in transport, by the gaps in their publishers' numbers.
 
     Attributes:
         lost: how many since ``start``, by topic.
-        uncounted: topics of which that cannot be told.
+        uncounted: topics whose losses cannot be counted.
     """
 
     def __init__(self) -> None:
@@ -74,18 +74,18 @@ class Losses:
         self.uncounted: set[str] = set()
 
     def start(self) -> None:
-        """Count from 0."""
+        """Start counting from 0."""
         self.lost.clear()
         self.uncounted.clear()
 
     def arrived(self, topic: str, publisher: bytes | None, number: int | None) -> None:
-        """One message.
+        """Note that a message was received.
 
         Args:
-            topic: that it came on.
-            publisher: who sent it; None: not told (rclpy of Jazzy). The numbers then tell as long as they rise: where
-                one does not, the topic has a second publisher, or its publisher has started again.
-            number: counts the messages of its publisher; None: not told.
+            topic: topic of the message.
+            publisher: its publisher's id; None: unknown (rclpy of Jazzy). The numbers are then used as long as they
+                rise; where one does not, the topic has a second publisher, or its publisher has restarted.
+            number: counts the messages of its publisher; None: unknown.
         """
         last = self._last.get((topic, publisher))
         if number is None or (publisher is None and last is not None and number <= last):

@@ -22,40 +22,40 @@ CAMERA_TOPICS = {
 
 @dataclass(frozen=True, config=STRICT)
 class TopicConfig:
-    """How one topic is subscribed."""
+    """How one topic is recorded."""
 
     type: MessageType
     qos: Literal["sensor", "reliable", "latched"] = "sensor"
     """Sensor: best effort; latched: reliable and transient local."""
-    depth: Count = 500  # messages DDS may hold for us while this process waits for a processor: 4 s at 125 Hz
-    command: bool = False  # somebody acts on it: stored as /f2o/recorded/<topic>; the usual ones are known
+    depth: Count = 500  # messages that DDS holds while this process waits for a processor: 4 s at 125 Hz
+    command: bool = False  # a command: stored as /f2o/recorded/<topic>; the usual ones are known
     hz: NotNegative = 0.0
-    """Expected rate, looked at before the start, in the report and by `f2o bag check`; 0: any."""
+    """Expected rate, checked before the start, in the report and by `f2o bag check`; 0: any."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class RecorderConfig:
     """What is recorded, where to, and how safely."""
 
-    topics: dict[str, TopicConfig]  # besides those of the cameras
+    topics: dict[str, TopicConfig]  # without those of the cameras
     output: Annotated[ConfigPath, must(bool, "a folder for the episodes")]  # gets one folder per episode
     task: str = ""
     operator: str = ""
     seed: Seed = 0
-    episodes: Annotated[int, Field(ge=0)] = 0  # saved ones, then it ends; 0: until told to
+    episodes: Annotated[int, Field(ge=0)] = 0  # saved ones, after which it ends; 0: unlimited
     cameras: tuple[str, ...] = ()  # realsense2_camera's four topics of each are recorded
     camera_depth: Count = 20  # depth of the cameras' topics, whose messages are large
     camera_hz: NotNegative = 30.0  # expected of each of them
     preflight: bool = True  # refuse to start while a topic is silent or slow
     min_rate: Share = 0.7  # share of its expected rate below which a topic is slow
-    calibration: ConfigPath = ""  # file kept in every bag as a label
+    calibration: ConfigPath = ""  # file whose text every bag keeps as a label
     compression: Annotated[str, one_of(COMPRESSIONS)] = "lz4"
-    queue_mb: Positive = 256.0  # what a stalling disk may cost in memory before messages are dropped
+    queue_mb: Positive = 256.0  # memory for messages while the disk stalls, before they are dropped
     flush_s: Positive = 0.008  # between two writes; a SIGKILL loses this and the time of a write [s]
     sync_s: Positive = 0.25  # the most that a power cut can lose [s]
     niceness: Annotated[int, Field(ge=-20, le=19)] = -10
-    """Of the whole process where the system grants it: what it does late is lost at a kill."""
-    min_free_gb: NotNegative = 2.0  # no start below this; recording ends, saved, when it is reached
+    """Of the whole process, where the system permits it: messages that are written late are lost at a kill."""
+    min_free_gb: NotNegative = 2.0  # no start below this; a recording that reaches it is ended and saved
     extra_labels: dict[str, str] = field(default_factory=dict)
 
     @rules
@@ -78,7 +78,7 @@ class RecorderConfig:
 
 
 def read_calibration(config: RecorderConfig) -> str:
-    """The text of the calibration that the configuration names; '' where it names none.
+    """The text of the configured calibration file; '' without one.
 
     Raises:
         ConfigError: it cannot be read.

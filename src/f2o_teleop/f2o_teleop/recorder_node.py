@@ -1,4 +1,4 @@
-"""The recorder as a ROS node: every topic raw into the session, commands in, state out."""
+"""The recorder as a ROS node: subscribes to every topic raw, takes commands and publishes its state."""
 
 import sys
 from functools import partial
@@ -19,16 +19,16 @@ from f2o_teleop.session import Session
 
 
 def subscription_qos(entry: TopicConfig) -> QoSProfile:
-    """The QoS a topic is subscribed with."""
+    """The QoS of a topic's subscription."""
     if entry.qos == "latched":
         return latched()
     return best_effort(entry.depth) if entry.qos == "sensor" else reliable(entry.depth)
 
 
 class RecorderNode(ConfiguredNode):
-    """Records one bag an episode, as /f2o/episode/command says."""
+    """Records one bag per episode, controlled by /f2o/episode/command."""
 
-    events_executor = False  # the time of sending and of reception comes with the message's info
+    events_executor = False  # message info holds the times of publishing and of reception
 
     def __init__(self) -> None:
         super().__init__("recorder_node", RecorderConfig)
@@ -46,12 +46,12 @@ class RecorderNode(ConfiguredNode):
             self.create_service(Trigger, f"/f2o/episode/{verb.value}", partial(self._serve, verb.value))
         self.create_timer(0.5, self._tick)
         self.add_diagnostics("recorder", self._diagnose)
-        self._say(self.session.state().note)
+        self._log(self.session.state().note)
         self._publish_state()
 
     def _received(self, topic: str, data: bytes, info: dict[str, Any]) -> None:
         now = info["received_timestamp"] or self.now_ns()
-        publisher = info.get("publisher_gid", {}).get("data")  # rclpy of Jazzy does not tell it
+        publisher = info.get("publisher_gid", {}).get("data")  # missing in rclpy of Jazzy
         number = info.get("publication_sequence_number")
         self.session.message(topic, data, now, info["source_timestamp"], publisher, number)
 
@@ -63,18 +63,18 @@ class RecorderNode(ConfiguredNode):
         return response
 
     def _perform(self, text: str) -> tuple[bool, str]:
-        """Does what a command says; whether it could, and a sentence."""
+        """Carry out a command; returns whether it succeeded, and a sentence."""
         try:
-            done, told = True, self.session.command(text, self.now_ns())
-            self._say(told)
+            done, report = True, self.session.command(text, self.now_ns())
+            self._log(report)
         except F2oError as error:
-            done, told = False, str(error)
-            self.get_logger().error(told)
+            done, report = False, str(error)
+            self.get_logger().error(report)
         self._publish_state()
-        return done, told
+        return done, report
 
     def _tick(self) -> None:
-        self._say(self.session.tick())
+        self._log(self.session.tick())
         self._publish_state()
         if 0 < self.config.episodes <= self.session.saved:
             raise SystemExit(0)
@@ -85,7 +85,7 @@ class RecorderNode(ConfiguredNode):
     def _publish_state(self) -> None:
         self._state.publish(String(data=self.session.state().to_json()))
 
-    def _say(self, text: str) -> None:
+    def _log(self, text: str) -> None:
         if text:
             self.get_logger().info(text)
 
@@ -96,8 +96,8 @@ class RecorderNode(ConfiguredNode):
         return (1 if state.drops else 0), state.state, values
 
     def close(self) -> None:
-        """Keep what is being recorded."""
-        self._say(self.session.close())
+        """Save the episode under way."""
+        self._log(self.session.close())
         self._publish_state()
 
 

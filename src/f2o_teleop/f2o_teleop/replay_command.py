@@ -1,4 +1,4 @@
-"""``f2o bag replay``: the arm moves as in an episode. Cheap to import: what it needs it imports when it runs."""
+"""``f2o bag replay``: the arm repeats an episode. Cheap to import: imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -31,14 +31,21 @@ def add(verbs: Any) -> None:
 
 
 def run_replay(arguments: argparse.Namespace) -> int:
-    """``f2o bag replay``."""
+    """``f2o bag replay``; returns the exit status.
+
+    Raises:
+        BagError: the bag is truncated, or has no such targets.
+        PlayError: no ROS, no arm, no bridge in mode replay, or the bridge left it.
+    """
     from f2o_bags.read import open_complete
 
-    from f2o_teleop.replay import load_track
+    from f2o_teleop.replay import load_trajectory
 
-    track = load_track(open_complete(arguments.bag), arguments.topic, arguments.begin, arguments.end)
+    trajectory = load_trajectory(
+        open_complete(arguments.bag), arguments.topic, arguments.begin, arguments.end
+    )
     node = ros_module("f2o_teleop.replay_node")
-    done = node.replay(track, arguments.speed, arguments.arm, arguments.wait, sys.stderr.isatty())
+    done = node.replay(trajectory, arguments.speed, arguments.arm, arguments.wait, sys.stderr.isatty())
     if done is None or not done.complete:
         return INTERRUPTED
     print(

@@ -1,4 +1,4 @@
-"""``f2o bag replay`` as a ROS node: joint targets from "replay" into the bridge, which alone moves the arm."""
+"""``f2o bag replay`` as a ROS node: sends joint targets of source "replay" to the bridge, which moves the arm."""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ from std_srvs.srv import Trigger
 
 from f2o_msgs.msg import JointTarget
 from f2o_teleop.priority import set_niceness
-from f2o_teleop.replay import Replay, ReplayTarget, Track
-from f2o_teleop.replaying import MODE, Replayed, run, wait
+from f2o_teleop.replay import (
+    MODE,
+    Replay,
+    ReplayResult,
+    ReplayTarget,
+    Trajectory,
+    run_replay,
+    wait_for_bridge,
+)
 
 SOURCE = "replay"
-NICENESS = -10  # where granted: a target that is 0.1 s late makes the bridge hold
+NICENESS = -10  # where permitted: a target that is 0.1 s late makes the bridge hold
 
 
 class ReplayNode(Node):
-    """Publishes the present position until the bridge follows, then the replay."""
+    """The ``BridgeClient`` of a replay."""
 
     def __init__(self, joint_names: tuple[str, ...], finger_names: tuple[str, ...] = PANDA_FINGERS) -> None:
         super().__init__("bag_replay")
@@ -43,7 +50,7 @@ class ReplayNode(Node):
         self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
 
     def _on_joints(self, msg: JointState) -> None:
-        with suppress(JointStateError):  # a message without them changes nothing
+        with suppress(JointStateError):  # a message without the joints is ignored
             self._joints = read_joint_state(msg, self._names).positions
 
     def _on_gripper(self, msg: JointState) -> None:
@@ -53,26 +60,26 @@ class ReplayNode(Node):
     def _on_mode(self, msg: String) -> None:
         self.mode = msg.data
 
-    def hear(self) -> None:
-        """Take what has come in; not all of it if it is much, for the next target is due."""
+    def receive(self) -> None:
+        """Take in up to four of the messages that have arrived, because the next target is due."""
         for _ in range(4):
             rclpy.spin_once(self, timeout_sec=0.0)
 
     def measured(self) -> np.ndarray | None:
-        """Joints [rad] and gripper [m]; None before the first."""
+        """Measured joints [rad] and gripper [m], (8,); None before the first joint state."""
         return None if self._joints is None else np.append(self._joints, self._width)
 
-    def ask(self, verb: str) -> str:
-        """Ask the bridge to arm or disarm; its answer where it says no."""
+    def request(self, verb: str) -> str:
+        """Request the bridge to arm or disarm; returns why it refuses, or ''."""
         if not self._bridge[verb].service_is_ready():
-            return "the bridge is not there"
+            return f"service {self._bridge[verb].srv_name} is not available"
         future = self._bridge[verb].call_async(Trigger.Request())
         rclpy.spin_until_future_complete(self, future, timeout_sec=2.0)
         answer = future.result()
         return "no answer" if answer is None else "" if answer.success else answer.message
 
     def send(self, target: ReplayTarget) -> None:
-        """One target, due now."""
+        """Publish one target, due now."""
         message = JointTarget(source=SOURCE, sequence=next(self._sequence), joint_names=list(self._names))
         message.header.stamp = self.get_clock().now().to_msg()
         message.joint_positions = array("d", target.positions[:-1])
@@ -81,22 +88,24 @@ class ReplayNode(Node):
         self._targets.publish(message)
 
 
-def replay(track: Track, speed: float, arm: bool, wait_s: float, progress: bool = True) -> Replayed | None:
-    """Replay ``track`` once the bridge is in its mode; None when a signal ended it before.
+def replay(
+    trajectory: Trajectory, speed: float, arm: bool, wait_s: float, progress: bool = True
+) -> ReplayResult | None:
+    """Replay ``trajectory`` once the bridge is in mode replay; None when a signal ended it before.
 
     Raises:
         PlayError: no arm, no bridge in the mode replay within ``wait_s``, or the bridge left that mode.
     """
     with ended_by_signals() as ended:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        node = ReplayNode(track.names)
+        node = ReplayNode(trajectory.names)
         set_niceness(NICENESS)
         try:
-            if not wait(node, arm, wait_s, ended) or (start := node.measured()) is None:
+            if not wait_for_bridge(node, arm, wait_s, ended) or (start := node.measured()) is None:
                 return None
-            return run(node, Replay(start, track, speed), ended, progress)
+            return run_replay(node, Replay(start, trajectory, speed), ended, progress)
         finally:
             if arm and node.mode == MODE:
-                node.ask("disarm")
+                node.request("disarm")
             node.destroy_node()
             rclpy.try_shutdown()

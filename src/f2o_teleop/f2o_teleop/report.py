@@ -1,4 +1,4 @@
-"""What the recorder says of an episode when it is over: one line."""
+"""The recorder's report on an episode: one line."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from f2o_teleop.recorder_config import RecorderConfig
 class Missing:
     """Messages that are not in the bag, by topic."""
 
-    dropped: Counter[str] = field(default_factory=Counter)  # received, but the queue to the disk was full
-    lost: Counter[str] = field(default_factory=Counter)  # sent, but DDS never brought them
-    uncounted: frozenset[str] = frozenset()  # topics whose lost messages cannot be counted
+    dropped: Counter[str] = field(default_factory=Counter)  # received, but the queue was full
+    lost: Counter[str] = field(default_factory=Counter)  # published, but lost in transport
+    uncounted: frozenset[str] = frozenset()  # topics whose losses cannot be counted
 
     def labels(self) -> dict[str, str]:
-        """As the bag keeps them; `missing` says by topic what both are about."""
+        """As labels of the bag; `missing` has the sum of both by topic."""
         topics = {"missing": json.dumps(self.dropped + self.lost)} if self.dropped or self.lost else {}
         if self.uncounted:
             topics["lost_uncounted"] = json.dumps(sorted(self.uncounted))
@@ -37,7 +37,7 @@ class Missing:
 def episode_report(
     summary: BagSummary, missing: Missing, times: Mapping[str, TopicTimes], config: RecorderConfig
 ) -> str:
-    """Duration, what is missing, worst gap, skew and counts; silent topics by name."""
+    """Duration, missing messages, worst gap, skew and counts; silent topics by name."""
     counts = ", ".join(f"{topic} {count}" for topic, count in summary.counts.items() if count)
     silent = ", ".join(topic for topic, count in summary.counts.items() if not count)
     parts = [

@@ -1,4 +1,4 @@
-"""A recording session: commands and messages in, one bag an episode out, numbered through restarts and crashes."""
+"""A recording session: commands and messages in, one bag per episode out, numbered across restarts and crashes."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from f2o_bags.definitions import MessageDefinition
 from f2o_bags.errors import BagError
-from f2o_bags.labels import SUCCESS, versions
+from f2o_bags.labels import EXPECTED_HZ, OPERATOR, SEED, SUCCESS, TASK, versions
 from f2o_bags.numbering import episode_name, next_index, partial_bags
 from f2o_bags.quality import TopicTimes
 from f2o_bags.spool import Spool
@@ -16,7 +16,6 @@ from f2o_bags.writer import BagMessage, BagSummary, BagTopic, BagWriter, discard
 
 from f2o_teleop.episode import SUCCESS_LABEL, Command, State, Verb, advance, parse_command
 from f2o_teleop.errors import DiskSpaceError, RateError
-from f2o_teleop.labels import standing_labels
 from f2o_teleop.rates import Losses, Rates
 from f2o_teleop.recorder_config import RecorderConfig
 from f2o_teleop.report import Missing, episode_report
@@ -26,15 +25,15 @@ GB = 1_000_000_000
 
 @dataclass(frozen=True)
 class SessionState:
-    """What /f2o/episode/state says, as JSON."""
+    """The state on /f2o/episode/state, as JSON."""
 
     state: str
-    index: int  # of the episode under way or last ended; before the first, the number it will get
-    path: str  # where its bag is now, '' when there is none
+    index: int  # of the episode under way or last ended; before the first, its number
+    path: str  # of its bag, '' without one
     messages: int
     drops: int
     success: str  # "true", "false" or "unknown"
-    note: str  # the last report or refusal
+    note: str  # the last report or error
 
     def to_json(self) -> str:
         """The state as one line of JSON."""
@@ -42,10 +41,10 @@ class SessionState:
 
 
 class Session:
-    """Turns commands into bags. Called from one thread; the writing happens in the spool's.
+    """Records episodes. Called from one thread; the spool's threads write.
 
     Attributes:
-        saved: episodes kept so far.
+        saved: number of episodes saved so far.
     """
 
     def __init__(
@@ -55,13 +54,13 @@ class Session:
         offered_qos: Callable[[str], tuple[dict[str, object], ...]] = lambda topic: (),
         calibration: str = "",
     ) -> None:
-        """Prepares the output folder.
+        """Prepare the output folder.
 
         Args:
-            config: what config/recorder.yaml says.
+            config: from recorder.yaml.
             definitions: message type -> definition, for every topic of the config.
-            offered_qos: topic -> QoS profiles its publishers offer now, asked at each start.
-            calibration: text that is kept in every bag.
+            offered_qos: topic -> QoS profiles that its publishers offer, called at each start.
+            calibration: text that every bag keeps.
 
         Raises:
             BagError: the output folder cannot be made.
@@ -92,7 +91,7 @@ class Session:
 
     @property
     def recording(self) -> bool:
-        """Whether messages are being kept."""
+        """Whether messages are being recorded."""
         return self._state is State.RECORDING
 
     def message(
@@ -104,9 +103,9 @@ class Session:
         publisher: bytes | None = None,
         number: int | None = None,
     ) -> None:
-        """One serialised message of a topic; kept while recording, and remembered when the topic is latched.
+        """Take in one serialised message: recorded while recording, and remembered when its topic is latched.
 
-        ``publisher`` and ``number``, the message's number there, are what the middleware tells of it, see ``Losses``.
+        The middleware supplies ``publisher`` and ``number``, see ``Losses``.
         """
         self._rates.arrived(topic, log_ros_ns)
         self._losses.arrived(topic, publisher, number)
@@ -118,13 +117,13 @@ class Session:
             self._times[topic].add(data, log_ros_ns)
 
     def command(self, text: str, now_ros_ns: int) -> str:
-        """Does what an episode command says and returns a sentence about it.
+        """Carry out an episode command and return a sentence about it.
 
         Raises:
             CommandError: unknown, or not possible now; nothing changed.
             DiskSpaceError: too little room to start; nothing changed.
             RateError: a topic is silent or slow; nothing changed.
-            BagError: the bag could not be opened, finished or renamed; the text says what is left where.
+            BagError: the bag could not be opened, finished or renamed; the text says where it lies.
         """
         try:
             command = parse_command(text)
@@ -136,30 +135,30 @@ class Session:
         return self._note
 
     def tick(self) -> str:
-        """To be called about once a second: ends a recording whose disk fails or fills; returns what it did, or ''."""
+        """Call about once a second: ends a recording whose disk fails or fills; returns a sentence about it, or ''."""
         if not self.recording or self._spool is None:
             return ""
         reason = self._spool.failure or self._disk_problem()
         return f"{self._end_now()} ({reason})" if reason else ""
 
     def close(self) -> str:
-        """Keeps what is being recorded or reviewed, success unknown, and returns a sentence about it, or ''."""
+        """Save the episode under way or in review, success unknown; returns a sentence about it, or ''."""
         return self._end_now() if self._state in (State.RECORDING, State.REVIEW) else ""
 
     def rates(self, now_ros_ns: int) -> dict[str, float]:
-        """Present rate [Hz] of every topic that has an expected one."""
+        """Present rate [Hz] of every topic with an expected rate."""
         return self._rates.hz(now_ros_ns)
 
     def state(self) -> SessionState:
         """The state to publish."""
-        counted = self._summary.messages if self._summary else self._spool.accepted if self._spool else 0
+        messages = self._summary.messages if self._summary else self._spool.accepted if self._spool else 0
         drops = (self._spool.drops if self._spool else self._missing.dropped).total()
         path = "" if self._path is None else str(self._path)
         success = self._labels.get(SUCCESS, "unknown")
-        return SessionState(self._state.value, self._index, path, counted, drops, success, self._note)
+        return SessionState(self._state.value, self._index, path, messages, drops, success, self._note)
 
     def _perform(self, command: Command, target: State, now_ros_ns: int) -> str:
-        """The side effects of one legal transition."""
+        """Carry out one legal transition."""
         if command.verb is Verb.START:
             return self._start(command, now_ros_ns)
         self._labels.update(command.labels)
@@ -186,8 +185,7 @@ class Session:
         if slow:
             raise RateError(f"start: {'; '.join(slow)} (recorder.yaml: preflight: false starts all the same)")
         self._index = next_index(self._output)
-        standing = standing_labels(self._config, self._index, self._versions, self._calibration)
-        self._labels = {**standing, **command.labels}
+        self._labels = {**self._initial_labels(), **command.labels}
         topics = {
             topic: BagTopic(self._definitions[entry.type], self._offered_qos(topic), entry.command)
             for topic, entry in self._topics.items()
@@ -203,8 +201,22 @@ class Session:
         self._state = State.RECORDING
         return f"{self._name()} recording"
 
+    def _initial_labels(self) -> dict[str, str]:
+        config = self._config
+        return {
+            TASK: config.task,
+            OPERATOR: config.operator,
+            SEED: str(config.seed),
+            SUCCESS: "unknown",
+            "index": str(self._index),
+            "versions": json.dumps(self._versions),
+            EXPECTED_HZ: json.dumps(config.expected_hz()),
+            "calibration": self._calibration,
+            **config.extra_labels,
+        }
+
     def _finish(self, spool: Spool) -> None:
-        """Completes the bag under its partial name; a failing disk leaves it readable to the cut."""
+        """Complete the bag under its partial name; a failing disk leaves it truncated."""
         self._missing = Missing(
             spool.drops.copy(), self._losses.lost.copy(), frozenset(self._losses.uncounted)
         )
@@ -225,7 +237,7 @@ class Session:
         return episode_name(self._index)
 
     def _disk_problem(self) -> str:
-        """Why a recording cannot go on, or nothing."""
+        """Why a recording cannot continue, or ''."""
         try:
             enough = self._free_gb() >= self._config.min_free_gb
         except BagError as error:

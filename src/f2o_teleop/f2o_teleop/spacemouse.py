@@ -2,7 +2,7 @@
 
 Sources: products and report layouts from pyspacemouse's devices.toml, spacenavd's and libndof's lists.
 A report is its number and its content, little endian: 1 translation (3 x int16), 2 rotation (3 x int16), 3 buttons
-(bit field). Wireless and newer models put all six axes into report 1. Raw axes: x right, y towards the person, z down.
+(bit field). Wireless and newer models put all six axes into report 1. Raw axes: x right, y to the operator, z down.
 """
 
 import struct
@@ -14,8 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
 
+from f2o_teleop.device import DeviceReading, at_rest
 from f2o_teleop.errors import TeleopError
-from f2o_teleop.hand import HandReading, at_rest
 
 LOGITECH, THREEDCONNEXION = 0x046D, 0x256F
 PRODUCTS = {
@@ -46,35 +46,37 @@ PRODUCTS = {
 }
 FULL_DEFLECTION = 350.0  # counts; some units reach a little more
 MULTI_AXIS = (1, 8)  # HID usage page and usage of the interface that carries the axes
-# A cap that is held keeps reporting; silence of this length while deflected is a lost link, not a steady hand.
+# A cap that is held keeps reporting; so long a silence while it is deflected means that the link is lost.
 SILENCE_NS = 300_000_000
 UDEV_RULE = 'KERNEL=="hidraw*", ATTRS{idVendor}=="%04x", MODE="0666"'
 
 
 class DeviceError(TeleopError):
-    """No SpaceMouse that could be opened; the text says what to do."""
+    """No SpaceMouse could be opened; the text says what to do."""
 
 
 @runtime_checkable
-class Device(Protocol):
+class HidDevice(Protocol):
     """The part of hidapi's device that is used."""
 
     def read(self, max_length: int, timeout_ms: int) -> list[int]:
         """One report, or nothing after the timeout; OSError or ValueError when the device is gone."""
 
     def close(self) -> None:
-        """Lets go of the device."""
+        """Close the device."""
 
 
 class ReportDecoder:
     """Keeps axes and buttons up to date from reports of either layout."""
 
     def __init__(self) -> None:
-        self._raw = np.zeros(6)  # counts: x right, y towards the person, z down, and the turns about them
+        self._raw = np.zeros(
+            6
+        )  # counts: x right, y towards the operator, z down, and the rotations about them
         self._buttons: tuple[bool, ...] = ()
 
     def feed(self, report: bytes) -> bool:
-        """Takes in one report; False when it says nothing about axes or buttons (battery, unknown, cut short)."""
+        """Take in one report; False when it has neither axes nor buttons (battery, unknown, truncated)."""
         kind, content = report[:1], report[1:]
         if kind == b"\x01" and len(content) >= 12:
             self._raw[:] = struct.unpack_from("<6h", content)
@@ -88,18 +90,18 @@ class ReportDecoder:
             return False
         return True
 
-    def reading(self) -> HandReading:
+    def reading(self) -> DeviceReading:
         """The present state in f2o's axes."""
         x, y, z, rx, ry, rz = self._raw
         axes = np.array([-y, -x, -z, -ry, -rx, -rz]) / FULL_DEFLECTION
-        return HandReading(np.clip(axes, -1.0, 1.0), self._buttons)
+        return DeviceReading(np.clip(axes, -1.0, 1.0), self._buttons)
 
 
-def open_first() -> Device:
+def open_first() -> HidDevice:
     """The first SpaceMouse that is plugged in.
 
     Raises:
-        DeviceError: hidapi is missing, no device is there, or it may not be opened.
+        DeviceError: hidapi is missing, no device is plugged in, or there is no permission to open it.
     """
     try:
         import hid
@@ -114,7 +116,7 @@ def open_first() -> Device:
     return _open(hid, found[0])
 
 
-def _open(hid: Any, entry: dict[str, Any]) -> Device:
+def _open(hid: Any, entry: dict[str, Any]) -> HidDevice:
     device = hid.device()
     try:
         device.open_path(entry["path"])
@@ -128,18 +130,18 @@ def _open(hid: Any, entry: dict[str, Any]) -> Device:
 
 
 class SpaceMouse:
-    """A Hand on a SpaceMouse; looks for it again every `retry_s` while it is missing."""
+    """A SpaceMouse as teleop device; it is looked for again every `retry_s` while it is missing."""
 
-    def __init__(self, open_device: Callable[[], Device] = open_first, retry_s: float = 1.0) -> None:
-        """Starts the reading thread; a missing device is a status, not an error."""
+    def __init__(self, open_device: Callable[[], HidDevice] = open_first, retry_s: float = 1.0) -> None:
+        """Start the reading thread; a missing device is a status, not an error."""
         self._open, self._retry_s = open_device, retry_s
         self._newest = (at_rest("SpaceMouse: not opened yet"), 0)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spacemouse", daemon=True)
         self._thread.start()
 
-    def read(self, mono_ns: int, following: bool) -> HandReading:
-        """The newest reading; at rest when a deflected cap has fallen silent."""
+    def read(self, mono_ns: int, following: bool) -> DeviceReading:
+        """The newest reading; at rest when a deflected cap no longer reports."""
         reading, stamp = self._newest
         if reading.axes.any() and mono_ns - stamp > SILENCE_NS:
             silent_s = (mono_ns - stamp) / NS_PER_S
@@ -147,22 +149,22 @@ class SpaceMouse:
         return reading
 
     def close(self) -> None:
-        """Ends the thread."""
+        """End the thread."""
         self._end.set()
         self._thread.join()
 
     def _run(self) -> None:
         while not self._end.is_set():
             try:
-                self._follow(self._open())
-            except Exception as error:  # whatever it is: the hand rests, says why, and is looked for again
+                self._read_until_end(self._open())
+            except Exception as error:  # whatever it is becomes the status, and the device is opened again
                 known = isinstance(error, DeviceError | OSError)
-                told = str(error) if known else f"SpaceMouse: {type(error).__name__}: {error}"
-                self._newest = (at_rest(told), 0)
+                status = str(error) if known else f"SpaceMouse: {type(error).__name__}: {error}"
+                self._newest = (at_rest(status), 0)
                 self._end.wait(self._retry_s)
 
-    def _follow(self, device: Device) -> None:
-        """Reads until the device or the program ends.
+    def _read_until_end(self, device: HidDevice) -> None:
+        """Read until the device is gone or ``close`` is called.
 
         Raises:
             DeviceError: the device is gone.

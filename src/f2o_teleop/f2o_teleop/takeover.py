@@ -1,4 +1,4 @@
-"""When a person takes the arm from the policy, and when they give it back. No clock, no ROS."""
+"""When the operator takes the arm from the policy, and when they give it back. No clock, no ROS."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from f2o_nodekit.stamps import NS_PER_S
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from f2o_teleop.hand import Axes
+from f2o_teleop.device import Axes
 
-FROM = ("policy", "hold")  # modes of the bridge in which a hand may take over; hold: the policy has died
+FROM = (
+    "policy",
+    "hold",
+)  # modes of the bridge in which the operator may take over; hold: the policy has died
 OURS = "teleop"
 
 
 @dataclass(frozen=True, config=STRICT)
 class TakeoverConfig:
-    """How much of a push means it, and how long a rest gives back."""
+    """Which deflection takes over, and how long a rest gives back."""
 
     enabled: bool = False  # only beside a policy: the bridge offers it when its source is policy
-    deflection: Annotated[float, Field(gt=0, lt=1)] = (
-        0.2  # of any axis; more than a hand that only touches the cap
-    )
-    push_s: Positive = 0.05  # for so long
-    release_s: Positive = 0.5  # at rest: the policy goes on
+    deflection: Annotated[float, Field(gt=0, lt=1)] = 0.2  # of any axis; touching the cap gives less
+    push_s: Positive = 0.05  # least duration of such a deflection
+    release_s: Positive = 0.5  # time at rest after which the policy goes on
     retry_s: Positive = 0.5  # between two requests that the bridge refused
 
 
 class Takeover:
-    """Says what to ask of the bridge: True to take over, False to give back, None for nothing."""
+    """Decides what to request of the bridge: True to take over, False to give back, None for nothing."""
 
     def __init__(self, config: TakeoverConfig) -> None:
         self._config = config
-        self._taken = False  # the mode is teleop because we asked, not because the bridge was armed so
+        self._taken = False  # the mode is teleop by our request, not because the bridge was armed in it
         self._asked_mono_ns: int | None = None
-        self._since_mono_ns: int | None = None  # pushed (not ours) or at rest (ours) since then
+        self._since_mono_ns: int | None = None  # deflected (not ours) or at rest (ours) since then
 
     def tick(self, axes: Axes, pressed: bool, mode: str, mono_ns: int) -> bool | None:
-        """One period; ``pressed``: a button for the gripper, which counts as a push."""
+        """One period; ``pressed``: a gripper button, which takes over at once."""
         if not self._config.enabled:
             return None
         self._taken = self._taken and mode in (OURS, *FROM)
         ours = self._taken and mode == OURS
-        pushed = pressed or float(np.abs(axes).max()) > self._config.deflection
+        deflected = pressed or float(np.abs(axes).max()) > self._config.deflection
         at_rest = not pressed and not axes.any()
-        if not ((ours and at_rest) or (mode in FROM and pushed)):
+        if not ((ours and at_rest) or (mode in FROM and deflected)):
             self._since_mono_ns = None
             return None
         self._since_mono_ns = self._since_mono_ns or mono_ns

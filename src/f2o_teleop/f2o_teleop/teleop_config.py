@@ -39,7 +39,7 @@ class TeleopTopics(RobotTopics):
 
 @dataclass(frozen=True, config=STRICT)
 class Workspace:
-    """The box that the tool cannot leave, in the base frame [m]: lowest and highest of each axis."""
+    """The box that the tool cannot leave, in the base frame [m]: bounds of each axis."""
 
     x: Interval = (0.2, 0.8)
     y: Interval = (-0.5, 0.5)
@@ -56,14 +56,14 @@ class TeleopConfig:
 
     source: Literal["spacemouse", "spacenav", "keyboard", "scripted", "hidfile"] = "spacemouse"
     script: ConfigPath = ""  # file of the sources scripted (YAML) and hidfile (HID reports)
-    repeat: bool = False  # begin the HID reports again at their end
+    repeat: bool = False  # play the HID reports again and again
     rate_hz: Annotated[float, Field(ge=10, le=1000)] = 125.0
     urdf: ConfigPath = ""  # of the arm; default: panda.urdf of the example-robot-data wheel
     joint_names: Names = ARM_JOINTS
     finger_joint_names: Names = PANDA_FINGERS  # on the gripper's topic; they add up to its width
     tcp_frame: str = TCP_FRAME
-    home: tuple[float, ...] = HOME  # posture the null space prefers [rad]
-    velocity_scale: Share = 0.5  # share of the joint velocity limits that teleoperation may use
+    home: tuple[float, ...] = HOME  # preferred posture in the null space [rad]
+    velocity_scale: Share = 0.5  # share of the joint velocity limits that may be used
     max_lag_rad: Positive = 0.25  # the target waits while the arm is further behind
     open_width: float = 0.08  # m
     closed_width: NotNegative = 0.0  # m

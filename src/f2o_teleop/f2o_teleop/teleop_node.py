@@ -1,4 +1,4 @@
-"""A hand on the arm as a ROS node: hand and joint states in, joint targets and episode commands out."""
+"""Teleoperation as a ROS node: device and joint states in, joint targets and episode commands out."""
 
 import sys
 import threading
@@ -19,28 +19,28 @@ from std_srvs.srv import SetBool
 
 from f2o_msgs.msg import JointTarget
 from f2o_teleop import convert
-from f2o_teleop.hand import SpacenavHand
+from f2o_teleop.device import SpacenavDevice
 from f2o_teleop.keys import Keys
-from f2o_teleop.teleop import UNDER_WAY, Teleop, make_hand
+from f2o_teleop.teleop import UNDER_WAY, Teleop, make_device
 from f2o_teleop.teleop_config import TeleopConfig
 
 
 class TeleopNode(ConfiguredNode):
-    """Publishes joint targets at `rate_hz` on a thread of its own; they count only in the bridge's mode teleop."""
+    """Publishes joint targets at `rate_hz` on a thread of its own; the bridge follows them only in mode teleop."""
 
     def __init__(self) -> None:
         super().__init__("teleop_node", TeleopConfig)
         topics = self.config.topics
         self._names, self._unread = list(self.config.joint_names), ""
-        self._hand = make_hand(self.config)
-        self._teleop = Teleop(self.config, self._hand)
+        self._device = make_device(self.config)
+        self._teleop = Teleop(self.config, self._device)
         self.create_subscription(JointState, topics.joint_states, self._on_joints, self.best_effort(1))
         self.create_subscription(JointState, topics.gripper_states, self._on_gripper, self.best_effort(1))
         self.create_subscription(JointTarget, topics.command, self._on_command, self.best_effort(1))
         self.create_subscription(String, topics.mode, self._on_mode, self.latched())
         self.create_subscription(String, topics.episode_state, self._on_episode, self.latched())
-        if isinstance(self._hand, SpacenavHand):
-            self._hear_spacenav(self._hand)
+        if isinstance(self._device, SpacenavDevice):
+            self._subscribe_spacenav(self._device)
         self._targets = self.create_publisher(JointTarget, topics.target, self.reliable(1))
         self._sequence = count()
         self._commands = self.create_publisher(String, topics.episode_command, self.reliable(10))
@@ -52,23 +52,23 @@ class TeleopNode(ConfiguredNode):
         self._thread = threading.Thread(target=self._run, name="teleop-loop", daemon=True)
         self._thread.start()
 
-    def _hear_spacenav(self, hand: SpacenavHand) -> None:
+    def _subscribe_spacenav(self, device: SpacenavDevice) -> None:
         def on_twist(msg: Twist) -> None:
-            hand.offer_axes(convert.twist_axes(msg), time.monotonic_ns())
+            device.offer_axes(convert.twist_axes(msg), time.monotonic_ns())
 
         def on_joy(msg: Joy) -> None:
-            hand.offer_buttons(tuple(bool(pressed) for pressed in msg.buttons))
+            device.offer_buttons(tuple(bool(pressed) for pressed in msg.buttons))
 
         topics = self.config.topics
         self.create_subscription(Twist, topics.spacenav_twist, on_twist, self.best_effort(1))
         self.create_subscription(Joy, topics.spacenav_joy, on_joy, self.best_effort(10))
 
     def close(self) -> None:
-        """Stop the loop and let go of the devices."""
+        """Stop the loop and close the devices."""
         self._end.set()
         self._thread.join()
         self._keys.close()
-        self._hand.close()
+        self._device.close()
 
     def _on_joints(self, msg: JointState) -> None:
         with self._reading(self.config.topics.joint_states):
@@ -86,7 +86,7 @@ class TeleopNode(ConfiguredNode):
 
     @contextmanager
     def _reading(self, topic: str) -> Iterator[None]:
-        """A message that cannot be used changes nothing; the diagnostics say why."""
+        """Ignore a message that cannot be used; the diagnostics say why."""
         try:
             yield
         except JointStateError as error:
@@ -99,7 +99,7 @@ class TeleopNode(ConfiguredNode):
         self._teleop.recording = convert.episode_state(msg.data) in UNDER_WAY
 
     def _run(self) -> None:
-        pace = Pace(1.0 / self.config.rate_hz, phase_s=0.0)  # as the policy
+        pace = Pace(1.0 / self.config.rate_hz, phase_s=0.0)  # in phase with the policy
         while not self._end.is_set():
             pace.wait()
             self._tick(time.monotonic_ns())
@@ -135,7 +135,7 @@ class TeleopNode(ConfiguredNode):
         }
         if not self._thread.is_alive():
             return 2, "the loop has ended", values
-        return int(bool(teleop.hand_status)), teleop.hand_status or "ok", values
+        return int(bool(teleop.device_status)), teleop.device_status or "ok", values
 
 
 def main() -> None:

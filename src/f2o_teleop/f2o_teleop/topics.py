@@ -1,4 +1,4 @@
-"""Names of the topics that every node here listens to."""
+"""Names of the topics to which the nodes here subscribe."""
 
 from f2o_nodekit.config import STRICT
 from f2o_nodekit.fields import TopicName
@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, config=STRICT)
 class RobotTopics:
-    """What arm, bridge and recorder say."""
+    """Topics of arm, bridge and recorder."""
 
     joint_states: TopicName = "/franka/joint_states"
     gripper_states: TopicName = "/franka_gripper/joint_states"

@@ -1,4 +1,4 @@
-"""What a person looks at while recording or deploying: everything into rerun. No ROS."""
+"""A live view of recording or deployment in rerun. No ROS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Viewer = Literal["spawn", "serve", "save"]
 
 
 class ViewError(TeleopError):
-    """A view that cannot be opened."""
+    """The viewer cannot be opened."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -57,14 +57,14 @@ class ViewConfig:
 
 
 class Throttle:
-    """Lets things through so many times a second, each name by itself."""
+    """Limits each name to a rate."""
 
     def __init__(self, hz: float) -> None:
         self._period_ns = round(NS_PER_S / hz)
         self._last: dict[str, int] = {}
 
     def __call__(self, name: str, mono_ns: int) -> bool:
-        """Whether this one is due."""
+        """Whether ``name`` is due."""
         if mono_ns - self._last.get(name, -self._period_ns) < self._period_ns:
             return False
         self._last[name] = mono_ns
@@ -78,7 +78,7 @@ class View:
         """Opens the viewer.
 
         Raises:
-            ViewError: rerun is missing, or it cannot open what was asked for.
+            ViewError: rerun is missing, or cannot open this viewer.
         """
         try:
             import rerun
@@ -88,7 +88,7 @@ class View:
         self._out = rerun.RecordingStream("f2o")
         try:
             self._open(config)
-        except Exception as error:  # around rerun alone: no window system, no binary, a taken port, no folder
+        except Exception as error:  # from rerun: no window system, no binary, a port in use, no folder
             raise ViewError(
                 f"view: viewer {config.viewer}: {error}; expected another of {', '.join(get_args(Viewer))}"
             ) from error
@@ -103,28 +103,28 @@ class View:
             self._out.save(config.path)
 
     def at(self, ros_ns: int) -> None:
-        """The time of what is said next [ROS ns]."""
+        """Set the time [ROS ns] of what follows."""
         self._out.set_time("ros", timestamp=np.datetime64(ros_ns, "ns"))
 
     def image(self, view: str, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
-        """A picture of a camera."""
+        """Show an image of a camera."""
         small = np.ascontiguousarray(rgb[:: self._stride, :: self._stride])
         self._out.log(f"cameras/{view}", self._rerun.Image(small).compress(jpeg_quality=75))
 
     def cloud(self, points: Float32[np.ndarray, "n 3"]) -> None:
-        """Points in the base frame [m]."""
+        """Show points in the base frame [m]."""
         self._out.log("scene/cloud", self._rerun.Points3D(points, radii=0.003))
 
     def joints(self, what: str, names: tuple[str, ...], positions: Float64[np.ndarray, " n"]) -> None:
-        """Positions, a curve each: measured or commanded."""
+        """Show positions, measured or commanded, as one curve per name."""
         for name, position in zip(names, positions, strict=True):
             self._out.log(f"joints/{name}/{what}", self._rerun.Scalars(float(position)))
 
     def text(self, what: str, words: str) -> None:
-        """Mode and episode."""
+        """Show mode or episode as text."""
         self._out.log(what, self._rerun.TextLog(words))
 
     def close(self) -> None:
-        """Hand over everything."""
+        """Write out everything."""
         self._out.flush()
         self._out.disconnect()

@@ -1,4 +1,4 @@
-"""The live view as a ROS node of its own: topics in, rerun out; nobody waits for it."""
+"""The live view as a ROS node of its own: topics in, rerun out; nothing waits for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from f2o_teleop.view import Throttle, View, ViewConfig
 
 
 class ViewNode(ConfiguredNode):
-    """Shows cameras, cloud, joints and episode; each at most as often as a person can see."""
+    """Shows cameras, cloud, joints and episode; each at a limited rate."""
 
     def __init__(self) -> None:
         super().__init__("view_node", ViewConfig)
@@ -50,7 +50,7 @@ class ViewNode(ConfiguredNode):
         self.add_diagnostics("view", self._diagnose)
 
     def close(self) -> None:
-        """Hand over the rest."""
+        """Write out the rest."""
         self._view.close()
 
     def _is_due(self, what: str) -> bool:
@@ -72,7 +72,7 @@ class ViewNode(ConfiguredNode):
             self._view.cloud(np.frombuffer(msg.data, np.float32).reshape(-1, msg.point_step // 4)[:, :3])
 
     def _on_joints(self, msg: JointState) -> None:
-        with suppress(JointStateError):  # nobody watches what is not there
+        with suppress(JointStateError):  # a message without the joints is not shown
             positions = read_joint_state(msg, self.config.joint_names).positions
             self._show("measured", self.config.joint_names, positions)
 
@@ -96,9 +96,9 @@ class ViewNode(ConfiguredNode):
         self._view.text(what, msg.data)
 
     def _on_episode(self, msg: String) -> None:
-        told = json.loads(msg.data)
-        words = f"{told['index']} {told['state']}: {told['note']}"
-        if words != self._episode:  # the recorder says it twice a second
+        state = json.loads(msg.data)
+        words = f"{state['index']} {state['state']}: {state['note']}"
+        if words != self._episode:  # the recorder repeats it twice a second
             self._episode = words
             self._on_text("episode", String(data=words))
 

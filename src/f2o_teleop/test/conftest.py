@@ -32,7 +32,7 @@ def prefix(tmp_path):
 
 
 @pytest.fixture
-def read_to_the_cut():
+def read_truncated():
     """Messages of an MCAP file up to where it ends, footer or not: how a recovery reads it."""
 
     def read(path):

@@ -28,7 +28,7 @@ from f2o_nodekit.paths import config_file  # noqa: E402
 from f2o_nodekit.ros import reliable  # noqa: E402
 from f2o_nodekit.stamps import to_ns  # noqa: E402
 from f2o_teleop.testing import configure  # noqa: E402
-from f2o_teleop.testing.company_node import Company  # noqa: E402
+from f2o_teleop.testing.operator_node import Operator  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from test_processes import environment  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
@@ -48,7 +48,7 @@ WIDTH = 0.045  # m, that the policy holds the gripper at
 PERIOD_S, WAIT_S = 0.008, 120.0
 
 
-class Source(Company):
+class Source(Operator):
     """The policy's place: a slow sweep of one joint from where the arm was last sent; and the person at the device."""
 
     def __init__(self, running, pipe):
@@ -214,7 +214,7 @@ def player(ros):
     nodes = tuple(n for n in DEPLOY.nodes if n.package in ("f2o_perception", "f2o_policy"))
     arguments = {"checkpoint": str(STUDENT), "drivers": "false"}
     with start(Graph("played", DEPLOY.arguments, nodes), arguments, lambda line: None) as running:
-        node = Company(running.check, "listener")
+        node = Operator(running.check, "listener")
         node.seen, node.chunks, node.targets = [], [], []
         node.create_subscription(Observation, "/f2o/observation", node.seen.append, 10)
         node.create_subscription(JointTrajectory, "/f2o/action_chunk", node.chunks.append, 10)

@@ -1,12 +1,12 @@
-"""In whose axes a hand pushes, where it may not push to, and what its zero is."""
+"""The frame of the teleop device, the walls of the workspace, and the zero offset."""
 
 import numpy as np
 import pytest
 from f2o_nodekit.testing import problems
-from f2o_teleop.drift import DriftConfig, Zero
+from f2o_teleop.device import DeviceReading, ScriptedDevice
+from f2o_teleop.drift import DriftConfig, ZeroOffset
 from f2o_teleop.errors import FrameError
-from f2o_teleop.frames import hand_frame
-from f2o_teleop.hand import HandReading, ScriptedHand
+from f2o_teleop.frames import device_frame
 from f2o_teleop.ik import HOME, DifferentialIk
 from f2o_teleop.jog import Jog, Measured
 from f2o_teleop.mapping import MappingConfig, TwistMapping
@@ -48,20 +48,20 @@ def direction(vector):
 def test_in_the_tools_frame_up_is_the_way_the_tool_points(calibration):
     ik = DifferentialIk()
     tilted = HOME_Q + np.array([0, 0, 0, 0, 0, 0.5, 0])
-    way = direction(moved(hand_frame("tool", ik, calibration, ""), UP, q=tilted))
+    way = direction(moved(device_frame("tool", ik, calibration, ""), UP, q=tilted))
     np.testing.assert_allclose(way, ik.forward(tilted)[:3, 2], atol=0.03)
 
 
 def test_in_a_cameras_frame_forward_is_into_its_picture_and_up_is_up_in_it(calibration):
     ik = DifferentialIk()
-    frame = hand_frame("camera", ik, calibration, "front")  # stands opposite and looks back at the arm
+    frame = device_frame("camera", ik, calibration, "front")  # stands opposite and looks back at the arm
     np.testing.assert_allclose(direction(moved(frame, FORWARD)), [-1, 0, 0], atol=0.03)
     np.testing.assert_allclose(direction(moved(frame, np.eye(6)[1], 50)), [0, -1, 0], atol=0.03)  # left
     np.testing.assert_allclose(direction(moved(frame, UP, 50)), [0, 0, 1], atol=0.03)
 
 
-def test_a_camera_on_the_hand_turns_with_it(calibration):
-    frame = hand_frame("camera", DifferentialIk(), calibration, "wrist")
+def test_a_camera_on_the_gripper_turns_with_it(calibration):
+    frame = device_frame("camera", DifferentialIk(), calibration, "wrist")
     np.testing.assert_allclose(
         direction(moved(frame, FORWARD, 50)), [0, 0, -1], atol=0.03
     )  # it looks down at home
@@ -74,12 +74,12 @@ def test_a_camera_that_is_not_there_is_named(calibration, tmp_path):
     with pytest.raises(
         FrameError, match=r"mapping.frame: camera: calibration: no camera named 'side', expected"
     ):
-        hand_frame("camera", ik, calibration, "side")
+        device_frame("camera", ik, calibration, "side")
     with pytest.raises(FrameError, match=r"nowhere.yaml: 1 error: cannot be read"):
-        hand_frame("camera", ik, tmp_path / "nowhere.yaml", "side")
+        device_frame("camera", ik, tmp_path / "nowhere.yaml", "side")
     calibration.write_text(CAMERAS.replace("panda_hand", "hand"))
     with pytest.raises(FrameError, match="no frame hand in the robot description"):
-        hand_frame("camera", ik, calibration, "wrist")
+        device_frame("camera", ik, calibration, "wrist")
 
 
 def test_the_workspace_is_slid_along_and_let_into_again():
@@ -113,25 +113,25 @@ def run_zero(zero, value, seconds, begin_s=0.0, tremble=0.0):
     return out
 
 
-def test_a_device_that_rests_beside_zero_is_zeroed_and_a_hand_is_not():
-    zero = Zero(DriftConfig())
+def test_the_offset_of_a_device_at_rest_is_subtracted_and_a_held_deflection_is_not():
+    zero = ZeroOffset(DriftConfig())
     assert run_zero(zero, 0.1, 1.0).max() == pytest.approx(0.1)  # not yet
     assert np.abs(run_zero(zero, 0.1, 1.0, 1.0)).max() < 1e-9
     assert run_zero(zero, 0.5, 3.0, 2.0).max() == pytest.approx(
         0.4
     )  # so large is meant, and is seen from the new zero
-    held = Zero(DriftConfig())
+    held = ZeroOffset(DriftConfig())
     assert run_zero(held, 0.1, 5.0, tremble=0.01).max() > 0.08
     assert not held.offset.any()
     again = run_zero(zero, 0.0, 2.0, 10.0)
     assert np.abs(again).max() < 1e-9  # back at a true zero, too
-    off = Zero(DriftConfig(max_deflection=0.0))
+    off = ZeroOffset(DriftConfig(max_deflection=0.0))
     assert run_zero(off, 0.1, 5.0).max() == pytest.approx(0.1)
 
 
 def test_an_arm_does_not_creep_at_rest():
     """A device with an offset beyond the dead zone, for a while: the target stands still once the zero is known."""
-    teleop = Teleop(TeleopConfig(), ScriptedHand(lambda t: HandReading(np.full(6, 0.1))))
+    teleop = Teleop(TeleopConfig(), ScriptedDevice(lambda t: DeviceReading(np.full(6, 0.1))))
     teleop.mode, at, places = "teleop", HOME_Q, []
     for k in range(6 * 125):
         mono = k * 8_000_000

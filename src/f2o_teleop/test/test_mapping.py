@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from f2o_nodekit.testing import problems
-from f2o_teleop.mapping import ButtonConfig, Buttons, MappingConfig, TwistMapping, Wishes
+from f2o_teleop.mapping import ButtonConfig, ButtonRequests, Buttons, MappingConfig, TwistMapping
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -63,17 +63,17 @@ def test_wrong_mappings_are_explained():
 
 
 def play(buttons, events, recording=False):
-    """Feeds (time s, pressed) events of a two-button device; returns the wishes that ask for something."""
+    """Feeds (time s, pressed) events of a two-button device; returns the requests that ask for something."""
     updates = (buttons.update(pressed, recording, round(t * S)) for t, pressed in events)
-    return [wish for wish in updates if wish != Wishes()]
+    return [request for request in updates if request != ButtonRequests()]
 
 
 def test_the_gripper_toggles_once_a_press_and_bounces_are_ignored():
     on, off = (True, False), (False, False)
-    wishes = play(
+    requests = play(
         Buttons(ButtonConfig()), [(0, on), (0.01, off), (0.02, on), (0.5, on), (1.0, off), (1.5, on)]
     )
-    assert wishes == [Wishes(toggle_gripper=True)] * 2
+    assert requests == [ButtonRequests(toggle_gripper=True)] * 2
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,13 @@ def test_the_gripper_toggles_once_a_press_and_bounces_are_ignored():
 )
 def test_the_record_button(held_s, recording, command):
     events = [(0, (False, True)), (held_s, (False, False))]
-    assert play(Buttons(ButtonConfig()), events, recording) == [Wishes(commands=(command,))]
+    assert play(Buttons(ButtonConfig()), events, recording) == [ButtonRequests(commands=(command,))]
 
 
 def test_devices_with_more_buttons_label_directly():
     config = ButtonConfig(stop=4, success=5, failure=6)
-    assert play(Buttons(config), [(0, (False,) * 4 + (True,))]) == [Wishes(commands=("stop",))]
-    assert play(Buttons(config), [(0, (False,) * 6 + (True,))]) == [Wishes(commands=("failure",))]
-    assert play(Buttons(config), [(0, (True,))]) == [Wishes(toggle_gripper=True)]  # fewer buttons than mapped
+    assert play(Buttons(config), [(0, (False,) * 4 + (True,))]) == [ButtonRequests(commands=("stop",))]
+    assert play(Buttons(config), [(0, (False,) * 6 + (True,))]) == [ButtonRequests(commands=("failure",))]
+    assert play(Buttons(config), [(0, (True,))]) == [
+        ButtonRequests(toggle_gripper=True)
+    ]  # fewer buttons than mapped

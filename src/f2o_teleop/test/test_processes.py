@@ -256,7 +256,7 @@ def test_two_episodes_one_discarded_and_one_cut_short_by_ctrl_c(rig, recorder, t
 
 
 def test_sigkill_loses_nothing_that_was_flushed_and_the_next_session_numbers_on(
-    rig, recorder, tmp_path, read_to_the_cut
+    rig, recorder, tmp_path, read_truncated
 ):
     node = recorder()
     rig.command("start", "recording")
@@ -269,7 +269,7 @@ def test_sigkill_loses_nothing_that_was_flushed_and_the_next_session_numbers_on(
         time.sleep(0.1)  # ten flush periods without growth: all is with the kernel
     node.end(signal.SIGKILL)
     assert not file.with_name("metadata.yaml").exists()
-    survived = [message.data for message in read_to_the_cut(file)]
+    survived = [message.data for message in read_truncated(file)]
     assert sorted(survived) == sorted(data for messages in sent.values() for data in messages)
 
     again = recorder()

@@ -8,40 +8,47 @@ import pytest
 import recorded as e
 from f2o_bags.errors import BagError, PlayError
 from f2o_bags.read import open_complete
-from f2o_teleop.replay import RAMP_RAD_S, Ramp, Replay, Track, load_track
-from f2o_teleop.replaying import run, wait
+from f2o_teleop.replay import (
+    RAMP_RAD_S,
+    Ramp,
+    Replay,
+    Trajectory,
+    load_trajectory,
+    run_replay,
+    wait_for_bridge,
+)
 
 HOME = np.array([0.1] * 7 + [0.08])
 
 
 @pytest.fixture
-def track(tmp_path):
-    return load_track(open_complete(e.write(tmp_path)))
+def trajectory(tmp_path):
+    return load_trajectory(open_complete(e.write(tmp_path)))
 
 
-def test_the_track_is_what_was_commanded(track):
-    assert track.duration_s == pytest.approx(3.992)
+def test_the_trajectory_is_what_was_commanded(trajectory):
+    assert trajectory.duration_s == pytest.approx(3.992)
     for seconds in (0.0, 1.0, 2.504, 3.9):
         angle = np.clip(seconds - 0.2, 0.0, 3.3) * 0.3
-        np.testing.assert_allclose(track.at(seconds).positions[:7], angle, atol=1e-6)
-    middle = track.at(1.0, speed=2.0)
+        np.testing.assert_allclose(trajectory.at(seconds).positions[:7], angle, atol=1e-6)
+    middle = trajectory.at(1.0, speed=2.0)
     np.testing.assert_allclose(middle.velocities[:7], 0.6, atol=1e-6)  # twice as fast
-    assert track.at(3.0).positions[7] == 0.03 and track.at(1.0).positions[7] == 0.08
+    assert trajectory.at(3.0).positions[7] == 0.03 and trajectory.at(1.0).positions[7] == 0.08
     for outside in (-1.0, 99.0):
-        assert not track.at(outside).velocities.any()
+        assert not trajectory.at(outside).velocities.any()
 
 
 def test_a_part_and_another_topic_can_be_taken(tmp_path):
     bag = open_complete(e.write(tmp_path))
-    part = load_track(bag, begin_s=1.0, end_s=2.0)
+    part = load_trajectory(bag, begin_s=1.0, end_s=2.0)
     assert part.duration_s == pytest.approx(1.0)
     np.testing.assert_allclose(part.first[:7], 0.24)
     with pytest.raises(BagError, match=r"no topic /nope; it has /f2o/joint_command, "):
-        load_track(bag, "/nope")
+        load_trajectory(bag, "/nope")
     with pytest.raises(BagError, match=r"no position for gripper_width, only for panda_joint1"):
-        load_track(bag, e.ARM)  # says nothing about the gripper
+        load_trajectory(bag, e.ARM)  # says nothing about the gripper
     with pytest.raises(BagError, match="fewer than two targets to replay"):
-        load_track(bag, begin_s=50.0)
+        load_trajectory(bag, begin_s=50.0)
 
 
 def test_the_way_to_the_start_is_smooth_slow_and_arrives():
@@ -58,8 +65,8 @@ def test_the_way_to_the_start_is_smooth_slow_and_arrives():
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
-def test_ramp_and_track_join_without_a_step(track, speed):
-    replay = Replay(HOME, track, speed)
+def test_ramp_and_trajectory_join_without_a_step(trajectory, speed):
+    replay = Replay(HOME, trajectory, speed)
     times = np.arange(0, replay.duration_s + 1.0, 0.008)
     positions = np.array([replay.at(t).positions for t in times])[:, :7]
     assert np.abs(np.diff(positions, axis=0)).max() / 0.008 < 0.3 * speed + RAMP_RAD_S
@@ -68,20 +75,20 @@ def test_ramp_and_track_join_without_a_step(track, speed):
 
 
 class FakeArm:
-    """Follows at once; the bridge arms when asked, and can be made to refuse or to fall into hold."""
+    """Follows at once; the bridge arms when requested, and can be made to refuse or to fall into hold."""
 
     def __init__(self, refuses="", hold_after=10**9, blind=False):
         self.mode, self.sent, self.refuses, self.hold_after = "disarmed", [], refuses, hold_after
         self.at = None if blind else HOME.copy()
 
-    def hear(self):
+    def receive(self):
         if len(self.sent) > self.hold_after:
             self.mode = "hold"
 
     def measured(self):
         return self.at
 
-    def ask(self, verb):
+    def request(self, verb):
         if verb == "arm" and not self.refuses:
             self.mode = "replay"
         return self.refuses
@@ -91,15 +98,15 @@ class FakeArm:
         self.at = target.positions
 
 
-def short(track_end=0.1):
-    return Track(np.array([0.0, track_end]), np.array([HOME, HOME + 0.01]))
+def short(trajectory_end=0.1):
+    return Trajectory(np.array([0.0, trajectory_end]), np.array([HOME, HOME + 0.01]))
 
 
 def test_it_waits_where_the_arm_is_then_ramps_follows_and_rests():
     arm, ended = FakeArm(), threading.Event()
-    assert wait(arm, True, 5.0, ended)
+    assert wait_for_bridge(arm, True, 5.0, ended)
     np.testing.assert_allclose([t.positions for t in arm.sent], [HOME] * len(arm.sent))
-    done = run(arm, Replay(HOME, short()), ended)
+    done = run_replay(arm, Replay(HOME, short()), ended)
     assert done.complete and done.seconds == pytest.approx(1.6, abs=0.2) and done.worst_rad < 0.01
     np.testing.assert_allclose(arm.sent[-1].positions, HOME + 0.01)
     assert not arm.sent[-1].velocities.any()
@@ -107,13 +114,13 @@ def test_it_waits_where_the_arm_is_then_ramps_follows_and_rests():
 
 def test_it_ends_when_the_bridge_leaves_the_mode_or_a_person_ends_it():
     arm, ended = FakeArm(hold_after=20), threading.Event()
-    wait(arm, True, 5.0, ended)
+    wait_for_bridge(arm, True, 5.0, ended)
     with pytest.raises(PlayError, match=r"^replay: ended after 0.\d of 1.6 s: the bridge went to hold$"):
-        run(arm, Replay(HOME, short()), ended)
+        run_replay(arm, Replay(HOME, short()), ended)
     ended.set()
     arm = FakeArm()
-    assert not wait(arm, True, 5.0, ended)
-    assert not run(arm, Replay(HOME, short()), ended).complete
+    assert not wait_for_bridge(arm, True, 5.0, ended)
+    assert not run_replay(arm, Replay(HOME, short()), ended).complete
 
 
 @pytest.mark.parametrize(
@@ -126,12 +133,12 @@ def test_it_ends_when_the_bridge_leaves_the_mode_or_a_person_ends_it():
 )
 def test_why_it_cannot_begin_is_said(arm, asks, sentence):
     with pytest.raises(PlayError, match=sentence):
-        wait(arm, asks, 0.1, threading.Event())
+        wait_for_bridge(arm, asks, 0.1, threading.Event())
 
 
-def test_a_track_of_two_points_is_one():
-    track = Track(np.array([0.0, 1.0]), np.array([HOME, HOME + 1.0]))
-    np.testing.assert_allclose(track.at(0.25).positions, HOME + 0.25)
+def test_a_trajectory_may_have_two_points():
+    trajectory = Trajectory(np.array([0.0, 1.0]), np.array([HOME, HOME + 1.0]))
+    np.testing.assert_allclose(trajectory.at(0.25).positions, HOME + 0.25)
 
 
 def test_a_message_without_the_joints_changes_nothing():

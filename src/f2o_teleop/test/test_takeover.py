@@ -1,9 +1,9 @@
-"""A person takes the arm from the policy by pushing, and gives it back by resting."""
+"""The operator takes the arm from the policy by deflecting the device, and gives it back by resting."""
 
 import numpy as np
 import pytest
 from f2o_nodekit.testing import problems
-from f2o_teleop.hand import HandReading, ScriptedHand
+from f2o_teleop.device import DeviceReading, ScriptedDevice
 from f2o_teleop.ik import HOME
 from f2o_teleop.takeover import Takeover, TakeoverConfig
 from f2o_teleop.teleop import Teleop
@@ -24,27 +24,27 @@ class Run:
     def __call__(self, axes, seconds, pressed=False):
         for _ in range(round(seconds / 0.008)):
             self.mono_ns += TICK_NS
-            wish = self.takeover.tick(axes, pressed, self.mode, self.mono_ns)
-            if wish is not None:
-                self.asked.append(wish)
-                self.mode = ("teleop" if wish else "policy") if self.accepts else self.mode
+            request = self.takeover.tick(axes, pressed, self.mode, self.mono_ns)
+            if request is not None:
+                self.asked.append(request)
+                self.mode = ("teleop" if request else "policy") if self.accepts else self.mode
         return self.asked
 
 
-def test_a_push_takes_over_once_and_a_pause_gives_back():
+def test_a_deflection_takes_over_once_and_a_rest_gives_back():
     run = Run()
     assert run(REST, 2.0) == []
     assert run(PUSH, 1.0) == [True]
     assert run.mode == "teleop"
     assert run(REST, 0.4) == [True]  # a short pause is a pause
     assert run(PUSH, 0.5) == [True]
-    assert run(TOUCH, 1.0) == [True]  # a hand that rests lightly still has the arm
+    assert run(TOUCH, 1.0) == [True]  # a light touch keeps the arm
     assert run(REST, 0.6) == [True, False]
     assert run.mode == "policy"
     assert run(REST, 2.0) == [True, False]
 
 
-def test_a_knock_and_a_touch_do_not():
+def test_a_brief_deflection_and_a_touch_do_not():
     run = Run()
     run(PUSH, 0.04)
     run(REST, 0.1)
@@ -88,7 +88,7 @@ def test_off_unless_asked_for():
 @pytest.fixture
 def teleop():
     config = TeleopConfig(takeover=TakeoverConfig(enabled=True))
-    teleop = Teleop(config, ScriptedHand(lambda t: HandReading(np.eye(6)[2] * (t > 0.0))))
+    teleop = Teleop(config, ScriptedDevice(lambda t: DeviceReading(np.eye(6)[2] * (t > 0.0))))
     teleop.offer_width(0.031)
     teleop.offer_joints(HOME_Q, 0)
     return teleop

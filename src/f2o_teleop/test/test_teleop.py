@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from f2o_nodekit.config import ConfigError, load_config
 from f2o_nodekit.testing import problems
-from f2o_teleop.hand import HandReading, ScriptedHand, SpacenavHand
+from f2o_teleop.device import DeviceReading, ScriptedDevice, SpacenavDevice
 from f2o_teleop.ik import HOME, DifferentialIk
 from f2o_teleop.jog import Jog, JogTarget, Measured
-from f2o_teleop.keyboard import KeyboardHand
+from f2o_teleop.keyboard import KeyboardDevice
 from f2o_teleop.keys import Keys
 from f2o_teleop.mapping import MappingConfig, TwistMapping
 from f2o_teleop.spacemouse import SpaceMouse
-from f2o_teleop.teleop import Teleop, make_hand
+from f2o_teleop.teleop import Teleop, make_device
 from f2o_teleop.teleop_config import TeleopConfig, Workspace
 
 from f2o_teleop import convert
@@ -49,7 +49,7 @@ def test_the_target_stays_with_the_arm_until_it_follows_and_then_starts_there(jo
     assert first.gripper_width == 0.03
 
 
-def test_the_hand_moves_the_tcp_its_way_at_its_speed(jog):
+def test_a_deflection_moves_the_tcp_its_way_at_its_speed(jog):
     ik = DifferentialIk()
     start = ik.forward(HOME_Q)
     target = follow(jog, FORWARD, 125)
@@ -83,11 +83,11 @@ def test_no_jump_when_the_mode_comes_and_goes(jog):
 
 
 def make_teleop(script, **changes):
-    return Teleop(TeleopConfig(keys={"s": "start", "g": "gripper"}, **changes), ScriptedHand(script))
+    return Teleop(TeleopConfig(keys={"s": "start", "g": "gripper"}, **changes), ScriptedDevice(script))
 
 
 def test_no_target_while_the_arm_cannot_be_seen():
-    teleop = make_teleop(lambda t: HandReading(FORWARD))
+    teleop = make_teleop(lambda t: DeviceReading(FORWARD))
     assert teleop.tick(0).target is None
     teleop.offer_joints(HOME_Q, 0)
     assert teleop.tick(TICK_NS).target is not None
@@ -95,7 +95,7 @@ def test_no_target_while_the_arm_cannot_be_seen():
 
 
 def test_targets_follow_only_in_mode_teleop():
-    teleop = make_teleop(lambda t: HandReading(FORWARD))
+    teleop = make_teleop(lambda t: DeviceReading(FORWARD))
     for mode, moves in (("", False), ("policy", False), ("teleop", True), ("hold", False)):
         teleop.mode = mode
         teleop.offer_joints(HOME_Q, 0)
@@ -104,7 +104,7 @@ def test_targets_follow_only_in_mode_teleop():
 
 
 def test_buttons_and_keys_become_commands():
-    teleop = make_teleop(lambda t: HandReading(REST, (False, t < 0.3)))
+    teleop = make_teleop(lambda t: DeviceReading(REST, (False, t < 0.3)))
     teleop.mode = "teleop"
     teleop.offer_joints(HOME_Q, 0)
     teleop.offer_width(0.08)
@@ -118,23 +118,23 @@ def test_buttons_and_keys_become_commands():
     assert (tick.commands, tick.target.gripper_width) == (("start",), 0.0)
 
 
-def test_the_status_of_the_hand_is_passed_on():
-    teleop = make_teleop(lambda t: HandReading(REST, (), "unplugged"))
+def test_the_status_of_the_device_is_passed_on():
+    teleop = make_teleop(lambda t: DeviceReading(REST, (), "unplugged"))
     teleop.mode = "teleop"
     teleop.tick(0)
-    assert teleop.hand_status == "unplugged"
+    assert teleop.device_status == "unplugged"
 
 
-def test_each_source_has_its_hand(tmp_path):
+def test_each_source_has_its_device(tmp_path):
     script = tmp_path / "s.yaml"
     script.write_text("- {duration_s: 1}")
     kinds = {
-        "scripted": ScriptedHand, "spacenav": SpacenavHand, "spacemouse": SpaceMouse, "keyboard": KeyboardHand
+        "scripted": ScriptedDevice, "spacenav": SpacenavDevice, "spacemouse": SpaceMouse, "keyboard": KeyboardDevice
     }  # fmt: skip
     for source, kind in kinds.items():
-        hand = make_hand(TeleopConfig(source=source, script=str(script)))
-        assert type(hand) is kind
-        hand.close()
+        device = make_device(TeleopConfig(source=source, script=str(script)))
+        assert type(device) is kind
+        device.close()
 
 
 def test_the_installed_configuration_is_legal(pytestconfig):

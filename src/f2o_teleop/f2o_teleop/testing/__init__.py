@@ -1,4 +1,4 @@
-"""What tests and benchmarks share: the graph's configuration for a run without cameras, and a person beside it."""
+"""Shared by tests and benchmarks: a configuration of the graph without cameras, and a simulated operator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from f2o_nodekit.paths import config_file
 
 
 def configure(folder: Path, output: Path, camera_hz: float, width: int, height: int, **recorder: Any) -> Path:
-    """A configuration folder for the graph: as installed, but for the cameras, and a hand that a pipe speaks for.
+    """A configuration folder for the graph: the installed one with other images and a pipe, ``hand``, as teleop device.
 
     ``recorder``: more keys of recorder.yaml.
     """

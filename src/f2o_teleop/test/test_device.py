@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from f2o_teleop.device import DeviceReading, ScriptedDevice, SpacenavDevice, at_rest, load_script
 from f2o_teleop.errors import ScriptError
-from f2o_teleop.hand import HandReading, ScriptedHand, SpacenavHand, at_rest, load_script
 
 S = 10**9
 
@@ -12,20 +12,20 @@ def test_a_script_starts_when_the_arm_first_follows(tmp_path):
         "- {duration_s: 1.0, axes: [1, 0, 0, 0, 0, 0]}\n"
         "- {duration_s: 0.5, axes: [0, 0, -0.5, 0, 0, 0], buttons: [1]}\n"
     )
-    hand = ScriptedHand(load_script(path))
-    assert not hand.read(5 * S, False).axes.any()
-    assert hand.read(10 * S, True).axes[0] == 1.0
-    assert hand.read(10 * S + S // 2, False).axes[0] == 1.0  # time goes on once it has begun
-    late = hand.read(11 * S + S // 4, True)
+    device = ScriptedDevice(load_script(path))
+    assert not device.read(5 * S, False).axes.any()
+    assert device.read(10 * S, True).axes[0] == 1.0
+    assert device.read(10 * S + S // 2, False).axes[0] == 1.0  # time goes on once it has begun
+    late = device.read(11 * S + S // 4, True)
     assert (late.axes[2], late.buttons) == (-0.5, (False, True))
-    assert hand.read(12 * S, True).buttons == ()
-    hand.close()
+    assert device.read(12 * S, True).buttons == ()
+    device.close()
 
 
 def test_a_script_may_be_a_function():
-    hand = ScriptedHand(lambda t: HandReading(np.full(6, min(t, 1.0))))
-    hand.read(0, True)
-    assert hand.read(S // 4, True).axes[3] == 0.25
+    device = ScriptedDevice(lambda t: DeviceReading(np.full(6, min(t, 1.0))))
+    device.read(0, True)
+    assert device.read(S // 4, True).axes[3] == 0.25
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_a_missing_script_is_named(tmp_path):
 
 
 def test_spacenav_silence_stops_the_arm():
-    hand = SpacenavHand(silence_s=0.2)
-    assert hand.read(0, True).status.startswith("nothing on spacenav/twist")
-    hand.offer_axes(np.array([2.0, 0.5, 0, 0, 0, np.nan]), 10 * S)
-    hand.offer_buttons((True,))
-    reading = hand.read(10 * S + S // 10, True)
+    device = SpacenavDevice(silence_s=0.2)
+    assert device.read(0, True).status.startswith("nothing on spacenav/twist")
+    device.offer_axes(np.array([2.0, 0.5, 0, 0, 0, np.nan]), 10 * S)
+    device.offer_buttons((True,))
+    reading = device.read(10 * S + S // 10, True)
     assert (reading.axes.tolist(), reading.buttons, reading.status) == ([1.0, 0.5, 0, 0, 0, 0], (True,), "")
-    late = hand.read(10 * S + S // 4, True)
+    late = device.read(10 * S + S // 4, True)
     assert (late.axes.any(), bool(late.status)) == (False, True)
 
 

@@ -1,4 +1,4 @@
-"""Somebody beside a running graph: hears recorder and bridge, arms, commands, and waits for what shall be (ROS)."""
+"""A simulated operator of a running graph: arms the bridge, commands the recorder, and waits for states (ROS)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PATIENCE_S = 60.0
 AGAIN_S = 3.0
 
 
-class Company(Node):
-    """What it has heard.
+class Operator(Node):
+    """State of recorder and bridge as last received, and commands to both.
 
     Args:
         check: raises where a process of the graph has ended.
@@ -38,8 +38,8 @@ class Company(Node):
         self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
 
     def _on_state(self, message: String) -> None:
-        told = json.loads(message.data)
-        now, self.note, self.path = told["state"], told["note"], told["path"]
+        state = json.loads(message.data)
+        now, self.note, self.path = state["state"], state["note"], state["path"]
         self.saved += now == "saved" != self.recorder
         self.recorder = now
 
@@ -47,10 +47,10 @@ class Company(Node):
         self.mode = message.data
 
     def arm(self, mode: str) -> None:
-        """Ask the bridge until it is in ``mode``; out of a fault by disarming.
+        """Arm the bridge until it is in ``mode``; out of a fault by disarming.
 
         Raises:
-            TeleopError: it is not in a minute. Whatever ``check`` raises.
+            TeleopError: it is not within a minute. Whatever ``check`` raises.
         """
         self.until(self._arm.service_is_ready, "the bridge")
         deadline = time.monotonic() + PATIENCE_S
@@ -61,35 +61,36 @@ class Company(Node):
         self.until(lambda: self.mode == mode, f"the bridge to be in {mode}")
 
     def command(self, text: str, state: str) -> None:
-        """Tell the recorder, again where it does not hear (one that was killed counts as a listener for a while), and
-        wait until it is in ``state``.
+        """Send a command to the recorder and wait until it is in ``state``.
+
+        The command is repeated, because a recorder that was killed counts as a subscriber for a while.
 
         Raises:
-            TeleopError: it is not in a minute. Whatever ``check`` raises.
+            TeleopError: it is not within a minute. Whatever ``check`` raises.
         """
         self.until(lambda: self._commands.get_subscription_count() > 0, "the recorder")
-        said = 0.0
+        sent = 0.0
 
-        def told() -> bool:
-            nonlocal said
-            if self.recorder != state and time.monotonic() - said > AGAIN_S:
+        def reached() -> bool:
+            nonlocal sent
+            if self.recorder != state and time.monotonic() - sent > AGAIN_S:
                 self._commands.publish(String(data=text))
-                said = time.monotonic()
+                sent = time.monotonic()
             return self.recorder == state
 
-        self.until(told, f"the recorder to be {state}")
+        self.until(reached, f"the recorder to be {state}")
 
     def spin(self, seconds: float) -> None:
-        """Listen for so long."""
+        """Receive for so long."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             rclpy.spin_once(self, timeout_sec=left)
 
     def until(self, met: Callable[[], bool], what: str) -> None:
-        """Listen until something is so.
+        """Receive until a condition is met.
 
         Raises:
-            TeleopError: it does not come to be. Whatever ``check`` raises.
+            TeleopError: it is not within a minute. Whatever ``check`` raises.
         """
         deadline = time.monotonic() + PATIENCE_S
         while not met():
