@@ -25,14 +25,14 @@ TYPES = {
     NamedJoints: "sensor_msgs/msg/JointState",
     Numbers: "std_msgs/msg/Float64MultiArray",
 }
-REPORTS = ("joint_states", "gripper_states")  # keys of what the bridge hears of the arm
+REPORTS = ("joint_states", "gripper_states")  # keys of the arm's topics
 OWN = "/my_controller/joints_to_reach"  # a cell's own controller, which only its recorder.yaml knows
 
 
 def adapters_topics(topics):
-    """What the controllers behind every adapter listen to, with its type."""
-    outlets = [kind.outlet for kind in Adapter.__subclasses__() if kind.outlet is not None]
-    return {getattr(topics, outlet.topic): TYPES[outlet.kind] for outlet in outlets} | {
+    """The topics to which the controllers behind every adapter subscribe, with their types."""
+    outputs = [kind.output for kind in Adapter.__subclasses__() if kind.output is not None]
+    return {getattr(topics, output.topic): TYPES[output.kind] for output in outputs} | {
         topics.gripper_command: TYPES[Numbers]
     }
 
