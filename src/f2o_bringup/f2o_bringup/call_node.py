@@ -1,4 +1,4 @@
-"""``f2o call arm``: the bridge's services from a shell, where there is no ``ros2 service call`` (ROS)."""
+"""``f2o call arm``: the operator services of the bridge from a shell, where there is no ``ros2 service call`` (ROS)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ SERVICES = ("arm", "disarm", "home", "recover", "takeover")
 
 def add(commands: Any) -> None:
     """Add the command to ``f2o``."""
-    call = commands.add_parser("call", help="arm, disarm, home, recover or takeover: ask the bridge")
+    call = commands.add_parser(
+        "call", help="call an operator service of the bridge: arm, disarm, home, recover or takeover"
+    )
     call.set_defaults(run=run)
     call.add_argument("service", choices=SERVICES)
     call.add_argument("--off", action="store_true", help="takeover: give the arm back to the policy")
@@ -19,7 +21,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Call /f2o/<service> and print the bridge's sentence; 1 when it refuses or does not answer."""
+    """Call /f2o/<service> and print the response; 1 when it refuses or does not respond."""
     import rclpy
     from rclpy.signals import SignalHandlerOptions
     from std_srvs.srv import SetBool, Trigger
@@ -35,13 +37,15 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         client = node.create_client(kind, name)
         if not client.wait_for_service(timeout_sec=arguments.wait):
-            return _refused(f"{name}: no such service within {arguments.wait:g} s; is the bridge running?")
+            return _refused(
+                f"{name}: service not available within {arguments.wait:g} s; is the bridge running?"
+            )
         future = client.call_async(request)
         rclpy.spin_until_future_complete(node, future, timeout_sec=arguments.wait)
-        if (answer := future.result()) is None:
-            return _refused(f"{name}: no answer within {arguments.wait:g} s")
-        print(answer.message)
-        return 0 if answer.success else 1
+        if (response := future.result()) is None:
+            return _refused(f"{name}: no response within {arguments.wait:g} s")
+        print(response.message)
+        return 0 if response.success else 1
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

@@ -1,4 +1,4 @@
-"""What does not fit together is said before anything starts."""
+"""Checks that arguments and configuration fit together, before anything starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DRIVEN = ("fr3", "fr3v2")
 
 
 def mismatches(values: Mapping[str, Any], nodes: Collection[str]) -> list[str]:
-    """One sentence per thing that does not fit the robot, of a graph with the arguments ``values``.
+    """One sentence per mismatch between the robot and the graph's arguments.
 
     Args:
         values: parsed arguments by name.

@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from f2o_bringup.errors import GraphError
-from f2o_bringup.middleware import EVERYBODY, KILTED
+from f2o_bringup.middleware import COMMON_PROFILE, KILTED
 from f2o_bringup.specs import Argument, From, Graph, IncludeSpec, Installed, NodeSpec, Value
 
 BOOLEAN = ("true", "false")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 IMAGES = {  # Fast DDS's default loses two images of three; config/dds.xml says what it does better still
     "FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA",
-    KILTED: Installed(EVERYBODY),
+    KILTED: Installed(COMMON_PROFILE),
 }
 ENV = ONE_THREAD | IMAGES
 
@@ -117,7 +117,7 @@ def bridge(source: str, **more: From) -> NodeSpec:
         parameters,
         env=ENV,
         config="bridge.yaml",
-        on_time=True,
+        fifo_receive=True,
     )
 
 
@@ -136,7 +136,7 @@ def recorder(when: Mapping[str, Value], **parameters: Value | From) -> NodeSpec:
 
 
 def teleop(when: Mapping[str, Value], required: bool = True, **parameters: Value | From) -> NodeSpec:
-    """A person's hand on the arm."""
+    """The teleop node: targets from a teleop device."""
     return NodeSpec(
         "f2o_teleop",
         "teleop_node",
@@ -150,10 +150,10 @@ def teleop(when: Mapping[str, Value], required: bool = True, **parameters: Value
 
 
 SESSION = (
-    Argument("operator", "", "name of the person, kept in every episode"),
+    Argument("operator", "", "name of the operator, kept in every episode"),
     Argument("bags", "bags", "folder that gets one folder per episode", kind=Path),
     Argument(
-        "device", "", "of the hand: spacemouse, spacenav, keyboard, hidfile; default: what teleop.yaml says"
+        "device", "", "teleop device: spacemouse, spacenav, keyboard or hidfile; default: teleop.yaml's"
     ),
     Argument("view", "false", "show cameras, cloud, joints and episode in rerun", BOOLEAN, bool),
 )
@@ -169,7 +169,13 @@ DEPLOY = Graph(
     (
         *COMMON,
         *SESSION,
-        Argument("takeover", "false", "a hand that pushes takes the arm from the policy", BOOLEAN, bool),
+        Argument(
+            "takeover",
+            "false",
+            "an operator who moves the teleop device takes over from the policy",
+            BOOLEAN,
+            bool,
+        ),
         Argument("record", "false", "start the recorder, too", BOOLEAN, bool),
         Argument("checkpoint", "", "the student; default: the one that policy.yaml names", kind=Path),
         Argument("trace", "", "path of an .npz with the times of every tick, written on exit", kind=Path),
@@ -191,7 +197,7 @@ DEPLOY = Graph(
         bridge("policy", trace=From("bridge_trace")),
         teleop(
             {"takeover": True},
-            required=False,  # without it the policy goes on, as it would without a person
+            required=False,  # the policy runs without it
             **{"takeover.enabled": True, "topics.target": "/f2o/takeover_target", "source": From("device")},
         ),
         # The policy's loop comes first: above it, a recorder adds milliseconds to its worst ticks (docs/results.md).

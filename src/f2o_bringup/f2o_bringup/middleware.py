@@ -1,4 +1,4 @@
-"""How the bridge's messages are received: under SCHED_FIFO where that can be had (Fast DDS)."""
+"""Profiles of Fast DDS; for the bridge one that receives under SCHED_FIFO where the system grants it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from f2o_nodekit.pace import request_fifo
 PROFILES = KILTED, JAZZY = "FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"
 RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 PRIORITY = 58  # of the receiving threads, as in the two files
-EVERYBODY, BRIDGE, BRIDGE_LOCALHOST = "dds.xml", "dds_bridge.xml", "dds_bridge_localhost.xml"
+COMMON_PROFILE, BRIDGE, BRIDGE_LOCALHOST = "dds.xml", "dds_bridge.xml", "dds_bridge_localhost.xml"
 
 
 def may_take_fifo() -> bool:
@@ -22,14 +22,14 @@ def may_take_fifo() -> bool:
 
 
 def profile_variable(environ: Mapping[str, str] = os.environ) -> str:
-    """The variable by which this ROS 2 distribution's Fast DDS is told its profile."""
+    """The environment variable from which this ROS 2 distribution's Fast DDS takes its profile."""
     return JAZZY if environ.get("ROS_DISTRO") == "jazzy" else KILTED
 
 
 def named_profile(environ: Mapping[str, str] = os.environ) -> str | None:
     """The profile that either variable names, the user's own before env.sh's; None where neither is set."""
     named = [environ[name] for name in PROFILES if name in environ]
-    return min(named, key=_is_everybodys, default=None)
+    return min(named, key=_is_common, default=None)
 
 
 def profile(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -40,11 +40,11 @@ def profile(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str
     return {JAZZY: named} if variable == JAZZY else {}
 
 
-def _is_everybodys(path: str | None) -> bool:
-    return path is None or os.path.basename(path) == EVERYBODY  # env.sh names that one to all
+def _is_common(path: str | None) -> bool:
+    return path is None or os.path.basename(path) == COMMON_PROFILE  # env.sh sets that one for all
 
 
-def on_time(
+def fifo_receive(
     find: Callable[[str], str], environ: Mapping[str, str] = os.environ, granted: bool | None = None
 ) -> dict[str, str]:
     """Environment variables with which a process receives by UDP alone, under SCHED_FIFO; empty where it cannot.
@@ -55,12 +55,12 @@ def on_time(
 
     Args:
         find: path of a configuration file, "" where there is none.
-        environ: of the process that starts it. Whoever names a profile of their own, or another middleware, keeps it.
+        environ: of the process that starts it. A user's own profile or other middleware is kept.
         granted: whether it may have SCHED_FIFO; None asks the system.
     """
     if not environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
         return {}
-    if not _is_everybodys(named_profile(environ)):
+    if not _is_common(named_profile(environ)):
         return {}
     local = environ.get(RANGE) == "LOCALHOST"
     if local and environ.get("ROS_STATIC_PEERS"):  # which the range SYSTEM_DEFAULT does not look at

@@ -1,4 +1,4 @@
-"""One node as a process: found, started, listened to, signalled."""
+"""One node as a process: found, started, its output read, signalled."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from f2o_nodekit.paths import package_prefix
 from f2o_bringup.errors import ExecutableError
 from f2o_bringup.specs import NodeSpec
 
-# SIGINT is ignored until the node asks for it: Ctrl-C while Python still imports must not print a traceback.
+# SIGINT is ignored until the node handles it: Ctrl-C while Python still imports must not print a traceback.
 WRAPPER = "trap '' INT; exec \"$@\""
 
 
 def bound_to_parent() -> list[str]:
-    """Words before a command line with which the process is terminated when the thread that started it dies.
+    """Prefix of a command line that terminates the process when the thread that started it dies.
 
-    Even by SIGKILL: no arm goes on moving for nobody. Empty where ``setpriv`` (util-linux) is not installed.
+    Even by SIGKILL: an arm must not keep moving unattended. Empty where ``setpriv`` (util-linux) is not installed.
     """
     return ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
 
@@ -52,7 +52,7 @@ def command_of(spec: NodeSpec) -> list[str]:
 
 
 class NodeProcess:
-    """One node of a running graph; its output goes to ``write``, line by line, behind its name."""
+    """One node of a running graph; ``write`` gets its output line by line, prefixed with its name."""
 
     def __init__(self, spec: NodeSpec, command: list[str], write: Callable[[str], None]) -> None:
         self.spec, self._command, self._write = spec, command, write
@@ -72,7 +72,7 @@ class NodeProcess:
             env={**os.environ, **added, "PYTHONUNBUFFERED": "1"},
             text=True,
             errors="replace",
-            start_new_session=True,  # the terminal's Ctrl-C comes to us alone
+            start_new_session=True,  # Ctrl-C reaches only the launcher
         )
         self._reader = threading.Thread(target=self._read, args=(self.popen,), daemon=True)
         self._reader.start()

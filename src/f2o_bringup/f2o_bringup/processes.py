@@ -16,7 +16,7 @@ from f2o_bringup.graph import graph_named
 from f2o_bringup.node_process import NodeProcess, command_of
 from f2o_bringup.specs import Graph, NodeSpec, resolve
 
-# How the processes are told to end, and how long each way is waited for [s].
+# Signals that end the processes, and how long to wait after each [s].
 STEPS = ((signal.SIGINT, 1.6), (signal.SIGTERM, 0.8), (signal.SIGKILL, 0.3))
 
 
@@ -24,7 +24,7 @@ class Running:
     """A graph that runs. ``with`` stops it at the end."""
 
     def __init__(self, specs: tuple[NodeSpec, ...], write: Callable[[str], None] = print) -> None:
-        commands = [(spec, command_of(spec)) for spec in specs]  # all found before the first is started
+        commands = [(spec, command_of(spec)) for spec in specs]  # all are found before the first starts
         self.processes: dict[str, NodeProcess] = {}
         self._first_ended: NodeProcess | None = None
         try:
@@ -74,11 +74,11 @@ class Running:
 
     def stop(self) -> None:
         """End every process within 3 s: SIGINT, then SIGTERM, then SIGKILL."""
-        for number, patience_s in STEPS:
+        for number, timeout_s in STEPS:
             alive = [p for p in self.processes.values() if p.status is None]
             for process in alive:
                 process.signal(number)
-            deadline = time.monotonic() + patience_s
+            deadline = time.monotonic() + timeout_s
             while any(p.status is None for p in alive) and time.monotonic() < deadline:
                 time.sleep(0.01)
         for process in self.processes.values():
@@ -86,7 +86,7 @@ class Running:
 
 
 def describe_end(process: NodeProcess) -> str:
-    """One sentence on how ``process`` ended, with its last words where it failed."""
+    """One sentence on how ``process`` ended, with its last line of output where it failed."""
     last = f": {process.last_line}" if process.last_line and process.status else ""
     return f"{process.spec.name} ended with status {process.status}{last}"
 
@@ -130,7 +130,7 @@ def run(words: list[str]) -> int:
     try:
         status = running.wait()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience must not leave a node behind
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave a node behind
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         running.stop()
         return 0

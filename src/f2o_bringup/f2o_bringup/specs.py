@@ -1,4 +1,4 @@
-"""What a node graph is made of, and what of it runs with given arguments."""
+"""The parts of a node graph, and which of them run with given arguments."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from f2o_nodekit.paths import find_config
 
 from f2o_bringup.checks import mismatches
 from f2o_bringup.errors import GraphError
-from f2o_bringup.middleware import on_time, profile
+from f2o_bringup.middleware import fifo_receive, profile
 
 Value = str | int | bool
 
 
 @dataclass(frozen=True)
 class Argument:
-    """What a user may choose: ``name:=value``. Empty text means: leave it to the node's configuration."""
+    """A launch argument, ``name:=value``. An empty text leaves the choice to the node's configuration."""
 
     name: str
     default: str
@@ -75,7 +75,7 @@ class NodeSpec:
         env: added to the environment; ``Installed``, a profile of Fast DDS, as this distribution is told one.
         config: file in the configuration folder that it reads; "" for none.
         args: on its command line before ROS's.
-        on_time: what it receives comes under SCHED_FIFO where that can be had, see ``middleware``.
+        fifo_receive: receives messages under SCHED_FIFO where the system grants it, see ``middleware``.
     """
 
     package: str
@@ -88,7 +88,7 @@ class NodeSpec:
     env: Mapping[str, str | Installed] = field(default_factory=dict)
     config: str = ""
     args: tuple[str, ...] = ()
-    on_time: bool = False
+    fifo_receive: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class IncludeSpec:
 
 @dataclass(frozen=True)
 class Graph:
-    """A named set of processes and what can be chosen about them."""
+    """A named set of processes and its launch arguments."""
 
     name: str
     arguments: tuple[Argument, ...]
@@ -114,7 +114,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What is to run: every ``From`` replaced, every condition decided."""
+    """What runs: every ``From`` replaced, every condition decided."""
 
     nodes: tuple[NodeSpec, ...]
     includes: tuple[IncludeSpec, ...]
@@ -133,7 +133,7 @@ def resolve(graph: Graph, given: Mapping[str, str]) -> Resolved:
         copy
         for include in graph.includes
         if _applies(include.when, values)
-        for copy in _copies(include, values)
+        for copy in _resolve_includes(include, values)
     )
     if problems := mismatches(values, [node.name for node in nodes]):
         raise GraphError(f"{graph.name}: {'; '.join(problems)}")
@@ -159,8 +159,8 @@ def _resolve_node(node: NodeSpec, values: Mapping[str, Value]) -> NodeSpec:
         parameters = {"config": f"{values['config']}/{node.config}", **parameters}
     folder = str(values.get("config", ""))
     env = _environment(node.env, folder)
-    if node.on_time:
-        env |= on_time(lambda name: find_config(name, folder))
+    if node.fifo_receive:
+        env |= fifo_receive(lambda name: find_config(name, folder))
     return replace(node, parameters=parameters, env=env, when={})
 
 
@@ -172,7 +172,7 @@ def _environment(env: Mapping[str, str | Installed], folder: str) -> dict[str, s
     return texts
 
 
-def _copies(include: IncludeSpec, values: Mapping[str, Value]) -> list[IncludeSpec]:
+def _resolve_includes(include: IncludeSpec, values: Mapping[str, Value]) -> list[IncludeSpec]:
     if not include.each:
         return [_resolve_include(include, values)]
     pairs = [pair.split("=") for pair in str(values[include.each]).split(",")]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 STALE = 3
 LEVELS = {0: ("ok", "green"), 1: ("WARN", "yellow"), 2: ("ERROR", "red"), STALE: ("STALE", "magenta")}
-SILENT_S = 3.0  # three reports missed: what it said last is not what it does now
+SILENT_S = 3.0  # three reports missed: the last one is out of date
 CELL = 30
 
 
@@ -21,18 +21,18 @@ class Status:
     level: int  # of diagnostic_msgs/DiagnosticStatus
     message: str
     values: Mapping[str, str] = field(default_factory=dict)
-    heard_mono_s: float = 0.0
+    received_mono_s: float = 0.0
 
 
 def level_of(status: Status, now_mono_s: float) -> int:
     """The level of a report now: one that was not repeated for ``SILENT_S`` is stale."""
-    return STALE if now_mono_s - status.heard_mono_s > SILENT_S else status.level
+    return STALE if now_mono_s - status.received_mono_s > SILENT_S else status.level
 
 
 def render(reports: Mapping[str, Status], now_mono_s: float, width: int = 120) -> Group:
-    """Every report in the order of names: its level, what it says, and its values in columns of ``width`` in all.
+    """Every report, sorted by name: level, message, and values in columns that fill ``width``.
 
-    One that fell silent for ``SILENT_S`` is shown as stale, with its age.
+    A report not repeated for ``SILENT_S`` is shown as stale, with its age.
     """
     if not reports:
         return Group(Text("nothing on /diagnostics yet"))
@@ -40,7 +40,7 @@ def render(reports: Mapping[str, Status], now_mono_s: float, width: int = 120) -
     for name, status in sorted(reports.items()):
         level, message = level_of(status, now_mono_s), status.message
         if level == STALE:
-            message = f"silent for {now_mono_s - status.heard_mono_s:.0f} s; last: {message}"
+            message = f"silent for {now_mono_s - status.received_mono_s:.0f} s; last: {message}"
         word, style = LEVELS.get(level, LEVELS[2])
         lines.append(Text.assemble((f"{word:<5}", style), f"  {name:<32} {message}"))
         lines += _columns(status.values, width)

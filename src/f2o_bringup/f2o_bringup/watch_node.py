@@ -1,4 +1,4 @@
-"""``f2o watch``: what every node says about itself, live in a terminal (ROS)."""
+"""``f2o watch``: the diagnostics of every node, live in a terminal (ROS)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show /diagnostics until Ctrl-C; with ``--once`` 1 when nothing was heard, or something is in error or silent."""
+    """Show /diagnostics until Ctrl-C; with ``--once`` 1 if nothing was received or a report is in error or stale."""
     import rclpy
     from diagnostic_msgs.msg import DiagnosticArray
     from f2o_nodekit.ros import make_executor, reliable
@@ -28,14 +28,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     reports: dict[str, Status] = {}
 
-    def hear(msg: DiagnosticArray) -> None:
+    def receive(msg: DiagnosticArray) -> None:
         for s in msg.status:
             values = {pair.key: pair.value for pair in s.values}
             reports[s.name] = Status(s.level[0], s.message, values, time.monotonic())
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node, executor = rclpy.create_node("f2o_watch"), make_executor()
-    node.create_subscription(DiagnosticArray, "/diagnostics", hear, reliable(10))
+    node.create_subscription(DiagnosticArray, "/diagnostics", receive, reliable(10))
     executor.add_node(node)
     console, until = Console(highlight=False), time.monotonic() + (arguments.once or float("inf"))
 
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         while time.monotonic() < until:
             executor.spin_once(timeout_sec=0.2)
     except KeyboardInterrupt:
-        return 0  # how a person ends it
+        return 0  # the usual way to end it
     finally:
         live.stop()
         executor.shutdown()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from f2o_bringup.graph import graph_named
-from f2o_bringup.middleware import JAZZY, KILTED, RANGE, may_take_fifo, on_time, profile_variable
+from f2o_bringup.middleware import JAZZY, KILTED, RANGE, fifo_receive, may_take_fifo, profile_variable
 from f2o_bringup.specs import resolve
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
@@ -23,11 +23,13 @@ def find(name):
 def test_the_profile_follows_the_discovery_range(distro, variable):
     here = {"ROS_DISTRO": distro}
     local = {variable: find("dds_bridge_localhost.xml"), RANGE: "SYSTEM_DEFAULT"}
-    assert on_time(find, here | LOCALHOST, True) == local
+    assert fifo_receive(find, here | LOCALHOST, True) == local
     assert (
-        on_time(find, here | SUBNET, True) == on_time(find, here, True) == {variable: find("dds_bridge.xml")}
+        fifo_receive(find, here | SUBNET, True)
+        == fifo_receive(find, here, True)
+        == {variable: find("dds_bridge.xml")}
     )
-    assert on_time(find, here | LOCALHOST | {variable: find("dds.xml")}, True) == local, (
+    assert fifo_receive(find, here | LOCALHOST | {variable: find("dds.xml")}, True) == local, (
         "as env.sh names it to all"
     )
 
@@ -45,11 +47,11 @@ def test_the_profile_follows_the_discovery_range(distro, variable):
     ],
 )
 def test_the_users_profile_middleware_and_peers_are_kept(environ, granted):
-    assert on_time(find, environ, granted) == {}
+    assert fifo_receive(find, environ, granted) == {}
 
 
 def test_nothing_changes_where_the_files_are_missing():
-    assert on_time(lambda name: "", LOCALHOST, True) == {}
+    assert fifo_receive(lambda name: "", LOCALHOST, True) == {}
 
 
 def test_only_the_bridge_gets_it(monkeypatch):
@@ -93,7 +95,7 @@ def test_the_two_profiles_hear_each_other_and_the_bridges_has_no_shared_memory()
         pytest.skip("another middleware")
     granted = may_take_fifo()
     common = os.environ | LOCALHOST | {profile_variable(): find("dds.xml")}
-    profiles = {"one": common, "other": common | on_time(find, common, True)}
+    profiles = {"one": common, "other": common | fifo_receive(find, common, True)}
     command = [sys.executable, "-c", LISTENER]
     processes = {
         name: subprocess.Popen(

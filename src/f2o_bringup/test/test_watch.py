@@ -77,4 +77,4 @@ def test_services_are_called_from_the_shell(node):
 def test_no_bridge_is_one_sentence():
     done = f2o("call", "arm", "--wait", "0.5")
     assert done.returncode == 1
-    assert done.stderr == "f2o call: /f2o/arm: no such service within 0.5 s; is the bridge running?\n"
+    assert done.stderr == "f2o call: /f2o/arm: service not available within 0.5 s; is the bridge running?\n"

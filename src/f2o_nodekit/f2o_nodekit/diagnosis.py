@@ -1,4 +1,4 @@
-"""What a part of a node says about itself on /diagnostics."""
+"""The diagnosis that a part of a node reports on /diagnostics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entry points and Ctrl-C: none catches them off guard, and none is ignored."""
+"""Entry points that end cleanly on Ctrl-C at any time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable
 
 
 def end_at_once_on_signal() -> None:
-    """Until somebody takes the signals over, SIGINT and SIGTERM end the process in silence, with status 0."""
+    """Let SIGINT and SIGTERM end the process silently with status 0, until other handlers are installed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))
 
 
 def restore_interrupt() -> None:
-    """Let SIGINT raise KeyboardInterrupt again, where what started this process has it ignored.
+    """Let SIGINT raise KeyboardInterrupt again where it was inherited as ignored.
 
-    ``nohup make test &`` in a script and many CI runners do, and every process below inherits it. What this process
-    starts from now on gets the system's default back.
+    ``nohup make test &`` in a script and many CI runners ignore it for every child process. Processes started from
+    now on get the default handler.
     """
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored and threading.current_thread() is threading.main_thread():  # others may not touch signals

@@ -8,12 +8,12 @@ from typing import Any
 class F2oError(Exception):
     """A mistake or failure that one sentence explains: what, where, and what was expected.
 
-    Each package derives its own base from this one. The command line and the node shells print the
+    Each package derives its own base from this one. The command line and the nodes print the
     text alone and exit with status 2; anything that is not an ``F2oError`` is a bug and shows its traceback.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For the way out of a worker process: classes take what their sentence is made of, not the sentence."""
+        """Pickle by args and state, for worker processes: constructors do not take the finished sentence."""
         return _again, (type(self), self.args, self.__dict__)
 
 

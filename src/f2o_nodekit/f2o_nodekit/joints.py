@@ -1,4 +1,4 @@
-"""Joints of a message by name: the one reader of JointState, JointTarget and the gripper's width. Imports no ROS.
+"""Joints of JointState and JointTarget messages by name, and the gripper's width. Imports no ROS.
 
 Reads messages of rclpy (``array.array`` fields) and of a bag reader (numpy fields).
 """
@@ -33,7 +33,7 @@ class JointValues:
 
 
 def read_joint_state(msg: Any, names: Sequence[str]) -> JointValues:
-    """The joints ``names`` of a sensor_msgs/JointState, whatever else is in it and in whatever order.
+    """The joints ``names`` of a sensor_msgs/JointState, in any order and among others.
 
     Raises:
         JointStateError: see ``joint_values``.

@@ -12,19 +12,19 @@ from f2o_nodekit.stamps import NS_PER_S
 
 @dataclass(frozen=True)
 class Tick:
-    """One turn of a paced loop."""
+    """One iteration of a paced loop."""
 
     index: int  # deadlines since the start, skipped ones included
-    ideal_mono_ns: int  # when the turn should have begun (monotonic clock)
-    late_ns: int  # how much later it did begin
-    skipped: int  # deadlines that passed unserved since the turn before
+    ideal_mono_ns: int  # when the iteration was due (monotonic clock)
+    late_ns: int  # how much later it began
+    skipped: int  # deadlines missed since the iteration before
 
 
 class Pace:
     """Absolute deadlines every ``period_s`` seconds.
 
-    The reference never moves, so the mean rate cannot drift. A turn that overruns its deadline is skipped and
-    counted in ``Tick.skipped``; the loop never catches up in a burst, because a burst would move the arm in one.
+    The reference never moves, so the mean rate does not drift. Deadlines that an overrun misses are skipped and
+    counted in ``Tick.skipped``; the loop never catches up in a burst.
 
     Args:
         period_s: time between two deadlines.

@@ -1,4 +1,4 @@
-"""Which ROS parameters a command line gives to a node: those that it must know."""
+"""The ROS parameters that a command line names for one node: it must know them all."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 
 
-def given_to(node: str, words: Sequence[str]) -> set[str]:
-    """Names of the ROS parameters that a command line gives, itself or in a file's section of that ``node``.
+def parameter_names(node: str, words: Sequence[str]) -> set[str]:
+    """Names of the ROS parameters on a command line or in the section of ``node`` in a parameter file.
 
     Args:
-        node: its full name.
+        node: full name of the node.
         words: of the command line; ``-p name:=value`` may be meant for another node that runs in this process.
     """
     names: set[str] = set()

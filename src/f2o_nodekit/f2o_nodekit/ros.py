@@ -1,4 +1,4 @@
-"""The shell around every core: parameters from a dataclass, diagnostics, one clean way in and out (ROS)."""
+"""The base class of every node: parameters from a dataclass, diagnostics, clean start and shutdown (ROS)."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from f2o_nodekit.config import ConfigError, describe, flatten, has_key, keys, lo
 from f2o_nodekit.diagnosis import Diagnosis
 from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
-from f2o_nodekit.parameters import given_to
+from f2o_nodekit.parameters import parameter_names
 from f2o_nodekit.paths import find_config
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
-"""For timers: one on the clock that can be set is silent for as long as that is set back."""
+"""For timers: on a clock that is set back, they would pause for as long."""
 ROS_PARAMETERS = ("config", "use_sim_time", "start_type_description_service")  # every node has them
 QOS_PARAMETERS = "qos_overrides."
-# Types are the configuration's to check: rclpy would refuse 100 for 100.0, and with a traceback.
+# The configuration checks types: rclpy would refuse 100 for 100.0, with a traceback.
 ANY_TYPE = ParameterDescriptor(dynamic_typing=True)
 
 
 def best_effort(depth: int = 1) -> QoSProfile:
-    """Sensor data in: matches publishers of either reliability."""
+    """For sensor data: matches publishers of either reliability."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def reliable(depth: int = 1) -> QoSProfile:
-    """Commands and results: also what the stock controllers subscribe with."""
+    """For commands and results; standard controllers subscribe with it, too."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.RELIABLE)
 
 
 def latched() -> QoSProfile:
-    """State that a late joiner must still get."""
+    """For state that late subscribers must still receive."""
     return QoSProfile(
         depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
     )
@@ -61,10 +61,10 @@ class ConfiguredNode(Node):
 
     Raises:
         ConfigError: the file or an override is wrong, or a parameter given to this node is none of its leaves; the
-            text names every wrong key. What a parameter file says to all nodes (``/**``) may be meant for others.
+            text names every wrong key. Parameters for all nodes (``/**``) may be meant for others.
     """
 
-    events_executor = True  # False for nodes whose callbacks take the message's info; see make_executor
+    events_executor = True  # False for nodes whose callbacks take MessageInfo; see make_executor
     best_effort = staticmethod(best_effort)
     reliable = staticmethod(reliable)
     latched = staticmethod(latched)
@@ -102,7 +102,7 @@ class ConfiguredNode(Node):
         Raises:
             ConfigError: others were given to it by name.
         """
-        mine = given_to(self.get_fully_qualified_name(), sys.argv)
+        named = parameter_names(self.get_fully_qualified_name(), sys.argv)
         given, problems = {}, []
         for name, parameter in self._parameter_overrides.items():
             if name in ROS_PARAMETERS or name.startswith(QOS_PARAMETERS):
@@ -110,7 +110,7 @@ class ConfiguredNode(Node):
             if has_key(config_cls, name):
                 value = parameter.value
                 given[name] = list(value) if isinstance(value, array) else value
-            elif name in mine:
+            elif name in named:
                 near = difflib.get_close_matches(name, keys(config_cls), 1, 0.0)[0]
                 problems.append(f"{name}: no such parameter, expected a key of this file, e.g. {near}")
         if problems:
@@ -138,7 +138,7 @@ class ConfiguredNode(Node):
         return self.get_clock().now().nanoseconds
 
     def close(self) -> None:
-        """Stop threads and free what the node holds; called once on the way out."""
+        """Stop threads and release resources; called once, at shutdown."""
 
 
 def _text(value: float | int | str) -> str:
@@ -179,9 +179,9 @@ def _stop_when_signalled() -> threading.Event:
 def make_executor(events: bool = True) -> Executor:
     """The events executor where this rclpy has one (Kilted), else the single-threaded one (Jazzy).
 
-    A message costs it half the processor time, because it does not rebuild a wait set for each. Two traps of rclpy
-    9.1: only ``spin_once`` may be called (``spin`` fires no timers and hears no signals), and a callback that takes
-    the message's info ends it with a SystemError, so a node with such callbacks asks for no ``events``.
+    It needs half the processor time per message, because it does not rebuild a wait set for each. Two traps of rclpy
+    9.1: only ``spin_once`` may be called (``spin`` fires no timers and ignores signals), and a callback that takes
+    MessageInfo ends it with a SystemError, so a node with such callbacks asks for no ``events``.
     """
     if not events:
         return SingleThreadedExecutor()
@@ -200,7 +200,7 @@ def _spin(node: ConfiguredNode, stop: threading.Event) -> None:
 
 
 def _shut_down(node: ConfiguredNode | None) -> None:
-    """Close once, whatever other signals come meanwhile (launch sends several)."""
+    """Close once, whatever other signals arrive meanwhile (launch sends several)."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if node is not None:

@@ -1,4 +1,4 @@
-"""A table that a real-time loop fills: no row costs more than any other, and nothing is lost at the end."""
+"""A table that a real-time loop fills at constant cost per row."""
 
 from __future__ import annotations
 

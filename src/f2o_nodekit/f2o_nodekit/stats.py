@@ -17,7 +17,7 @@ class Samples:
         self.count = 0
 
     def add(self, value: float) -> None:
-        """Append one sample; the oldest leaves once the window is full."""
+        """Append one sample; the oldest is dropped once the window is full."""
         self._values[self.count % len(self._values)] = value
         self.count += 1
 
@@ -44,7 +44,7 @@ class RateMeter:
         self._stamps.append(mono_ns)
 
     def hz(self, now_mono_ns: int | None = None) -> float:
-        """Occurrences a second; with ``now_mono_ns`` an event that has ceased decays towards 0."""
+        """Occurrences per second; with ``now_mono_ns`` the rate of an event that has stopped decays towards 0."""
         if len(self._stamps) < 2:
             return 0.0
         span = self._stamps[-1] - self._stamps[0]

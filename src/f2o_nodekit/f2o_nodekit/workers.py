@@ -1,4 +1,4 @@
-"""Worker processes for offline work, which leave Ctrl-C to the process that started them."""
+"""Worker processes for offline work; Ctrl-C is handled by the process that started them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 import pytest
-from f2o_nodekit.parameters import given_to
+from f2o_nodekit.parameters import parameter_names
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,9 @@ from f2o_nodekit.parameters import given_to
 )
 def test_which_sections_of_a_parameter_file_name_a_node(tmp_path, text, node, names):
     (tmp_path / "file.yaml").write_text(text)
-    assert given_to(node, ["--ros-args", "--params-file", str(tmp_path / "file.yaml")]) == names
+    assert parameter_names(node, ["--ros-args", "--params-file", str(tmp_path / "file.yaml")]) == names
 
 
 def test_a_parameter_of_the_command_line_may_name_its_node():
     words = ["--ros-args", "-p", "a:=1", "--param", "demo:b.c:=2", "-r", "__node:=demo"]
-    assert given_to("/demo", words) == {"a", "b.c"}
+    assert parameter_names("/demo", words) == {"a", "b.c"}

@@ -67,20 +67,20 @@ class Deprojector:
         return np.stack([axis.take(chosen) for axis in axes])
 
     def _rays_at(self, pose: Float64[np.ndarray, "4 4"]) -> list[np.ndarray]:
-        """The rays turned into the base frame, one array an axis; kept while the camera does not turn."""
+        """The rays rotated into the base frame, one array per axis; kept while the camera does not rotate."""
         if not np.array_equal(pose[:3, :3], self._pose[:3, :3]):
-            turn = pose[:3, :3].astype(np.float32)
-            self._rays = [row[0] * self._x + row[1] * self._y + row[2] for row in turn]
+            rotation = pose[:3, :3].astype(np.float32)
+            self._rays = [row[0] * self._x + row[1] * self._y + row[2] for row in rotation]
             self._pose = pose
         return self._rays
 
 
 class CloudBuilder:
-    """Views to cloud: deproject, crop to the workspace, one point a voxel, exactly N points."""
+    """Views to cloud: deproject, crop to the workspace, one point per voxel, exactly N points."""
 
     def __init__(self, config: PerceptionConfig) -> None:
         self._box, self._stride, self._count = config.workspace, config.pixel_stride, config.points
-        self._thin = BACKENDS[config.voxel_backend](config.workspace, config.voxel_m)
+        self._voxel_filter = BACKENDS[config.voxel_backend](config.workspace, config.voxel_m)
         self._deprojectors: dict[int, tuple[Intrinsics, Deprojector]] = {}
 
     def build(self, views: Sequence[DepthView]) -> Cloud:
@@ -92,11 +92,11 @@ class CloudBuilder:
         points = np.concatenate(parts, axis=1)
         if points.shape[1] == 0:
             return Cloud(np.zeros((self._count, 3), np.float32), 0)
-        kept = self._thin(points)
+        kept = self._voxel_filter(points)
         return Cloud(exactly(kept, self._count), kept.shape[1])
 
     def _deprojector(self, slot: int, intrinsics: Intrinsics) -> Deprojector:
-        """The rays of the camera in ``slot``, made anew when its resolution or lens changes."""
+        """The rays of the camera in ``slot``, made anew when its intrinsics change."""
         known = self._deprojectors.get(slot)
         if known is None or known[0] != intrinsics:
             known = self._deprojectors[slot] = (intrinsics, Deprojector(intrinsics, self._stride))

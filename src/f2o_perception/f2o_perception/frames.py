@@ -1,9 +1,9 @@
-"""The data format of perception: what a camera and the robot deliver, and the one thing that comes out.
+"""The data of perception: frames and robot states in, Observations out.
 
 Conventions, everywhere in this package:
 
-- A stamp is integer nanoseconds of ROS time (``_ros_ns``): the middle of the exposure as the driver says it, or the
-  moment of the encoder reading. Time of arrival never enters an Observation, so equal inputs give equal bits.
+- A stamp is integer nanoseconds of ROS time (``_ros_ns``): the middle of the exposure as the driver stamps it, or the
+  time of the encoder reading. Arrival times never enter an Observation, so equal inputs give equal bits.
 - Colour is RGB, 8 bit. Depth is 16-bit millimetres along the optical axis, registered to the colour image, 0 = no
   measurement. A pixel (u, v) is (column, row); its centre is at the whole number.
 - The optical frame is ROS's: x right, y down, z forward. The base frame is ``PerceptionConfig.base_frame``
@@ -51,7 +51,7 @@ class JointSample:
     stamp_ros_ns: int
     names: tuple[str, ...]
     positions: Float64[np.ndarray, " n"]  # [rad]
-    velocities: Float64[np.ndarray, " n"]  # [rad/s]; NaN where the robot does not say
+    velocities: Float64[np.ndarray, " n"]  # [rad/s]; NaN where it is not measured
 
 
 @dataclass(frozen=True)

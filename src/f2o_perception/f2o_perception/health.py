@@ -1,4 +1,4 @@
-"""How each stream is doing, in words that name it. The only part of perception that looks at a clock."""
+"""Status of each stream: rate, age, lag, drops and problems. The only part of perception that reads a clock."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StreamStatus:
 
 @dataclass(frozen=True)
 class PipelineStatus:
-    """How the pipeline is doing since it was made."""
+    """Status of the pipeline since its construction."""
 
     problems: tuple[str, ...]  # empty: all is well; each names its camera or stream
     blocked: bool  # a stream is missing, so that no observation can be made

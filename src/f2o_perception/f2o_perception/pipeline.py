@@ -1,4 +1,4 @@
-"""Messages' contents in, Observations out: the whole of perception without ROS."""
+"""Frames and robot states in, Observations out: the whole of perception without ROS."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ from f2o_perception.image import resize_depth, resize_rgb
 from f2o_perception.kinematics import ForwardKinematics
 from f2o_perception.sync import GRIPPER, JOINTS, Drop, FrameSet, Synchroniser
 
-Carrier = Callable[
-    [np.ndarray], np.ndarray
-]  # joint positions [rad] -> pose (4,4) of a frame in the base frame
+LinkPose = Callable[[np.ndarray], np.ndarray]
+"""Joint positions [rad] -> pose (4,4) of a link's frame in the base frame."""
 
 
 class ObservationPipeline:
-    """Synchronises, deprojects, crops, thins and resizes; each push returns the Observation it completes, or None.
+    """Synchronises, deprojects, crops, filters and resizes; each push returns the Observation it completes, or None.
 
     The same pushes in the same order give the same Observations, bit for bit. Bad input is dropped, counted and named
     by ``status()``; it raises nothing.
@@ -39,7 +38,7 @@ class ObservationPipeline:
         clock_mono_ns: monotonic clock for rates, ages and durations in the status; never for content.
 
     Raises:
-        CalibrationError, KinematicsError, BackendError, ConfigError: the set-up cannot work.
+        CalibrationError, KinematicsError, BackendError, ConfigError: the configuration cannot work.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class ObservationPipeline:
         self._mounts = {view: calibration.mount(view) for view in config.views}
         self._in_parent = {view: mount.matrix() for view, mount in self._mounts.items()}
         on_arm = [view for view, mount in self._mounts.items() if mount.parent != config.base_frame]
-        self._carriers = self._carriers_of(on_arm, kinematics)
+        self._link_poses = self._link_poses_of(on_arm, kinematics)
         self._clouds = CloudBuilder(config)
         self._sync = Synchroniser(config, on_arm)
         self._clock = clock_mono_ns
@@ -65,8 +64,8 @@ class ObservationPipeline:
         self._count = 0
         self._empty = False
 
-    def _carriers_of(self, on_arm: list[str], arm: ForwardKinematics | None) -> dict[str, Carrier]:
-        """By view that the arm carries: the pose of the frame it is mounted on."""
+    def _link_poses_of(self, on_arm: list[str], arm: ForwardKinematics | None) -> dict[str, LinkPose]:
+        """Per view on the arm: the pose of the frame it is mounted on."""
         if not on_arm:
             return {}
         config = self.config
@@ -84,13 +83,15 @@ class ObservationPipeline:
         """
         if frame.view not in self._mounts:
             raise PerceptionError(f"no view named {frame.view!r}, expected one of {', '.join(self._mounts)}")
-        lens = frame.intrinsics
-        sizes = {frame.rgb.shape[:2], frame.depth_mm.shape, (lens.height, lens.width)}
+        intrinsics = frame.intrinsics
+        sizes = {frame.rgb.shape[:2], frame.depth_mm.shape, (intrinsics.height, intrinsics.width)}
         if len(sizes) > 1:
             colour, depth = frame.rgb.shape[:2], frame.depth_mm.shape
             return self.reject(frame.view, f"sizes differ: colour {_size(colour)}, depth {_size(depth)}, "
-                               f"camera_info {lens.width}x{lens.height}")  # fmt: skip
-        self._health[frame.view].arrived(self._clock(), self._lag_ns(frame), (lens.width, lens.height))
+                               f"camera_info {intrinsics.width}x{intrinsics.height}")  # fmt: skip
+        self._health[frame.view].arrived(
+            self._clock(), self._lag_ns(frame), (intrinsics.width, intrinsics.height)
+        )
         return self._finish(self._sync.push_frame(frame))
 
     def push_joints(self, sample: JointSample) -> Observation | None:
@@ -121,7 +122,7 @@ class ObservationPipeline:
         self._sync.clear()
 
     def status(self) -> PipelineStatus:
-        """How every stream is doing now."""
+        """The status of every stream now."""
         now = self._clock()
         streams = {name: health.status(now, self._drops_of(name)) for name, health in self._health.items()}
         problems = [stream.problem for stream in streams.values() if stream.problem]
@@ -196,7 +197,7 @@ class ObservationPipeline:
         """Pose of the view's optical frame in the base frame, with the arm as it was when the image was taken."""
         if arm is None:
             return self._in_parent[view]
-        return self._carriers[view](arm) @ self._in_parent[view]
+        return self._link_poses[view](arm) @ self._in_parent[view]
 
 
 def _size(shape: tuple[int, ...]) -> str:

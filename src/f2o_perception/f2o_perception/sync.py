@@ -1,8 +1,8 @@
 """Frames of several cameras and the robot's state, joined at the stamp of a reference frame.
 
-Nothing here looks at a clock: what is joined depends only on the stamps and the order of arrival, so a recording
-played back gives the same sets. Waiting is therefore measured in stamps too: a reference waits until a later frame
-of the reference view says that it has waited long enough.
+No clock is read: what is joined depends only on the stamps and the order of arrival, so a recording
+played back gives the same sets. Waiting is therefore measured in stamps, too: by the later
+frames of the reference view.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ JOINTS, GRIPPER = "joints", "gripper"  # sources beside the views
 
 
 class Drop(StrEnum):
-    """Why something that came in did not become part of an Observation."""
+    """Why an input did not become part of an Observation."""
 
     DUPLICATE = "duplicate"  # the stamp of the frame before
     OUT_OF_ORDER = "out_of_order"  # older than the frame before
@@ -170,7 +170,7 @@ class Synchroniser:
         return None
 
     def _complete(self, reference: RgbdFrame) -> FrameSet | tuple[str, Drop] | None:
-        """The set of ``reference``; None while it waits; or who is to blame that there will be none, and why."""
+        """The set of ``reference``; None while it waits; or the source and reason why there will be none."""
         stamp = reference.stamp_ros_ns
         waited_ns = (self._streams[self._reference].newest_ros_ns or stamp) - stamp
         frames = [reference]
@@ -200,8 +200,8 @@ class Synchroniser:
         stamps = [frame.stamp_ros_ns for frame in frames]
         on_arm = [frame.view in self._on_arm for frame in frames]
         last_needed = max([stamp, *(s for s, moving in zip(stamps, on_arm, strict=True) if moving)])
-        patient = waited_ns < self._joint_wait_ns
-        if patient and not self._joints.covers(last_needed):
+        may_wait = waited_ns < self._joint_wait_ns
+        if may_wait and not self._joints.covers(last_needed):
             return None
         joints = self._joints.at(stamp)
         at_frames = [self._joints.at(s) if moving else None for s, moving in zip(stamps, on_arm, strict=True)]
@@ -209,7 +209,7 @@ class Synchroniser:
             return JOINTS, Drop.NO_JOINTS
         width = self._gripper.at(stamp)
         if width is None:
-            return None if patient else (GRIPPER, Drop.NO_GRIPPER)
+            return None if may_wait else (GRIPPER, Drop.NO_GRIPPER)
         return FrameSet(
             stamp_ros_ns=stamp,
             frames=frames,
@@ -220,7 +220,7 @@ class Synchroniser:
         )
 
     def _forget_before(self, stamp_ros_ns: int) -> None:
-        """Drop the other views' frames that no later reference can want."""
+        """Drop the other views' frames that no later reference can use."""
         oldest = stamp_ros_ns - self._config.max_skew_ns
         for view in self._others:
             self._frames[view] = [frame for frame in self._frames[view] if frame.stamp_ros_ns >= oldest]

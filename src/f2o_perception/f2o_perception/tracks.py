@@ -1,4 +1,4 @@
-"""The recent past of the robot: joint and gripper samples that can be asked for any moment in it."""
+"""Recent joint and gripper samples, interpolated at any stamp among them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class JointTrack(_Track[JointSample]):
         if len(self._samples) < 2 or stamp_ros_ns - self._stamps[-1] > self._max_extrapolation_ns:
             return None
         before, last = self._samples[-2:]
-        velocities = _said_or_slope(last.velocities, before, last)
+        velocities = _measured_or_slope(last.velocities, before, last)
         positions = last.positions + velocities * ((stamp_ros_ns - last.stamp_ros_ns) / NS_PER_S)
         return JointSample(stamp_ros_ns, last.names, positions, velocities)
 
@@ -80,13 +80,13 @@ def _blend(older: JointSample, newer: JointSample, stamp_ros_ns: int) -> JointSa
     share = (stamp_ros_ns - older.stamp_ros_ns) / span
     positions = older.positions + share * (newer.positions - older.positions)
     velocities = older.velocities + share * (newer.velocities - older.velocities)
-    return JointSample(stamp_ros_ns, newer.names, positions, _said_or_slope(velocities, older, newer))
+    return JointSample(stamp_ros_ns, newer.names, positions, _measured_or_slope(velocities, older, newer))
 
 
-def _said_or_slope(
+def _measured_or_slope(
     velocities: Float64[np.ndarray, " n"], older: JointSample, newer: JointSample
 ) -> Float64[np.ndarray, " n"]:
-    """``velocities``; where the robot does not say one, the slope of the positions."""
+    """``velocities``; where one is not measured, the slope of the positions."""
     slope = (newer.positions - older.positions) / ((newer.stamp_ros_ns - older.stamp_ros_ns) / NS_PER_S)
     return np.where(np.isnan(velocities), slope, velocities)
 
@@ -103,7 +103,7 @@ class GripperTrack(_Track[GripperSample]):
         self._max_age_ns = max_age_ns
 
     def at(self, stamp_ros_ns: int) -> float | None:
-        """The width [m] last said before ``stamp_ros_ns``; None when that is too long ago or was never said."""
+        """The width [m] last measured before ``stamp_ros_ns``; None where that is too long ago or there is none."""
         index = bisect_right(self._stamps, stamp_ros_ns) - 1
         if index < 0 or stamp_ros_ns - self._stamps[index] > self._max_age_ns:
             return None

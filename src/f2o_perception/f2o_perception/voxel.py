@@ -1,4 +1,4 @@
-"""One point a voxel: the thinning of a cloud, by one of several backends."""
+"""Voxel filters: one point per voxel, by one of several backends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jaxtyping import Float32
 from f2o_perception.errors import BackendError
 from f2o_perception.workspace import Workspace
 
-Soa = Float32[np.ndarray, "3 _"]  # x, y and z of so many points, one row each: the loop works on rows
-Thinner = Callable[[Soa], Soa]
+Soa = Float32[np.ndarray, "3 _"]  # x, y and z of so many points, one row each
+VoxelFilter = Callable[[Soa], Soa]
 
 
 class DenseGrid:
@@ -69,4 +69,4 @@ class Open3dVoxels:
         return np.ascontiguousarray(means[np.lexsort(means.T)].T, dtype=np.float32)
 
 
-BACKENDS: dict[str, Callable[[Workspace, float], Thinner]] = {"numpy": DenseGrid, "open3d": Open3dVoxels}
+BACKENDS: dict[str, Callable[[Workspace, float], VoxelFilter]] = {"numpy": DenseGrid, "open3d": Open3dVoxels}
