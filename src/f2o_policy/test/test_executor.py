@@ -123,7 +123,7 @@ def test_a_splice_starts_at_the_last_target():
     assert executor.target(200 * MS)[0] == pytest.approx(0.3, abs=1e-12)
 
 
-def test_without_new_chunks_the_rest_of_the_plan_runs_and_its_end__fixed_for_an_episode():
+def test_without_new_chunks_the_rest_of_the_plan_runs_and_its_end_is_held():
     executor = ChunkExecutor(ExecutorConfig(action_latency_s=0.0))
     executor.reset(HOME, 0)
     executor.submit(ramp(0.4)[None], 0, DT, 0)

@@ -236,7 +236,7 @@ def test_every_method_has_a_section_of_its_own_options():
 
 
 @pytest.mark.parametrize("method", ["imle", "hungarian", "mse", "paired"])
-def test_sequences_at_a_time_change_memory_and_nothing_else(method):
+def test_the_number_of_sequences_at_a_time_changes_only_memory(method):
     head = torch.nn.Linear(3, 3)
     batch = Batch(torch.zeros(2, 0), torch.zeros(2, 0), sets(k=6), noise=sets(k=6))
     gradients = []
@@ -256,7 +256,7 @@ def test_squared_and_weighted_distances():
     assert distances(t, s, ONES, torch.tensor([1.0, 0.5])).item() == pytest.approx((5 + 0.5 * 2) / 1.5)
 
 
-def test_a_share_of_a_batch_draws_its_part_of_what_all_draw():
+def test_a_shard_of_a_batch_draws_its_part_of_what_all_draw():
     from f2o_policy.data.shard import Shard
 
     whole = Batch(NONE, NONE, sets(b=4))
@@ -311,7 +311,7 @@ def prefixed(**changes):
     return loss, head.noise.unflatten(0, (len(targets), 8))
 
 
-def test_all_hypotheses_of_a_condition_are_told_a_trajectory_of_its_set_or_none_is():
+def test_all_hypotheses_of_a_condition_have_a_prefix_of_its_set_or_none_has():
     _, noise = prefixed(free=0.5)
     told = (noise[:, :, :2].abs() == 1).flatten(1).all(1)
     assert 0 < told.sum() < len(told)
@@ -321,7 +321,7 @@ def test_all_hypotheses_of_a_condition_are_told_a_trajectory_of_its_set_or_none_
     assert not (noise[~told].abs() == 1).all(-1).any()
 
 
-def test_who_goes_on_as_told_is_right_and_who_does_not_is_far():
+def test_a_hypothesis_that_continues_its_prefix_has_no_loss_and_others_do():
     loss, _ = prefixed(free=0.0)
     assert loss.total.item() == pytest.approx(0.0, abs=2e-3)
     assert loss.terms["prefix_error"] == pytest.approx(0.0, abs=2e-3)
@@ -334,7 +334,7 @@ def test_who_goes_on_as_told_is_right_and_who_does_not_is_far():
     assert turned.terms["prefix_error"] > 1.0
 
 
-def test_a_student_never_told_anything_learns_as_imle_does():
+def test_without_prefixes_the_loss_is_that_of_imle():
     targets = torch.randn(4, 8, 6, 3)
     batch = Batch(torch.zeros(4, 4), torch.zeros(4, 3), targets)
     losses = []
@@ -344,7 +344,7 @@ def test_a_student_never_told_anything_learns_as_imle_does():
     assert losses[0] == losses[1]
 
 
-def test_two_processes_told_together_what_one_would_be():
+def test_two_ranks_draw_together_the_prefixes_of_one():
     torch.manual_seed(2)
     whole = fork(b=4) + 0.1 * torch.randn(4, 8, 6, 3)
     method = Prefix(PrefixOptions(hypotheses=8, prefix=2))
@@ -359,7 +359,7 @@ def test_two_processes_told_together_what_one_would_be():
 
 
 @pytest.mark.parametrize("changes", [{"prefix": 6}, {"hypotheses": 7}])
-def test_a_prefix_that_leaves_nothing_to_draw_or_a_trajectory_untold_is_refused(changes):
+def test_a_prefix_as_long_as_the_horizon_or_with_too_few_hypotheses_is_refused(changes):
     options = PrefixOptions(**({"hypotheses": 8, "prefix": 2} | changes))
     batch = Batch(torch.zeros(6, 4), torch.zeros(6, 3), fork())
     with pytest.raises(ShapeError, match=r"prefix < 6 \(horizon\) and hypotheses >= 8"):

@@ -367,7 +367,7 @@ def test_rounding_may_choose_one_observation_more():
     assert [len(choose(np.arange(5), np.arange(5), limit)[0]) for limit in (2, 3, 20)] == [2, 4, 10]
 
 
-def test_processes_share_the_blocks():
+def test_ranks_divide_the_blocks():
     assert [b.tolist() for b in blocks(11, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
     assert [b.tolist() for b in blocks(11, 4, Shard(1, 2))] == [[4, 5, 6, 7]]
 
@@ -468,7 +468,7 @@ def test_a_start_that_is_not_there_is_one_sentence(option, teacher, sets, tiny_d
     assert not (tmp_path / "run").exists()  # else another --init would be refused there
 
 
-def test_a_student_told_its_plan_is_validated_on_as_many_trajectories_as_it_learns(
+def test_a_prefix_conditioned_student_is_validated_on_as_many_trajectories_as_it_learns(
     sets, teacher, tmp_path, tiny_config
 ):
     from f2o_policy.methods.prefix import PrefixOptions
@@ -483,7 +483,7 @@ def test_a_student_told_its_plan_is_validated_on_as_many_trajectories_as_it_lear
     assert distill(teacher, sets, tmp_path, fewer, progress=False)
 
 
-def test_distillation_uses_as_many_trajectories_as_it_is_told(sets, teacher, tmp_path, tiny_config):
+def test_distillation_uses_as_many_trajectories_as_configured(sets, teacher, tmp_path, tiny_config):
     from f2o_policy.training.distill import load_sets
     from f2o_policy.training.optimise import Precision
 
@@ -508,7 +508,7 @@ def test_a_policy_with_history_is_trained_sampled_and_distilled(tiny_data, tiny_
     assert load_checkpoint(tmp_path / "d").history == 2
 
 
-def test_windows_with_a_transition_are_drawn_oftener(tmp_path):
+def test_windows_with_a_transition_are_drawn_more_often(tmp_path):
     from f2o_policy.data.store import DatasetWriter
     from f2o_policy.data.windows import WindowConfig, Windows
     from toys import episode

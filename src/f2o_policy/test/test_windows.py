@@ -33,7 +33,7 @@ def test_interpolation_holds_the_ends():
     assert interpolate(stamps[:1], values[:1], np.array([-1, 7]))[:, 0].tolist() == [0.0, 0.0]
 
 
-def test_a_window_is_the_commands_that_followed_and_the_last__fixed_for_an_episode(ramp):
+def test_a_window_is_the_commands_that_followed_and_then_the_last(ramp):
     window = Windows(ramp, WindowConfig(horizon=4, dt_s=0.025)).window(1)
     assert window.proprio[0] == pytest.approx(0.039)  # measured at 40 ms
     assert window.actions[:, 0] == pytest.approx([0.040, 0.065, 0.090, 0.100])  # 115 ms is past the end
