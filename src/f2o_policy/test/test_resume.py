@@ -138,7 +138,8 @@ def test_a_full_disk_is_one_sentence_and_spoils_nothing(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(
-        FullDiskError, match=r"state\.pt cannot be written \(No space left on device\); earlier files are intact"
+        FullDiskError,
+        match=r"state\.pt cannot be written \(No space left on device\); earlier files are intact",
     ):
         files.write_file(file, write)
     assert file.read_text() == "old"
