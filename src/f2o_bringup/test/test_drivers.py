@@ -104,6 +104,7 @@ def test_recording_with_real_cameras_starts_too(workspace):
     )
     names = [t["name"] for t in started]
     assert "realsense2_camera_node" in names, done.stdout + done.stderr
+    assert "[recorder_node-" in done.stdout + done.stderr, "lines of output name their node"
     assert "not supported" not in done.stdout + done.stderr
 
 
