@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from f2o_nodekit.entry import restore_interrupt
+from f2o_nodekit.entry import LAUNCHED_BY, restore_interrupt
 
 from f2o_bringup.errors import GraphError
 from f2o_bringup.graph import graph_named
-from f2o_bringup.node_process import bound_to_parent
 from f2o_bringup.specs import Graph, IncludeSpec, NodeSpec, resolve
 
 if TYPE_CHECKING:
@@ -63,8 +62,7 @@ def _node(spec: NodeSpec) -> Action:
         exec_name=spec.name,  # of its lines of output; else they bear the prefix's
         parameters=[{k: ParameterValue(v, value_type=type(v)) for k, v in spec.parameters.items()}],
         arguments=list(spec.args),
-        additional_env=dict(spec.env) or None,
-        prefix=" ".join(bound_to_parent()) or None,  # SIGTERM kills launch before it can end its nodes
+        additional_env={**spec.env, LAUNCHED_BY: str(os.getpid())},
         respawn=spec.respawn_s is not None,
         respawn_delay=spec.respawn_s,
         on_exit=Shutdown(reason=f"{spec.name} ended") if spec.required else None,
