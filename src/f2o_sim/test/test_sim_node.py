@@ -224,7 +224,7 @@ def test_a_wrong_parameter_is_one_sentence_and_status_2():
         timeout=PATIENCE_S,
     )
     assert done.returncode == 2
-    assert "camera_hz: expected 1 to 120, got 0" in done.stderr
+    assert "camera_hz: expected a number from 1 to 120, got 0.0" in done.stderr
     assert "Traceback" not in done.stderr
 
 
