@@ -1,9 +1,11 @@
-"""``make fuzz-bridge``: adversarial targets against the whole bridge on a clock that the script turns.
+"""``make fuzz-bridge``: adversarial targets against the whole bridge on a simulated clock.
 
-NaN, infinity, jumps, targets far outside, permuted, missing, repeated and unknown names, reversed and stamped times,
-1 Hz to 2 kHz, two sources, takeovers, silences, joint states that stop. An independent checker (checker.py) looks at
-every command. The last line counts targets and violations; status 1 if there was one.
+NaN/Inf, jumps, targets far outside the limits, permuted, missing, repeated and unknown names, wrong stamps, 1 Hz to
+2 kHz, two sources, takeovers, silence, joint states that stop. A checker that shares no code with the bridge
+(f2o_control.testing) judges every command. The last line counts targets and violations; 1 where there was one.
 """
+
+from __future__ import annotations
 
 import argparse
 import sys
@@ -11,7 +13,7 @@ import sys
 import numpy as np
 from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
-from f2o_control.robot import load_robot
+from f2o_control.robot import RobotDescription, load_robot
 from f2o_control.state import FOLLOWING, Mode
 from f2o_control.target import RawTarget
 from f2o_control.testing import CONFIG, violations
@@ -21,29 +23,29 @@ TICK_NS, S = 8_000_000, 1_000_000_000
 ROS_OFFSET_NS = 77 * S
 SEGMENT = 250  # ticks under one kind of attack
 OVERLAP = 4  # commands that two blocks share, so that no difference is left out
-RATES = (0.008, 0.05, 0.5, 1.0, 4.0, 16.0)  # targets a tick: 1 Hz to 2 kHz
+RATES = (0.008, 0.05, 0.5, 1.0, 4.0, 16.0)  # targets per tick: 1 Hz to 2 kHz
 KINDS = ("honest", "drift", "jump", "far", "nonsense", "names", "times", "fast", "silence", "two")
 
 
 class Attack:
     """Targets of one kind, around a path that an honest source could follow."""
 
-    def __init__(self, rng, robot):
+    def __init__(self, rng: np.random.Generator, robot: RobotDescription) -> None:
         self.rng, self.names, self.home = rng, robot.joint_names, np.array(robot.home)
         self.renew(self.home)
 
-    def renew(self, at):
+    def renew(self, at: np.ndarray) -> None:
         """Another kind, another rate, another path from ``at`` on."""
         self.kind, self.rate = self.rng.choice(KINDS), self.rng.choice(RATES)
         self.at, self.pace = at.copy(), self.rng.uniform(-0.5, 0.5, 7)
 
-    def many(self):
-        """How many targets come in this tick."""
+    def count(self) -> int:
+        """Number of targets in this tick."""
         whole = int(self.rate)
         return 0 if self.kind == "silence" else whole + (self.rng.random() < self.rate - whole)
 
-    def target(self, now_ros_ns):
-        """One of them."""
+    def target(self, now_ros_ns: int) -> RawTarget:
+        """The next target, attacked in its own way."""
         self.at = self.at + self.pace * 0.008 / max(self.rate, 1.0)
         names, q, v, width = [*self.names], self.at.copy(), self.pace.copy(), 0.04
         due, source, seen = now_ros_ns, "policy", 0
@@ -76,56 +78,58 @@ class Attack:
         return RawTarget(tuple(names), q.tolist(), velocities, width, due, source, sequence, seen)
 
 
-class Target:
-    """The bridge under attack, and an arm that is where it is told to be."""
+class AttackedBridge:
+    """The bridge under attack, and an arm that is where it is commanded to be."""
 
-    def __init__(self, robot, config, seed):
+    def __init__(self, robot: RobotDescription, config: BridgeConfig, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.bridge = Bridge(robot, config)
         self.attack = Attack(self.rng, robot)
         self.arm_at, self.mono_ns = np.array(robot.home), 5 * S
-        self.rows, self.targets, self.modes = [self.arm_at], 0, set()
+        self.rows, self.targets = [self.arm_at], 0
+        self.modes: set[Mode] = set()
 
-    def segment(self):
-        """One kind of attack, with the bridge armed again where it no longer follows."""
+    def segment(self) -> None:
+        """One kind of attack; some of them without most joint states."""
         blind = self.rng.random() < 0.1
         self.attack.renew(self.arm_at)
         for _ in range(SEGMENT):
             self._tick(blind and self.rng.random() < 0.9)
 
-    def _tick(self, blind):
+    def _tick(self, blind: bool) -> None:
         self.mono_ns += TICK_NS
         if not blind:
             # Without noise at rest: where it begins, the bridge takes what is measured, and settle_s to get there.
             noise = self.rng.normal(0, 1e-4, 7) * (self.bridge.mode in FOLLOWING)
             self.bridge.offer_joints(self.arm_at + noise, self.mono_ns)
-        for _ in range(self.attack.many()):
+        for _ in range(self.attack.count()):
             mode = Mode.TELEOP if self.rng.random() < 0.1 else None
             now_ros_ns = self.mono_ns + ROS_OFFSET_NS
             self.bridge.offer_target(self.attack.target(now_ros_ns), now_ros_ns, self.mono_ns, mode)
             self.targets += 1
-        self._ask()
+        self._operate()
         sent = self.bridge.tick(self.mono_ns + TICK_NS + ROS_OFFSET_NS, self.mono_ns)
         self.modes.add(self.bridge.mode)
         if sent is not None:
             self.arm_at = sent.command.state.position
         self.rows.append(self.arm_at)
 
-    def _ask(self):
-        """Somebody arms, homes, takes over or recovers now and then, as they please."""
+    def _operate(self) -> None:
+        """The operator arms, homes, takes over, recovers or disarms at random."""
         bridge, draw = self.bridge, self.rng.random()
         if draw < 0.05:
             bridge.arm(1, self.mono_ns)
         elif draw < 0.06:
-            asks = (bridge.take_over, bridge.give_back, bridge.home)
-            asks[self.rng.integers(len(asks))](self.mono_ns)
+            services = (bridge.take_over, bridge.give_back, bridge.home)
+            services[self.rng.integers(len(services))](self.mono_ns)
         elif draw < 0.08:
             bridge.recover()
         elif draw < 0.082:
             bridge.disarm()
 
 
-def main():
+def main() -> int:
+    """Attack until enough targets were sent; 1 where a command exceeded a limit."""
     parser = argparse.ArgumentParser(prog="benchmarks.fuzz_bridge", description=__doc__)
     parser.add_argument("--targets", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
@@ -134,7 +138,7 @@ def main():
     arguments = parser.parse_args()
     robot = load_robot(CONFIG / f"robot_{arguments.robot}.yaml")
     config = BridgeConfig(robot=arguments.robot, profile=arguments.profile)
-    under, found = Target(robot, config, arguments.seed), []
+    under, found = AttackedBridge(robot, config, arguments.seed), []
     with tqdm(total=arguments.targets, unit="target") as bar:
         while under.targets < arguments.targets:
             before = under.targets
@@ -145,7 +149,7 @@ def main():
             bar.set_postfix(violations=len(found))
     for text in found[:20]:
         print(text)
-    refused = sum(sum(feed.check.refused.values()) for feed in under.bridge.sources.values())
+    refused = sum(sum(source.check.refused.values()) for source in under.bridge.sources.values())
     print(
         f"seed {arguments.seed}, modes seen: {', '.join(sorted(m.value for m in under.modes))}; {refused} refused"
     )

@@ -1,8 +1,11 @@
 """``python -m benchmarks.tracking DATA``: how closely demonstrations pass through the bridge; f2o convert made DATA.
 
-Each episode's commands are sent as targets, without velocities, on a turned clock; the command that is due with a
-target is compared with it. Nothing may be refused, limited or leave a limit. The last line is JSON.
+Each episode's commands are sent as targets without velocities, on a simulated clock; the bridge's command that is due
+with a target is compared with it. Ends with 1 where a target was refused or a command exceeds a limit. Writes
+tracking.json.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
@@ -18,10 +21,12 @@ from f2o_control.testing.rig import TICK_NS, Rig
 from jaxtyping import config
 from tqdm import tqdm
 
-SETTLED = 40  # ticks after arming that are not looked at: the arm waits settle_s for its controller
+from benchmarks.common.record import write_result
+
+SETTLE_TICKS = 40  # after arming, not judged: the bridge waits settle_s for the arm's controller
 
 
-def episodes(folder):
+def episodes(folder: Path) -> list[np.ndarray]:
     """Commands of each episode, shape (ticks, 8)."""
     commands, stamps = (
         np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("commands", "command_stamps")
@@ -29,15 +34,15 @@ def episodes(folder):
     return np.split(np.asarray(commands), 1 + np.flatnonzero(np.diff(stamps) != TICK_NS))
 
 
-def play(rig, commands):
-    """Send an episode; errors [rad], shape (ticks, 7), and the commands that were made of it."""
+def play(rig: Rig, commands: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Send an episode; errors [rad], shape (ticks, 7), and the bridge's commands."""
     rig.targets, made, errors = False, [], []
     rig.bridge.disarm()
     rig.run(0.5)
     rig.arm_at = commands[0, :7].copy()
     rig.tick()
     assert rig.arm().accepted
-    for tick in range(-SETTLED, len(commands)):
+    for tick in range(-SETTLE_TICKS, len(commands)):
         wanted = commands[max(tick, 0)]
         due_ns = rig.mono_ns + 2 * TICK_NS + rig.ros_offset_ns  # with the command of the coming tick
         rig.target(positions=[*wanted[:7]], gripper_width=float(wanted[7]), velocities=[], due_ros_ns=due_ns)
@@ -49,12 +54,15 @@ def play(rig, commands):
     return np.array(errors), made
 
 
-def main():
+def main() -> int:
+    """Play every episode; 1 where one was refused or exceeds a limit."""
     parser = argparse.ArgumentParser(prog="benchmarks.tracking", description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--episodes", type=int, default=30)
     parser.add_argument("--profile", default="normal", help="of the robot's limits")
+    parser.add_argument("--out", type=Path, default=Path("out/tracking"))
     given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
     config.update("jaxtyping_disable", True)
     rig, errors, found = Rig(load_robot(CONFIG / "robot_panda.yaml"), profile=given.profile), [], []
     for commands in tqdm(episodes(given.data)[: given.episodes], unit="episode"):
@@ -63,7 +71,7 @@ def main():
         found += violations(made, moving=True, profile=given.profile)
         rig.sent.clear()
     p50, p99, most = 1e3 * np.percentile(np.concatenate(errors), [50, 99, 100])
-    refused = sum(sum(feed.check.refused.values()) for feed in rig.bridge.sources.values())
+    refused = sum(sum(source.check.refused.values()) for source in rig.bridge.sources.values())
     report = {
         "profile": given.profile,
         "episodes": len(errors),
@@ -73,6 +81,7 @@ def main():
         "guarded": sum(count for verdict, count in rig.bridge.verdicts.items() if verdict & Verdict.GUARDED),
         "violations": len(found),
     }
+    write_result(given.out / "tracking.json", report)
     print(json.dumps(report))
     return 1 if found or refused else 0
 
