@@ -1,4 +1,4 @@
-"""``python -m benchmarks.demo``: start the graph, run the trials, report."""
+"""``python -m benchmarks.demo``: start the graph, run the episodes, report."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from f2o_policy.data.files import write_json
 from f2o_policy.runtime.trace import summarise
 from tqdm import tqdm
 
+from benchmarks.demo.episodes import Episode, Run, count
 from benchmarks.demo.report import print_table
-from benchmarks.demo.trials import Run, Trial, count
 
 TASK = "reach_around"
 
@@ -82,10 +82,10 @@ def _export(student: Checkpoint, out: Path) -> Path:
 
 
 def _live(seeds: list[int], policy: Path, out: Path) -> Run:
-    """Start the deploy graph and run one trial a seed through it."""
-    from benchmarks.demo.trials_node import run_trials
+    """Start the deploy graph and run one episode per seed through it."""
+    from benchmarks.demo.episodes_node import run_episodes
 
-    os.environ.setdefault("ROS_DOMAIN_ID", "88")  # a graph of somebody else's must not answer
+    os.environ.setdefault("ROS_DOMAIN_ID", "88")  # another graph on this machine must not answer
     for stale in ("trace.npz", "states.npz"):
         (out / stale).unlink(missing_ok=True)
     running = start(
@@ -100,7 +100,7 @@ def _live(seeds: list[int], policy: Path, out: Path) -> Run:
     )
     try:
         with tqdm(total=len(seeds), desc="episodes through the ROS nodes", unit="ep") as bar:
-            return run_trials(seeds, alive=running.check, progress=lambda trial: _show(bar, trial))
+            return run_episodes(seeds, alive=running.check, progress=lambda episode: _show(bar, episode))
     finally:
         _stop(running)
 
@@ -113,16 +113,16 @@ def _stop(running: Running) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _show(bar: tqdm, trial: Trial) -> None:
-    verdict = "grasped" if trial.success else "collision" if trial.collision else "failed"
-    bar.write(f"  seed {trial.seed}: {verdict}, {trial.side or 'no side'}, {trial.duration_s:.1f} s")
+def _show(bar: tqdm, episode: Episode) -> None:
+    verdict = "grasped" if episode.success else "collision" if episode.collision else "failed"
+    bar.write(f"  seed {episode.seed}: {verdict}, {episode.side or 'no side'}, {episode.duration_s:.1f} s")
     bar.update()
 
 
 def _live_report(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
     with np.load(arguments.out / "trace.npz") as trace:
         columns = {name: trace[name] for name in trace.files if name != "extra"}
-    report = count(run.trials) | summarise(columns)
+    report = count(run.episodes) | summarise(columns)
     report["camera_hz"] = round(run.median("sim_node: cameras/camera_hz"), 2)
     report["observation_hz"] = round(run.median("perception_node: observation/observation_hz"), 2)
     report["real_time_factor"] = round(run.median("sim_node: physics/real_time_factor"), 4)
@@ -133,7 +133,7 @@ def _pictures(run: Run, student: Checkpoint, out: Path) -> None:
     from benchmarks.common.video import render_episodes
     from benchmarks.demo.pictures import one_of_each_side, save_rerun
 
-    chosen = one_of_each_side(run.trials) or [0]
+    chosen = one_of_each_side(run.episodes) or [0]
     render_episodes(out / "states.npz", chosen, out / "episodes.mp4")
     save_rerun(out / "demo.rrd", run.first, student)
 

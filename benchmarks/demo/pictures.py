@@ -1,4 +1,4 @@
-"""What a person looks at after a run: an episode of each side, everything for rerun."""
+"""What to look at after a run: an episode of each side, everything for rerun."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from f2o_policy.checkpoint import Checkpoint
 from f2o_policy.runtime.load import load_engine
 from jaxtyping import Float64
 
-from benchmarks.demo.trials import Trial
+from benchmarks.demo.episodes import Episode
 
 HYPOTHESES = 16
 TCP = "panda_hand_tcp"
@@ -34,21 +34,21 @@ def tool_paths(chunks: Float64[np.ndarray, "K H 8"]) -> Float64[np.ndarray, "K H
     return np.array([[kinematics.pose(TCP, q[:7])[:3, 3] for q in chunk] for chunk in chunks])
 
 
-def one_of_each_side(trials: list[Trial]) -> list[int]:
-    """Indices of a successful trial to the left and one to the right; as many as there are."""
+def one_of_each_side(episodes: list[Episode]) -> list[int]:
+    """Indices of a successful episode to the left and one to the right; as many as there are."""
     chosen = {}
-    for index, trial in enumerate(trials):
-        if trial.success and trial.side:
-            chosen.setdefault(trial.side, index)
+    for index, episode in enumerate(episodes):
+        if episode.success and episode.side:
+            chosen.setdefault(episode.side, index)
     return list(chosen.values())
 
 
 def save_rerun(path: Path, first: dict[int, Observation], student: Checkpoint) -> None:
-    """Clouds, images and hypotheses of every trial's first observation as one .rrd."""
+    """Clouds, images and hypotheses of every episode's first observation as one .rrd."""
     recording = rr.RecordingStream("f2o_demo")
     recording.save(str(path))
     for index, (seed, observation) in enumerate(first.items()):
-        recording.set_time("trial", sequence=index)
+        recording.set_time("episode", sequence=index)
         recording.log("seed", rr.TextLog(f"seed {seed}"))
         recording.log("scene/cloud", rr.Points3D(observation.points, radii=0.004))
         paths = tool_paths(hypotheses(student, observation))

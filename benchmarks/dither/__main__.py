@@ -1,8 +1,8 @@
 """``python -m benchmarks.dither``: rules of commitment over re-plan periods, in closed loop on the same seeds.
 
 Rows: a new chunk followed each time (fresh or fixed noise), the hypothesis nearest to the plan, the default (those of
-the plan's mode correct it), and a student told its plan (methods/prefix.py) where one is given. Columns: ticks between
-two plans. Measured: mode switches, jump of the target at a new plan, jerk of the arm, success.
+the plan's mode correct it), and a prefix-conditioned student (methods/prefix.py) where one is given. Columns: ticks
+between two plans. Measured: mode switches, jump of the target at a new plan, jerk of the arm, success.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ matplotlib.use("Agg")
 PERIODS = (1, 2, 4, 8, 16)  # ticks between plans; n_exec of the literature, in ticks
 NEWEST = ExecutorConfig(selection="newest")
 MEASURES = {
-    "mode_switches": "mode switches an episode",
+    "mode_switches": "mode switches per episode",
     "jump_mrad": "jump at a new plan [mrad]",
     "jerk": "jerk of the arm, RMS [rad/s³]",
     "success_rate": "success",
 }
 
 
-def policies(student: Path, told: Path | None, periods: tuple[int, ...]) -> list[PolicyUnderTest]:
+def policies(student: Path, prefix: Path | None, periods: tuple[int, ...]) -> list[PolicyUnderTest]:
     """Every rule at every period; names are ``rule @ ticks``."""
     base = PolicyConfig(checkpoint=str(student))
     rules = {
@@ -44,8 +44,8 @@ def policies(student: Path, told: Path | None, periods: tuple[int, ...]) -> list
         "nearest of 4": replace(base, hypotheses=4, executor=ExecutorConfig(selection="nearest")),
         "agreement of 2 (default)": base,
     }
-    if told is not None:
-        rules["told its plan"] = replace(base, checkpoint=str(told), hypotheses=1, executor=NEWEST)
+    if prefix is not None:
+        rules["prefix-conditioned"] = replace(base, checkpoint=str(prefix), hypotheses=1, executor=NEWEST)
     return [
         PolicyUnderTest(f"{rule} @ {n}", replace(config, replan_ticks=n))
         for n in periods
@@ -111,7 +111,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.dither", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/dither"))
     parser.add_argument("--student", type=Path, default=Path("checkpoints/reach_around/student.pt"))
-    parser.add_argument("--told", type=Path, help="a student distilled with --method prefix")
+    parser.add_argument("--prefix", type=Path, help="a student distilled with --method prefix")
     parser.add_argument("--episodes", type=positive, default=20)
     parser.add_argument("--seed", type=seed, default=3000)
     parser.add_argument("--periods", type=positive, nargs="+", default=list(PERIODS))
@@ -121,12 +121,12 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     try:
-        if arguments.told is not None and not read_spec(arguments.told).prefix:
-            print(f"dither: {arguments.told}: expected a student of method prefix", file=sys.stderr)
+        if arguments.prefix is not None and not read_spec(arguments.prefix).prefix:
+            print(f"dither: {arguments.prefix}: expected a student of method prefix", file=sys.stderr)
             return 2
         played = evaluate(
             "reach_around",
-            policies(arguments.student, arguments.told, tuple(arguments.periods)),
+            policies(arguments.student, arguments.prefix, tuple(arguments.periods)),
             seeds,
             arguments.processes,
             camera_hz=arguments.camera_hz,
@@ -138,7 +138,7 @@ def main() -> int:
     table = rows(played)
     where = {
         "student": read_spec(arguments.student).source_sha256,
-        "told": arguments.told and read_spec(arguments.told).source_sha256,
+        "prefix": arguments.prefix and read_spec(arguments.prefix).source_sha256,
         "seeds": seeds,
         "camera_hz": arguments.camera_hz,
     }

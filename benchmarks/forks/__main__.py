@@ -1,7 +1,8 @@
 """``python -m benchmarks.forks``: teacher, its one-step cut and an MSE student on the scenes of ``make demo``.
 
 Adds to OUT/report.json, where the demo has written what the live nodes did: the time of a plan with 50 steps beside the
-student's, what one look at the fork is worth, and the same seeds in closed loop without ROS. Writes hypotheses.png.
+student's, the chunks from one observation at the fork, and the same seeds in closed loop without ROS. Writes
+hypotheses.png.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from f2o_policy.commands.common import positive, seed
 
 from benchmarks.common.record import write_result
 from benchmarks.forks.baselines import Checkpoints, policies, run_baselines
-from benchmarks.forks.forks import look_at_forks, looks
+from benchmarks.forks.forks import evaluate_forks, observe_forks
 from benchmarks.forks.pictures import save_fans
 from benchmarks.forks.timing import compare
 
@@ -62,8 +63,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
     save_fans(arguments.out / "hypotheses.png", TASK, seeds[0], [chamfer, mse])
     return {
-        "teacher_50_against_student": compare(teacher, student, looks(seeds)),
-        "at_the_fork": look_at_forks(everybody, seeds),
+        "teacher_50_against_student": compare(teacher, student, observe_forks(seeds)),
+        "at_the_fork": evaluate_forks(everybody, seeds),
         "headless": run_baselines(TASK, checkpoints, seeds, processes=os.cpu_count() or 1),
     }
 
@@ -77,7 +78,7 @@ def print_comparison(report: dict[str, Any]) -> None:
             f"{row['embed_ms']:.1f} ms of embedding: ratio end to end {row['ratio_end_to_end']:.1f}, "
             f"head only {row['ratio_head_only']:.1f}"
         )
-    print("\nWhy Chamfer: sixteen chunks a scene, one look, the arm before the post")
+    print("\nWhy Chamfer: sixteen chunks per scene from one observation, the arm before the post")
     for name, row in report["at_the_fork"].items():
         print(
             f"  {name:<28} left {row['left']:.2f}  right {row['right']:.2f}  into the post "

@@ -1,8 +1,8 @@
-"""What one look at the fork is worth: the arm stands before the post, each policy draws sixteen chunks, and each is
-tried against the geometry: does it pass the post on the left, on the right, or run into it?
+"""One observation at the fork: the arm stands before the post, each policy draws sixteen chunks, and each chunk is
+checked against the geometry: does it pass the post on the left, on the right, or run into it?
 
 Closed loop, a policy that answers with the mean of both sides may be saved by chance: a centimetre of noise to one
-side, and the next answer is no longer the mean. One look shows what it answers while both sides are still open.
+side, and the next answer is no longer the mean. One observation shows its answer while both sides are still open.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TCP = "panda_hand_tcp"
 ANSWERS = ("left", "right", "into the post", "stays before it")
 
 
-def look_at_forks(
+def evaluate_forks(
     policies: list[PolicyUnderTest], seeds: list[int], progress: bool = True
 ) -> dict[str, dict[str, float]]:
     """Shares of the chunks by what they do, and of the scenes in which both sides are among the sixteen.
@@ -43,7 +43,7 @@ def look_at_forks(
     """
     scenes = ForkScenes()
     try:
-        seen = [scenes.look(seed) for seed in seeds]
+        seen = [scenes.observe(seed) for seed in seeds]
         rows: dict[str, dict[str, float]] = {}
         for policy in tqdm(policies, desc="at the fork", unit="policy", disable=not progress):
             engine, shape = fork_engine(policy)
@@ -57,11 +57,11 @@ def look_at_forks(
         scenes.close()
 
 
-def looks(seeds: list[int]) -> list[Observation]:
+def observe_forks(seeds: list[int]) -> list[Observation]:
     """What a policy sees at the fork of each scene."""
     scenes = ForkScenes()
     try:
-        return [scenes.look(seed) for seed in seeds]
+        return [scenes.observe(seed) for seed in seeds]
     finally:
         scenes.close()
 
@@ -90,7 +90,7 @@ class ForkScenes:
         self._ik, self._kinematics = DifferentialIk(home=HOME), ForwardKinematics()
 
     def arm(self, seed: int) -> Float64[np.ndarray, " 7"]:
-        """Joints [rad] with the hand straight before the post of the scene ``seed``, where the two sides part."""
+        """Joints [rad] with the gripper straight before the post of the scene ``seed``, where the two sides part."""
         x, y = self._post(seed)
         goal = np.eye(4)
         goal[:3, :3], goal[:3, 3] = DOWN, (x - FORK_M, y, FORK_Z)
@@ -100,7 +100,7 @@ class ForkScenes:
             q = self._ik.step_pose(goal)
         return q.copy()
 
-    def look(self, seed: int) -> Observation:
+    def observe(self, seed: int) -> Observation:
         """What the policy sees there."""
         observation = self._session.reset(seed, self.arm(seed)).observation
         assert observation is not None  # a reset shows the scene at rest

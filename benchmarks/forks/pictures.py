@@ -16,7 +16,7 @@ def save_fans(path: Path, task: str, seed: int, fans: list[PolicyUnderTest]) -> 
     """Sixteen hypotheses of each policy at the fork of one scene, one picture beside the other."""
     scenes = ForkScenes()
     try:
-        arm, observation = scenes.arm(seed), scenes.look(seed)
+        arm, observation = scenes.arm(seed), scenes.observe(seed)
     finally:
         scenes.close()
     pictures = []

@@ -78,7 +78,7 @@ def measure(checkpoint: Path, out: Path, minutes: float, seed: int, load: bool) 
         played = play({k: str(v) for k, v in named.items()}, seed, minutes)
     latency = report(traces["trace"], traces["bridge_trace"], out)
     print(table(latency))
-    run, trials = played.run, played.run.trials
+    run, episodes = played.run, played.run.episodes
     return {
         "policy": read_spec(policy).source_sha256,
         "minutes": minutes,
@@ -86,9 +86,9 @@ def measure(checkpoint: Path, out: Path, minutes: float, seed: int, load: bool) 
         "a_core_kept_busy": load,
         "cpus": len(os.sched_getaffinity(0)),
         "start_to_armed_s": round(played.start_s, 2),
-        "episodes": len(trials),
-        "successes": sum(t.success for t in trials),
-        "collisions": sum(t.collision for t in trials),
+        "episodes": len(episodes),
+        "successes": sum(t.success for t in episodes),
+        "collisions": sum(t.collision for t in episodes),
         "camera_hz": round(run.median("sim_node: cameras/camera_hz"), 2),
         "real_time_factor": round(run.median("sim_node: physics/real_time_factor"), 4),
         "commands": len(played.commands),

@@ -16,8 +16,8 @@ from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
-from benchmarks.demo.trials import Run
-from benchmarks.demo.trials_node import TrialsNode
+from benchmarks.demo.episodes import Run
+from benchmarks.demo.episodes_node import EpisodesNode
 from f2o_msgs.msg import JointTarget
 
 START_S = 60.0
@@ -25,7 +25,7 @@ START_S = 60.0
 
 @dataclass(frozen=True)
 class Played:
-    """What happened: trials and diagnostics, every command of the bridge, what the processes took."""
+    """What happened: episodes and diagnostics, every command of the bridge, what the processes took."""
 
     run: Run
     commands: list[Any]  # JointTarget
@@ -34,12 +34,12 @@ class Played:
 
 
 def play(arguments: dict[str, str], seed: int, minutes: float) -> Played:
-    """The deploy graph with ``arguments``, an episode after the other for ``minutes``."""
+    """The deploy graph with ``arguments``, one episode after the other for ``minutes``."""
     begin = time.monotonic()
     with start("deploy", arguments, write=lambda line: None) as running:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         try:
-            node, commands = TrialsNode(running.check), []
+            node, commands = EpisodesNode(running.check), []
             node.create_subscription(
                 JointTarget, "/f2o/joint_command", commands.append, reliable(50), raw=True
             )
@@ -47,7 +47,7 @@ def play(arguments: dict[str, str], seed: int, minutes: float) -> Played:
             start_s = time.monotonic() - begin
             node.wait_until_live(START_S)
             begun, before = time.monotonic(), usage(running)
-            _trials(node, seed, 60 * minutes)
+            _episodes(node, seed, 60 * minutes)
             changed = _change(before, usage(running), time.monotonic() - begun)
             node.destroy_node()
         finally:
@@ -55,15 +55,15 @@ def play(arguments: dict[str, str], seed: int, minutes: float) -> Played:
     return Played(node.run, [deserialize_message(c, JointTarget) for c in commands], changed, start_s)
 
 
-def _trials(node: Any, seed: int, seconds: float) -> None:
-    """One trial after the other until the time is over."""
+def _episodes(node: Any, seed: int, seconds: float) -> None:
+    """One episode after the other until the time is over."""
     until = time.monotonic() + seconds
     with tqdm(total=round(seconds), unit="s", desc="live") as bar:
         for index in itertools.count():
             begun = time.monotonic()
             if begun >= until:
                 return
-            node.trial(seed + index, timeout_s=20.0)
+            node.play(seed + index, timeout_s=20.0)
             bar.update(round(time.monotonic() - begun))
 
 

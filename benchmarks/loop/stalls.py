@@ -38,7 +38,7 @@ class Stalls:
         return np.any((begins < end_ns[:, None]) & (ends > begin_ns[:, None]), axis=1)
 
     def to_dict(self) -> dict[str, Any]:
-        """How many, how long [ms]; only that nobody watched where nobody could."""
+        """Number and durations of stalls [ms]; ``watched: false`` alone where the probes got no priority."""
         if not self.watched:
             return {"watched": False}
         lengths = np.diff(self.spans, axis=1)[:, 0] / 1e6

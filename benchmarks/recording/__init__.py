@@ -1,1 +1,1 @@
-"""Figures about recording, measured on the machine at hand: ``python -m benchmarks.recording``."""
+"""What recording costs and what a kill loses, measured on this machine: ``python -m benchmarks.recording``."""

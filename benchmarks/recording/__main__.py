@@ -3,9 +3,9 @@
 crash    a recorder killed at random moments under load: what is lost
 load     processor, memory, delay and losses of the recorder at a given load
 latency  a report of the device to the target on its topic
-session  many episodes in a row in the simulator, every bag looked at afterwards
+session  many episodes in a row in the simulator, every bag examined afterwards
 learn    the bags of a session (--bags) to a policy, and its error in episodes that were held out
-convert  what conversion (of --bags) takes: episodes a minute, MB/s beside disk and decoder, memory by episodes
+convert  cost of conversion (of --bags): episodes per minute, MB/s beside disk and decoder, memory by episodes
 beside   the loop of a running policy with and without a recorder, in turns
 """
 

@@ -87,25 +87,25 @@ class Recording:
 
 
 def compare(columns: dict[str, np.ndarray], phases: list[Phase]) -> dict[str, Any]:
-    """The ticks of both kinds of phase, in which the policy was in charge: its time from the release of a tick to the
-    target handed over, and how late ticks began [ms]; difference and ratio of p99.9.
+    """Ticks with and without a recorder, while the policy was in charge: time from the release of a tick to its target
+    handed over, lateness of ticks [ms]; difference and ratio of p99.9.
     """
     charge = (columns["armed"] > 0) & (columns["ok"] > 0)
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, wanted in (("without", False), ("with", True)):
         spans = [(begin, end) for recorded, begin, end in phases if recorded is wanted]
         inside = np.any(
             [(columns["now_ros_ns"] >= a) & (columns["now_ros_ns"] < b) for a, b in spans], axis=0
         )
         rows = charge & inside
-        told[name] = {
+        found[name] = {
             "ticks": int(rows.sum()),
             "skipped": int(columns["skipped"][rows].sum()),
             "handed_over_ms": _spread(columns["done_ns"][rows]),
             "late_ms": _spread(columns["late_ns"][rows]),
         }
-    before, after = (told[name]["handed_over_ms"]["p99.9"] for name in ("without", "with"))
-    return {**told, "p99.9_added_ms": round(after - before, 3), "p99.9_ratio": round(after / before, 3)}
+    before, after = (found[name]["handed_over_ms"]["p99.9"] for name in ("without", "with"))
+    return {**found, "p99.9_added_ms": round(after - before, 3), "p99.9_ratio": round(after / before, 3)}
 
 
 def _spread(ns: np.ndarray) -> dict[str, float]:

@@ -19,33 +19,33 @@ def in_turns(
     """Phases (the recorder recorded, begin, end [ROS ns]) of a policy that runs all the time.
 
     Raises:
-        TeleopError: somebody does not do their part. EndedError: a node has ended.
+        TeleopError: a node does not get ready in a minute. EndedError: a node has ended.
     """
     rclpy.init()
-    company = Operator(running.check)
+    operator = Operator(running.check)
     try:
-        company.arm("policy")
-        company.spin(WARM_S)
+        operator.arm("policy")
+        operator.spin(WARM_S)
         phases = []
         for _ in tqdm(range(turns), unit="turn"):
-            company.arm("policy")
-            phases.append((False, *_phase(company, seconds)))
+            operator.arm("policy")
+            phases.append((False, *_phase(operator, seconds)))
             with recording() as recorder:
-                company.recorder = ""
-                company.until(lambda: company.recorder == "ready", "the recorder")
-                company.command("start", "recording")
+                operator.recorder = ""
+                operator.until(lambda: operator.recorder == "ready", "the recorder")
+                operator.command("start", "recording")
                 recorder.begin()
-                company.arm("policy")
-                phases.append((True, *_phase(company, seconds)))
+                operator.arm("policy")
+                phases.append((True, *_phase(operator, seconds)))
                 recorder.end()
-                company.command("success", "saved")
+                operator.command("success", "saved")
         return phases
     finally:
-        company.destroy_node()
+        operator.destroy_node()
         rclpy.try_shutdown()
 
 
-def _phase(company: Operator, seconds: float) -> tuple[int, int]:
-    begin = company.get_clock().now().nanoseconds
-    company.spin(seconds)
-    return begin, company.get_clock().now().nanoseconds
+def _phase(operator: Operator, seconds: float) -> tuple[int, int]:
+    begin = operator.get_clock().now().nanoseconds
+    operator.spin(seconds)
+    return begin, operator.get_clock().now().nanoseconds

@@ -31,7 +31,7 @@ def run(bags: Path, folder: Path, counts: tuple[int, ...] = EPISODES) -> dict[st
     stored = sum(_stored(bag) for bag in some)
     runs = [_convert(found, count, folder, 1) for count in counts]
     runs.append(_convert(found, counts[-1], folder, 2))
-    mb = read["mb"] / len(some)  # of messages, an episode
+    mb = read["mb"] / len(some)  # of messages per episode
     return {
         "bags": len(found),
         "mb_stored_an_episode": round(stored / 1e6 / len(some), 1),

@@ -88,7 +88,7 @@ def recorder(config: Path, ledger: Path | None = None) -> Iterator[subprocess.Po
 
 
 def kill_once(load: Any, config: Path, after_s: float) -> Kill:
-    """Record under ``load`` (bench.load_node), kill after ``after_s``, and look at what is there."""
+    """Record under ``load`` (load_node), kill after ``after_s``, and examine the file."""
     load.paused.clear()
     load.state = {}
     ledger = Ledger(config.with_suffix(".ledger"), create=True)
@@ -102,7 +102,7 @@ def kill_once(load: Any, config: Path, after_s: float) -> Kill:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     load.paused.set()
-    load.gone = load.state["path"]
+    load.killed_bag = load.state["path"]
     topics = sorted(load.sent)
     return examine(Path(load.state["path"]), load.sent, ledger.stamps(topics), killed_ns, after_s)
 
@@ -194,9 +194,11 @@ def run(
         load.close()
         shutil.rmtree(folder / "bags", ignore_errors=True)
     mb_s = len(VIEWS) * load.camera_hz * width * height * 5 / 1e6
-    told = f"{len(VIEWS)} RGB-D views {width}x{height} at {load.camera_hz:.1f} Hz and joints, {mb_s:.0f} MB/s"
+    described = (
+        f"{len(VIEWS)} RGB-D views {width}x{height} at {load.camera_hz:.1f} Hz and joints, {mb_s:.0f} MB/s"
+    )
     numbered = [kill.index for kill in done] == list(range(len(done)))
-    return {"load": told, "numbering_goes_on": numbered, **summary([*before, *done])}
+    return {"load": described, "numbering_goes_on": numbered, **summary([*before, *done])}
 
 
 def summary(done: list[Kill]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ WAIT_S = 30.0
 
 
 class Stopwatch:
-    """An arm that stands where the target is, a pipe that plays the device, and an ear on the target."""
+    """An arm that is where its target is, a pipe in the place of the device, and a subscription to the target."""
 
     def __init__(self, pipe: Path) -> None:
         rclpy.init()
@@ -69,7 +69,7 @@ class Stopwatch:
         self._pipe.write(f"0 {REST}\n")
         self._spin_until(lambda: self.speed < 1e-5, "the target does not come to rest")
         self._spin_for(0.03)
-        time.sleep(phase_s)  # the ear wakes with the loop's ticks; a person does not
+        time.sleep(phase_s)  # the subscription wakes with the loop's ticks; an operator does not
         self.moved_mono_ns, begin = 0, time.monotonic_ns()
         self._pipe.write(f"0 {push}\n")
         self._spin_until(lambda: self.moved_mono_ns > 0, "the target does not move")

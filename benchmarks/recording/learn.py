@@ -22,7 +22,7 @@ def run(bags: Path, out: Path, steps: int) -> dict[str, Any]:
     Called again, it goes on behind the last command that ended well.
 
     Raises:
-        TeleopError: a command failed; the text is what it said.
+        TeleopError: a command failed; the text is its output.
     """
     out.mkdir(parents=True, exist_ok=True)
     journal = out / "seconds.json"

@@ -49,7 +49,7 @@ class Meter:
 def run(
     seconds: float, folder: Path, camera_hz: float, width: int, height: int, **settings: Any
 ) -> dict[str, Any]:
-    """Record one episode of ``seconds`` at ``camera_hz`` and look at it.
+    """Record one episode of ``seconds`` at ``camera_hz`` and examine it.
 
     Raises:
         TeleopError: the recorder did not start.

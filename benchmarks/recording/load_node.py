@@ -46,7 +46,7 @@ class Load:
         self._every = max(1, round(TICK_HZ / camera_hz))
         self.camera_hz = TICK_HZ / self._every
         self.state: dict[str, Any] = {}
-        self.gone = ""  # bag of a recorder that was killed: what that one last said may still come
+        self.killed_bag = ""  # of a recorder that was killed: its last state may still arrive
         self.skipped = 0
         self.node.create_subscription(String, "/f2o/episode/state", self._on_state, latched())
         self._command = self.node.create_publisher(String, "/f2o/episode/command", reliable(10))
@@ -61,12 +61,12 @@ class Load:
         self.sent[topic] = array("q")
 
     def _on_state(self, message: String) -> None:
-        told = json.loads(message.data)
-        if not self.gone or told["path"] != self.gone:
-            self.state = told
+        state = json.loads(message.data)
+        if not self.killed_bag or state["path"] != self.killed_bag:
+            self.state = state
 
     def wait(self, state: str, subscribers: bool = False) -> None:
-        """Wait until the recorder says ``state``, and with ``subscribers`` until it hears every topic.
+        """Wait until the recorder reports ``state``, and with ``subscribers`` until it subscribes to every topic.
 
         Raises:
             TeleopError: it does not.
@@ -74,10 +74,12 @@ class Load:
         deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
             self._executor.spin_once(timeout_sec=0.02)
-            heard = not subscribers or all(p.get_subscription_count() for p, _ in self._outputs.values())
-            if heard and self.state.get("state") == state:
+            subscribed = not subscribers or all(p.get_subscription_count() for p, _ in self._outputs.values())
+            if subscribed and self.state.get("state") == state:
                 return
-        raise TeleopError(f"recorder: expected the state {state} within {WAIT_S:g} s, it says {self.state}")
+        raise TeleopError(
+            f"recorder: expected the state {state} within {WAIT_S:g} s, it reports {self.state}"
+        )
 
     def command(self, text: str) -> None:
         """Tell the recorder."""

@@ -1,4 +1,4 @@
-"""Many episodes in a row through the whole recording graph in the simulator, and every bag looked at afterwards."""
+"""Many episodes in a row through the whole recording graph in the simulator; every bag is examined afterwards."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def run(
         used = meter.stop()
     wall_s = time.monotonic() - begin
     bags = sorted(path for path in output.glob("episode_*") if not path.name.endswith(".partial"))
-    looked_at = [look(path) for path in bags]
+    examined = [examine(path) for path in bags]
     return {"source": source, "camera_hz": camera_hz, "size": f"{width}x{height}", "wall_s": round(wall_s, 1),
-            "refused_starts": refused, **used, **total(looked_at), "each": looked_at}  # fmt: skip
+            "refused_starts": refused, **used, **total(examined), "each": examined}  # fmt: skip
 
 
 def _log(log: Any, line: str) -> None:
@@ -64,7 +64,7 @@ def _log(log: Any, line: str) -> None:
     log.flush()
 
 
-def look(path: Path) -> dict[str, Any]:
+def examine(path: Path) -> dict[str, Any]:
     """One bag through rosbags, through the mcap reader, and through `f2o bag check`."""
     with Reader(path) as reader:
         by_rosbags = sum(1 for _ in reader.messages())
@@ -95,16 +95,16 @@ def look(path: Path) -> dict[str, Any]:
     }
 
 
-def total(looked_at: list[dict[str, Any]]) -> dict[str, Any]:
+def total(examined: list[dict[str, Any]]) -> dict[str, Any]:
     """All bags together."""
-    rates = [one["camera_hz"] for one in looked_at]
+    rates = [one["camera_hz"] for one in examined]
     return {
-        "episodes": len(looked_at),
-        "readable_alike": sum(one["agree"] for one in looked_at),
-        "good": sum(not one["problems"] for one in looked_at),
-        "drops": sum(one["drops"] for one in looked_at),
-        "lost": sum(one["lost"] for one in looked_at),
-        "messages": sum(one["messages"] for one in looked_at),
-        "gb": round(sum(one["mb"] for one in looked_at) / 1e3, 2),
+        "episodes": len(examined),
+        "readable_alike": sum(one["agree"] for one in examined),
+        "good": sum(not one["problems"] for one in examined),
+        "drops": sum(one["drops"] for one in examined),
+        "lost": sum(one["lost"] for one in examined),
+        "messages": sum(one["messages"] for one in examined),
+        "gb": round(sum(one["mb"] for one in examined) / 1e3, 2),
         "slowest_camera_hz": min(rates, default=0.0),
     }

@@ -1,4 +1,4 @@
-"""The person of a recording session: arms the bridge, and moves a SpaceMouse that is a pipe (ROS)."""
+"""The operator of a recording session: arms the bridge and moves a SpaceMouse that is a pipe (ROS)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from f2o_teleop.errors import TeleopError
 from f2o_teleop.testing.operator_node import Operator
 from tqdm import tqdm
 
-from benchmarks.recording import hands
+from benchmarks.recording import hid_reports
 
 REFUSALS = 10
 
@@ -31,11 +31,11 @@ class Person(Operator):
             TeleopError: the recorder does not save.
         """
         saved, started, begin = self.saved, False, time.monotonic()
-        for seconds, content in hands.session(seed):
+        for seconds, content in hid_reports.demonstration(seed):
             self.spin(begin + seconds - time.monotonic())
-            if not started and seconds > hands.STARTED_S and self.recorder != "recording":
+            if not started and seconds > hid_reports.STARTED_S and self.recorder != "recording":
                 return False
-            started = seconds > hands.STARTED_S
+            started = seconds > hid_reports.STARTED_S
             os.write(self._pipe, f"{seconds:.4f} {content.hex()}\n".encode())
         self.until(lambda: self.saved > saved, "the episode to be saved")
         return True

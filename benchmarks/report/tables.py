@@ -46,7 +46,7 @@ def demo(result: Result) -> str:
     period, release, age = (
         result[key] for key in ("tick_period_ms", "release_to_target_ms", "observation_age_ms")
     )
-    won = sum(trial["success"] for trial in result["trials"])
+    won = sum(episode["success"] for episode in result["each"])
     measured = {
         "episodes won": f"{won} of {result['episodes']} ({result['left']} left, {result['right']} right), "
         f"{result['collisions']} collisions",

@@ -1,1 +1,1 @@
-"""`make bench`: what each stage costs on this machine, as JSON and a picture; ratios within one run."""
+"""`make bench`: what each stage costs on this machine, as JSON and a figure; ratios within one run."""

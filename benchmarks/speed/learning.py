@@ -58,7 +58,7 @@ def matrix_gflops(size: int = 1536, repeats: int = 8) -> float:
 
 
 def _training(checkpoint: Checkpoint, peak: float) -> dict[str, float]:
-    """A teacher's step as the small model is trained: encoder and head, four draws an observation."""
+    """A teacher's step as the small model is trained: encoder and head, four draws per observation."""
     # pyrefly: ignore[no-matching-overload]: torch's types do not know memory_format of modules
     network = checkpoint.build_network().train().to(memory_format=torch.channels_last)
     method, batch = create("cfm", {"draws": 4}), _images(network, BATCH)

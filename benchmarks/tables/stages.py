@@ -16,7 +16,7 @@ from f2o_policy.training.train import train
 from f2o_sim.rollout.episode import PolicyUnderTest
 from f2o_sim.rollout.evaluate import evaluate
 
-from benchmarks.forks.forks import look_at_forks
+from benchmarks.forks.forks import evaluate_forks
 from benchmarks.tables.rows import Budget, Row, Teacher
 
 CAMERA_HZ = 15.0
@@ -55,7 +55,7 @@ def train_teacher(job: tuple[Place, Teacher, Budget, bool]) -> str:
 
 
 def judge(job: tuple[Place, Row, Budget]) -> dict[str, Any]:
-    """Distil the row's student if it has one, then play and look at forks.
+    """Distil the row's student if it has one, then evaluate it in closed loop and at the fork.
 
     Run and journal know what they were made with: another budget is refused or played, never mistaken for this one.
     """
@@ -74,7 +74,7 @@ def judge(job: tuple[Place, Row, Budget]) -> dict[str, Any]:
     journal = out / "episodes.jsonl"
     report = evaluate("reach_around", [tested], seeds, progress=False, camera_hz=CAMERA_HZ, journal=journal)
     played = report["policies"][0]
-    forks = look_at_forks([tested], seeds[: budget.scenes], progress=False)[row.name]
+    forks = evaluate_forks([tested], seeds[: budget.scenes], progress=False)[row.name]
     return {**asdict(row), "played": played, "forks": forks}
 
 

@@ -8,14 +8,14 @@ from benchmarks.dither.__main__ import NEWEST, PERIODS, draw, main, policies, ro
 
 
 def test_every_rule_is_played_at_every_period():
-    played = policies(Path("student.pt"), Path("told.pt"), PERIODS)
+    played = policies(Path("student.pt"), Path("prefix.pt"), PERIODS)
     assert len({c.name for c in played}) == len(played) == 5 * len(PERIODS)
-    newest, told = (
+    newest, prefix = (
         next(c for c in played if c.name == f"{rule} @ 4")
-        for rule in ("newest, fresh noise", "told its plan")
+        for rule in ("newest, fresh noise", "prefix-conditioned")
     )
     assert (newest.config.executor, newest.config.hypotheses, newest.config.replan_ticks) == (NEWEST, 1, 4)
-    assert (Path(told.config.checkpoint).name, told.config.executor) == ("told.pt", NEWEST)
+    assert (Path(prefix.config.checkpoint).name, prefix.config.executor) == ("prefix.pt", NEWEST)
     assert len(policies(Path("student.pt"), None, (1,))) == 4
 
 

@@ -26,7 +26,7 @@ def test_the_arm_stands_before_the_post_and_sees_it(scenes, world):
     world.place_arm(scenes.arm(5), 0.08)
     tool, post = world.tcp_position(), world.object_pose(POST)
     np.testing.assert_allclose(tool, [post[0] - FORK_M, post[1], FORK_Z], atol=2e-3)
-    seen = scenes.look(5)
+    seen = scenes.observe(5)
     np.testing.assert_allclose(seen.joint_positions, scenes.arm(5), atol=1e-9)
 
 

@@ -14,7 +14,7 @@ from f2o_teleop.spacemouse import ReportDecoder
 sys.path.append(str(Path(__file__).parents[2] / "f2o_bags" / "test"))
 import episodes as e
 
-from benchmarks.recording import hands, messages
+from benchmarks.recording import hid_reports, messages
 from benchmarks.recording.beside import compare
 from benchmarks.recording.conversion import decoded
 from benchmarks.recording.crash import Kill, examine, summary
@@ -22,7 +22,8 @@ from benchmarks.recording.figure import draw_crash, draw_latency
 from benchmarks.recording.learn import losses
 from benchmarks.recording.learn import run as learn
 from benchmarks.recording.ledger import Ledger
-from benchmarks.recording.session import look, total
+from benchmarks.recording.session import examine as examine_bag
+from benchmarks.recording.session import total
 
 
 def test_a_kill_costs_what_was_sent_after_the_last_thing_kept(tmp_path):
@@ -70,7 +71,7 @@ def test_the_ledger_says_what_was_received(tmp_path):
 @pytest.mark.parametrize("seed", [None, 0, 1, 2])
 def test_a_session_of_reports_pushes_there_and_back_and_presses_each_button_twice(seed):
     decoder, pushed, presses, before = ReportDecoder(), np.zeros(6), [0, 0], (False, False)
-    reports = hands.session(seed)
+    reports = hid_reports.demonstration(seed)
     times = [seconds for seconds, _ in reports]
     assert times == sorted(times)
     for _, content in reports:
@@ -95,7 +96,7 @@ def test_the_load_is_made_of_real_messages():
 
 
 def test_a_bag_is_read_three_ways(tmp_path):
-    one = look(e.write(tmp_path, drops="0", lost="3"))
+    one = examine_bag(e.write(tmp_path, drops="0", lost="3"))
     assert (one["agree"], one["metadata_version"], one["lost"], one["problems"]) == (True, 9, 3, [])
     assert one["camera_hz"] == pytest.approx(30, abs=0.5)
     whole = total([one, {**one, "agree": False, "problems": ["x"]}])

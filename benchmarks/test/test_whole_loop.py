@@ -30,7 +30,7 @@ from std_msgs.msg import String  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
 from benchmarks import ROOT  # noqa: E402
-from benchmarks.demo.trials_node import TrialsNode  # noqa: E402
+from benchmarks.demo.episodes_node import EpisodesNode  # noqa: E402
 from f2o_msgs.msg import JointTarget, PolicyTick  # noqa: E402
 from f2o_msgs.msg import Observation as ObservationMsg  # noqa: E402
 
@@ -54,22 +54,22 @@ def spin(node, condition, timeout_s, what):
 
 
 def test_an_episode_through_the_live_graph(ros, tmp_path):
-    """Three trials: at least one grasp, sane rates, and every message what DESIGN says it is."""
+    """Three episodes: at least one grasp, sane rates, and every message what DESIGN says it is."""
     traces = {"trace": str(tmp_path / "trace.npz"), "bridge_trace": str(tmp_path / "bridge.npz")}
     arguments = {"sim": "true", "checkpoint": str(STUDENT), "seed": "7", **traces}
     with start("deploy", arguments, write=lambda line: None) as running:
-        node = TrialsNode(alive=running.check)
+        node = EpisodesNode(alive=running.check)
         heard = {"chunk": [], "target": [], "command": [], "tick": []}
         node.create_subscription(PolicyTick, "/f2o/policy_tick", heard["tick"].append, 10)
         node.create_subscription(JointTrajectory, "/f2o/action_chunk", heard["chunk"].append, 10)
         node.create_subscription(JointTarget, "/f2o/joint_target", heard["target"].append, 10)
         node.create_subscription(JointTarget, "/f2o/joint_command", heard["command"].append, 10)
         node.wait_until_live(60.0)
-        trials = [node.trial(seed, 30.0) for seed in (7, 8, 9)]
+        episodes = [node.play(seed, 30.0) for seed in (7, 8, 9)]
         observations = node.run.observations
         node.destroy_node()
-    assert [trial.seed for trial in trials] == [7, 8, 9]
-    assert any(trial.success and trial.side in ("left", "right") for trial in trials), trials
+    assert [episode.seed for episode in episodes] == [7, 8, 9]
+    assert any(episode.success and episode.side in ("left", "right") for episode in episodes), episodes
     check_rates(tmp_path / "trace.npz")
     check_stages(tmp_path, heard["tick"])
     check_chunks(heard["chunk"])

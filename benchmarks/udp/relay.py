@@ -1,4 +1,4 @@
-"""A relay between bridge and receiver that loses, delays, doubles and reorders datagrams, as it is told to.
+"""A relay between bridge and receiver that loses, delays, duplicates and reorders datagrams as configured.
 
 tc-netem does this in the kernel, where the kernel has it; a process can do it everywhere, and to the millisecond.
 ``python -m benchmarks.udp.relay LISTEN TARGET '{"loss": 0.05}'``, addresses as host:port.
@@ -40,7 +40,7 @@ class Impairment:
 
 
 def relay(listen: Address, target: Address, impairment: Impairment, seed: int = 0) -> None:
-    """Pass on for ever what comes to ``listen`` to ``target``, and its answers to whoever sent last."""
+    """Forward datagrams from ``listen`` to ``target``, and its answers to the last sender; never returns."""
     near, far = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
     near.bind(listen)
     far.connect(target)
@@ -50,7 +50,7 @@ def relay(listen: Address, target: Address, impairment: Impairment, seed: int = 
         for sock in select.select([near, far], [], [], wait_s)[0]:
             try:
                 data, source = sock.recvfrom(2048)
-            except OSError:  # nobody listens there yet
+            except OSError:  # nothing listens there yet
                 continue
             sender = source if sock is near else sender
             for at_s in impairment.arrivals(time.monotonic(), rng):

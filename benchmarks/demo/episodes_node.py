@@ -1,4 +1,4 @@
-"""Runs trials through the live graph: reset, arm, watch the simulator's verdict, disarm (ROS)."""
+"""Runs episodes through the live graph: reset, arm, watch the simulator's verdict, disarm (ROS)."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 
-from benchmarks.demo.trials import Run, Trial
+from benchmarks.demo.episodes import Episode, Run
 from f2o_msgs.msg import JointTarget, TaskState
 from f2o_msgs.msg import Observation as ObservationMsg
 from f2o_msgs.srv import ResetWorld
 
 T = TypeVar("T")
-KEEP_EVERY = 25  # of the observations heard
+KEEP_EVERY = 25  # of the observations received
 SILENCE_S = 0.2  # without a command: the bridge is done
-SETTLE_NS = 250_000_000  # age of the scene that the first observation of a trial must show
+SETTLE_NS = 250_000_000  # age of the scene that the first observation of an episode must show
 
 
-class TrialError(SimError):
+class EpisodeError(SimError):
     """The live graph did not do its part: the text names the part."""
 
 
-class TrialsNode(Node):
+class EpisodesNode(Node):
     """Client of the simulator and the bridge; spins itself while it waits."""
 
     def __init__(self, alive: Callable[[], None]) -> None:
-        super().__init__("trials")
+        super().__init__("episodes")
         self._alive = alive  # raises when a process of the graph has ended
         self._spinner = make_executor()
         self._spinner.add_node(self)
         self._task: TaskState | None = None
         self._newest: bytes | None = None  # serialised, as it came: most are only counted
-        self._heard = 0
+        self._received = 0
         self.run = Run()
         self.create_subscription(TaskState, "/sim/task_state", self._on_task, reliable())
         self.create_subscription(
@@ -60,7 +60,7 @@ class TrialsNode(Node):
         """Wait for every service, an observation and a policy that is warm.
 
         Raises:
-            TrialError: something is missing after ``timeout_s``; the text names it.
+            EpisodeError: something is missing after ``timeout_s``; the text names it.
         """
         for name, client in self._remote.items():
             self._wait(client.service_is_ready, timeout_s, f"service {name} did not appear")
@@ -75,14 +75,14 @@ class TrialsNode(Node):
         """Arm as soon as the bridge does: joint states, observations and the targets of a warm policy are there.
 
         Raises:
-            TrialError: it refuses after ``timeout_s``; the text says what is missing.
+            EpisodeError: it refuses after ``timeout_s``; the text says what is missing.
         """
         ready = self._remote["/f2o/arm"].service_is_ready
         self._wait(ready, timeout_s, "service /f2o/arm did not appear")
         self._arm(timeout_s)
         self._call("/f2o/disarm", Trigger.Request())
 
-    def trial(self, seed: int, timeout_s: float) -> Trial:
+    def play(self, seed: int, timeout_s: float) -> Episode:
         """One episode with the scene of ``seed``."""
         self._disarm()
         self._call("/sim/reset", ResetWorld.Request(seed=seed))
@@ -93,12 +93,12 @@ class TrialsNode(Node):
         self._arm()
         task = self._wait(self._ended, timeout_s, "the episode did not end")
         self._disarm()
-        trial = Trial(seed, task.success, task.collision, task.side, task.elapsed)
-        self.run.trials.append(trial)
-        return trial
+        episode = Episode(seed, task.success, task.collision, task.side, task.elapsed)
+        self.run.episodes.append(episode)
+        return episode
 
     def _shows(self, stamp_ns: int) -> ObservationMsg | None:
-        """The newest observation, if it was made after ``stamp_ns`` and the scene is said to be new."""
+        """The newest observation, if it was made after ``stamp_ns`` and the scene is the new one."""
         if self._task is None or self._newest is None:
             return None
         newest = _observation(self._newest)
@@ -125,7 +125,7 @@ class TrialsNode(Node):
         deadline = time.monotonic() + patience_s
         while not (answer := self._call("/f2o/arm", Trigger.Request())).success:
             if time.monotonic() > deadline:
-                raise TrialError(f"/f2o/arm: refused: {answer.message}")
+                raise EpisodeError(f"/f2o/arm: refused: {answer.message}")
             self._spinner.spin_once(timeout_sec=0.1)
 
     def _call(self, name: str, request: Any) -> Any:
@@ -139,7 +139,7 @@ class TrialsNode(Node):
         while not (found := condition()):
             self._alive()
             if time.monotonic() > deadline:
-                raise TrialError(f"{failure} (waited {timeout_s:g} s)")
+                raise EpisodeError(f"{failure} (waited {timeout_s:g} s)")
             self._spinner.spin_once(timeout_sec=0.1)
         return found
 
@@ -151,8 +151,8 @@ class TrialsNode(Node):
 
     def _on_observation(self, data: Any) -> None:  # bytes: rclpy's types know no raw=True
         self._newest = data
-        self._heard += 1
-        if self._heard % KEEP_EVERY == 0:
+        self._received += 1
+        if self._received % KEEP_EVERY == 0:
             self.run.observations.append(observation_from_msg(_observation(data)))
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:
@@ -168,24 +168,24 @@ def _observation(data: bytes) -> ObservationMsg:
     return deserialize_message(data, ObservationMsg)
 
 
-def run_trials(
+def run_episodes(
     seeds: list[int],
     alive: Callable[[], None],
-    progress: Callable[[Trial], None],
+    progress: Callable[[Episode], None],
     start_timeout_s: float = 60.0,
-    trial_timeout_s: float = 20.0,
+    episode_timeout_s: float = 20.0,
 ) -> Run:
-    """Run one trial a seed through the live graph.
+    """Run one episode per seed through the live graph.
 
     Raises:
-        TrialError: a part of the graph did not answer in time.
+        EpisodeError: a part of the graph did not answer in time.
     """
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    node = TrialsNode(alive)
+    node = EpisodesNode(alive)
     try:
         node.wait_until_live(start_timeout_s)
         for seed in seeds:
-            progress(node.trial(seed, trial_timeout_s))
+            progress(node.play(seed, episode_timeout_s))
         return node.run
     finally:
         node.destroy_node()

@@ -1,4 +1,4 @@
-"""What a person does with a SpaceMouse in one demonstration, as HID reports."""
+"""HID reports of a SpaceMouse during one demonstration."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MOVES = (
     (0.9, (-0.7, 0.0, 0.4, 0.0, 0.0, 0.0)),
 )
 GRIPPER, RECORD = 1, 2  # bits of buttons 0 and 1
-STARTED_S = 1.3  # by then the recorder has heard of the first press
+STARTED_S = 1.3  # by then the recorder has received the first press
 
 
-def session(seed: int | None = None) -> list[Report]:
+def demonstration(seed: int | None = None) -> list[Report]:
     """Start, go out, close the gripper, come back, open it, save: one episode and the pause after it.
 
     With a ``seed`` the way out bends to a side and as far as this seed says; the way back is the same one.
