@@ -59,7 +59,6 @@ def _node(spec: NodeSpec) -> Action:
         package=spec.package,
         executable=spec.executable,
         name=spec.name,
-        exec_name=spec.name,  # of its lines of output; else they bear the prefix's
         parameters=[{k: ParameterValue(v, value_type=type(v)) for k, v in spec.parameters.items()}],
         arguments=list(spec.args),
         additional_env={**spec.env, LAUNCHED_BY: str(os.getpid())},
