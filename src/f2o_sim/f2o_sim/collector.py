@@ -21,6 +21,7 @@ from f2o_sim.expert import ReachAroundExpert
 from f2o_sim.tasks.base import Snapshot, Verdict
 
 RECORDER_S = 10.0
+RESTART_S = 1.0  # between two starts of a recording that was refused
 SETTLE_S = 0.3  # after arming; the bridge holds the arm for settle_s = 0.2 s first
 
 
@@ -130,12 +131,18 @@ class DemonstrationCollector:
         return verdict
 
     def _record(self, command: str, then: str, target: Float64[np.ndarray, " 8"] | None) -> None:
-        """Send ``command`` and tick until the recorder is in the state ``then``."""
+        """Send ``command`` and tick until the recorder is in the state ``then``.
+
+        A start is sent again every ``RESTART_S``: the recorder refuses it until each topic's rate has settled.
+        """
+        repeat = round(RESTART_S / self._tick_s) if command.startswith("start") else 0
         self._rig.tell_recorder(command)
-        for _ in range(round(RECORDER_S / self._tick_s)):
+        for tick in range(1, round(RECORDER_S / self._tick_s) + 1):
             if self._rig.recorder_is(then) or self._ended():
                 return
             self._rig.tick(target)
+            if repeat and tick % repeat == 0:
+                self._rig.tell_recorder(command)
         raise RigError(
             f"recorder: expected the state '{then}' within {RECORDER_S:g} s of '{command}'; see its log"
         )

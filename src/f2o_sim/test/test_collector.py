@@ -85,6 +85,22 @@ def test_a_recorder_that_does_not_answer_is_named(world):
         DemonstrationCollector(WorldRig(world, deaf=True), TICK_S).episode(0)
 
 
+def test_a_start_that_the_recorder_refuses_is_sent_again(world):
+    """As the real one does while a topic's rate is not what it ought to be, e.g. just after arming."""
+    rig, refusals = WorldRig(world), 2
+    answer = rig.tell_recorder
+
+    def refuse_twice(command):
+        nonlocal refusals
+        answer(command)
+        if command.startswith("start") and refusals:
+            refusals, rig.state = refusals - 1, "ready"
+
+    rig.tell_recorder = refuse_twice
+    assert DemonstrationCollector(rig, TICK_S).episode(30).success
+    assert [entry.split()[0] for entry in rig.diary] == ["start", "start", "start", "success"]
+
+
 def test_being_ended_throws_the_episode_away(world):
     rig = WorldRig(world)
     ticks = iter(range(10_000))
