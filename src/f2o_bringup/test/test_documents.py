@@ -17,7 +17,9 @@ from f2o_bringup.graph import GRAPHS
 ROOT = Path(__file__).resolve().parents[3]
 FILES = {"pt", "yaml", "md", "py", "json", "npz", "xml"}
 FOLDERS = ("docs", "src", "config", "docker", "checkpoints", "benchmarks")
-PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
+FOUND = [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
+HIDDEN = re.compile(r"(^|/)\.")  # caches of tools bring pages of their own
+PAGES = sorted(page for page in FOUND if not HIDDEN.search(str(page.relative_to(ROOT))))
 HOSTS = {"rerun.io", "github.com", "keepachangelog.com", "semver.org", "arxiv.org", "www.apache.org"}
 OTHERS_KEYS = {"config", "use_sim_time", "KEY"}  # ROS parameters that every node has, and a placeholder
 
