@@ -18,4 +18,4 @@ def make_arm(robot: RobotDescription, config: ReceiverConfig) -> Arm:
     """
     if config.arm == "mock":
         return MockArm(robot)
-    return FrankaArm(config.robot_ip)
+    return FrankaArm(config.robot_ip, config.realtime)

@@ -42,6 +42,8 @@ class ReceiverConfig:
     robot: str = "panda"  # robot_<name>.yaml beside the file
     arm: Literal["mock", "pylibfranka"] = "mock"  # mock: simulated, enforces the rules of the real interface
     robot_ip: str = "172.16.0.2"  # of the arm's control unit, for pylibfranka
+    realtime: Literal["enforce", "ignore"] = "enforce"
+    """Whether libfranka refuses a kernel without PREEMPT_RT (its RealtimeConfig)."""
     listen: str = "127.0.0.1"  # address of the network interface towards the bridge
     port: Port = 47110
     fifo_priority: FifoPriority = 80

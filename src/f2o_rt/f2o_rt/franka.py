@@ -19,26 +19,39 @@ from f2o_rt.arm import Cycle, from_differences
 from f2o_rt.errors import ArmError
 from f2o_rt.fci import CYCLE_S
 from f2o_rt.gripper import GripperProcess
-from f2o_rt.libfranka import import_pylibfranka
+from f2o_rt.libfranka import exceptions, import_pylibfranka
 
 
 class FrankaArm:
-    """Joint positions in libfranka's joint impedance mode, one set-point for each state the arm sends."""
+    """Joint positions in libfranka's joint impedance mode, one set-point for each state the arm sends.
 
-    def __init__(self, ip: str) -> None:
+    Args:
+        ip: address of the arm's control unit.
+        realtime: enforce, or ignore a kernel without PREEMPT_RT (libfranka's RealtimeConfig).
+
+    Raises:
+        ArmError: pylibfranka is not installed.
+    """
+
+    def __init__(self, ip: str, realtime: str = "enforce") -> None:
         self._franka, self._ip = import_pylibfranka(), ip
+        self._exceptions = exceptions(self._franka)
+        config = self._franka.RealtimeConfig
+        self._realtime = config.kIgnore if realtime == "ignore" else config.kEnforce
         self._gripper = GripperProcess([sys.executable, "-m", "f2o_rt.gripper", ip])
         self._robot: Any = None  # pylibfranka has no types
         self._control: Any = None
 
     def open(self) -> Joints:
         """Connect and begin a motion; returns where: at the position last commanded (q_d)."""
-        self._robot = self._ask(lambda: self._franka.Robot(self._ip))
+        self._connect()
         self._gripper.open()
         return self._begin()
 
     def cycle(self) -> Cycle:
         """Wait for the arm's next state; after a fault, for one that needs no answer."""
+        if self._robot is None:
+            raise ArmError("unreachable", f"{self._ip}: the connection is lost; recovery connects again")
         if self._control is None:
             state = self._ask(self._robot.read_once)
             return self._cycle_of(state, 0)
@@ -55,8 +68,15 @@ class FrankaArm:
         self._gripper.grip(width)
 
     def recover(self) -> Joints:
-        """The automatic error recovery of libfranka, then a new motion."""
-        self._ask(self._robot.automatic_error_recovery)
+        """The automatic error recovery of libfranka, then a new motion.
+
+        After a lost connection libfranka's Robot is of no use: connect anew, which may take seconds. The arm, which
+        gets no set-point meanwhile, stands. A gripper's process that has ended is started again.
+        """
+        self._control = None  # dropping it ends a motion that is still under way
+        robot = self._connect() if self._robot is None else self._robot
+        self._ask(robot.automatic_error_recovery)
+        self._gripper.restart_if_ended()
         return self._begin()
 
     def close(self) -> None:
@@ -72,6 +92,10 @@ class FrankaArm:
         last = self._franka.JointPositions(list(self._control.readOnce()[0].q_d))
         last.motion_finished = True
         self._control.writeOnce(last)
+
+    def _connect(self) -> Any:
+        self._robot = self._ask(lambda: self._franka.Robot(self._ip, self._realtime))
+        return self._robot
 
     def _begin(self) -> Joints:
         mode = self._franka.ControllerMode.JointImpedance
@@ -93,8 +117,12 @@ class FrankaArm:
         """
         try:
             return call()
-        except self._franka.FrankaException as error:
+        except self._exceptions as error:
             self._control = None
             flag = next((f for f in FAULTS[2:] if f in str(error)), "other")
-            unreachable = isinstance(error, self._franka.NetworkException)
-            raise ArmError("unreachable" if unreachable else flag, f"{self._ip}: {error}") from error
+            text = f"{self._ip}: {str(error).rstrip()}"
+            if isinstance(error, self._franka.NetworkException):
+                self._robot, flag = None, "unreachable"
+            elif isinstance(error, self._franka.RealtimeException):
+                text += "; expected a PREEMPT_RT kernel and leave for SCHED_FIFO, or realtime: ignore (receiver.yaml)"
+            raise ArmError(flag, text) from error

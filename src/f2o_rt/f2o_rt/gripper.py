@@ -30,6 +30,7 @@ class GripperProcess:
         self._widths: IO[bytes] | None = None
         self._goal: float | None = None
         self._partial = b""
+        self._ended = False
         self.width: float | None = None
 
     def open(self) -> None:
@@ -56,10 +57,23 @@ class GripperProcess:
         with contextlib.suppress(OSError, ValueError):
             more = self._widths.read(4096)  # None: nothing to read
             if more == b"":
-                self.width = None
+                if not self._ended:
+                    print(
+                        "gripper: its process has ended; a recovery starts it again",
+                        file=sys.stderr,
+                        flush=True,
+                    )
+                self.width, self._ended = None, True
                 return
             *lines, self._partial = (self._partial + (more or b"")).split(b"\n")
             self.width = float(lines[-1]) if lines else self.width
+
+    def restart_if_ended(self) -> None:
+        """Start the process again if it has ended; the next goal is sent whatever the last one was."""
+        if self._ended:
+            self.close()
+            self._goal, self._partial, self._ended = None, b"", False
+            self.open()
 
     def close(self) -> None:
         """End the process, by SIGKILL if it does not end within 2 s."""

@@ -19,3 +19,11 @@ def import_pylibfranka() -> ModuleType:
         text = "arm: pylibfranka is not installed; pip install pylibfranka (FR3), or choose arm: mock"
         raise ArmError("unreachable", text) from error
     return pylibfranka
+
+
+def exceptions(module: ModuleType) -> tuple[type[Exception], ...]:
+    """Every exception class of ``module`` (pylibfranka).
+
+    They share no base of their own: in 0.21 all but FrankaException itself derive from RuntimeError.
+    """
+    return tuple(v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Exception))

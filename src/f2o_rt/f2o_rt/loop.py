@@ -85,8 +85,16 @@ class Loop:
             self._arm.close()
 
     def _failed(self, error: ArmError) -> None:
-        """The arm raised: enter the fault and drop the requests from before it."""
+        """The arm raised: enter the fault and drop the requests from before it; recover if asked since."""
+        asked_since = self._receiver.state is State.FAULT
         self._receive()  # else they lie in the socket until the arm answers again
+        if (
+            asked_since and self._receiver.recovery_wanted
+        ):  # an arm that cannot be read can be connected again
+            try:
+                return self._recover_if_asked()
+            except ArmError as again:
+                error = again
         self.fault = str(error)
         self._receiver.fail(error.flag)
         time.sleep(CYCLE_S)  # an arm that fails at once must not have a loop at FIFO priority spin

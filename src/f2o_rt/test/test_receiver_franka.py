@@ -1,7 +1,8 @@
-"""The real arm's and gripper's ends, with a pylibfranka that is none."""
+"""The real arm's and gripper's ends. Exceptions and values are the real pylibfranka's; only the arm is missing."""
 
 import io
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -9,54 +10,68 @@ import types
 
 import numpy as np
 import pytest
+from f2o_control.datagrams import Flag, State, Target
+from f2o_control.robot import load_robot
+from f2o_control.testing import CONFIG
+from f2o_control.wire import pack_target
+from f2o_rt.config import ReceiverConfig
+from f2o_rt.core import Receiver
 from f2o_rt.errors import ArmError
 from f2o_rt.gripper import GripperProcess, serve
+from f2o_rt.libfranka import exceptions
+from f2o_rt.loop import Loop
 
 from f2o_rt import franka
 
-
-class FrankaError(Exception):
-    pass
-
+pylibfranka = pytest.importorskip("pylibfranka", reason="pylibfranka has no wheel for this Python")
 
 STATE = types.SimpleNamespace(q=[0.1] * 7, dq=[0.0] * 7, q_d=[0.2] * 7, dq_d=[0.0] * 7, ddq_d=[0.0] * 7)
 
 
 class Robot:
-    """Robot and control in one; says what is called, in order."""
+    """Robot and control in one, in the place of a control unit; says what is called, in order."""
 
-    def __init__(self, said):
-        self._said, self.fails = said, False
+    def __init__(self, said, ip, realtime):
+        self._said, self.error = said, None
+        said.append(f"connected to {ip}, {realtime.name}")
+
+    def _fail_once(self):
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
 
     def read_once(self):
+        self._fail_once()
         return STATE
 
     def start_joint_position_control(self, mode):
+        assert mode == pylibfranka.ControllerMode.JointImpedance
+        self._said.append("motion")
         return self
 
+    def automatic_error_recovery(self):
+        self._said.append("recovery")
+
     def readOnce(self):
-        if self.fails:
-            raise FrankaError("libfranka: joint_reflex")
+        self._fail_once()
         return STATE, types.SimpleNamespace(to_sec=lambda: 0.001)
 
     def writeOnce(self, points):
+        assert isinstance(points, pylibfranka.JointPositions)
         self._said.append("finished" if points.motion_finished else "set-point")
 
 
 @pytest.fixture
 def arm(monkeypatch):
     said = []
-    module = types.SimpleNamespace(
-        FrankaException=FrankaError,
-        NetworkException=type("Gone", (FrankaError,), {}),
-        ControllerMode=types.SimpleNamespace(JointImpedance=0),
-        JointPositions=lambda q: types.SimpleNamespace(q=q, motion_finished=False),
-        Robot=lambda ip: Robot(said),
-    )
-    monkeypatch.setattr(franka, "import_pylibfranka", lambda: module)
+    monkeypatch.setattr(pylibfranka, "Robot", lambda ip, realtime: Robot(said, ip, realtime))
     arm = franka.FrankaArm("nowhere")
     arm._gripper = types.SimpleNamespace(
-        open=lambda: None, read=lambda: None, width=None, close=lambda: said.append("gripper closed")
+        open=lambda: None,
+        read=lambda: None,
+        width=None,
+        restart_if_ended=lambda: None,
+        close=lambda: said.append("gripper closed"),
     )
     arm.said = said
     return arm
@@ -66,15 +81,132 @@ def test_the_end_finishes_the_motion_before_the_gripper(arm):
     assert np.array_equal(arm.open(), STATE.q_d)
     arm.command(arm.cycle().extrapolated.position)
     arm.close()
-    assert arm.said == ["set-point", "finished", "gripper closed"]
+    assert arm.said == ["connected to nowhere, kEnforce", "motion", "set-point", "finished", "gripper closed"]
+
+
+def test_a_kernel_without_real_time_is_ignored_only_when_told_to(arm):
+    arm._realtime = franka.FrankaArm("nowhere", "ignore")._realtime
+    arm.open()
+    assert arm.said[0] == "connected to nowhere, kIgnore"
 
 
 def test_an_arm_that_fails_at_the_end_is_an_arm_error_and_the_gripper_is_closed(arm):
     arm.open()
-    arm._control.fails = True
+    arm._control.error = pylibfranka.ControlException("libfranka: joint_reflex")
     with pytest.raises(ArmError, match="joint_reflex") as raised:
         arm.close()
-    assert raised.value.flag == "joint_reflex" and arm.said == ["gripper closed"]
+    assert raised.value.flag == "joint_reflex" and arm.said[-1] == "gripper closed"
+
+
+def test_the_exceptions_are_all_of_the_modules():
+    names = {error.__name__ for error in exceptions(pylibfranka)}
+    assert names == {name for name in dir(pylibfranka) if name.endswith("Exception")} and len(names) == 6
+
+
+@pytest.mark.parametrize("error", exceptions(pylibfranka), ids=lambda error: error.__name__)
+def test_every_exception_of_libfranka_is_an_arm_error(arm, error):
+    arm.open()
+    arm._control.error = error("libfranka: cartesian_reflex\n")
+    with pytest.raises(ArmError, match=r"^nowhere: libfranka: cartesian_reflex") as raised:
+        arm.cycle()
+    lost = error is pylibfranka.NetworkException
+    assert raised.value.flag == ("unreachable" if lost else "cartesian_reflex")
+    assert ("realtime: ignore" in str(raised.value)) == (error is pylibfranka.RealtimeException)
+
+
+def test_after_a_reflex_the_arm_is_read_and_recovers_on_the_same_connection(arm):
+    arm.open()
+    arm._control.error = pylibfranka.ControlException("libfranka: joint_reflex")
+    with pytest.raises(ArmError):
+        arm.cycle()
+    assert np.array_equal(arm.cycle().positions, STATE.q)
+    assert np.array_equal(arm.recover(), STATE.q_d)
+    assert arm.said[1:] == ["motion", "recovery", "motion"]
+
+
+def test_after_a_lost_connection_recovery_connects_again(arm):
+    arm.open()
+    arm._control.error = pylibfranka.NetworkException("libfranka: UDP receive: Timeout")
+    for _ in range(2):
+        with pytest.raises(ArmError) as raised:
+            arm.cycle()
+        assert raised.value.flag == "unreachable"
+    arm.recover()
+    assert arm.said == [
+        "connected to nowhere, kEnforce",
+        "motion",
+        "connected to nowhere, kEnforce",
+        "recovery",
+        "motion",
+    ]
+
+
+class Asking:
+    """The bridge's end of a socket: a datagram when there is one."""
+
+    def __init__(self):
+        self.datagrams = []
+
+    def recvfrom(self, size):
+        if not self.datagrams:
+            raise BlockingIOError
+        return self.datagrams.pop(0), ("127.0.0.1", 1)
+
+    def sendto(self, data, address):
+        pass
+
+
+def test_the_receiver_recovers_from_a_lost_connection_when_asked_after_it(arm):
+    robot, asking = load_robot(CONFIG / "robot_fr3.yaml"), Asking()
+    receiver = Receiver(robot, ReceiverConfig(robot="fr3"), 1, arm.open())
+    now_ns = time.monotonic_ns()
+    loop = Loop(ReceiverConfig(robot="fr3"), receiver, arm, asking, lambda: now_ns)
+
+    def recovery(sequence):
+        rest = receiver._last
+        target = Target(receiver.robot, 1, 1, sequence, now_ns, 0.008, rest, None, Flag.RECOVER)
+        return pack_target(target)
+
+    arm._control.error = pylibfranka.NetworkException("libfranka: UDP receive: Timeout")
+    asking.datagrams.append(recovery(1))  # from before the fault
+    loop.step()
+    assert (receiver.state, receiver.fault) == (State.FAULT, "unreachable")
+    loop.step()
+    assert receiver.state is State.FAULT and arm.said.count("connected to nowhere, kEnforce") == 1
+    now_ns += 1_000_000_000
+    asking.datagrams.append(recovery(2))
+    loop.step()
+    assert receiver.state is State.WAITING and arm.said[-2:] == ["recovery", "motion"]
+
+
+def test_an_arm_that_nobody_is_at_is_one_sentence():
+    words = [
+        "--set",
+        "arm=pylibfranka",
+        "--set",
+        "robot_ip=127.0.0.1",
+        "--set",
+        "robot=fr3",
+        "--set",
+        "port=47119",
+    ]
+    process = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "f2o_rt",
+            "--config",
+            str(CONFIG / "receiver.yaml"),
+            *words,
+            "--set",
+            "realtime=ignore",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (process.returncode, process.stdout, process.stderr.count("\n")) == (2, "", 1)
+    assert process.stderr.startswith("f2o_rt_receiver: 127.0.0.1: libfranka: ")
 
 
 class Gripper:
@@ -89,7 +221,7 @@ class Gripper:
     def move(self, width, speed):
         self.goals.append(width)
         if len(self.goals) == 1:
-            raise FrankaError("command aborted")
+            raise pylibfranka.CommandException("command aborted")
         self.width = width
 
 
@@ -132,3 +264,19 @@ def test_a_gripper_that_does_not_end_is_ended():
     until(lambda: gripper.read() or gripper.width == 0.04)
     gripper.close()
     assert gripper._process.poll() == -9
+
+
+def test_a_gripper_that_has_ended_is_started_again(capfd):
+    gripper = GripperProcess([sys.executable, "-c", "print('0.04', flush=True); input()"])
+    gripper.open()
+    until(lambda: gripper.read() or gripper.width == 0.04)
+    gripper.restart_if_ended()  # it has not
+    gripper.grip(0.03)  # a line: it ends
+    until(lambda: gripper.read() or gripper.width is None)
+    gripper.read()
+    gripper.restart_if_ended()
+    until(lambda: gripper.read() or gripper.width == 0.04)
+    gripper.grip(0.03)  # the same goal as before is sent to the new process
+    until(lambda: gripper.read() or gripper.width is None)
+    gripper.close()
+    assert capfd.readouterr().err.count("its process has ended; a recovery starts it again") == 2

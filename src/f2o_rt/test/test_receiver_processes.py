@@ -24,7 +24,7 @@ def receiver(*settings):
     [
         ("port=0", "receiver.yaml: 1 error: port: expected an integer from 1 to 65535, got 0"),
         ("robot=ur5", "robot_ur5.yaml: 1 error: cannot be read"),
-        ("arm=pylibfranka", "arm: pylibfranka is not installed; pip install pylibfranka"),
+        ("realtime=maybe", "realtime: expected one of enforce, ignore, got 'maybe'"),
         ("listen=9.9.9.9", "listen: 9.9.9.9:47110: Cannot assign requested address; expected a free port"),
         ("port", "--set port: expected key=value"),
         ("robot_ip=[", "--set robot_ip=[: expected a YAML value"),
