@@ -22,6 +22,7 @@ setup(
         "console_scripts": [
             f"sim_node = {NAME}.start:sim_node",
             f"expert_node = {NAME}.start:expert_node",
+            f"f2o-sim-franka = {NAME}.control_unit.__main__:main",
         ],
         "f2o.commands": [
             f"demonstrate = {NAME}.demonstrate.command:add",

@@ -155,7 +155,7 @@ def test_targets_modules_and_nodes_exist(page):
         if match := re.match(r"python -m (benchmarks[\w.]*)", code):
             path = ROOT / match[1].replace(".", "/")
             assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{page}: {code}"
-        if match := re.match(r"ros2 run (f2o_\w+) (\w+)", code):
+        if match := re.match(r"ros2 run (f2o_\w+) ([\w-]+)", code):
             assert f"{match[2]} = " in (ROOT / "src" / match[1] / "setup.py").read_text(), f"{page}: {code}"
 
 

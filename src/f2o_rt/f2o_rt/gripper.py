@@ -13,7 +13,7 @@ import subprocess
 import sys
 from typing import IO, Any
 
-from f2o_rt.libfranka import import_pylibfranka
+from f2o_rt.libfranka import exceptions, import_pylibfranka
 
 SPEED, FORCE = 0.1, 20.0  # m/s, N: franka_gripper's default speed, and a force that does not crush
 ANY_WIDTH = 0.08  # m, tolerance of a grasp: whatever is between the fingers counts
@@ -120,8 +120,15 @@ def _go(gripper: Any, width: float) -> None:
 
 
 def main() -> None:
-    """Serve the gripper at the address given."""
-    serve(import_pylibfranka().Gripper(sys.argv[1]), sys.stdin.fileno(), sys.stdout.fileno())
+    """Serve the gripper at the address given, until the receiver or the connection ends."""
+    franka = import_pylibfranka()
+    try:
+        serve(franka.Gripper(sys.argv[1]), sys.stdin.fileno(), sys.stdout.fileno())
+    except BrokenPipeError:
+        pass  # the receiver is gone
+    except exceptions(franka) as error:
+        print(f"gripper: {sys.argv[1]}: {str(error).rstrip()}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

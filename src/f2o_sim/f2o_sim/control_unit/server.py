@@ -1,0 +1,242 @@
+"""The control unit's sockets: TCP 1337 and UDP for the arm, TCP 1338 and UDP for the hand. One thread."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from f2o_nodekit.stamps import NS_PER_S
+
+from f2o_sim.control_unit.gripper import CONNECT, Hand
+from f2o_sim.control_unit.unit import ControlUnit
+from f2o_sim.control_unit.wire import (
+    COMMAND,
+    GRIPPER_HEADER,
+    GRIPPER_PORT,
+    GRIPPER_VERSION,
+    HEADER,
+    MAX_MESSAGE,
+    PORT,
+    VERSION,
+    Command,
+)
+from f2o_sim.errors import SimError
+
+CYCLE_NS = 1_000_000
+HAND_CYCLES = 10  # milliseconds between two states of the hand
+ANSWER_S = 0.02  # how long lock-step waits for the answer to a state
+
+
+class Link:
+    """One TCP port and the client at it, with the UDP socket for its states."""
+
+    def __init__(self, address: str, port: int, header: struct.Struct) -> None:
+        self._header, self._client, self._text = header, None, b""
+        self._client: socket.socket | None
+        self.peer: tuple[str, int] | None = None  # where states go
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._server = socket.socket()
+        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self.udp.bind((address, 0))
+            self._server.bind((address, port))
+        except OSError as error:
+            self.close()
+            raise SimError(
+                f"listen: {address}:{port}: {error.strerror}; expected a free port of this machine"
+            ) from error
+        self._server.listen(1)
+        self._server.setblocking(False)
+        self.udp.setblocking(False)
+
+    def requests(self) -> Iterator[tuple[int, int, bytes]]:
+        """What has come: command, id, and what follows the header. A client that breaks the format is dropped."""
+        self._accept()
+        if self._client is None:
+            return
+        try:
+            more = self._client.recv(MAX_MESSAGE)
+        except BlockingIOError:
+            more = None
+        except OSError:
+            more = b""
+        if more == b"":
+            self.drop()
+            return
+        self._text += more or b""
+        while len(self._text) >= self._header.size:
+            command, number, size = self._header.unpack_from(self._text)
+            if not self._header.size <= size <= MAX_MESSAGE:
+                self.drop()
+                return
+            if len(self._text) < size:
+                return
+            payload, self._text = self._text[self._header.size : size], self._text[size:]
+            yield command, number, payload
+
+    def connect(self, payload: bytes, version: int, status: struct.Struct) -> bytes:
+        """Where the states go from now on; the answer to Connect."""
+        if len(payload) != 4 or self._client is None:
+            return status.pack(1, version)
+        asked, port = struct.unpack("<HH", payload)
+        if asked != version:
+            return status.pack(1, version)
+        self.peer = (self._client.getpeername()[0], port)
+        return status.pack(0, version)
+
+    def answer(self, command: int, number: int, payload: bytes) -> None:
+        """Send an answer; a client that is gone is noticed when its next request is read."""
+        if self._client is not None:
+            with contextlib.suppress(OSError):
+                self._client.setblocking(True)
+                self._client.sendall(
+                    self._header.pack(command, number, self._header.size + len(payload)) + payload
+                )
+            self._client.setblocking(False)
+
+    def send(self, state: bytes) -> None:
+        """Send a state to the client."""
+        if self.peer is not None:
+            with contextlib.suppress(OSError):
+                self.udp.sendto(state, self.peer)
+
+    def drop(self) -> None:
+        """Forget the client."""
+        if self._client is not None:
+            self._client.close()
+        self._client, self.peer, self._text = None, None, b""
+
+    def close(self) -> None:
+        """Close every socket."""
+        self.drop()
+        self._server.close()
+        self.udp.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            client, _ = self._server.accept()
+            if self._client is not None:
+                client.close()  # one client at a time, as the real unit
+                return
+            client.setblocking(False)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._client = client
+
+
+class Server:
+    """A control unit on the network.
+
+    Args:
+        unit: the arm behind it.
+        hand: the hand behind it.
+        address: of this machine, on which both ports listen.
+        lock_step: wait up to 20 ms for the answer to a state before the next one, so that a busy machine loses no
+            command; else the next state goes out after a millisecond whatever came.
+
+    Raises:
+        SimError: a port is taken, or the address is not one of this machine.
+    """
+
+    def __init__(self, unit: ControlUnit, hand: Hand, address: str, lock_step: bool = True) -> None:
+        self._unit, self._hand, self._lock_step = unit, hand, lock_step
+        self._arm = Link(address, PORT, HEADER)
+        try:
+            self._gripper = Link(address, GRIPPER_PORT, GRIPPER_HEADER)
+        except SimError:
+            self._arm.close()
+            raise
+        self._first = True  # state of a motion, which libfranka does not answer
+        self.cycles = self.lost = 0  # states of motions, and those of them that got no answer in time
+
+    def run(self, stopped: Callable[[], bool]) -> None:
+        """One state a millisecond until ``stopped``; after a late one the schedule starts anew, without a burst."""
+        due_ns = time.monotonic_ns()
+        try:
+            while not stopped():
+                due_ns = max(due_ns + CYCLE_NS, time.monotonic_ns() - CYCLE_NS)
+                self._cycle()
+                time.sleep(max(due_ns - time.monotonic_ns(), 0) / NS_PER_S)
+        finally:
+            self._arm.close()
+            self._gripper.close()
+
+    def _cycle(self) -> None:
+        was_connected = self._arm.peer is not None
+        for command, number, payload in self._arm.requests():
+            self._request(command, number, payload)
+        if was_connected and self._arm.peer is None:
+            self._unit.disconnect()
+        state = self._unit.state()
+        self._arm.send(state.tobytes())
+        command = self._command() if self._unit.moving else self._drain()
+        for answer in self._unit.step(command):
+            self._arm.send(self._unit.state().tobytes())  # the state after the motion comes before its answer
+            self._arm.answer(answer.command, answer.id, bytes([answer.status]) + answer.payload)
+        self._serve_hand()
+
+    def _request(self, command: int, number: int, payload: bytes) -> None:
+        if command == Command.CONNECT:
+            self._arm.answer(command, number, self._arm.connect(payload, VERSION, struct.Struct("<BH")))
+            return
+        before = self._unit.moving
+        answers = self._unit.request(command, number, payload)
+        self._first = self._first or (self._unit.moving and not before)
+        if command in (Command.RECOVERY, Command.STOP_MOVE):
+            self._arm.send(self._unit.state().tobytes())  # else the client goes on with a state from before
+        for answer in answers:
+            self._arm.answer(answer.command, answer.id, bytes([answer.status]) + answer.payload)
+
+    def _command(self) -> np.ndarray | None:
+        """The answer to the state just sent, or None."""
+        if self._first:
+            self._first = False
+            return self._hold()
+        self.cycles += 1
+        deadline = time.monotonic() + (ANSWER_S if self._lock_step else 1e-3)
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([self._arm.udp], [], [], left)[0]:
+                break
+            command = self._drain()
+            if command is not None and (
+                not self._lock_step or command["message_id"] == self._unit.message_id
+            ):
+                return command
+        self.lost += 1
+        return None
+
+    def _hold(self) -> np.ndarray:
+        """What stands for the answer to the first state: the arm stays."""
+        command = np.zeros((), COMMAND)
+        command["q_c"] = self._unit.position
+        return command
+
+    def _drain(self) -> np.ndarray | None:
+        """The newest command that has come from the client's machine, if any."""
+        newest = None
+        while True:
+            try:
+                data, sender = self._arm.udp.recvfrom(MAX_MESSAGE)
+            except OSError:
+                return newest
+            if len(data) == COMMAND.itemsize and self._arm.peer == sender:
+                newest = np.frombuffer(data, COMMAND)[0]
+
+    def _serve_hand(self) -> None:
+        for command, number, payload in self._gripper.requests():
+            if command == CONNECT:
+                reply = self._gripper.connect(payload, GRIPPER_VERSION, struct.Struct("<HH"))
+                self._gripper.answer(command, number, reply)
+                continue
+            self._reply(self._hand.request(command, number, payload))
+        self._reply(self._hand.step(CYCLE_NS / NS_PER_S))
+        if self._unit.message_id % HAND_CYCLES == 0:
+            self._gripper.send(self._hand.state(self._unit.message_id))
+
+    def _reply(self, replies: list[tuple[int, int, int]]) -> None:
+        for command, number, status in replies:
+            self._gripper.answer(command, number, struct.pack("<H", status))

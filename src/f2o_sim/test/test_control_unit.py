@@ -1,0 +1,304 @@
+"""The simulated control unit under the real pylibfranka, each in a process of its own."""
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from f2o_control.robot import load_robot
+from f2o_control.testing import CONFIG
+from f2o_sim.control_unit import wire
+from f2o_sim.control_unit.gripper import ABORTED, FAIL, GRASP, HOMING, MOVE, STOP, SUCCESS, UNSUCCESSFUL, Hand
+from f2o_sim.control_unit.model import robot_model
+from f2o_sim.control_unit.unit import ControlUnit
+from f2o_sim.control_unit.wire import COMMAND, Command, MoveStatus, RobotMode, Status
+
+real = pytest.mark.skipif(
+    importlib.util.find_spec("pylibfranka") is None, reason="pylibfranka has no wheel for this Python"
+)
+ROBOT = load_robot(CONFIG / "robot_fr3.yaml")
+
+
+def test_sizes_are_those_of_the_protocol():
+    sizes = (wire.STATE.itemsize, wire.COMMAND.itemsize, wire.GRIPPER_STATE.itemsize)
+    assert sizes == (1377, 371, 23)
+    assert wire.HEADER.size == 12 and wire.LOAD.itemsize + 12 == wire.REQUEST_SIZES[Command.LOAD]
+
+
+@pytest.mark.parametrize("name", ["fr3", "panda"])
+def test_the_model_has_what_libfranka_looks_for(name):
+    model = ElementTree.fromstring(robot_model(load_robot(CONFIG / f"robot_{name}.yaml")))
+    assert [link.get("name") for link in model.findall("link")] == [f"link{i}" for i in range(9)]
+    limited = [
+        j.get("name") for j in model.findall("joint") if j.find("position_based_velocity_limits") is not None
+    ]
+    assert limited == [f"joint{i}" for i in range(1, 8)]
+
+
+def move(unit, generator=0, controller=0, number=7):
+    payload = np.array([controller, generator], "<u4").tobytes() + bytes(105)
+    (answer,) = unit.request(Command.MOVE, number, payload)
+    return answer.status
+
+
+def command(q, finished=False):
+    given = np.zeros((), COMMAND)
+    given["q_c"], given["finished"] = q, finished
+    return given
+
+
+def moving():
+    unit = ControlUnit(ROBOT, "")
+    assert move(unit) == MoveStatus.STARTED
+    assert unit.step(command(unit.position)) == []
+    return unit
+
+
+def test_a_motion_begins_and_ends():
+    unit = moving()
+    assert (unit.mode, move(unit)) == (RobotMode.MOVE, MoveStatus.NOT_POSSIBLE)
+    (answer,) = unit.step(command(np.zeros(7), finished=True))  # q is not looked at
+    assert (answer.status, answer.id, unit.mode) == (MoveStatus.SUCCESS, 7, RobotMode.IDLE)
+    assert np.array_equal(unit.position, ROBOT.home)
+
+
+@pytest.mark.parametrize(("generator", "controller"), [(2, 0), (3, 0), (4, 0), (0, 2)])
+def test_cartesian_motions_and_torques_are_refused(generator, controller):
+    unit = ControlUnit(ROBOT, "")
+    assert move(unit, generator, controller) == MoveStatus.INVALID_ARGUMENT and not unit.moving
+
+
+REFLEXES = {
+    "joint_position_motion_generator_start_pose_invalid": lambda u: u.step(command(u.position + 0.01)),
+    "joint_motion_generator_velocity_limits_violation": lambda u: u.step(command(u.position + 0.01)),
+    "joint_motion_generator_velocity_discontinuity": lambda u: u.step(command(u.position + 2e-5)),
+    "joint_motion_generator_acceleration_discontinuity": lambda u: u.step(command(u.position + 8e-6)),
+    "joint_motion_generator_position_limits_violation": lambda u: u.step(command(u.position + 5.0)),
+    "communication_constraints_violation": lambda u: [u.step(None) for _ in range(21)][-1],
+}
+
+
+@pytest.mark.parametrize("flag", REFLEXES)
+def test_each_reflex_ends_the_motion_and_recovery_begins_anew(flag):
+    unit = ControlUnit(ROBOT, "")
+    move(unit)
+    if "start_pose" not in flag:
+        unit.step(command(unit.position))
+    (answer,) = REFLEXES[flag](unit)
+    assert (answer.status, unit.mode) == (MoveStatus.REFLEX, RobotMode.REFLEX)
+    assert [wire.ERRORS[i] for i in np.flatnonzero(unit.errors)] == [flag]
+    assert move(unit) == MoveStatus.NOT_POSSIBLE
+    (recovered,) = unit.request(Command.RECOVERY, 1, b"")
+    assert recovered.status == Status.SUCCESS and unit.mode is RobotMode.IDLE
+    assert unit.reflex_reason[wire.ERRORS.index(flag)]  # kept
+    assert move(unit) == MoveStatus.STARTED
+
+
+def test_twenty_lost_commands_are_carried_on_and_do_not_end_the_motion():
+    unit = moving()
+    assert all(unit.step(None) == [] for _ in range(20)) and unit.mode is RobotMode.MOVE
+
+
+def test_stop_in_motion_brakes_within_the_limits():
+    unit = moving()
+    unit.request(Command.STOP_MOVE, 8, b"")
+    unit = moving()
+    q, v, a = unit.position.copy(), 0.0, 0.0
+    while v < 0.3:
+        a = min(a + 4.0, 8.0)
+        v += a * 1e-3
+        q[0] += v * 1e-3
+        assert unit.step(command(q)) == []
+    preempted, stopped = unit.request(Command.STOP_MOVE, 8, b"")
+    assert (preempted.status, preempted.id, stopped.status) == (MoveStatus.PREEMPTED, 7, Status.SUCCESS)
+    assert move(unit) == MoveStatus.NOT_POSSIBLE  # while it brakes
+    speeds = [unit.velocity[0]]
+    while unit.velocity.any():
+        unit.step(None)
+        speeds.append(unit.velocity[0])
+    assert np.abs(np.diff(speeds)).max() <= 1e-3 * ROBOT.acceleration[0] * (1 + 1e-9)
+    assert move(unit) == MoveStatus.STARTED
+
+
+def test_settings_are_kept_and_wrong_ones_refused():
+    unit = ControlUnit(ROBOT, "")
+
+    def set_load(mass):
+        return unit.request(Command.LOAD, 1, np.array([mass, *range(12)], "<f8").tobytes())[0].status
+
+    assert (set_load(0.5), set_load(-1.0), set_load(np.nan)) == (0, 2, 2)
+    assert unit.state()["m_load"] == 0.5 and unit.state()["F_x_Cload"].tolist() == [0, 1, 2]
+    assert unit.request(Command.LOAD, 1, b"short")[0].status == Status.INVALID_ARGUMENT
+    assert unit.request(99, 1, b"") == []
+    moving_unit = moving()
+    assert moving_unit.request(Command.RECOVERY, 1, b"")[0].status == Status.SUCCESS and moving_unit.moving
+
+
+def numbers(*values):
+    return np.array(values, "<f8").tobytes()
+
+
+def ends(hand):
+    return next(replies for _ in range(10_000) if (replies := hand.step(1e-3)))
+
+
+def test_the_hand_moves_grasps_and_homes():
+    hand = Hand(object_width=0.04)
+    assert hand.request(MOVE, 1, numbers(0.06, 0.1)) == [] and ends(hand) == [(MOVE, 1, SUCCESS)]
+    assert hand.width == pytest.approx(0.06)
+    hand.request(GRASP, 2, numbers(0.03, 0.005, 0.02, 0.1, 20.0))
+    assert ends(hand) == [(GRASP, 2, SUCCESS)] and hand.grasped and hand.width == 0.04
+    hand.request(MOVE, 3, numbers(0.01, 0.1))
+    assert ends(hand) == [(MOVE, 3, UNSUCCESSFUL)] and not hand.grasped
+    hand.request(HOMING, 4, b"")
+    assert hand.request(STOP, 5, b"") == [(HOMING, 4, ABORTED), (STOP, 5, SUCCESS)]
+    assert hand.request(MOVE, 6, numbers(0.5, 0.1)) == [(MOVE, 6, FAIL)]
+    assert hand.request(MOVE, 7, b"short") == [(MOVE, 7, FAIL)]
+
+
+@pytest.fixture
+def unit():
+    """The control unit's process and its address."""
+    address = "127.0.3.1"
+    process = start(address)
+    yield process, address
+    process.kill()
+    process.communicate()
+
+
+def start(address, *words):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "f2o_sim.control_unit", "--listen", address, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == f"control unit of fr3 on {address}\n"
+    return process
+
+
+def client(address, code):
+    """What a libfranka program prints as JSON; a process of its own, for kIgnore raises its priority."""
+    begin = f"import json, pylibfranka as p\nrobot = p.Robot({address!r}, p.RealtimeConfig.kIgnore)\n"
+    done = subprocess.run([sys.executable, "-c", begin + code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+FOLLOW = """
+control = robot.start_joint_position_control(p.ControllerMode.JointImpedance)
+q = list(robot_q)
+for k in range(1001):
+    state, _ = control.readOnce()
+    u = k / 1000
+    points = p.JointPositions([robot_q[0] + 0.1 * (10 * u**3 - 15 * u**4 + 6 * u**5), *robot_q[1:]])
+    points.motion_finished = k == 1000
+    control.writeOnce(points)
+del control
+"""
+
+
+@real
+def test_libfranka_follows_a_trajectory_and_stops_with_the_unit(unit):
+    process, address = unit
+    code = "robot_q = list(robot.read_once().q_d)\n" + FOLLOW
+    code += "state = robot.read_once()\nprint(json.dumps([list(state.q), str(state.robot_mode)]))"
+    q, mode = client(address, code)
+    expected = np.add(ROBOT.home, [0.1, 0, 0, 0, 0, 0, 0])
+    assert np.abs(q - expected).max() < 1e-5 and mode == "RobotMode.Idle"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "") and "without an answer in time" in out
+
+
+REFLEX = (
+    """
+said = []
+control = robot.start_joint_position_control(p.ControllerMode.JointImpedance)
+try:
+    for k in range(100):
+        q = list(control.readOnce()[0].q_d)
+        q[0] += 0.01 * (k > 5)
+        control.writeOnce(p.JointPositions(q))
+except Exception as error:
+    said.append([type(error).__name__, "velocity_limits_violation" in str(error)])
+del control
+said.append(str(robot.read_once().robot_mode))
+try:
+    robot.start_joint_position_control(p.ControllerMode.JointImpedance)
+except Exception as error:
+    said.append(type(error).__name__)
+robot.automatic_error_recovery()
+state = robot.read_once()
+said += [str(state.robot_mode), bool(state.current_errors), bool(state.last_motion_errors)]
+robot_q = list(state.q_d)
+"""
+    + FOLLOW
+)
+
+
+@real
+def test_libfranka_meets_a_reflex_recovers_and_follows_again(unit):
+    said = client(unit[1], REFLEX + "print(json.dumps(said))")
+    assert said[0] == ["ControlException", True]
+    assert said[1:4] == ["RobotMode.Reflex", "CommandException", "RobotMode.Idle"]
+
+
+@real
+def test_libfranka_sets_load_and_uses_the_hand(unit):
+    code = """
+robot.set_load(0.5, [0, 0, 0.1], [0.01, 0, 0, 0, 0.01, 0, 0, 0, 0.01])
+robot.set_collision_behavior([20.0] * 7, [20.0] * 7, [20.0] * 6, [20.0] * 6)
+hand = p.Gripper(ADDRESS)
+moved = hand.move(0.03, 0.2), hand.read_once().width
+print(json.dumps([robot.read_once().m_load, *moved, hand.grasp(0.02, 0.2, 20.0, 0.01, 0.01)]))
+"""
+    load, moved, width, grasped = client(unit[1], code.replace("ADDRESS", repr(unit[1])))
+    assert (load, moved, grasped) == (0.5, True, True) and width == pytest.approx(0.03)
+
+
+@real
+def test_f2o_rt_reads_the_unit_and_says_when_it_is_gone(unit):
+    process, address = unit
+    words = ["arm=pylibfranka", f"robot_ip={address}", "robot=fr3", "realtime=ignore", "port=47131"]
+    receiver = subprocess.Popen(
+        [sys.executable, "-m", "f2o_rt", "--config", str(CONFIG / "receiver.yaml")]
+        + [word for setting in words for word in ("--set", setting)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert receiver.stdout.readline().startswith("fr3 by pylibfranka, on 127.0.0.1:47131; ")
+        assert receiver.stdout.readline().startswith("waiting; cycles ")
+        process.kill()
+        assert any(line.startswith("fault: ") and address in line for line in receiver.stdout)
+        receiver.send_signal(signal.SIGTERM)
+        _, err = receiver.communicate(timeout=30)
+        assert receiver.returncode == 0 and "Traceback" not in err
+    finally:
+        receiver.kill()
+        receiver.communicate()
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--robot", "ur5"], "--robot: expected the <robot> of a robot_<robot>.yaml, got 'ur5'"),
+        (["--object", "0.2"], "--object: expected 0 to 0.08 m, got 0.2"),
+        (
+            ["--listen", "9.9.9.9"],
+            "listen: 9.9.9.9:1337: Cannot assign requested address; expected a free port",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(words, text):
+    done = subprocess.run(
+        [sys.executable, "-m", "f2o_sim.control_unit", *words], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("f2o-sim-franka: ") and text in done.stderr
