@@ -33,7 +33,7 @@ class Arm(Protocol):
     """
 
     def open(self) -> Joints:
-        """Connect and begin a motion; returns where it begins [rad]."""
+        """Connect; the first cycle begins a motion, at the position that is returned [rad]."""
         ...
 
     def cycle(self) -> Cycle:
@@ -49,7 +49,7 @@ class Arm(Protocol):
         ...
 
     def recover(self) -> Joints:
-        """Leave the fault and begin a new motion; returns where it begins [rad]."""
+        """Leave the fault; the next cycle begins a motion, at the position that is returned [rad]."""
         ...
 
     def close(self) -> None:

@@ -41,17 +41,25 @@ class FrankaArm:
         self._gripper = GripperProcess([sys.executable, "-m", "f2o_rt.gripper", ip])
         self._robot: Any = None  # pylibfranka has no types
         self._control: Any = None
+        self._start_wanted = False  # of a motion, at the next cycle
 
     def open(self) -> Joints:
-        """Connect and begin a motion; returns where: at the position last commanded (q_d)."""
+        """Connect; the first cycle begins a motion, at the position last commanded (q_d), which is returned.
+
+        Not before it: until the loop runs nobody answers the arm, and 20 ms later it would have stopped by itself.
+        """
         self._connect()
         self._gripper.open()
-        return self._begin()
+        return self._where_to_begin()
 
     def cycle(self) -> Cycle:
         """Wait for the arm's next state; after a fault, for one that needs no answer."""
         if self._robot is None:
             raise ArmError("unreachable", f"{self._ip}: the connection is lost; recovery connects again")
+        if self._start_wanted:
+            self._start_wanted = False
+            mode = self._franka.ControllerMode.JointImpedance
+            self._control = self._ask(lambda: self._robot.start_joint_position_control(mode))
         if self._control is None:
             state = self._ask(self._robot.read_once)
             return self._cycle_of(state, 0)
@@ -71,13 +79,12 @@ class FrankaArm:
         """The automatic error recovery of libfranka, then a new motion.
 
         After a lost connection libfranka's Robot is of no use: connect anew, which may take seconds. The arm, which
-        gets no set-point meanwhile, stands. A gripper's process that has ended is started again.
+        gets no set-point meanwhile, stands.
         """
         self._control = None  # dropping it ends a motion that is still under way
         robot = self._connect() if self._robot is None else self._robot
         self._ask(robot.automatic_error_recovery)
-        self._gripper.restart_if_ended()
-        return self._begin()
+        return self._where_to_begin()
 
     def close(self) -> None:
         """Finish the motion, which the caller has brought to rest; then end the gripper's process."""
@@ -97,10 +104,9 @@ class FrankaArm:
         self._robot = self._ask(lambda: self._franka.Robot(self._ip, self._realtime))
         return self._robot
 
-    def _begin(self) -> Joints:
-        mode = self._franka.ControllerMode.JointImpedance
+    def _where_to_begin(self) -> Joints:
         start = np.array(self._ask(self._robot.read_once).q_d)
-        self._control = self._ask(lambda: self._robot.start_joint_position_control(mode))
+        self._start_wanted = True
         return start
 
     def _cycle_of(self, state: Any, missed: int) -> Cycle:

@@ -1,7 +1,8 @@
 """The gripper (a Franka Hand) on the real-time PC, in a process of its own: ``python -m f2o_rt.gripper ADDRESS``.
 
 It reads goals (a width in m per line) and writes measured widths likewise. Calls of libfranka last until the fingers
-stand still; of the goals that arrive meanwhile the newest is carried out.
+stand still; of the goals that arrive meanwhile the newest is carried out. When the connection is lost it connects
+again: the receiver cannot start another process beside its loop, which would inherit the loop's real-time priority.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import os
 import select
 import subprocess
 import sys
+import time
 from typing import IO, Any
 
 from f2o_rt.libfranka import exceptions, import_pylibfranka
 
 SPEED, FORCE = 0.1, 20.0  # m/s, N: franka_gripper's default speed, and a force that does not crush
 ANY_WIDTH = 0.08  # m, tolerance of a grasp: whatever is between the fingers counts
+UNKNOWN = b"none"  # in the place of a width, while the gripper is not connected
+RECONNECT_S = 1.0
 WIDTH_PERIOD_S = 0.07  # between two measured widths, about franka_gripper's 15 Hz
 
 
@@ -29,8 +33,7 @@ class GripperProcess:
         self._goals: IO[bytes] | None = None
         self._widths: IO[bytes] | None = None
         self._goal: float | None = None
-        self._partial = b""
-        self._ended = False
+        self._partial, self._lost = b"", False
         self.width: float | None = None
 
     def open(self) -> None:
@@ -51,29 +54,20 @@ class GripperProcess:
                 self._goal = width
 
     def read(self) -> None:
-        """Read the newest measured width; None once the process has ended."""
+        """Read the newest measured width; None while the gripper is not connected, or once the process has ended."""
         if self._widths is None:
             return
         with contextlib.suppress(OSError, ValueError):
             more = self._widths.read(4096)  # None: nothing to read
             if more == b"":
-                if not self._ended:
-                    print(
-                        "gripper: its process has ended; a recovery starts it again",
-                        file=sys.stderr,
-                        flush=True,
-                    )
-                self.width, self._ended = None, True
+                self.width = None
                 return
             *lines, self._partial = (self._partial + (more or b"")).split(b"\n")
-            self.width = float(lines[-1]) if lines else self.width
-
-    def restart_if_ended(self) -> None:
-        """Start the process again if it has ended; the next goal is sent whatever the last one was."""
-        if self._ended:
-            self.close()
-            self._goal, self._partial, self._ended = None, b"", False
-            self.open()
+            if lines:
+                self.width = None if lines[-1] == UNKNOWN else float(lines[-1])
+                self._lost = self._lost or UNKNOWN in lines
+                if self._lost and self.width is not None:
+                    self._lost, self._goal = False, None  # it was dropped: the goal that stands is sent again
 
     def close(self) -> None:
         """End the process, by SIGKILL if it does not end within 2 s."""
@@ -119,16 +113,41 @@ def _go(gripper: Any, width: float) -> None:
         gripper.grasp(width, SPEED, FORCE, ANY_WIDTH, ANY_WIDTH)
 
 
+def keep_serving(franka: Any, address: str, goals: int, widths: int) -> None:
+    """Connect and serve until the end of ``goals``, again whenever the connection is lost.
+
+    Args:
+        franka: the module pylibfranka.
+        address: of the gripper.
+        goals: file that goals are read from.
+        widths: file that measured widths are written to.
+    """
+    said = ""
+    while True:
+        try:
+            return serve(franka.Gripper(address), goals, widths)
+        except exceptions(franka) as error:
+            if (text := str(error).rstrip()) != said:
+                print(f"gripper: {address}: {text}", file=sys.stderr, flush=True)
+            said = text
+        os.write(widths, UNKNOWN + b"\n")
+        if _ends(goals, RECONNECT_S):
+            return
+
+
+def _ends(goals: int, seconds: float) -> bool:
+    """Whether ``goals`` ends within ``seconds``; what comes meanwhile is dropped, for it would be late."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        if select.select([goals], [], [], left)[0] and not os.read(goals, 4096):
+            return True
+    return False
+
+
 def main() -> None:
-    """Serve the gripper at the address given, until the receiver or the connection ends."""
-    franka = import_pylibfranka()
-    try:
-        serve(franka.Gripper(sys.argv[1]), sys.stdin.fileno(), sys.stdout.fileno())
-    except BrokenPipeError:
-        pass  # the receiver is gone
-    except exceptions(franka) as error:
-        print(f"gripper: {sys.argv[1]}: {str(error).rstrip()}", file=sys.stderr)
-        sys.exit(1)
+    """Serve the gripper at the address given, until the receiver ends."""
+    with contextlib.suppress(BrokenPipeError):  # the receiver is gone
+        keep_serving(import_pylibfranka(), sys.argv[1], sys.stdin.fileno(), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

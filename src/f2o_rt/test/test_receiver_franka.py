@@ -17,7 +17,7 @@ from f2o_control.wire import pack_target
 from f2o_rt.config import ReceiverConfig
 from f2o_rt.core import Receiver
 from f2o_rt.errors import ArmError
-from f2o_rt.gripper import GripperProcess, serve
+from f2o_rt.gripper import GripperProcess, keep_serving, serve
 from f2o_rt.libfranka import exceptions
 from f2o_rt.loop import Loop
 
@@ -70,11 +70,17 @@ def arm(monkeypatch):
         open=lambda: None,
         read=lambda: None,
         width=None,
-        restart_if_ended=lambda: None,
         close=lambda: said.append("gripper closed"),
     )
     arm.said = said
     return arm
+
+
+def test_no_motion_begins_before_the_loop_can_answer(arm):
+    arm.open()
+    assert arm.said == ["connected to nowhere, kEnforce"]
+    arm.cycle()
+    assert arm.said == ["connected to nowhere, kEnforce", "motion"]
 
 
 def test_the_end_finishes_the_motion_before_the_gripper(arm):
@@ -92,6 +98,7 @@ def test_a_kernel_without_real_time_is_ignored_only_when_told_to(arm):
 
 def test_an_arm_that_fails_at_the_end_is_an_arm_error_and_the_gripper_is_closed(arm):
     arm.open()
+    arm.cycle()
     arm._control.error = pylibfranka.ControlException("libfranka: joint_reflex")
     with pytest.raises(ArmError, match="joint_reflex") as raised:
         arm.close()
@@ -106,6 +113,7 @@ def test_the_exceptions_are_all_of_the_modules():
 @pytest.mark.parametrize("error", exceptions(pylibfranka), ids=lambda error: error.__name__)
 def test_every_exception_of_libfranka_is_an_arm_error(arm, error):
     arm.open()
+    arm.cycle()
     arm._control.error = error("libfranka: cartesian_reflex\n")
     with pytest.raises(ArmError, match=r"^nowhere: libfranka: cartesian_reflex") as raised:
         arm.cycle()
@@ -116,22 +124,26 @@ def test_every_exception_of_libfranka_is_an_arm_error(arm, error):
 
 def test_after_a_reflex_the_arm_is_read_and_recovers_on_the_same_connection(arm):
     arm.open()
+    arm.cycle()
     arm._control.error = pylibfranka.ControlException("libfranka: joint_reflex")
     with pytest.raises(ArmError):
         arm.cycle()
     assert np.array_equal(arm.cycle().positions, STATE.q)
     assert np.array_equal(arm.recover(), STATE.q_d)
+    arm.cycle()
     assert arm.said[1:] == ["motion", "recovery", "motion"]
 
 
 def test_after_a_lost_connection_recovery_connects_again(arm):
     arm.open()
+    arm.cycle()
     arm._control.error = pylibfranka.NetworkException("libfranka: UDP receive: Timeout")
     for _ in range(2):
         with pytest.raises(ArmError) as raised:
             arm.cycle()
         assert raised.value.flag == "unreachable"
     arm.recover()
+    arm.cycle()
     assert arm.said == [
         "connected to nowhere, kEnforce",
         "motion",
@@ -167,6 +179,7 @@ def test_the_receiver_recovers_from_a_lost_connection_when_asked_after_it(arm):
         target = Target(receiver.robot, 1, 1, sequence, now_ns, 0.008, rest, None, Flag.RECOVER)
         return pack_target(target)
 
+    loop.step()
     arm._control.error = pylibfranka.NetworkException("libfranka: UDP receive: Timeout")
     asking.datagrams.append(recovery(1))  # from before the fault
     loop.step()
@@ -176,7 +189,9 @@ def test_the_receiver_recovers_from_a_lost_connection_when_asked_after_it(arm):
     now_ns += 1_000_000_000
     asking.datagrams.append(recovery(2))
     loop.step()
-    assert receiver.state is State.WAITING and arm.said[-2:] == ["recovery", "motion"]
+    assert receiver.state is State.WAITING
+    loop.step()
+    assert arm.said[-3:] == ["recovery", "motion", "set-point"]
 
 
 def test_an_arm_that_nobody_is_at_is_one_sentence():
@@ -266,17 +281,61 @@ def test_a_gripper_that_does_not_end_is_ended():
     assert gripper._process.poll() == -9
 
 
-def test_a_gripper_that_has_ended_is_started_again(capfd):
-    gripper = GripperProcess([sys.executable, "-c", "print('0.04', flush=True); input()"])
+def test_goals_from_before_a_lost_connection_are_sent_again_once_it_is_back():
+    code = """
+import sys
+for line in ("none", "none", "0.04"):
+    print(line, flush=True)
+    print("got", sys.stdin.readline(), file=sys.stderr, flush=True)
+input()
+"""
+    gripper = GripperProcess([sys.executable, "-c", code])
     gripper.open()
+    gripper.grip(0.03)  # dropped ...
+    gripper.grip(0.02)  # ... as this one
     until(lambda: gripper.read() or gripper.width == 0.04)
-    gripper.restart_if_ended()  # it has not
-    gripper.grip(0.03)  # a line: it ends
-    until(lambda: gripper.read() or gripper.width is None)
+    gripper.grip(0.02)  # the goal that stands: the third line
     gripper.read()
-    gripper.restart_if_ended()
-    until(lambda: gripper.read() or gripper.width == 0.04)
-    gripper.grip(0.03)  # the same goal as before is sent to the new process
+    gripper.grip(0.02)  # not again: the program waits for another
+    assert gripper.width == 0.04 and gripper._process.poll() is None
+    gripper.grip(0.01)
     until(lambda: gripper.read() or gripper.width is None)
     gripper.close()
-    assert capfd.readouterr().err.count("its process has ended; a recovery starts it again") == 2
+
+
+class Flaky:
+    """pylibfranka, whose gripper is there at the third attempt and lost after two widths."""
+
+    def __init__(self):
+        self.attempts, self.reads = 0, 0
+
+    def Gripper(self, address):
+        self.attempts += 1
+        if self.attempts < 3:
+            raise pylibfranka.NetworkException("libfranka gripper: Connection refused\n")
+        return self
+
+    def read_once(self):
+        self.reads += 1
+        if self.reads == 3:
+            raise pylibfranka.NetworkException("libfranka gripper: UDP receive: Timeout")
+        return types.SimpleNamespace(width=0.05)
+
+
+def test_a_lost_gripper_is_connected_again_and_each_reason_said_once(monkeypatch, capfd):
+    monkeypatch.setattr("f2o_rt.gripper.RECONNECT_S", 0.01)
+    monkeypatch.setattr("f2o_rt.gripper.exceptions", lambda module: exceptions(pylibfranka))
+    flaky, (goals, ours), (widths, theirs) = Flaky(), os.pipe(), os.pipe()
+    serving = threading.Thread(target=keep_serving, args=(flaky, "hand", goals, theirs))
+    serving.start()
+    lines = b""
+    while lines.count(b"\n") < 6:
+        lines += os.read(widths, 4096)
+    os.close(ours)
+    serving.join(5.0)
+    assert not serving.is_alive()
+    assert lines.split(b"\n")[:6] == [b"none", b"none", b"0.05000", b"0.05000", b"none", b"0.05000"]
+    assert capfd.readouterr().err == (
+        "gripper: hand: libfranka gripper: Connection refused\n"
+        "gripper: hand: libfranka gripper: UDP receive: Timeout\n"
+    )

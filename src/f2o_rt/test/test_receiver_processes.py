@@ -36,6 +36,16 @@ def test_what_is_wrong_is_one_sentence(setting, text):
     assert err.startswith("f2o_rt_receiver: ") and text in err
 
 
+def test_a_missing_pylibfranka_is_one_sentence():
+    code = "import sys; sys.modules['pylibfranka'] = None; from f2o_rt.main import main; main()"
+    words = ["--config", str(CONFIG / "receiver.yaml"), "--set", "arm=pylibfranka", "--set", "port=47112"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(
+        "f2o_rt_receiver: arm: pylibfranka is not installed; pip install pylibfranka"
+    )
+
+
 def test_it_says_how_it_goes_and_leaves_a_trace(tmp_path):
     process = receiver("port=47111", f"trace={tmp_path / 'trace.npz'}")
     assert process.stdout.readline().startswith("panda by mock, on 127.0.0.1:47111; SCHED_FIFO ")

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from f2o_control.datagrams import State
 from f2o_control.robot import load_robot
 from f2o_control.testing import CONFIG
 from f2o_sim.control_unit import wire
@@ -39,8 +40,21 @@ def test_the_model_has_what_libfranka_looks_for(name):
     assert limited == [f"joint{i}" for i in range(1, 8)]
 
 
-def move(unit, generator=0, controller=0, number=7):
-    payload = np.array([controller, generator], "<u4").tobytes() + bytes(105)
+def test_the_models_velocity_curve_is_the_robots_in_libfrankas_formula():
+    joints = ElementTree.fromstring(robot_model(ROBOT)).findall("joint")[:7]
+    curve = ROBOT.velocity_curve
+    for index, joint in enumerate(joints):
+        limit, given = joint.find("limit"), joint.find("position_based_velocity_limits")
+        room = float(limit.get("upper")) - ROBOT.home[index]  # libfranka, joint_velocity_limits.cpp
+        theirs = np.sqrt(2 * float(given.get("deceleration_limit")) * room) - float(
+            given.get("velocity_offset")
+        )
+        ours = np.sqrt(curve.gain[index] * (curve.upper[index] - ROBOT.home[index])) - curve.offset[index]
+        assert theirs == pytest.approx(ours) and float(limit.get("velocity")) == ROBOT.velocity[index]
+
+
+def move(unit, generator=0, controller=0, number=7, asynchronous=False):
+    payload = np.array([controller, generator], "<u4").tobytes() + bytes([*[0] * 48, asynchronous, *[0] * 56])
     (answer,) = unit.request(Command.MOVE, number, payload)
     return answer.status
 
@@ -54,6 +68,7 @@ def command(q, finished=False):
 def moving():
     unit = ControlUnit(ROBOT, "")
     assert move(unit) == MoveStatus.STARTED
+    assert not unit.wants_command and unit.step(None) == [] and unit.wants_command
     assert unit.step(command(unit.position)) == []
     return unit
 
@@ -72,6 +87,11 @@ def test_cartesian_motions_and_torques_are_refused(generator, controller):
     assert move(unit, generator, controller) == MoveStatus.INVALID_ARGUMENT and not unit.moving
 
 
+def test_asynchronous_motions_are_refused():
+    unit = ControlUnit(ROBOT, "")
+    assert move(unit, asynchronous=True) == MoveStatus.INVALID_ARGUMENT and not unit.moving
+
+
 REFLEXES = {
     "joint_position_motion_generator_start_pose_invalid": lambda u: u.step(command(u.position + 0.01)),
     "joint_motion_generator_velocity_limits_violation": lambda u: u.step(command(u.position + 0.01)),
@@ -86,6 +106,7 @@ REFLEXES = {
 def test_each_reflex_ends_the_motion_and_recovery_begins_anew(flag):
     unit = ControlUnit(ROBOT, "")
     move(unit)
+    unit.step(None)
     if "start_pose" not in flag:
         unit.step(command(unit.position))
     (answer,) = REFLEXES[flag](unit)
@@ -104,8 +125,6 @@ def test_twenty_lost_commands_are_carried_on_and_do_not_end_the_motion():
 
 
 def test_stop_in_motion_brakes_within_the_limits():
-    unit = moving()
-    unit.request(Command.STOP_MOVE, 8, b"")
     unit = moving()
     q, v, a = unit.position.copy(), 0.0, 0.0
     while v < 0.3:
@@ -191,7 +210,6 @@ def client(address, code):
 
 FOLLOW = """
 control = robot.start_joint_position_control(p.ControllerMode.JointImpedance)
-q = list(robot_q)
 for k in range(1001):
     state, _ = control.readOnce()
     u = k / 1000
@@ -215,17 +233,19 @@ def test_libfranka_follows_a_trajectory_and_stops_with_the_unit(unit):
     assert (process.returncode, err) == (0, "") and "without an answer in time" in out
 
 
-REFLEX = (
-    """
+MEET = """
+import time
 said = []
 control = robot.start_joint_position_control(p.ControllerMode.JointImpedance)
 try:
     for k in range(100):
         q = list(control.readOnce()[0].q_d)
-        q[0] += 0.01 * (k > 5)
+        if k == AT:
+            q[0] += BY
+            time.sleep(PAUSE)
         control.writeOnce(p.JointPositions(q))
 except Exception as error:
-    said.append([type(error).__name__, "velocity_limits_violation" in str(error)])
+    said.append([type(error).__name__, FLAG in str(error)])
 del control
 said.append(str(robot.read_once().robot_mode))
 try:
@@ -234,18 +254,27 @@ except Exception as error:
     said.append(type(error).__name__)
 robot.automatic_error_recovery()
 state = robot.read_once()
-said += [str(state.robot_mode), bool(state.current_errors), bool(state.last_motion_errors)]
+said.append(str(state.robot_mode))
 robot_q = list(state.q_d)
 """
-    + FOLLOW
-)
 
 
 @real
-def test_libfranka_meets_a_reflex_recovers_and_follows_again(unit):
-    said = client(unit[1], REFLEX + "print(json.dumps(said))")
-    assert said[0] == ["ControlException", True]
-    assert said[1:4] == ["RobotMode.Reflex", "CommandException", "RobotMode.Idle"]
+@pytest.mark.parametrize(
+    ("flag", "at", "by", "pause"),
+    [
+        ("joint_position_motion_generator_start_pose_invalid", 0, 0.01, 0.0),
+        ("joint_motion_generator_position_limits_violation", 5, 5.0, 0.0),
+        ("joint_motion_generator_velocity_limits_violation", 5, 0.01, 0.0),
+        ("joint_motion_generator_velocity_discontinuity", 5, 2e-5, 0.0),
+        ("joint_motion_generator_acceleration_discontinuity", 5, 8e-6, 0.0),
+        ("communication_constraints_violation", 5, 0.0, 0.8),
+    ],
+)
+def test_libfranka_meets_each_reflex_recovers_and_follows_again(unit, flag, at, by, pause):
+    values = f"AT, BY, PAUSE, FLAG = {at}, {by}, {pause}, {flag!r}\n"
+    said = client(unit[1], values + MEET + FOLLOW + "print(json.dumps(said))")
+    assert said == [["ControlException", True], "RobotMode.Reflex", "CommandException", "RobotMode.Idle"]
 
 
 @real
@@ -261,28 +290,51 @@ print(json.dumps([robot.read_once().m_load, *moved, hand.grasp(0.02, 0.2, 20.0, 
     assert (load, moved, grasped) == (0.5, True, True) and width == pytest.approx(0.03)
 
 
-@real
-def test_f2o_rt_reads_the_unit_and_says_when_it_is_gone(unit):
-    process, address = unit
-    words = ["arm=pylibfranka", f"robot_ip={address}", "robot=fr3", "realtime=ignore", "port=47131"]
-    receiver = subprocess.Popen(
+@pytest.fixture
+def receiver(unit, tmp_path):
+    """f2o_rt as a process at the unit, and the trace that it leaves."""
+    words = [
+        *("arm=pylibfranka", f"robot_ip={unit[1]}", "robot=fr3", "realtime=ignore", "port=47131"),
+        f"trace={tmp_path / 'trace.npz'}",
+    ]
+    process = subprocess.Popen(
         [sys.executable, "-m", "f2o_rt", "--config", str(CONFIG / "receiver.yaml")]
         + [word for setting in words for word in ("--set", setting)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    try:
-        assert receiver.stdout.readline().startswith("fr3 by pylibfranka, on 127.0.0.1:47131; ")
-        assert receiver.stdout.readline().startswith("waiting; cycles ")
-        process.kill()
-        assert any(line.startswith("fault: ") and address in line for line in receiver.stdout)
-        receiver.send_signal(signal.SIGTERM)
-        _, err = receiver.communicate(timeout=30)
-        assert receiver.returncode == 0 and "Traceback" not in err
-    finally:
-        receiver.kill()
-        receiver.communicate()
+    assert process.stdout.readline().startswith("fr3 by pylibfranka, on 127.0.0.1:47131; ")
+    assert process.stdout.readline().startswith("waiting; cycles ")
+    yield process, tmp_path / "trace.npz"
+    process.kill()
+    process.communicate()
+
+
+def end(process):
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0 and "Traceback" not in err
+    return out
+
+
+@real
+def test_f2o_rt_says_when_the_unit_is_gone(unit, receiver):
+    unit[0].kill()
+    assert any(line.startswith("fault: ") and unit[1] in line for line in receiver[0].stdout)
+    end(receiver[0])
+
+
+@real
+def test_f2o_rt_follows_targets_and_ends_without_a_fault(unit, receiver, tmp_path):
+    sender = [sys.executable, "-m", "f2o_rt.sender", str(CONFIG / "robot_fr3.yaml"), "--port", "47131"]
+    subprocess.run([*sender, "--seconds", "3", "--out", str(tmp_path / "sent.npz")], check=True, timeout=60)
+    assert "fault" not in end(receiver[0])
+    trace = np.load(receiver[1])
+    # A machine too slow for a thousand cycles a second is followed for a part of the time only.
+    assert (trace["state"] == State.FOLLOWING).sum() > 100 and np.ptp(trace["set_point"], axis=0).min() > 1e-4
+    assert np.abs(trace["measured"][1:] - trace["set_point"][:-1]).max() < 1e-5
+    end(unit[0])
 
 
 @pytest.mark.parametrize(

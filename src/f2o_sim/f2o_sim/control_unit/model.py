@@ -53,6 +53,6 @@ def _joint(source: ET.Element, index: int, robot: RobotDescription) -> ET.Elemen
         joint,
         "position_based_velocity_limits",
         velocity_offset=f"{curve.offset[limits] if curve else 0.0}",
-        deceleration_limit=f"{curve.gain[limits] if curve else 1e6}",
+        deceleration_limit=f"{curve.gain[limits] / 2 if curve else 1e6}",  # libfranka: v = sqrt(2 limit x) - offset
     )
     return joint

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from f2o_nodekit.stamps import NS_PER_S
+from f2o_rt.fci import CYCLE_S
 
 from f2o_sim.control_unit.gripper import CONNECT, Hand
 from f2o_sim.control_unit.unit import ControlUnit
@@ -27,8 +27,8 @@ from f2o_sim.control_unit.wire import (
 )
 from f2o_sim.errors import SimError
 
-CYCLE_NS = 1_000_000
 HAND_CYCLES = 10  # milliseconds between two states of the hand
+SEND_S = 1.0  # for an answer; a client that reads takes none of it
 ANSWER_S = 0.02  # how long lock-step waits for the answer to a state
 
 
@@ -56,19 +56,8 @@ class Link:
 
     def requests(self) -> Iterator[tuple[int, int, bytes]]:
         """What has come: command, id, and what follows the header. A client that breaks the format is dropped."""
-        self._accept()
-        if self._client is None:
-            return
-        try:
-            more = self._client.recv(MAX_MESSAGE)
-        except BlockingIOError:
-            more = None
-        except OSError:
-            more = b""
-        if more == b"":
-            self.drop()
-            return
-        self._text += more or b""
+        self._read()
+        self._accept()  # after a client's end is read: it may be back already
         while len(self._text) >= self._header.size:
             command, number, size = self._header.unpack_from(self._text)
             if not self._header.size <= size <= MAX_MESSAGE:
@@ -90,14 +79,17 @@ class Link:
         return status.pack(0, version)
 
     def answer(self, command: int, number: int, payload: bytes) -> None:
-        """Send an answer; a client that is gone is noticed when its next request is read."""
-        if self._client is not None:
-            with contextlib.suppress(OSError):
-                self._client.setblocking(True)
-                self._client.sendall(
-                    self._header.pack(command, number, self._header.size + len(payload)) + payload
-                )
+        """Send an answer; a client that does not take it is dropped."""
+        if self._client is None:
+            return
+        try:
+            self._client.settimeout(SEND_S)
+            self._client.sendall(
+                self._header.pack(command, number, self._header.size + len(payload)) + payload
+            )
             self._client.setblocking(False)
+        except OSError:
+            self.drop()
 
     def send(self, state: bytes) -> None:
         """Send a state to the client."""
@@ -116,6 +108,19 @@ class Link:
         self.drop()
         self._server.close()
         self.udp.close()
+
+    def _read(self) -> None:
+        if self._client is None:
+            return
+        try:
+            more = self._client.recv(MAX_MESSAGE)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
+        self._text += more
+        if not more:
+            self.drop()
 
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -150,17 +155,21 @@ class Server:
         except SimError:
             self._arm.close()
             raise
-        self._first = True  # state of a motion, which libfranka does not answer
         self.cycles = self.lost = 0  # states of motions, and those of them that got no answer in time
 
     def run(self, stopped: Callable[[], bool]) -> None:
-        """One state a millisecond until ``stopped``; after a late one the schedule starts anew, without a burst."""
-        due_ns = time.monotonic_ns()
+        """One state a millisecond until ``stopped``.
+
+        After a late one lock-step makes up for up to 20 ms, for the state's number is the client's clock; free running
+        does not, for a client that finds several states skips all but the newest.
+        """
+        behind_s = ANSWER_S if self._lock_step else CYCLE_S
+        due = time.monotonic()
         try:
             while not stopped():
-                due_ns = max(due_ns + CYCLE_NS, time.monotonic_ns() - CYCLE_NS)
+                due = max(due + CYCLE_S, time.monotonic() - behind_s)
+                time.sleep(max(due - time.monotonic(), 0.0))
                 self._cycle()
-                time.sleep(max(due_ns - time.monotonic_ns(), 0) / NS_PER_S)
         finally:
             self._arm.close()
             self._gripper.close()
@@ -173,7 +182,7 @@ class Server:
             self._unit.disconnect()
         state = self._unit.state()
         self._arm.send(state.tobytes())
-        command = self._command() if self._unit.moving else self._drain()
+        command = self._command() if self._unit.wants_command else self._drain()
         for answer in self._unit.step(command):
             self._arm.send(self._unit.state().tobytes())  # the state after the motion comes before its answer
             self._arm.answer(answer.command, answer.id, bytes([answer.status]) + answer.payload)
@@ -183,37 +192,24 @@ class Server:
         if command == Command.CONNECT:
             self._arm.answer(command, number, self._arm.connect(payload, VERSION, struct.Struct("<BH")))
             return
-        before = self._unit.moving
         answers = self._unit.request(command, number, payload)
-        self._first = self._first or (self._unit.moving and not before)
         if command in (Command.RECOVERY, Command.STOP_MOVE):
             self._arm.send(self._unit.state().tobytes())  # else the client goes on with a state from before
         for answer in answers:
             self._arm.answer(answer.command, answer.id, bytes([answer.status]) + answer.payload)
 
     def _command(self) -> np.ndarray | None:
-        """The answer to the state just sent, or None."""
-        if self._first:
-            self._first = False
-            return self._hold()
+        """The answer to the state just sent, or None; a late one to an earlier state is lost."""
         self.cycles += 1
-        deadline = time.monotonic() + (ANSWER_S if self._lock_step else 1e-3)
+        deadline = time.monotonic() + (ANSWER_S if self._lock_step else CYCLE_S)
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([self._arm.udp], [], [], left)[0]:
                 break
             command = self._drain()
-            if command is not None and (
-                not self._lock_step or command["message_id"] == self._unit.message_id
-            ):
+            if command is not None and command["message_id"] == self._unit.message_id:
                 return command
         self.lost += 1
         return None
-
-    def _hold(self) -> np.ndarray:
-        """What stands for the answer to the first state: the arm stays."""
-        command = np.zeros((), COMMAND)
-        command["q_c"] = self._unit.position
-        return command
 
     def _drain(self) -> np.ndarray | None:
         """The newest command that has come from the client's machine, if any."""
@@ -233,7 +229,7 @@ class Server:
                 self._gripper.answer(command, number, reply)
                 continue
             self._reply(self._hand.request(command, number, payload))
-        self._reply(self._hand.step(CYCLE_NS / NS_PER_S))
+        self._reply(self._hand.step(CYCLE_S))
         if self._unit.message_id % HAND_CYCLES == 0:
             self._gripper.send(self._hand.state(self._unit.message_id))
 

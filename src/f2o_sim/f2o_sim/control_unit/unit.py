@@ -26,6 +26,7 @@ from f2o_sim.control_unit.wire import (
 )
 
 IDENTITY = np.eye(4).ravel()
+ASYNCHRONOUS = 56  # place of that flag in a Move request
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ class ControlUnit:
         self.velocity: Joints = np.zeros(7)
         self.errors, self.reflex_reason = np.zeros(ERROR_FLAGS, bool), np.zeros(ERROR_FLAGS, bool)
         self.message_id = 0
-        self.collision = np.zeros(52)  # thresholds as they were set [Nm, N]
         self.load = np.zeros((), LOAD)
         self._rules: FciRules | None = None
+        self.wants_command = False  # the first state of a motion is not answered
         self._generator, self._controller, self._move_id = Generator.IDLE, CONTROLLER_OTHER, 0
 
     @property
     def moving(self) -> bool:
-        """Whether a motion is under way, so that states want to be answered."""
+        """Whether a motion is under way."""
         return self._rules is not None
 
     @property
@@ -119,6 +120,9 @@ class ControlUnit:
         if self._rules is None:
             self._brake()
             return []
+        if not self.wants_command:
+            self.wants_command = True
+            return []
         try:
             return self._follow(self._rules, command)
         except ArmError as error:
@@ -147,17 +151,23 @@ class ControlUnit:
         controller, generator = np.frombuffer(payload, "<u4", 2)
         if self.mode is not RobotMode.IDLE or self.velocity.any():
             return Answer(Command.MOVE, number, MoveStatus.NOT_POSSIBLE)
-        if controller >= EXTERNAL_CONTROLLER or generator + 1 not in tuple(Generator):
-            return Answer(Command.MOVE, number, MoveStatus.INVALID_ARGUMENT)  # torques and Cartesian motions
+        if (
+            controller >= EXTERNAL_CONTROLLER
+            or generator + 1 not in tuple(Generator)
+            or payload[ASYNCHRONOUS]
+        ):
+            return Answer(
+                Command.MOVE, number, MoveStatus.INVALID_ARGUMENT
+            )  # torques, Cartesian, asynchronous
         self._generator, self._controller = Generator(int(generator) + 1), int(controller)
-        self._rules, self._move_id = FciRules(self._robot, self.position), number
+        self._rules, self._move_id, self.wants_command = FciRules(self._robot, self.position), number, False
         return Answer(Command.MOVE, number, MoveStatus.STARTED)
 
     def _end(self, status: MoveStatus) -> list[Answer]:
         """End the motion under way, if any; an arm that still moves brakes by itself."""
         if self._rules is None:
             return []
-        self._rules = None
+        self._rules, self.wants_command = None, False
         self._generator, self._controller = Generator.IDLE, CONTROLLER_OTHER
         return [Answer(Command.MOVE, self._move_id, status)]
 
@@ -167,14 +177,12 @@ class ControlUnit:
         self.position = self.position + CYCLE_S * self.velocity
 
     def _set(self, command: Command, payload: bytes) -> int:
-        """Keep what a setter sets; its status."""
+        """Keep a load; whatever else is set is accepted, and without effect. The status."""
         numbers = np.frombuffer(payload, "<f8") if len(payload) % 8 == 0 else np.zeros(0)
         if self.moving:
             return Status.NOT_POSSIBLE
         if not np.isfinite(numbers).all():
             return Status.INVALID_ARGUMENT
-        if command is Command.COLLISION_BEHAVIOR:
-            self.collision = numbers.copy()
         if command is Command.LOAD:
             if numbers[0] < 0:
                 return Status.INVALID_ARGUMENT
