@@ -3,8 +3,11 @@
 import importlib.util
 import json
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import time
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,6 +18,7 @@ from f2o_control.testing import CONFIG
 from f2o_sim.control_unit import wire
 from f2o_sim.control_unit.gripper import ABORTED, FAIL, GRASP, HOMING, MOVE, STOP, SUCCESS, UNSUCCESSFUL, Hand
 from f2o_sim.control_unit.model import robot_model
+from f2o_sim.control_unit.server import Link
 from f2o_sim.control_unit.unit import ControlUnit
 from f2o_sim.control_unit.wire import COMMAND, Command, MoveStatus, RobotMode, Status
 
@@ -177,6 +181,73 @@ def test_the_hand_moves_grasps_and_homes():
     assert hand.request(STOP, 5, b"") == [(HOMING, 4, ABORTED), (STOP, 5, SUCCESS)]
     assert hand.request(MOVE, 6, numbers(0.5, 0.1)) == [(MOVE, 6, FAIL)]
     assert hand.request(MOVE, 7, b"short") == [(MOVE, 7, FAIL)]
+
+
+@pytest.fixture
+def link():
+    link = Link("127.0.3.2", wire.PORT, wire.HEADER)
+    yield link
+    link.close()
+
+
+def connect(link, version=wire.VERSION):
+    client = socket.create_connection(("127.0.3.2", wire.PORT))
+    client.sendall(wire.HEADER.pack(Command.CONNECT, 1, 16) + struct.pack("<HH", version, 47132))
+    return client, until(lambda: list(link.requests()))
+
+
+def until(meets):
+    deadline = time.monotonic() + 10.0
+    while not (found := meets()):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    return found
+
+
+def test_a_client_that_is_back_at_once_is_taken_and_a_second_one_is_not(link):
+    first, ((command, number, payload),) = connect(link)
+    assert (command, number) == (Command.CONNECT, 1)
+    assert link.connect(payload, wire.VERSION, struct.Struct("<BH")) == struct.pack("<BH", 0, wire.VERSION)
+    second = socket.create_connection(("127.0.3.2", wire.PORT))
+    assert list(link.requests()) == [] and second.recv(1) == b""  # closed, and the first one stays
+    assert link.peer[1] == 47132
+    first.close()
+    again, requests = connect(link)  # its end and the new client are found together
+    assert [command for command, *_ in requests] == [Command.CONNECT] and link.peer is None
+    for client in (second, again):
+        client.close()
+
+
+def test_another_version_is_told_and_gets_no_states(link):
+    client, ((*_, payload),) = connect(link, version=5)
+    assert link.connect(payload, wire.VERSION, struct.Struct("<BH")) == struct.pack("<BH", 1, wire.VERSION)
+    assert link.peer is None
+    client.close()
+
+
+@pytest.mark.parametrize("size", [0, 11, 2**31])
+def test_a_client_that_breaks_the_format_is_dropped(link, size):
+    client = socket.create_connection(("127.0.3.2", wire.PORT))
+    client.sendall(wire.HEADER.pack(Command.MOVE, 1, size))
+
+    def dropped():
+        assert list(link.requests()) == []
+        client.setblocking(False)
+        try:
+            return client.recv(1) == b""
+        except BlockingIOError:
+            return False
+
+    until(dropped)
+    client.close()
+
+
+def test_a_client_that_takes_no_answers_is_dropped(link, monkeypatch):
+    monkeypatch.setattr("f2o_sim.control_unit.server.SEND_S", 0.01)
+    client, _ = connect(link)
+    link.answer(Command.ROBOT_MODEL, 1, bytes(2**26))  # more than any socket buffers
+    assert link.peer is None and list(link.requests()) == []
+    client.close()
 
 
 @pytest.fixture
