@@ -9,6 +9,7 @@ from f2o_bags.errors import BagError
 from f2o_bags.numbering import next_index, partial_bags
 from f2o_bags.writer import read_metadata
 from f2o_nodekit.config import ConfigError, load_config
+from f2o_nodekit.paths import config_file
 from f2o_teleop.errors import CommandError, DiskSpaceError, RateError
 from f2o_teleop.recorder_config import RecorderConfig, TopicConfig, read_calibration
 from f2o_teleop.session import Session
@@ -326,10 +327,8 @@ def test_an_output_that_cannot_be_made_is_named(make, tmp_path):
         make(output=str(tmp_path / "file" / "bags"))
 
 
-def test_the_installed_configuration_is_legal_and_names_every_topic(pytestconfig):
-    path = pytestconfig.rootpath.parents[1] / "config" / "recorder.yaml"
-    if not path.is_file():
-        pytest.skip(f"{path} is not there")
+def test_the_installed_configuration_is_legal_and_names_every_topic():
+    path = config_file("recorder.yaml")
     topics = load_config(RecorderConfig, path, {"output": "bags"}).all_topics()
     assert len(topics) == 3 * 4 + 9
     assert topics["/wrist/color/image_raw"].type == "sensor_msgs/msg/Image"

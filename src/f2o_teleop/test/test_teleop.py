@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 from f2o_nodekit.config import ConfigError, load_config
+from f2o_nodekit.paths import config_file
 from f2o_nodekit.testing import problems
 from f2o_teleop.device import DeviceReading, ScriptedDevice, SpacenavDevice
 from f2o_teleop.ik import HOME, DifferentialIk
@@ -137,10 +138,8 @@ def test_each_source_has_its_device(tmp_path):
         device.close()
 
 
-def test_the_installed_configuration_is_legal(pytestconfig):
-    path = pytestconfig.rootpath.parents[1] / "config" / "teleop.yaml"
-    if not path.is_file():
-        pytest.skip(f"{path} is not there")
+def test_the_installed_configuration_is_legal():
+    path = config_file("teleop.yaml")
     assert load_config(TeleopConfig, path).keys["y"] == "success"
 
 

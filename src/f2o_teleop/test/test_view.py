@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from f2o_nodekit.config import load_config
+from f2o_nodekit.paths import config_file
 from f2o_nodekit.testing import problems
 from f2o_teleop.view import Throttle, View, ViewConfig, ViewError
 
@@ -35,10 +36,8 @@ def test_each_thing_is_shown_as_often_as_asked():
     assert passed == [(name, k) for k in range(0, 100, 10) for name in ("a", "b")]
 
 
-def test_the_installed_configuration_is_the_default_and_wrong_values_are_named(pytestconfig):
-    path = pytestconfig.rootpath.parents[1] / "config" / "view.yaml"
-    if path.is_file():
-        assert load_config(ViewConfig, path) == ViewConfig()
+def test_the_installed_configuration_is_the_default_and_wrong_values_are_named():
+    assert load_config(ViewConfig, config_file("view.yaml")) == ViewConfig()
     assert problems(ViewConfig, viewer="tv", image_hz=0.0, stride=0) == [
         "viewer: expected one of spawn, serve, save, got 'tv'",
         "image_hz: expected a number above 0, got 0.0",
