@@ -1,5 +1,7 @@
 """Is an episode fit to learn from? Every problem in one sentence, found before anybody trains on it.
 
+An episode is ok, poor or BAD. Conversion takes the first two, or with ``--strict`` the first alone: see ``Verdict``.
+
 These are the faults that labs report (reference: ros.md b, pains 11, 16, 17, 19, 23): topics that are silent, late or
 slow, cameras that freeze, clocks that jump, views that drift apart, a gripper that nobody used, demonstrations that
 begin with a pause.
@@ -7,7 +9,8 @@ begin with a pause.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ from f2o_bags.errors import BagError
 from f2o_bags.labels import DROPS, LOST, SUCCESS
 from f2o_bags.motion import positions_of
 from f2o_bags.quality import Gap, Skew, longest_gaps, worst_gap, worst_skew
-from f2o_bags.read import open_bag, unfinished
+from f2o_bags.read import Bag, open_bag, refusals
 from f2o_bags.statistics import BagStatistics, collect_statistics
 from f2o_bags.topics import GRIPPER_STATES, JOINT_COMMAND, JOINT_STATES
 
@@ -39,14 +42,19 @@ class Limits:
     idle_s: float = 1.0  # stillness before the first motion
     gripper_m: float = 0.005  # least motion of a gripper in use
     lost: float = 0.01  # share of all messages that DDS may lose
+    unlabelled: bool = False  # an episode that nobody judged is good
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found in one bag."""
+    """What was found in one bag.
+
+    It is BAD where ``f2o convert`` refuses it, poor where it could be better, and ok without a problem.
+    """
 
     path: Path
-    problems: tuple[str, ...]
+    problems: tuple[str, ...]  # why it is BAD before why it is poor
+    usable: bool = False  # not BAD
     duration_s: float = 0.0
     messages: int = 0
     success: str = "unknown"
@@ -60,13 +68,27 @@ class Verdict:
         """Whether nothing was found."""
         return not self.problems
 
+    @property
+    def word(self) -> str:
+        """``ok``, ``poor`` or ``BAD``."""
+        return "ok" if self.good else "poor" if self.usable else "BAD"
 
-def check(path: Path, limits: Limits = Limits()) -> Verdict:
-    """The verdict on one bag; one that cannot be read is bad and says why."""
+
+Rule = Callable[[Bag], Sequence[str]]
+"""Says what is wrong with a bag, in sentences; other packages have some (entry points ``f2o.bag.rules``)."""
+
+
+def check(path: Path, limits: Limits = Limits(), rules: Sequence[Rule] = ()) -> Verdict:
+    """The verdict on one bag, also by ``rules`` where it is not BAD without them; one that cannot be read says why."""
     try:
-        return _judge(collect_statistics(open_bag(path)), limits)
+        bag = open_bag(path)
+        verdict = _judge(collect_statistics(bag), limits)
+        more = [problem for rule in rules for problem in rule(bag)] if verdict.usable else []
+        return replace(verdict, problems=(*more, *verdict.problems), usable=verdict.usable and not more)
     except BagError as error:
         return Verdict(path, (str(error),))
+    except Exception as error:  # one bag never ends a batch, whatever is in it
+        return Verdict(path, (f"{path}: {type(error).__name__}: {error}",))
 
 
 def _judge(found: BagStatistics, limits: Limits) -> Verdict:
@@ -75,8 +97,9 @@ def _judge(found: BagStatistics, limits: Limits) -> Verdict:
     skew = worst_skew(found.times, {t: info.definition.name for t, info in bag.topics.items()})
     moving = found.motion.moving() if found.motion is not None else None
     idle_s = (moving[0] - begin) / NS_PER_S if moving else None
+    refused = refusals(bag, limits.unlabelled)
     problems = [
-        *([f"{why} (f2o bag recover)"] if (why := unfinished(bag)) else []),
+        *refused,
         *_silent(found),
         *_missing(found, limits),
         *_late(found, gaps, limits),
@@ -89,6 +112,7 @@ def _judge(found: BagStatistics, limits: Limits) -> Verdict:
     return Verdict(
         bag.path,
         tuple(problems),
+        not refused,
         (end - begin) / NS_PER_S,
         sum(counts.values()),
         bag.labels.get(SUCCESS, "unknown"),

@@ -6,13 +6,18 @@ import argparse
 import importlib
 import json
 import sys
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from f2o_nodekit.names import namespace_word
+
 COMPRESSIONS = ("lz4", "zstd", "none")
 VERBS = "f2o.bag"
 """Entry points of other packages' verbs: each is called with the subparsers of ``f2o bag`` and adds its own."""
+RULES = "f2o.bag.rules"
+"""Entry points of what other packages have to say of a bag, see ``check``: called with it and ``perception``."""
 BAD = 1  # exit status when one of several episodes is bad or cannot be read
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
@@ -32,12 +37,19 @@ def _add_reading_verbs(verbs: Any) -> None:
     info = verbs.add_parser("info", help="contents of a bag; of a folder, one line per bag")
     info.set_defaults(run=run_info)
     check = verbs.add_parser(
-        "check", help="is it fit to learn from? one line per episode; status 1 if one is not"
+        "check",
+        help="is it fit to learn from? one line per episode, ok, poor or BAD; status 1 if one is not ok",
     )
     check.set_defaults(run=run_check)
     for verb in (info, check):
         verb.add_argument("bags", type=Path, nargs="+", help="episodes, or folders of them")
         verb.add_argument("--json", action="store_true", help="as JSON on stdout")
+    check.add_argument(
+        "--perception",
+        type=Path,
+        help="perception.yaml whose topics and limits count (default: its limits, and the topics in the bag)",
+    )
+    check.add_argument("--unlabelled", action="store_true", help="an episode without a label success is good")
     check.add_argument(
         "--idle", type=float, default=1.0, metavar="S", help="longest stillness at the start (default 1)"
     )
@@ -81,10 +93,20 @@ def _add_play(verbs: Any) -> None:
     play.add_argument("--exclude", nargs="+", default=[], help="all but these")
     play.add_argument("--remap", nargs="+", default=[], type=_remap, metavar="A:=B")
     play.add_argument(
+        "--namespace", type=namespace_word, default="", help="of the arm whose nodes are to hear it"
+    )
+    play.add_argument(
         "--restamp", action="store_true", help="headers get the time of playing (policy_node requires it)"
     )
     play.add_argument(
         "--clock", type=positive, default=0.0, metavar="HZ", help="publish /clock, for use_sim_time"
+    )
+    play.add_argument(
+        "--start-offset",
+        type=not_negative,
+        default=0.0,
+        metavar="S",
+        help="skip so much of the bag (default 0)",
     )
     play.add_argument("--loop", action="store_true", help="until Ctrl-C")
     play.add_argument(
@@ -108,6 +130,18 @@ def positive(text: str) -> float:
     return value
 
 
+def not_negative(text: str) -> float:
+    """A number of the command line that is 0 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: it is below 0, or infinite.
+    """
+    value = float(text)
+    if not 0.0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {text}")
+    return value
+
+
 def _remap(text: str) -> tuple[str, str]:
     before, sign, after = text.partition(":=")
     if not (before and sign and after):
@@ -121,17 +155,18 @@ def run_info(arguments: argparse.Namespace) -> int:
     Raises:
         BagError: no bag at one of the paths.
     """
+    from f2o_bags.discovery import find_bags
     from f2o_bags.errors import BagError
-    from f2o_bags.read import find_bags
     from f2o_bags.report import info, info_lines, plain
 
     found, contents, failed = find_bags(arguments.bags), [], 0
     for path in found:
         try:
             contents.append(info(path))
-        except BagError as error:
+        except Exception as error:  # one bag never ends a batch, whatever is in it
             failed += 1
-            print(f"f2o bag info: {error}", file=sys.stderr)
+            why = error if isinstance(error, BagError) else f"{path}: {error!r}"
+            print(f"f2o bag info: {why}", file=sys.stderr)
     if arguments.json:
         print(json.dumps([plain(bag) for bag in contents], indent=1))
     else:
@@ -149,20 +184,29 @@ def run_check(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from f2o_bags.check import Limits, check
-    from f2o_bags.read import find_bags
+    from f2o_bags.discovery import find_bags
     from f2o_bags.report import plain, verdict_line
 
-    limits = Limits(idle_s=arguments.idle, gap_s=arguments.gap, rate=arguments.rate)
+    limits = Limits(
+        idle_s=arguments.idle, gap_s=arguments.gap, rate=arguments.rate, unlabelled=arguments.unlabelled
+    )
+    rules = [partial(rule.load(), perception=arguments.perception) for rule in entry_points(group=RULES)]
     verdicts = []
     with tqdm(find_bags(arguments.bags), unit="bag", disable=None) as bar:
         for path in bar:
-            verdicts.append(check(path, limits))
+            verdicts.append(check(path, limits, rules))
             if not arguments.json:
                 bar.write(verdict_line(verdicts[-1]), file=sys.stdout)
     if arguments.json:
         print(json.dumps([{**plain(v), "good": v.good} for v in verdicts], indent=1))
     bad = sum(not verdict.good for verdict in verdicts)
-    print(f"{len(verdicts)} episodes, {bad} bad", file=sys.stderr)
+    poor = sum(verdict.usable for verdict in verdicts if not verdict.good)
+    print(f"{len(verdicts)} episodes, {bad - poor} bad, {poor} poor", file=sys.stderr)
+    if rules and arguments.perception is None:
+        print(
+            "judged by the views of each bag; with --perception, by those that f2o convert wants",
+            file=sys.stderr,
+        )
     return BAD if bad else 0
 
 
@@ -184,11 +228,13 @@ def run_recover(arguments: argparse.Namespace) -> int:
         try:
             written = recover(path, arguments.out, arguments.compression, sys.stderr.isatty())
             print(f"{written}; {path} is left as it was")
-        except BagError as error:
+        except Exception as error:  # one bag never ends a batch, whatever is in it
             if len(found) == 1:
                 raise
             failed += 1
-            print(f"f2o bag: {error}", file=sys.stderr)
+            print(
+                f"f2o bag: {error if isinstance(error, BagError) else f'{path}: {error!r}'}", file=sys.stderr
+            )
     return BAD if failed else 0
 
 
@@ -216,8 +262,11 @@ def run_merge(arguments: argparse.Namespace) -> int:
     """
     from f2o_bags.edit import merge
 
-    print(merge(arguments.bags, arguments.out, arguments.compression, sys.stderr.isatty()))
-    return 0
+    summary, left_out = merge(arguments.bags, arguments.out, arguments.compression, sys.stderr.isatty())
+    for problem in left_out:
+        print(f"f2o bag merge: left out: {problem}", file=sys.stderr)
+    print(summary)
+    return BAD if left_out else 0
 
 
 def run_play(arguments: argparse.Namespace) -> int:
@@ -239,6 +288,8 @@ def run_play(arguments: argparse.Namespace) -> int:
         arguments.restamp,
         arguments.clock,
         arguments.loop,
+        arguments.start_offset,
+        arguments.namespace,
     )
     bag = open_complete(arguments.bag)
     topics = select_topics(bag, options)  # mistakes first: ROS takes a second to import

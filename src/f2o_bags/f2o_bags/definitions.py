@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from rosbags.typesys.store import Typestore
 from f2o_bags.errors import DefinitionError
 
 ROS2MSG, ROS2IDL = "ros2msg", "ros2idl"
+WORD = re.compile(r"[A-Za-z]\w*", re.ASCII)  # a package, a message: nothing that leads anywhere as a path
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,20 @@ def _collect(name: str, types: dict[str, Any], prefixes: list[Path]) -> None:
             _collect(field[1], types, prefixes)
 
 
-def _file(name: str, prefixes: list[Path]) -> Path:
+def parts(name: str) -> tuple[str, str]:
+    """Package and message of ``package/msg/Type``.
+
+    Raises:
+        DefinitionError: it is none; a bag may say anything.
+    """
     package, kind, message = name.split("/") if name.count("/") == 2 else ("", "", "")
-    if kind != "msg":
+    if kind != "msg" or not WORD.fullmatch(package) or not WORD.fullmatch(message):
         raise DefinitionError(f"{name}: not a message type; expected package/msg/Type")
+    return package, message
+
+
+def _file(name: str, prefixes: list[Path]) -> Path:
+    package, message = parts(name)
     for prefix in prefixes:
         path = prefix / "share" / package / "msg" / f"{message}.msg"
         if path.is_file():

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from f2o_bags.errors import BagError
 from f2o_bags.labels import SUCCESS
 from f2o_bags.motion import motion_span
-from f2o_bags.read import Bag, in_order, open_bag, open_complete, unfinished
-from f2o_bags.writer import COPYING, BagMessage, BagSummary, BagTopic, BagWriter
+from f2o_bags.read import Bag, in_order, open_bag, open_complete, part, unfinished
+from f2o_bags.writer import COPYING, BagMessage, BagSummary, BagTopic, BagWriter, sync_folder
 
 RECOVERED = "_recovered"  # appended to the name of a bag that is not called .partial
 
@@ -74,44 +74,75 @@ def trim(
     if end <= begin:
         length = (last - first) / NS_PER_S
         raise BagError(f"{path}: nothing left: expected a part within 0 to {length:.2f} s, start before end")
-    part = f"{max(0, begin - first) / NS_PER_S:.3f} to {(min(end, last) - first) / NS_PER_S:.3f} s"
-    labels = {**bag.labels, "trimmed": f"{bag.name}: {part}"}
-    return _write(_between(bag, begin, end), bag.topics, labels, out, compression, progress)
+    kept = f"{max(0, begin - first) / NS_PER_S:.3f} to {(min(end, last) - first) / NS_PER_S:.3f} s"
+    labels = {**bag.labels, "trimmed": f"{bag.name}: {kept}"}
+    return _write(part(bag, begin, end), bag.topics, labels, out, compression, progress)
 
 
-def merge(paths: Collection[Path], out: Path, compression: str = "lz4", progress: bool = True) -> BagSummary:
+def merge(
+    paths: Collection[Path], out: Path, compression: str = "lz4", progress: bool = True
+) -> tuple[BagSummary, list[str]]:
     """Write the messages of several bags into one, in order of reception; the first bag's labels win.
 
+    A bag that is not finished, cannot be read, or has another type for a topic of those before it is left out.
+
+    Returns:
+        The new bag, and of each bag that is not in it one sentence.
+
     Raises:
-        BagError: one is not a finished bag, a topic has another type in another bag, or `out` exists.
+        BagError: no bag is left, or `out` exists.
     """
-    bags = [open_complete(path) for path in paths]
-    topics: dict[str, BagTopic] = {}
-    for bag in bags:
-        for topic, info in bag.topics.items():
-            known = topics.setdefault(topic, info)
-            if known.definition.name != info.definition.name:
-                raise BagError(
-                    f"{bag.path}: {topic} is {info.definition.name}, expected {known.definition.name} as before"
-                )
-    labels = {key: value for bag in reversed(bags) for key, value in bag.labels.items()}
-    labels["merged"] = ", ".join(bag.name for bag in bags)
-    return _write(in_order(bags), topics, labels, out, compression, progress)
+    bags, left_out = _mergeable(paths)
+    while bags:
+        topics = {topic: info for bag in reversed(bags) for topic, info in bag.topics.items()}
+        labels = {key: value for bag in reversed(bags) for key, value in bag.labels.items()}
+        labels["merged"] = ", ".join(bag.name for bag in bags)
+        try:
+            return _write(
+                in_order(_read(bag) for bag in bags), topics, labels, out, compression, progress
+            ), left_out
+        except _DamagedBag as error:  # begin again without it
+            bags.remove(error.bag)
+            left_out.append(str(error))
+    alone = left_out[0] if len(left_out) == 1 else ""
+    raise BagError(alone or f"{out}: not written: no bag is left to merge: {'; '.join(left_out)}")
 
 
-def _between(bag: Bag, begin: int, end: int) -> Iterator[BagMessage]:
-    latched = {topic for topic, info in bag.topics.items() if info.latched}
-    before: dict[str, BagMessage] = {}
-    for message in bag.messages():
-        if message.log_ros_ns > end:
-            break
-        if message.log_ros_ns >= begin:
-            now = message.log_ros_ns
-            yield from (replace(held, log_ros_ns=now, publish_ros_ns=now) for held in before.values())
-            before.clear()
-            yield message
-        elif message.topic in latched:
-            before[message.topic] = message
+def _mergeable(paths: Collection[Path]) -> tuple[list[Bag], list[str]]:
+    """The bags that fit together, and why the others do not."""
+    bags: list[Bag] = []
+    left_out: list[str] = []
+    types: dict[str, str] = {}
+    for path in paths:
+        try:
+            bag = open_complete(path)
+            new = {topic: info.definition.name for topic, info in bag.topics.items()}
+            for topic in new.keys() & types.keys():
+                if new[topic] != types[topic]:
+                    raise BagError(f"{path}: {topic} is {new[topic]}, expected {types[topic]} as before")
+        except Exception as error:  # one bag never ends a batch, whatever is in it
+            left_out.append(str(error) if isinstance(error, BagError) else f"{path}: {error!r}")
+        else:
+            bags.append(bag)
+            types |= new
+    return bags, left_out
+
+
+class _DamagedBag(Exception):
+    """Reading a bag failed."""
+
+    def __init__(self, bag: Bag, problem: str) -> None:
+        super().__init__(problem)
+        self.bag = bag
+
+
+def _read(bag: Bag) -> Iterator[BagMessage]:
+    """Its messages; whatever it raises names it."""
+    try:
+        yield from bag.messages()
+    except Exception as error:
+        problem = str(error) if isinstance(error, BagError) else f"{bag.path}: {error!r}"
+        raise _DamagedBag(bag, problem) from error
 
 
 def _write(
@@ -134,7 +165,9 @@ def _write(
         if not any(writer.counts.values()):
             raise BagError(f"{out}: not written: there is no readable message to keep")
         summary = writer.close(labels)
-        return replace(summary, folder=writer.folder.rename(out))
+        folder = writer.folder.rename(out)
+        sync_folder(out.parent)
+        return replace(summary, folder=folder)
     except BaseException as error:  # Ctrl-C too
         writer.abandon()
         shutil.rmtree(writer.folder, ignore_errors=True)

@@ -7,25 +7,30 @@ the file, and leaves out the time of publishing.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
 from mcap.reader import NonSeekingReader, SeekingReader
-from mcap.records import Channel, Footer, Header, Message, Metadata, Schema
+from mcap.records import Channel, ChunkIndex, Footer, Header, Message, Metadata, Schema
 from mcap.stream_reader import StreamReader
 
 from f2o_bags.definitions import MessageDefinition
 from f2o_bags.errors import BagError
-from f2o_bags.labels import LABELS
-from f2o_bags.storage import Contents, decompressed, opened
-from f2o_bags.topics import original_name
+from f2o_bags.labels import LABELS, LABELS_TOPIC, custom_labels, from_cdr
+from f2o_bags.storage import Contents, decompressed, offered_qos, opened
+from f2o_bags.topics import original_name, stored_name
 from f2o_bags.writer import BagMessage, BagTopic
 
 ROSBAG2 = "rosbag2"  # name of the MCAP metadata record that holds a copy of metadata.yaml
+FEW_CHUNKS, BACK_NS = (
+    3,
+    50_000_000,
+)  # chunks that are looked into in any case; what messages overtake each other by
 QOS, HASH = "offered_qos_profiles", "topic_type_hash"  # keys of a channel's metadata
 
 
@@ -39,7 +44,10 @@ class _Summary:
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     first_ros_ns: int = 0
     last_ros_ns: int = 0
+    set_back_ns: int = 0  # see Contents
+    told: tuple[int, bytes] = (0, b"")  # the last message of the labels' topic and its time
     complete: bool = False
+    _newest: dict[int, int] = field(default_factory=dict)  # by channel
 
     def add(self, record: Any) -> None:
         """Take in one record of the file."""
@@ -48,6 +56,10 @@ class _Summary:
             self.first_ros_ns = min(self.first_ros_ns, time) if self.counts else time
             self.last_ros_ns = max(self.last_ros_ns, time)
             self.counts[record.channel_id] += 1
+            if self._is_labels(record.channel_id):
+                self.told = max(self.told, (time, record.data))
+            self.set_back_ns = max(self.set_back_ns, self._newest.get(record.channel_id, time) - time)
+            self._newest[record.channel_id] = time
         elif isinstance(record, Schema):
             self.schemas[record.id] = record
         elif isinstance(record, Channel):
@@ -56,6 +68,9 @@ class _Summary:
             self.metadata[record.name] = dict(record.metadata)
         elif isinstance(record, Footer):
             self.complete = True
+
+    def _is_labels(self, channel: int) -> bool:
+        return channel in self.channels and self.channels[channel].topic == LABELS_TOPIC
 
 
 class McapFile:
@@ -78,11 +93,18 @@ class McapFile:
             summary = indexed or _scan(path, stream)
         self._indexed = indexed is not None
         counts: Counter[str] = Counter()
-        for channel in summary.channels.values():
+        own = [c for c in summary.channels.values() if c.topic != LABELS_TOPIC]
+        for channel in own:
             counts[original_name(channel.topic)] += summary.counts[channel.id]
-        topics = {original_name(c.topic): _topic(c, summary.schemas) for c in summary.channels.values()}
+        best: dict[str, Channel] = {}  # of the channels of one topic the one that is described, and used most
+        for channel in sorted(
+            summary.channels.values(), key=lambda c: (c.schema_id > 0, summary.counts[c.id])
+        ):
+            best[original_name(channel.topic)] = channel
+        topics = {topic: _topic(best[topic], summary.schemas) for topic in counts}
         span = (summary.first_ros_ns, summary.last_ros_ns)
-        self.contents = Contents(topics, dict(counts), *span, _labels(summary.metadata), summary.complete)
+        labels = _labels(summary.metadata, summary.told[1])
+        self.contents = Contents(topics, dict(counts), *span, labels, summary.set_back_ns, summary.complete)
 
     def messages(self, topics: Collection[str] | None, salvage: bool) -> Iterator[BagMessage]:
         """Messages in order of reception.
@@ -94,26 +116,31 @@ class McapFile:
         Raises:
             BagError: the file is damaged (never with ``salvage``).
         """
-        known = self.contents.topics
-        channels = {
-            c for t in (known if topics is None else topics) if t in known for c in (t, known[t].stored(t))
-        }
+        wanted = [t for t in self.contents.topics if topics is None or t in topics]
+        channels = {name for topic in wanted for name in (topic, stored_name(topic, True))}
         if channels:
             with opened(self.path) as stream:
-                yield from (_salvaged if salvage else self._ordered)(stream, channels)
+                yield from (_salvaged if salvage else self._ordered)(stream, channels, wanted)
 
-    def _ordered(self, stream: IO[bytes], channels: Collection[str]) -> Iterator[BagMessage]:
+    def _ordered(
+        self, stream: IO[bytes], channels: Collection[str], wanted: Collection[str]
+    ) -> Iterator[BagMessage]:
         kind = SeekingReader if self._indexed else NonSeekingReader
-        reader = kind(stream, validate_crcs=True)
+        reader, count = kind(stream, validate_crcs=True), 0
         try:
             for _, channel, message in reader.iter_messages(channels):
+                count += 1
                 yield _message(channel.topic, message)
         except Exception as error:  # from mcap: damaged bytes may raise anything
             why = error or type(error).__name__
             raise BagError(f"{self.path}: damaged ({why}); try `f2o bag recover`") from error
+        if count != (said := sum(self.contents.counts[topic] for topic in wanted)):
+            raise BagError(
+                f"{self.path}: its index leads to {count} of {said} messages; try `f2o bag recover`"
+            )
 
 
-def _salvaged(stream: IO[bytes], channels: Collection[str]) -> Iterator[BagMessage]:
+def _salvaged(stream: IO[bytes], channels: Collection[str], wanted: Collection[str]) -> Iterator[BagMessage]:
     names: dict[int, str] = {}
     for record in _records(stream):
         if isinstance(record, Channel):
@@ -139,10 +166,30 @@ def _read_summary(stream: IO[bytes]) -> _Summary | None:
     except Exception:  # from mcap, as above
         return None
     counts = Counter(statistics.channel_message_counts)
+    if any(c.schema_id and c.schema_id not in summary.schemas for c in summary.channels.values()):
+        return None
     if sum(counts.values()) != statistics.message_count or set(counts) - set(summary.channels):
         return None
     span = (statistics.message_start_time, statistics.message_end_time)
-    return _Summary(summary.schemas, summary.channels, counts, metadata, *span, complete=True)
+    found = _Summary(summary.schemas, summary.channels, counts, metadata, *span, complete=True)
+    if any(channel.topic == LABELS_TOPIC for channel in summary.channels.values()):
+        with contextlib.suppress(Exception):  # from mcap: reading the rest says what is damaged
+            for _, _, message in reader.iter_messages([LABELS_TOPIC]):
+                found.told = (message.log_time, message.data)
+    if _may_be_set_back(summary.chunk_indexes):
+        found.set_back_ns = _scan(Path(), stream).set_back_ns
+    return found
+
+
+def _may_be_set_back(chunks: Sequence[ChunkIndex]) -> bool:
+    """Whether a look at every message may show a clock that was set back: not where no chunk begins before another."""
+    spans = [
+        (c.message_start_time, c.message_end_time) for c in sorted(chunks, key=lambda c: c.chunk_start_offset)
+    ]
+    if len(spans) < FEW_CHUNKS:
+        return True
+    newest = itertools.accumulate((end for _, end in spans), max)
+    return any(before - begin > BACK_NS for before, (begin, _) in zip(newest, spans[1:], strict=False))
 
 
 def _scan(path: Path, stream: IO[bytes]) -> _Summary:
@@ -171,23 +218,13 @@ def _topic(channel: Channel, schemas: dict[int, Schema]) -> BagTopic:
         else MessageDefinition(schema.name, schema.data.decode(errors="replace"), hash_, schema.encoding)
     )
     command = original_name(channel.topic) != channel.topic
-    return BagTopic(definition, _qos(channel.metadata.get(QOS, "")), command, channel.message_encoding)
+    return BagTopic(definition, offered_qos(channel.metadata.get(QOS, "")), command, channel.message_encoding)
 
 
-def _qos(text: str) -> tuple[dict[str, Any], ...]:
+def _labels(metadata: dict[str, dict[str, str]], told: bytes) -> dict[str, str]:
+    """Labels from the recorder's own record, the last of its messages, and the copy of metadata.yaml in the file."""
     try:
-        profiles = yaml.safe_load(text) or []
+        copied = custom_labels(yaml.safe_load(metadata.get(ROSBAG2, {}).get("serialized_metadata", "")))
     except yaml.YAMLError:
-        return ()
-    return tuple(p for p in profiles if isinstance(p, dict)) if isinstance(profiles, list) else ()
-
-
-def _labels(metadata: dict[str, dict[str, str]]) -> dict[str, str]:
-    """Labels from the recorder's own record and from the copy of metadata.yaml that rosbag2 leaves in the file."""
-    try:
-        text = metadata.get(ROSBAG2, {}).get("serialized_metadata", "")
-        custom = (yaml.safe_load(text) or {}).get("custom_data") or {}
-        copied = {str(key): str(value) for key, value in custom.items()}
-    except (yaml.YAMLError, AttributeError):
         copied = {}
-    return {**metadata.get(LABELS, {}), **copied}
+    return {**metadata.get(LABELS, {}), **copied, **from_cdr(told)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -62,21 +63,28 @@ class Motion:
 def positions_of(bag: Bag, topic: str) -> Motion | None:
     """Positions on ``topic`` (JointTarget or JointState) by times of reception; None without a usable message.
 
+    Of messages with several sets of names, as where arm and fingers take turns, those with the most names count. One
+    that cannot be decoded, or is not all numbers, is passed over.
+
     Raises:
-        BagError: a message cannot be decoded.
+        BagError: the topic's type is not described.
     """
     if topic not in bag.topics:
         return None
-    decode, rows, times, names = Decoder(bag), [], [], ()
+    decode = Decoder(bag)
+    decode.learn([topic])
+    found: dict[tuple[str, ...], list[tuple[int, Float64[np.ndarray, " n"]]]] = {}
     for message in bag.messages([topic]):
-        found, positions = named_positions(decode(topic, message.data))
-        names = names or found
-        if found == names and len(positions) == len(names):
-            rows.append(np.array(positions, np.float64))
-            times.append(message.log_ros_ns)
-    if not rows or not names:
+        with contextlib.suppress(BagError):
+            names, values = named_positions(decode(topic, message.data))
+            positions = np.array(values, np.float64)
+            if len(positions) == len(names) and np.isfinite(positions).all():
+                found.setdefault(names, []).append((message.log_ros_ns, positions))
+    names = max(found, key=len, default=())
+    if not names:
         return None
-    return Motion(topic, names, np.array(times, np.int64), np.array(rows, np.float64))
+    times, rows = zip(*found[names], strict=True)
+    return Motion(topic, names, np.array(times, np.int64), np.array(rows))
 
 
 def arm_motion(bag: Bag) -> Motion | None:

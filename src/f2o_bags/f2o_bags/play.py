@@ -13,7 +13,7 @@ from f2o_nodekit.stamps import NS_PER_S
 from tqdm import tqdm
 
 from f2o_bags.errors import BagError
-from f2o_bags.read import Bag
+from f2o_bags.read import Bag, part
 from f2o_bags.stamps import has_header, stamp_of, with_stamp
 from f2o_bags.writer import BagMessage
 
@@ -31,6 +31,8 @@ class PlayOptions:
     restamp: bool = False  # headers get the time of playing, so that the messages are not stale
     clock_hz: float = 0.0  # of /clock, for nodes with use_sim_time; 0: none
     loop: bool = False
+    start_offset_s: float = 0.0  # of the bag that is skipped; what was latched in it comes first
+    namespace: str = ""  # of the arm whose nodes are to hear it: /left; a bag's names have none
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,11 @@ class Player:
         """Messages played, time of the bag [ns], and whether playing was ended."""
         first = last = 0
         count, clock_due = 0, 0
+        begin_ros_ns, end_ros_ns = self._bag.span_ros_ns
+        begin_ros_ns += round(self._options.start_offset_s * NS_PER_S)
         start_mono, start_ros, time_map = self._mono_ns(), self._output.now_ros_ns(), TimeMap()
         with tqdm(desc=self._bag.name, unit=" messages", unit_scale=True, disable=not progress) as bar:
-            for message in self._bag.messages(self._topics):
+            for message in part(self._bag, begin_ros_ns, end_ros_ns, self._topics):
                 first = first or message.log_ros_ns
                 last, count = message.log_ros_ns, count + 1
                 if self._wait(start_mono, last - first):
@@ -166,7 +170,9 @@ class Player:
                 self._output.publish(message.topic, self._restamped(message, time_map, start_ros, first))
                 bar.update()
         if not count:
-            raise BagError(f"{self._bag.path}: no message on {', '.join(self._topics)}")
+            offset_s = self._options.start_offset_s
+            late = f" after {offset_s:g} s" if offset_s else ""
+            raise BagError(f"{self._bag.path}: no message on {', '.join(self._topics)}{late}")
         return count, last - first, False
 
     def _wait(self, start_mono: int, into_bag_ns: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import rclpy
 from rclpy.duration import Duration
@@ -14,7 +15,8 @@ from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 
 from f2o_bags.convert import message_class
-from f2o_bags.errors import PlayError
+from f2o_bags.errors import DefinitionError, PlayError
+from f2o_bags.latched import TRANSFORMS
 from f2o_bags.play import Played, Player, PlayOptions, select_topics
 from f2o_bags.read import Bag
 from f2o_bags.signals import ended_by_signals
@@ -22,6 +24,7 @@ from f2o_bags.writer import BagTopic
 
 DISCOVERY_S = 1.0  # time to discover other publishers and subscribers
 SETTLED_S = 0.3  # without a new subscriber
+MOST_HELD = 100  # messages of a topic that its publisher holds
 
 
 def recorded_qos(topic: BagTopic) -> QoSProfile:
@@ -29,8 +32,12 @@ def recorded_qos(topic: BagTopic) -> QoSProfile:
     profile = topic.offered_qos[0] if topic.offered_qos else {}
     best_effort = str(profile.get("reliability", "reliable")) in ("best_effort", "2")
     latched = str(profile.get("durability", "volatile")) in ("transient_local", "1")
+    depth = int(profile.get("depth") or 10)
+    if latched:  # one publisher plays what several sent; DDS does not tell the recorder their depths
+        sent = sum(int(offered.get("depth") or 1) for offered in topic.offered_qos)
+        depth = MOST_HELD if topic.definition.name == TRANSFORMS else sent
     return QoSProfile(
-        depth=max(1, min(int(profile.get("depth") or 10), 100)),
+        depth=max(1, min(depth, MOST_HELD)),
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
@@ -41,7 +48,10 @@ class PlayerNode(Node):
 
     def __init__(self, bag: Bag, options: PlayOptions) -> None:
         super().__init__("bag_player")
-        self._names = {topic: options.remap.get(topic, topic) for topic in select_topics(bag, options)}
+        self._names = {
+            topic: options.namespace + options.remap.get(topic, topic)
+            for topic in select_topics(bag, options)
+        }
         self._outputs = {
             topic: self.create_publisher(
                 message_class(bag.topics[topic].definition.name), name, recorded_qos(bag.topics[topic])
@@ -95,6 +105,24 @@ class PlayerNode(Node):
             publisher.wait_for_all_acked(Duration(seconds=1.0))
 
 
+def playable(bag: Bag, options: PlayOptions) -> tuple[PlayOptions, list[str]]:
+    """The options without topics whose type is not installed, and a sentence for each; one that is named stays.
+
+    Raises:
+        BagError: no topic is left.
+    """
+    lacking = {}
+    for topic in select_topics(bag, options):
+        try:
+            message_class(bag.topics[topic].definition.name)
+        except DefinitionError as error:
+            if topic not in options.topics:
+                lacking[topic] = f"{topic} is left out: {error}"
+    options = replace(options, exclude=(*options.exclude, *lacking))
+    select_topics(bag, options)
+    return options, list(lacking.values())
+
+
 def play(
     bag: Bag, options: PlayOptions, wait_s: float, progress: bool = True
 ) -> tuple[Played | None, int, bool]:
@@ -103,12 +131,15 @@ def play(
     Raises:
         BagError: no such topic, no message on the topics, or a damaged file.
         PlayError: somebody else publishes on one of the topics.
-        DefinitionError: a message type is not installed.
+        DefinitionError: a message type of a topic that is named is not installed.
     """
     with ended_by_signals() as ended:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         try:
+            options, lacking = playable(bag, options)
             node = PlayerNode(bag, options)
+            for sentence in lacking:
+                node.get_logger().warning(sentence)
             subscribed = node.wait_for_subscribers(wait_s, ended)
             played = None
             if not ended.is_set():

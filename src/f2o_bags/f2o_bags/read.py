@@ -1,25 +1,32 @@
-"""Bags on the disk, finished or truncated, whoever wrote them: the one discovery and the one reader."""
+"""Bags on the disk, finished or truncated, whoever wrote them: the one reader (the one discovery is ``discovery``)."""
 
 from __future__ import annotations
 
 import heapq
-import re
+import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from f2o_bags.definitions import known_definition
-from f2o_bags.errors import BagError
-from f2o_bags.mcap_file import McapFile
-from f2o_bags.sqlite_file import SqliteFile
-from f2o_bags.storage import ZSTD
-from f2o_bags.topics import original_name
-from f2o_bags.writer import COPYING, METADATA, PARTIAL, BagMessage, BagTopic, read_metadata
+from f2o_nodekit.stamps import NS_PER_S
 
-STORAGES = {".mcap": McapFile, ".db3": SqliteFile}
-PART = re.compile(r"(.*?)(?:_(\d+))?")  # name and number of a file of a split recording
+from f2o_bags.definitions import known_definition
+from f2o_bags.discovery import STORAGES, bag_files, bag_metadata, find_bags, storage_of, without
+from f2o_bags.errors import BagError
+from f2o_bags.labels import FAILURE, UNLABELLED, custom_labels, is_failure, is_unlabelled
+from f2o_bags.latched import Latched
+from f2o_bags.mcap_file import BACK_NS, McapFile
+from f2o_bags.sqlite_file import SqliteFile
+from f2o_bags.storage import COMPRESSED
+from f2o_bags.topics import original_name
+from f2o_bags.writer import COPYING, METADATA, PARTIAL, BagMessage, BagTopic
+
+File = McapFile | SqliteFile
+READERS: dict[str, type[McapFile] | type[SqliteFile]] = dict(
+    zip(STORAGES, (McapFile, SqliteFile), strict=True)
+)
 
 
 @dataclass(frozen=True)
@@ -33,21 +40,23 @@ class Bag:
         counts: topic -> number of messages.
         span_ros_ns: reception of the first message and of the last; (0, 0) without any.
         labels: custom_data of metadata.yaml, or the labels in the file where that has none.
+        set_back_ns: by how much the recorder's clock was set back meanwhile; messages may overtake each other a little.
         complete: whether no file is truncated.
     """
 
     path: Path
-    files: tuple[McapFile | SqliteFile, ...]
+    files: tuple[File, ...]
     topics: dict[str, BagTopic]
     counts: dict[str, int]
     span_ros_ns: tuple[int, int]
     labels: dict[str, str]
+    set_back_ns: int
     complete: bool
 
     @property
     def name(self) -> str:
         """Name of the episode."""
-        return _without(self.path.name, PARTIAL, COPYING, ZSTD, *STORAGES)
+        return without(self.path.name, PARTIAL, COPYING, *COMPRESSED, *STORAGES)
 
     @property
     def saved(self) -> bool:
@@ -83,8 +92,16 @@ def open_bag(path: Path) -> Bag:
     Raises:
         BagError: there is none; the text says what is missing.
     """
-    metadata = read_metadata(path) if (path / METADATA).is_file() else {}
-    files = tuple(STORAGES[_storage(file)](file) for file in _files(path, metadata))
+    try:
+        return _opened(path)
+    except OSError as error:
+        raise BagError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _opened(path: Path) -> Bag:
+    _refuse_links_out_of(path)
+    metadata = bag_metadata(path)
+    files = tuple(_best(versions) for versions in bag_files(path, metadata))
     topics: dict[str, BagTopic] = {}
     counts: Counter[str] = Counter()
     labels: dict[str, str] = {}
@@ -92,14 +109,30 @@ def open_bag(path: Path) -> Bag:
         topics = {**file.contents.topics, **topics}
         counts.update(file.contents.counts)
         labels |= file.contents.labels
-    labels |= {str(k): str(v) for k, v in (metadata.get("custom_data") or {}).items()}
+    labels |= custom_labels(metadata)
     filled = [file.contents for file in files if any(file.contents.counts.values())]
     span = (
         min((contents.first_ros_ns for contents in filled), default=0),
         max((contents.last_ros_ns for contents in filled), default=0),
     )
     complete = all(file.contents.complete for file in files)
-    return Bag(path, files, _typed(topics, metadata), dict(counts), span, labels, complete)
+    overlaps = (a.last_ros_ns - b.first_ros_ns for a, b in itertools.pairwise(filled))
+    set_back = max(*(contents.set_back_ns for contents in filled), *overlaps, 0, 0)
+    return Bag(path, files, _typed(topics, metadata), dict(counts), span, labels, set_back, complete)
+
+
+def _best(versions: Sequence[Path]) -> File:
+    """The file that is whole, of a part that lies there compressed and not, as `ros2 bag play` leaves it."""
+    found: list[File] = []
+    problems: list[BagError] = []
+    for path in versions:
+        try:
+            found.append(READERS[storage_of(path)](path))
+        except BagError as error:
+            problems.append(error)
+    if not found:
+        raise problems[0]
+    return next((file for file in found if file.contents.complete), found[0])
 
 
 def open_complete(path: Path) -> Bag:
@@ -123,23 +156,24 @@ def unfinished(bag: Bag) -> str:
     return "" if bag.saved else "its recording was never saved"
 
 
-def find_bags(paths: Collection[Path]) -> list[Path]:
-    """Every recording at or below ``paths``, finished or not: folders with a metadata.yaml, and files of recordings.
+def clock_problem(bag: Bag) -> str:
+    """Why its times of reception cannot be; '' where they can. Nobody knows then what came when."""
+    if bag.set_back_ns <= BACK_NS:
+        return ""
+    return f"the recorder's clock was set back by {bag.set_back_ns / NS_PER_S:.2f} s during the recording"
 
-    Files without a metadata.yaml that are named after their folder, as rosbag2 names them, are one recording;
-    otherwise each is one.
 
-    Raises:
-        BagError: a path holds none.
+def refusals(bag: Bag, unlabelled: bool = False) -> list[str]:
+    """Why nothing is learned from a bag, whatever its messages are like: the one rule of check and convert.
+
+    ``unlabelled``: an episode that nobody judged is taken.
     """
-    found: list[Path] = []
-    for path in paths:
-        here = [path] if path.is_file() and _storage(path) else _below(path) if path.is_dir() else []
-        if not here:
-            why = "" if path.exists() else " (no such file or folder)"
-            raise BagError(f"{path}: no recorded episode here{why}")
-        found += here
-    return found
+    return [
+        *([f"{why} (f2o bag recover)"] if (why := unfinished(bag)) else []),
+        *([why] if (why := clock_problem(bag)) else []),
+        *([FAILURE] if is_failure(bag.labels) else []),
+        *([UNLABELLED] if is_unlabelled(bag.labels) and not unlabelled else []),
+    ]
 
 
 def find_unfinished(paths: Collection[Path]) -> list[Path]:
@@ -165,63 +199,47 @@ def _is_unfinished(path: Path) -> bool:
         return True  # opening it reports why
 
 
-def in_order(bags: Collection[Bag], topics: Collection[str] | None = None) -> Iterator[BagMessage]:
+def in_order(streams: Iterable[Iterator[BagMessage]]) -> Iterator[BagMessage]:
     """Messages of several bags as one, in order of reception."""
-    return heapq.merge(*(bag.messages(topics) for bag in bags), key=lambda message: message.log_ros_ns)
+    return heapq.merge(*streams, key=lambda message: message.log_ros_ns)
 
 
-def _below(folder: Path) -> list[Path]:
-    """Recordings in a folder; the folder itself where it is one."""
-    loose = sorted(file for file in folder.iterdir() if file.is_file() and _storage(file))
-    if (folder / METADATA).is_file() or (loose and _is_one(folder, loose)):
-        return [folder]
-    folders = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
-    return sorted([*loose, *(bag for f in folders for bag in _below(f))])
+def part(
+    bag: Bag, begin_ros_ns: int, end_ros_ns: int, topics: Collection[str] | None = None
+) -> Iterator[BagMessage]:
+    """Messages of ``topics`` from ``begin_ros_ns`` to ``end_ros_ns``, after what was latched before.
+
+    The latched messages come as received with the first of the part, as the recorder repeats them at a start.
+    """
+    latched, begun = Latched(), False
+    for message in bag.messages(topics):
+        if message.log_ros_ns > end_ros_ns:
+            break
+        if message.log_ros_ns < begin_ros_ns:
+            if (info := bag.topics[message.topic]).latched:
+                latched.keep(message.topic, info.definition.name, message.data)
+            continue
+        if not begun:
+            yield from latched.messages(message.log_ros_ns)
+            begun = True
+        yield message
 
 
-def _is_one(folder: Path, files: list[Path]) -> bool:
-    stems = {_part(file)[0] for file in files}
-    return len(files) == 1 or stems == {_without(folder.name, PARTIAL, COPYING)}
+def _refuse_links_out_of(folder: Path) -> None:
+    """A bag is read where it lies: who sends one must not choose other files of the reader's.
 
-
-def _part(file: Path) -> tuple[str, int]:
-    """Name and number of a file of a split recording."""
-    match = PART.fullmatch(_without(file.name, ZSTD, *STORAGES))
-    assert match is not None  # it matches everything
-    return match[1], int(match[2] or 0)
-
-
-def _storage(file: Path) -> str:
-    """The ending that tells how a recording's file is stored; '' if it is none."""
-    ending = Path(file.name.removesuffix(ZSTD)).suffix
-    return ending if ending in STORAGES else ""
-
-
-def _without(name: str, *endings: str) -> str:
-    for ending in endings:
-        name = name.removesuffix(ending)
-    return name
-
-
-def _files(path: Path, metadata: dict[str, Any]) -> list[Path]:
-    """The files of the bag at ``path`` in order of time."""
-    legal = ", ".join(STORAGES)
-    if path.is_file():
-        if not _storage(path):
-            raise BagError(f"{path}: not a bag: expected an episode's folder or a file ending in {legal}")
-        return [path]
-    if not path.is_dir():
-        raise BagError(f"{path}: no such bag")
-    named = [path / Path(str(name)).name for name in metadata.get("relative_file_paths") or ()]
-    found = sorted((f for f in path.iterdir() if f.is_file() and _storage(f)), key=_part)
-    missing = [file.name for file in named if not file.is_file()]
-    if missing or not (named or found):
-        raise BagError(f"{path}: not a bag: no {', '.join(missing) or f'file ending in {legal}'} in it")
-    if strange := [file.name for file in named if not _storage(file)]:
-        raise BagError(
-            f"{path}: {strange[0]}: expected a file ending in {legal}, which `ros2 bag convert` writes"
-        )
-    return named or found
+    Raises:
+        BagError: its metadata.yaml, a recording or a journal beside it is a link out of the folder.
+    """
+    if not folder.is_dir():
+        return
+    own = folder.resolve()
+    for entry in folder.iterdir():
+        belongs = entry.name == METADATA or any(ending in entry.name for ending in STORAGES)
+        if belongs and entry.is_symlink() and not entry.resolve().is_relative_to(own):
+            raise BagError(
+                f"{folder}: {entry.name} is a link to {entry.resolve()}; expected a file in its own folder"
+            )
 
 
 def _typed(topics: dict[str, BagTopic], metadata: dict[str, Any]) -> dict[str, BagTopic]:

@@ -77,12 +77,12 @@ def info_lines(bag: BagInfo, topics: bool = True) -> list[str]:
 def verdict_line(verdict: Verdict) -> str:
     """The verdict as one line."""
     if not verdict.messages:
-        return f"BAD  {verdict.path}: {'; '.join(verdict.problems)}"
+        return f"{verdict.word:<5}{verdict.path}: {'; '.join(verdict.problems)}"
     gap = f"gap {verdict.gap.seconds * 1e3:.0f} ms" if verdict.gap else "no rate known"
     skew = f", skew {verdict.skew.worst_s * 1e3:.0f} ms" if verdict.skew else ""
     idle = f", idle {verdict.idle_s:.1f} s" if verdict.idle_s is not None else ""
     head = (
-        f"{'ok ' if verdict.good else 'BAD'}  {verdict.path}  {verdict.duration_s:.2f} s, "
+        f"{verdict.word:<5}{verdict.path}  {verdict.duration_s:.2f} s, "
         f"{verdict.messages} messages, success {verdict.success}, {gap}{skew}{idle}"
     )
     return head if verdict.good else f"{head}: {'; '.join(verdict.problems)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from f2o_nodekit.joints import GRIPPER_WIDTH, joint_values
+from f2o_nodekit.robot import canonical
 from jaxtyping import Float64
 
 
@@ -15,7 +16,7 @@ from jaxtyping import Float64
 class RecordedTarget:
     """A target of arm and gripper, and its source."""
 
-    joint_names: tuple[str, ...]
+    joint_names: tuple[str, ...]  # canonical where they are a Franka arm's
     positions: Float64[np.ndarray, " n"]  # [rad] in the order of the names
     gripper_width: float  # [m]
     source: str
@@ -42,7 +43,7 @@ def recorded_target(msg: Any) -> RecordedTarget:
     joints = tuple(name for name in names if name != GRIPPER_WIDTH)
     values = joint_values(names, positions, (), (*joints, GRIPPER_WIDTH)).positions
     source = msg.source if hasattr(msg, "source") else msg.header.frame_id
-    return RecordedTarget(joints, values[:-1], float(values[-1]), str(source))
+    return RecordedTarget(canonical(joints), values[:-1], float(values[-1]), str(source))
 
 
 def named_positions(msg: Any) -> tuple[tuple[str, ...], Sequence[float] | np.ndarray]:

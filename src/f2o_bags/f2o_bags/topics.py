@@ -21,6 +21,7 @@ COMMANDS = frozenset(
         "/f2o/takeover_target",
         JOINT_COMMAND,  # the teleop node begins its motion there
         "/f2o/episode/command",
+        "/f2o/enable",  # a switch that was held once is nobody's now
         "/joint_trajectory_controller/joint_trajectory",
         "/gripper_position_controller/commands",
         "/target_joint",  # crisp

@@ -21,9 +21,9 @@ import yaml
 from f2o_nodekit.stamps import NS_PER_S
 from mcap.writer import CompressionType, Writer
 
-from f2o_bags.definitions import MessageDefinition
+from f2o_bags.definitions import MessageDefinition, known_definition
 from f2o_bags.errors import BagError
-from f2o_bags.labels import LABELS
+from f2o_bags.labels import LABELS, LABELS_TOPIC, to_cdr
 from f2o_bags.topics import is_command, stored_name
 
 VERSION = 9
@@ -33,6 +33,18 @@ METADATA = "metadata.yaml"
 CHUNK_BYTES = 32 << 20  # bound of a chunk between two flushes, each of which ends one
 COMPRESSIONS = {"none": CompressionType.NONE, "lz4": CompressionType.LZ4, "zstd": CompressionType.ZSTD}
 QosProfile = dict[str, Any]  # one offered QoS profile with rosbag2's keys
+_FOREVER = {"sec": 9223372036, "nsec": 854775807}
+LATCHED_QOS: QosProfile = {
+    "history": "keep_last",
+    "depth": 1,
+    "reliability": "reliable",
+    "durability": "transient_local",
+    "deadline": _FOREVER,
+    "lifespan": _FOREVER,
+    "liveliness": "automatic",
+    "liveliness_lease_duration": _FOREVER,
+    "avoid_ros_namespace_conventions": False,
+}
 
 
 @dataclass(frozen=True)
@@ -125,15 +137,22 @@ class BagWriter:
                 )  # tells `f2o bag recover` that the bag is being written
         except OSError as error:
             raise BagError(f"{self.folder}: cannot make a new bag: {error.strerror}") from error
-        self._topics = dict(topics)
-        self.counts = dict.fromkeys(topics, 0)
+        self._topics = {topic: info for topic, info in topics.items() if topic != LABELS_TOPIC}
+        self._custom, self._told = dict(custom), 0
+        self.counts = dict.fromkeys(self._topics, 0)
         self._first_ns, self._last_ns = sys.maxsize, 0
         self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=COMPRESSIONS[compression])
         self._writer.start("ros2", "f2o_bags")
         self._writer.add_metadata(LABELS, dict(custom))  # also there when metadata.yaml is not
         self._schemas: dict[MessageDefinition, int] = {}
-        self._channels = {topic: self._declare(topic, info) for topic, info in self._topics.items()}
+        told = {LABELS_TOPIC: labels_topic()}
+        self._channels = {
+            topic: self._declare(topic, info) for topic, info in {**self._topics, **told}.items()
+        }
         self._file.flush()
+        self.sync()
+        for place in (self.folder, output):
+            sync_folder(place)
 
     def _declare(self, topic: str, info: BagTopic) -> int:
         """Register a topic and its type; its channel number."""
@@ -144,21 +163,26 @@ class BagWriter:
                 if definition.encoding
                 else 0  # MCAP's number for none
             )
-        about = {
-            "offered_qos_profiles": yaml.safe_dump(list(info.offered_qos), sort_keys=False),
-            "topic_type_hash": definition.hash,
-        }
         schema = self._schemas[definition]
-        return self._writer.register_channel(info.stored(topic), info.serialization, schema, about)
+        return self._writer.register_channel(info.stored(topic), info.serialization, schema, _about(info))
 
     def write(self, message: BagMessage) -> None:
         """Append one message; OSError when the disk fails."""
         topic, log_ns, count = message.topic, message.log_ros_ns, self.counts[message.topic]
+        if not self._told:
+            self._tell(self._custom, log_ns)
         self._writer.add_message(
             self._channels[topic], log_ns, message.data, message.publish_ros_ns, sequence=count
         )
         self.counts[topic] = count + 1
         self._first_ns, self._last_ns = min(self._first_ns, log_ns), max(self._last_ns, log_ns)
+
+    def _tell(self, labels: Mapping[str, str], log_ns: int) -> None:
+        """Write the labels as a message, too: rosbag2's tools copy messages, and neither metadata nor custom_data."""
+        self._writer.add_message(
+            self._channels[LABELS_TOPIC], log_ns, to_cdr(labels), log_ns, sequence=self._told
+        )
+        self._told += 1
 
     def flush(self) -> None:
         """Hand everything written so far to the kernel: a kill of this process then loses none of it."""
@@ -172,6 +196,8 @@ class BagWriter:
         """Finish the file and write metadata.yaml; the bag is complete, still under its partial name."""
         empty = not any(self.counts.values())
         start, end = (0, 0) if empty else (self._first_ns, self._last_ns)
+        if not empty:
+            self._tell(custom, end)
         metadata = self._metadata(start, end, custom)
         self._writer.add_metadata(
             "rosbag2", {"serialized_metadata": yaml.safe_dump(metadata, sort_keys=False)}
@@ -192,14 +218,16 @@ class BagWriter:
     def _metadata(self, start: int, end: int, custom: Mapping[str, str]) -> dict[str, Any]:
         """The body of metadata.yaml, rosbag2_storage's schema version 9."""
         span = {"duration": {"nanoseconds": end - start}, "starting_time": {"nanoseconds_since_epoch": start}}
-        total = sum(self.counts.values())
+        total = sum(self.counts.values()) + self._told
+        topics = {topic: (info, self.counts[topic]) for topic, info in self._topics.items()}
+        topics |= {LABELS_TOPIC: (labels_topic(), self._told)}
         file = f"{self.name}_0.mcap"
         return {
             "version": VERSION,
             "storage_identifier": "mcap",
             **span,
             "message_count": total,
-            "topics_with_message_count": [self._topic_metadata(topic) for topic in self._topics],
+            "topics_with_message_count": [_topic_metadata(topic, *told) for topic, told in topics.items()],
             "compression_format": "",
             "compression_mode": "",
             "relative_file_paths": [file],
@@ -208,18 +236,31 @@ class BagWriter:
             "ros_distro": os.environ.get("ROS_DISTRO", "unknown"),
         }
 
-    def _topic_metadata(self, topic: str) -> dict[str, Any]:
-        info = self._topics[topic]
-        return {
-            "topic_metadata": {
-                "name": info.stored(topic),
-                "type": info.definition.name,
-                "serialization_format": info.serialization,
-                "offered_qos_profiles": list(info.offered_qos),
-                "type_description_hash": info.definition.hash,
-            },
-            "message_count": self.counts[topic],
-        }
+
+def labels_topic() -> BagTopic:
+    """The topic of the labels, latched."""
+    return BagTopic(known_definition("std_msgs/msg/String"), (LATCHED_QOS,))
+
+
+def _about(info: BagTopic) -> dict[str, str]:
+    """A channel's metadata, as rosbag2 writes it."""
+    return {
+        "offered_qos_profiles": yaml.safe_dump(list(info.offered_qos), sort_keys=False),
+        "topic_type_hash": info.definition.hash,
+    }
+
+
+def _topic_metadata(topic: str, info: BagTopic, count: int) -> dict[str, Any]:
+    return {
+        "topic_metadata": {
+            "name": info.stored(topic),
+            "type": info.definition.name,
+            "serialization_format": info.serialization,
+            "offered_qos_profiles": list(info.offered_qos),
+            "type_description_hash": info.definition.hash,
+        },
+        "message_count": count,
+    }
 
 
 class _NoAliases(yaml.SafeDumper):
@@ -233,8 +274,22 @@ def write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
     """Write metadata.yaml atomically: a reader sees the old file or the new one."""
     new = folder / f"{METADATA}.new"
     text = yaml.dump({"rosbag2_bagfile_information": dict(metadata)}, Dumper=_NoAliases, sort_keys=False)
-    new.write_text(text)
+    with new.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     new.replace(folder / METADATA)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk: a power cut then loses no file, nor its new name."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems refuse it
+            os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
@@ -244,28 +299,61 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         BagError: there is none, or it is not rosbag2's.
     """
     try:
-        return yaml.safe_load((folder / METADATA).read_text())["rosbag2_bagfile_information"]
-    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        body = yaml.safe_load((folder / METADATA).read_text())["rosbag2_bagfile_information"]
+        return dict(body)
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())
         raise BagError(f"{folder}: no readable metadata.yaml ({why})") from error
 
 
 def save_bag(partial: Path, labels: Mapping[str, str]) -> Path:
-    """Add labels to a closed bag's custom_data and give it its final name; returns the folder.
+    """Add labels to a closed bag and give it its final name; returns the folder.
+
+    Labels that it did not have when it was closed go into a part of its own as well (see ``LABELS_TOPIC``).
 
     Raises:
         BagError: the name is taken or the disk refuses; the bag stays under its partial name.
     """
     metadata = read_metadata(partial)
-    metadata["custom_data"] = {**(metadata["custom_data"] or {}), **labels}
+    before = metadata["custom_data"] or {}
+    metadata["custom_data"] = {**before, **labels}
     final = partial.with_name(partial.name.removesuffix(PARTIAL))
     try:
+        if metadata["custom_data"] != before and metadata["message_count"]:
+            _add_labels_part(partial, final.name, metadata)
         write_metadata(partial, metadata)
-        return partial.rename(final)
+        partial.rename(final)
+        sync_folder(final.parent)
+        return final
     except OSError as error:
         raise BagError(
             f"{final}: cannot be made, the bag stays in {partial.name}: {error.strerror}"
         ) from error
+
+
+def _add_labels_part(folder: Path, name: str, metadata: dict[str, Any]) -> None:
+    """Write a part with the labels alone, a nanosecond after the rest, and name it in ``metadata``."""
+    file = f"{name}_{len(metadata['relative_file_paths'])}.mcap"
+    metadata["duration"]["nanoseconds"] += 1
+    now = metadata["starting_time"]["nanoseconds_since_epoch"] + metadata["duration"]["nanoseconds"]
+    with (folder / file).open("wb") as stream:
+        writer = Writer(stream, compression=CompressionType.NONE)
+        writer.start("ros2", "f2o_bags")
+        topic = labels_topic()
+        schema = writer.register_schema(
+            topic.definition.name, topic.definition.encoding, topic.definition.text.encode()
+        )
+        channel = writer.register_channel(LABELS_TOPIC, "cdr", schema, _about(topic))
+        writer.add_message(channel, now, to_cdr(metadata["custom_data"]), now)
+        writer.finish()
+        stream.flush()
+        os.fsync(stream.fileno())
+    span = {"starting_time": {"nanoseconds_since_epoch": now}, "duration": {"nanoseconds": 0}}
+    metadata["relative_file_paths"].append(file)
+    metadata["files"].append({"path": file, **span, "message_count": 1})
+    metadata["message_count"] += 1
+    for entry in metadata["topics_with_message_count"]:
+        entry["message_count"] += entry["topic_metadata"]["name"] == LABELS_TOPIC
 
 
 def discard_bag(partial: Path) -> None:

@@ -93,6 +93,22 @@ def test_faults_of_many_topics_are_told_once(verdict):
     assert found.problems[0].startswith("gap of 0.5") and found.problems[0].endswith("(and 4 more topics)")
 
 
+def test_bad_is_what_is_never_learned_from_and_poor_what_could_be_better(tmp_path):
+    words = {
+        "ok": {},
+        "poor": {"content": e.messages(idle_s=2.0)},
+        "BAD": {"success": "false"},
+        "BAD ": {"success": "unknown", "content": e.messages(idle_s=2.0)},
+    }
+    for number, (word, how) in enumerate(words.items()):
+        found = check(e.write(tmp_path, f"episode_{number}", **how))
+        assert (found.word, found.usable) == (word.strip(), not word.startswith("BAD"))
+    assert found.problems[0].startswith("nobody judged it")  # why it is BAD comes first
+    ruled = check(e.write(tmp_path, "ruled", e.messages(idle_s=2.0)), rules=[lambda bag: ["no good"]])
+    assert (ruled.word, ruled.problems[0]) == ("BAD", "no good")
+    assert check(tmp_path / "nowhere").word == "BAD"
+
+
 def test_drops_and_truncation_are_problems(tmp_path):
     assert "12 messages dropped by the recorder" in check(e.write(tmp_path, drops="12")).problems
     cut = check(e.write(tmp_path, "episode_0001", finish=False))

@@ -9,7 +9,7 @@ import episodes as e
 import pytest
 from f2o_nodekit.errors import F2oError
 
-from f2o_bags import commands
+from f2o_bags import commands, report
 
 
 def f2o(*words):
@@ -19,6 +19,12 @@ def f2o(*words):
     return arguments.run(arguments)
 
 
+@pytest.fixture(autouse=True)
+def without_other_packages(monkeypatch):
+    """Their rules and verbs are theirs to test."""
+    monkeypatch.setattr(commands, "entry_points", lambda group: ())
+
+
 def test_check_prints_a_line_per_episode_and_its_status_says_whether_all_are_good(tmp_path, capsys):
     e.write(tmp_path, "episode_0000")
     assert f2o("check", tmp_path) == 0
@@ -26,13 +32,14 @@ def test_check_prints_a_line_per_episode_and_its_status_says_whether_all_are_goo
     assert f2o("check", tmp_path) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith(f"ok   {tmp_path}/episode_0000  3.99 s, 1")
-    assert lines[2].startswith(f"BAD  {tmp_path}/episode_0001")
+    assert lines[2].startswith(f"poor {tmp_path}/episode_0001")
     assert lines[2].endswith(": idle for 2.0 s before the first motion (f2o bag trim --idle)")
     assert f2o("check", tmp_path, "--idle", "3") == 0
     capsys.readouterr()
     f2o("check", tmp_path, "--json")
     verdicts = json.loads(capsys.readouterr().out)
     assert [v["good"] for v in verdicts] == [True, False]
+    assert [v["usable"] for v in verdicts] == [True, True]
     assert verdicts[1]["problems"][0].startswith("idle for 2.0 s")
 
 
@@ -62,6 +69,21 @@ def test_recover_trim_and_merge_say_what_they_wrote(tmp_path, capsys):
     assert f2o("trim", tmp_path / "episode_0000", tmp_path / "a", "--idle") == 0
     assert f2o("merge", tmp_path / "a", tmp_path / "episode_0001", "--out", tmp_path / "b") == 0
     assert "b: " in capsys.readouterr().out
+    words = (tmp_path / "a", tmp_path / "episode_0000.partial", "--out", tmp_path / "c")
+    assert f2o("merge", *words) == 1  # the other one is there
+    said = capsys.readouterr()
+    assert "f2o bag merge: left out: " in said.err and f"{tmp_path}/c: " in said.out
+
+
+def test_info_goes_on_after_a_bag_that_raises_whatever(tmp_path, capsys, monkeypatch):
+    e.write(tmp_path, "episode_0000")
+    e.write(tmp_path, "episode_0001")
+    describe = report.info
+    monkeypatch.setattr(report, "info", lambda path: 1 / 0 if path.name.endswith("0") else describe(path))
+    assert f2o("info", tmp_path) == 1
+    said = capsys.readouterr()
+    assert "episode_0001  complete" in said.out
+    assert "f2o bag info: " in said.err and "episode_0000: ZeroDivisionError" in said.err
 
 
 @pytest.mark.parametrize(
@@ -85,7 +107,7 @@ def test_a_mistake_is_one_sentence(tmp_path, monkeypatch, words, sentence):
 
 
 def test_numbers_are_checked_before_anything_runs(capsys):
-    for words in (("--speed", "0"), ("--clock", "-1"), ("--remap", "a")):
+    for words in (("--speed", "0"), ("--clock", "-1"), ("--start-offset", "-1"), ("--remap", "a")):
         with pytest.raises(SystemExit):
             f2o("play", "x", *words)
         assert "expected" in capsys.readouterr().err

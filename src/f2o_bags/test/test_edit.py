@@ -1,17 +1,23 @@
 import json
+import re
 import shutil
 
 import episodes as e
 import pytest
 from f2o_bags.check import check
+from f2o_bags.definitions import known_definition
+from f2o_bags.discovery import find_bags
 from f2o_bags.edit import merge, recover, trim
 from f2o_bags.errors import BagError
-from f2o_bags.read import find_bags, find_unfinished, open_bag, open_complete
+from f2o_bags.labels import LABELS_TOPIC
+from f2o_bags.latched import TRANSFORMS
+from f2o_bags.read import find_unfinished, open_bag, open_complete
 from f2o_bags.topics import original_name
-from f2o_bags.writer import BagMessage, BagWriter, read_metadata
+from f2o_bags.writer import BagMessage, BagTopic, BagWriter, read_metadata
 from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
+from test_latched import TF, transforms
 
 S = e.S
 
@@ -19,7 +25,8 @@ S = e.S
 def content(folder):
     """(topic, bytes, log time) as rosbags reads them, by their own names."""
     with AnyReader([folder]) as reader:
-        return [(original_name(c.topic), bytes(raw), t) for c, t, raw in reader.messages()]
+        own = [c for c in reader.connections if c.topic != LABELS_TOPIC]
+        return [(original_name(c.topic), bytes(raw), t) for c, t, raw in reader.messages(own)]
 
 
 def quiet(call, *args, **kwargs):
@@ -42,7 +49,9 @@ def test_a_recording_truncated_anywhere_becomes_a_valid_bag(tmp_path, cut):
         custom = reader.storage.metadata.custom
         assert (custom["operator"], custom["recovered"]) == ("ada", "true")
     with next(done.folder.glob("*.mcap")).open("rb") as stream:
-        assert len(list(make_reader(stream, validate_crcs=True).iter_messages())) == len(got)
+        assert (
+            len(list(make_reader(stream, validate_crcs=True).iter_messages())) == len(got) + 2
+        )  # the labels
 
 
 def test_damage_inside_ends_the_recovery_there(tmp_path):
@@ -98,6 +107,18 @@ def test_trim_by_time_keeps_the_part_and_repeats_what_is_latched(tmp_path):
     assert (custom["task"], custom["trimmed"]) == ("toy", "episode_0000: 1.000 to 2.000 s")
 
 
+def test_trim_repeats_the_transforms_of_every_publisher(tmp_path):
+    topics = e.topics() | {TF: BagTopic(known_definition(TRANSFORMS), (e.LATCHED, e.LATCHED))}
+    writer = BagWriter(tmp_path, "a", topics, {})
+    arm, camera = transforms("link1"), transforms("camera")
+    for topic, data, log in [(TF, arm, e.T0), (TF, camera, e.T0 + 1), *e.messages()]:
+        writer.write(BagMessage(topic, data, log, log))
+    quiet(trim, writer.close({}).folder, tmp_path / "part", 1.0, 2.0)
+    assert [(t, d) for t, d, _ in content(tmp_path / "part")][:3] == [
+        (TF, arm), (TF, camera), (e.MODE, e.text("teleop"))
+    ]  # fmt: skip
+
+
 def test_trim_idle_ends_makes_a_bad_episode_good(tmp_path):
     bag = e.write(tmp_path, content=e.messages(idle_s=2.0))
     assert not check(bag).good
@@ -129,17 +150,31 @@ def test_merge_puts_the_messages_in_order_and_the_first_labels_win(tmp_path):
     assert (custom["operator"], custom["note"], custom["merged"]) == ("ada", "second", "a, b")
 
 
-def test_merge_refuses_a_topic_of_two_types_and_an_unfinished_bag(tmp_path):
-    first = e.write(tmp_path, "a")
+def test_merge_leaves_out_what_cannot_be_merged_and_says_why(tmp_path):
+    first, last = e.write(tmp_path, "a", e.messages()[::2]), e.write(tmp_path, "e", e.messages()[1::2])
     writer = BagWriter(tmp_path, "b", {e.ARM: e.topics()[e.MODE]}, {})
     writer.write(BagMessage(e.ARM, e.text("x"), 1, 1))
-    second = writer.close({}).folder
-    with pytest.raises(
-        BagError, match=r"joint_states is std_msgs/msg/String, expected sensor_msgs/msg/JointState"
-    ):
-        quiet(merge, [first, second], tmp_path / "both")
-    with pytest.raises(BagError, match=r"truncated; run `f2o bag recover"):
-        quiet(merge, [first, e.write(tmp_path, "c", finish=False)], tmp_path / "both")
+    other = writer.close({}).folder
+    cut = e.write(tmp_path, "c", finish=False)
+    damaged = e.write(tmp_path, "d")
+    file = damaged / "d_0.mcap"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 3 : len(data) // 3 + 64] = bytes(64)
+    file.write_bytes(data)
+    done, left_out = quiet(merge, [first, other, cut, damaged, tmp_path / "nowhere", last], tmp_path / "all")
+    assert sorted(content(done.folder)) == sorted(e.messages())
+    assert read_metadata(done.folder)["custom_data"]["merged"] == "a, e"
+    patterns = [
+        r"b.partial: /franka/joint_states is std_msgs/msg/String, expected sensor_msgs/msg/JointState as before",
+        r"c.partial: its recording is truncated; run `f2o bag recover",
+        r"nowhere: no such bag",
+        r"d/d_0.mcap: damaged",
+    ]
+    for sentence, pattern in zip(left_out, patterns, strict=True):
+        assert re.search(pattern, sentence), sentence
+    with pytest.raises(BagError, match=r"none: not written: no bag is left to merge: .*c.partial: its"):
+        quiet(merge, [cut, other.with_name("nowhere")], tmp_path / "none")
+    assert not (tmp_path / "none").exists() and not (tmp_path / "all.copying").exists()
 
 
 def test_a_split_bag_is_read_in_order_and_a_missing_part_is_named(tmp_path):
@@ -168,10 +203,16 @@ def test_what_is_no_mcap_bag_is_said_in_one_sentence(tmp_path):
         find_unfinished([tmp_path])
     old = tmp_path / "old"
     old.mkdir()
-    (old / "old_0.bag").touch()
-    body = {"storage_identifier": "rosbag_v2", "relative_file_paths": ["old_0.bag"]}
+    (old / "old_0.foo").touch()
+    (tmp_path / "ros1.bag").touch()
+    assert find_bags([tmp_path]) == [tmp_path / "episode_0000", tmp_path / "ros1.bag"]
+    with pytest.raises(
+        BagError, match=r"ros1\.bag: a recording of ROS 1, which is not read; rosbags-convert"
+    ):
+        open_bag(tmp_path / "ros1.bag")
+    body = {"storage_identifier": "foo", "relative_file_paths": ["old_0.foo"]}
     (old / "metadata.yaml").write_text(json.dumps({"rosbag2_bagfile_information": body}))
-    with pytest.raises(BagError, match=r"old: old_0\.bag: expected a file ending in \.mcap, \.db3, which"):
+    with pytest.raises(BagError, match=r"old: old_0\.foo: expected a file ending in \.mcap, \.db3, which"):
         open_bag(old)
     (tmp_path / "notes.txt").touch()
     with pytest.raises(

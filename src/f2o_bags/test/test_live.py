@@ -10,6 +10,8 @@ from pathlib import Path
 
 import episodes as e
 import pytest
+from f2o_bags.definitions import MessageDefinition
+from f2o_bags.writer import BagMessage, BagTopic, BagWriter
 
 rclpy = pytest.importorskip("rclpy", reason="no rclpy: nothing can be played")
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
@@ -18,6 +20,7 @@ from sensor_msgs.msg import Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 WAIT_S = 30.0
+ODD = "/odd"
 PACKAGE = Path(__file__).parents[1]
 F2O = """
 import argparse, sys
@@ -87,6 +90,28 @@ def test_every_message_arrives_as_it_was_recorded_at_true_speed(ear, tmp_path):
         assert len(got) == len(sent), topic
         # DDS pads to four bytes
         assert all(bytes(raw).startswith(data) for raw, data in zip(got, sent, strict=True)), topic
+
+
+def test_a_late_subscriber_gets_what_was_latched_before_the_start_offset(ear, tmp_path):
+    topics = e.topics() | {ODD: BagTopic(MessageDefinition("odd_msgs/msg/Odd", "uint8 a\n"))}
+    writer = BagWriter(tmp_path, "a", topics, e.labels())
+    writer.write(BagMessage(ODD, b"\0\1\0\0\7", e.T0, e.T0))  # of a type that nobody has here
+    for topic, data, log in e.messages():
+        writer.write(BagMessage(topic, data, log, log))
+    process = start(writer.close(e.labels()).folder, "--start-offset", "2.0")
+    deadline = time.monotonic() + WAIT_S
+    while len(ear.heard[e.ARM]) < 20 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    late = []
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    ear.create_subscription(String, e.MODE, late.append, latched)
+    out, err = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 0, err
+    assert "/odd is left out: odd_msgs/msg/Odd: no package of messages odd_msgs" in err
+    assert [message.data for message in late] == ["teleop"]
+    sent = [data for t, data, log in e.messages() if t == e.ARM and log >= e.T0 + 2 * e.S]
+    assert len(ear.heard[e.ARM]) == len(sent)
+    assert " 1.99 s of the bag in " in out
 
 
 def test_ctrl_c_ends_it_without_a_word(ear, tmp_path):

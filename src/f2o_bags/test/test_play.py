@@ -120,6 +120,17 @@ def test_it_ends_when_told_and_otherwise_loops(bag):
     assert [t for t, _, _ in world.out].count(e.MODE) > 2
 
 
+def test_after_an_offset_what_was_latched_before_it_comes_first(bag):
+    world, played = play(bag, start_offset_s=1.5)
+    begin = e.T0 + round(1.5 * S)
+    sent = [m for m in e.messages() if m[0] != e.COMMAND and m[2] >= begin]
+    assert [(t, d) for t, d, _ in world.out] == [(e.MODE, e.text("teleop"))] + [(t, d) for t, d, _ in sent]
+    assert world.out[0][2] - 5 * S < 10_000_000  # at once
+    assert played.bag_s == pytest.approx(3.99 - 1.5, abs=0.02)
+    with pytest.raises(BagError, match=r"no message on .*/franka/joint_states.* after 9 s$"):
+        play(bag, start_offset_s=9.0)
+
+
 TRAJECTORY, NUMBERS = "trajectory_msgs/msg/JointTrajectory", "std_msgs/msg/Float64MultiArray"
 
 

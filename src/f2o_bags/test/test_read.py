@@ -1,21 +1,30 @@
 """One discovery and one reader: however an episode is stored, it is found and read alike."""
 
+import itertools
 import json
 import shutil
+import sqlite3
 
 import episodes as e
+import lz4.frame
 import pytest
 import zstandard
-from f2o_bags.check import check
+from f2o_bags.check import Limits, check
 from f2o_bags.decode import Decoder
+from f2o_bags.discovery import find_bags
 from f2o_bags.edit import merge, recover, trim
 from f2o_bags.errors import BagError
-from f2o_bags.read import find_bags, find_unfinished, open_bag
-from f2o_bags.writer import read_metadata
+from f2o_bags.labels import LABELS_TOPIC
+from f2o_bags.play import PlayOptions, select_topics
+from f2o_bags.read import find_unfinished, open_bag
+from f2o_bags.report import info
+from f2o_bags.writer import BagMessage, BagWriter, read_metadata, save_bag
 from mcap.writer import CompressionType, IndexType
 from mcap.writer import Writer as McapWriter
+from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
+TAKEN = Limits(unlabelled=True)
 ROSBAG2 = {  # as rosbag2 lays it out: storage, compression
     "mcap": (StoragePlugin.MCAP, None),
     "mcap zstd file": (StoragePlugin.MCAP, CompressionMode.FILE),
@@ -34,6 +43,7 @@ MCAP = {  # of a file alone: what its writer may leave out
         "use_statistics": False, "repeat_channels": False, "repeat_schemas": False, "index_types": IndexType.NONE,
         "use_summary_offsets": False,
     },
+    "no schemas in the summary": {"repeat_schemas": False},
     "lz4": {"compression": CompressionType.LZ4},
 }  # fmt: skip
 KINDS = {topic: info.definition.name for topic, info in e.topics().items()}
@@ -80,10 +90,53 @@ def of(bag):
 
 @pytest.fixture(scope="module")
 def content():
-    return e.messages(seconds=2.0)
+    return e.messages(seconds=1.2)
 
 
-@pytest.fixture(params=[*ROSBAG2, *(f"{kind} without metadata" for kind in ROSBAG2), *MCAP])
+def unreadable(folder):
+    (folder / "metadata.yaml").write_bytes(b"\0" * 900)  # as a power cut leaves it
+
+
+def whole(file):
+    return zstandard.ZstdDecompressor().decompressobj().decompress(file.read_bytes())
+
+
+def by_hand(folder):
+    """metadata.yaml after `zstd -d`, unedited or edited: the names and the compression it gives are not the files'."""
+    for file in folder.glob("*.zstd"):
+        file.with_suffix("").write_bytes(whole(file))
+        file.unlink()
+
+
+def twice(folder):
+    """`ros2 bag play` of a compressed bag leaves the decompressed file beside it."""
+    for file in folder.glob("*.zstd"):
+        file.with_suffix("").write_bytes(whole(file))
+
+
+def lz4_file(folder):
+    for file in [*folder.glob("*.mcap"), *folder.glob("*.db3")]:
+        file.with_name(file.name + ".lz4").write_bytes(lz4.frame.compress(file.read_bytes()))
+        file.unlink()
+
+
+CHANGES = {
+    "": lambda folder: None,
+    " without metadata": lambda folder: (folder / "metadata.yaml").unlink(),
+    " with unreadable metadata": unreadable,
+    " decompressed by hand": by_hand,
+    " and decompressed": twice,
+    " in lz4": lz4_file,
+}
+STORED = [
+    kind + change
+    for kind in ROSBAG2
+    for change in CHANGES
+    if ("decompressed" not in change or "file" in kind) and (change != " in lz4" or "zstd" not in kind)
+]
+
+
+@pytest.fixture(params=[*STORED, *MCAP])
 def stored(request, tmp_path, content):
     """An episode in each way of storing it."""
     kind = request.param
@@ -91,11 +144,9 @@ def stored(request, tmp_path, content):
         return by_mcap(
             tmp_path / "bags" / "episode_0000" / "episode_0000_0.mcap", content, **MCAP[kind]
         ).parent
-    folder = by_rosbags(
-        tmp_path / "bags" / "episode_0000", *ROSBAG2[kind.removesuffix(" without metadata")], content
-    )
-    if kind.endswith(" without metadata"):
-        (folder / "metadata.yaml").unlink()
+    (stem,) = (name for name in ROSBAG2 for change in CHANGES if kind == name + change)
+    folder = by_rosbags(tmp_path / "bags" / "episode_0000", *ROSBAG2[stem], content)
+    CHANGES[kind.removeprefix(stem)](folder)
     return folder
 
 
@@ -108,14 +159,162 @@ def test_every_storage_is_found_read_checked_and_copied_alike(stored, tmp_path, 
         topic: sum(t == topic for t, _, _ in content) for topic in KINDS
     }
     assert bag.span_ros_ns == (content[0][2], content[-1][2])
-    found = check(stored)
+    found = check(stored, TAKEN)
     assert found.good, found.problems
     assert Decoder(bag)(e.ARM, next(iter(bag.messages([e.ARM]))).data).name == e.ARM_NAMES
+    assert info(stored).messages == len(content)
+    assert select_topics(bag, PlayOptions()) == [topic for topic in bag.topics if topic != e.COMMAND]
     trim(stored, tmp_path / "part", 0.0, 99.0, progress=False)
     merge([stored], tmp_path / "copy", progress=False)
     recover(stored, tmp_path / "whole", progress=False)
     for copy in ("part", "copy", "whole"):
         assert sorted(of(open_bag(tmp_path / copy))) == sorted(content)
+
+
+def test_a_file_of_any_writer_is_read_whatever_it_leaves_out(tmp_path):
+    """Each option of Foxglove's writer with each other one: a reader may rely on none."""
+    few = e.messages(seconds=0.1)
+    switches = ("use_statistics", "repeat_channels", "repeat_schemas", "use_summary_offsets")
+    storages = [(False, CompressionType.NONE), *((True, kind) for kind in CompressionType)]
+    indexes = (
+        IndexType.ALL, IndexType.NONE, IndexType.CHUNK, IndexType.MESSAGE, IndexType.CHUNK | IndexType.MESSAGE
+    )  # fmt: skip
+    for number, ((chunks, kind), index, *on) in enumerate(
+        itertools.product(storages, indexes, *[(False, True)] * 4)
+    ):
+        options = dict(
+            zip(switches, on, strict=True), index_types=index, compression=kind, use_chunking=chunks
+        )
+        bag = open_bag(by_mcap(tmp_path / f"{number}.mcap", few, chunk_size=2000, **options))
+        assert bag.complete, options
+        assert of(bag) == few, options
+        assert len(list(bag.messages([e.ARM]))) == bag.counts[e.ARM] > 0, options
+
+
+def test_a_part_that_the_index_does_not_lead_to_is_not_left_out_silently(tmp_path, content):
+    file = by_mcap(tmp_path / "a.mcap", content, chunk_size=5000)
+    whole = open_bag(file)
+    whole.files[0].contents.counts[e.ARM] += 1
+    with pytest.raises(
+        BagError, match=r"a\.mcap: its index leads to \d+ of \d+ messages; try `f2o bag recover`"
+    ):
+        of(whole)
+
+
+def sqlite_by_hand(file, content, journal="DELETE"):
+    """rosbag2's first schema: no definitions, no QoS; a topic that is declared twice; its writer is still open."""
+    file.parent.mkdir()
+    database = sqlite3.connect(file)
+    database.execute(f"PRAGMA journal_mode={journal}")
+    database.execute(
+        "CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT, type TEXT, serialization_format TEXT)"
+    )
+    database.execute(
+        "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER, timestamp INTEGER, data BLOB)"
+    )
+    for topic in KINDS:
+        database.execute(
+            "INSERT INTO topics(name, type, serialization_format) VALUES (?, ?, 'cdr')", (topic, KINDS[topic])
+        )
+    database.execute("INSERT INTO topics VALUES (99, ?, ?, 'cdr')", (e.ARM, KINDS[e.ARM]))
+    numbers = {topic: k + 1 for k, topic in enumerate(KINDS)}
+    for k, (topic, data, log) in enumerate(content):
+        number = 99 if topic == e.ARM and k % 2 else numbers[topic]
+        database.execute(
+            "INSERT INTO messages(topic_id, timestamp, data) VALUES (?, ?, ?)", (number, log, data)
+        )
+    database.commit()
+    return database
+
+
+def test_an_old_sqlite_file_is_read_and_topics_of_one_name_add_up(tmp_path, content):
+    sqlite_by_hand(tmp_path / "a" / "a_0.db3", content).close()
+    bag = open_bag(tmp_path / "a")
+    assert bag.complete and of(bag) == content
+    assert bag.counts[e.ARM] == sum(topic == e.ARM for topic, _, _ in content)
+    assert check(tmp_path / "a", TAKEN).good
+
+
+def test_what_a_killed_sqlite_recorder_left_in_its_journal_is_read(tmp_path, content):
+    writer = sqlite_by_hand(tmp_path / "a" / "a_0.db3", content, "WAL")
+    shutil.copytree(tmp_path / "a", tmp_path / "killed")
+    writer.close()
+    assert sorted(p.name for p in (tmp_path / "killed").iterdir()) == [
+        "a_0.db3",
+        "a_0.db3-shm",
+        "a_0.db3-wal",
+    ]
+    assert not open_bag(tmp_path / "killed").complete
+    assert recover(tmp_path / "killed", progress=False).messages == len(content)
+    assert of(open_bag(tmp_path / "killed_recovered")) == content
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_file_that_is_cut_off_is_recovered_up_to_its_end(tmp_path, content, storage):
+    folder = by_rosbags(tmp_path / "a", *ROSBAG2[storage], content)
+    (file,) = (f for f in folder.iterdir() if f.name != "metadata.yaml")
+    if storage == "mcap":
+        by_mcap(file, content, chunk_size=4096)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 7 // 10])
+    assert check(folder, TAKEN).problems[0] == "its recording is truncated (f2o bag recover)"
+    done = recover(folder, progress=False)
+    assert 0.2 < done.messages / len(content) < 0.95
+    assert of(open_bag(done.folder)) == content[: done.messages]
+
+
+@pytest.mark.parametrize("storage", ["mcap zstd file", "sqlite3 zstd file"])
+def test_a_compressed_file_that_is_cut_off_in_its_first_block_is_one_sentence(tmp_path, content, storage):
+    folder = by_rosbags(tmp_path / "a", *ROSBAG2[storage], content)
+    (file,) = folder.glob("*.zstd")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    (problem,) = check(folder, TAKEN).problems
+    assert problem.startswith(f"{file}: ")
+    assert "\n" not in problem
+
+
+def test_a_definition_that_nobody_needs_refuses_no_sqlite_file(tmp_path, content):
+    folder = by_rosbags(tmp_path / "a", StoragePlugin.SQLITE3, None, content)
+    with sqlite3.connect(next(folder.glob("*.db3"))) as database:
+        database.execute("INSERT INTO topics VALUES (77, '/ft/wrench', 'my_msgs/msg/Wrench', 'cdr', '', '')")
+        database.execute(
+            "INSERT INTO message_definitions VALUES (77, 'my_msgs/msg/Wrench', 'ros2idl', 'what?', '')"
+        )
+        database.execute("INSERT INTO messages VALUES (9999, 77, ?, ?)", (content[-1][2], b"\0\1\0\0"))
+    database.close()
+    assert check(folder, TAKEN).good
+    assert of(open_bag(folder)) == [*content, ("/ft/wrench", b"\0\1\0\0", content[-1][2])]
+
+
+def test_nothing_in_a_folder_is_passed_over(tmp_path, content):
+    """A bag, a part of it that metadata.yaml does not know, another recording beside it, more below, a way back."""
+    half = len(content) // 2
+    folder = by_rosbags(tmp_path / "day", StoragePlugin.MCAP, None, content[:half])
+    (folder / "day.mcap").rename(folder / "day_0.mcap")
+    text = (folder / "metadata.yaml").read_text()
+    (folder / "metadata.yaml").write_text(text.replace("day.mcap", "day_0.mcap"))
+    by_mcap(folder / "day_1.mcap", content[half:])  # the recorder was killed after it had begun a new part
+    by_mcap(folder / "other.mcap", content)
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "metadata.yaml").write_text("a: [")
+    e.write(folder / "deeper" / "still")
+    (folder / "deeper" / "back").symlink_to(folder)
+    assert [str(p.relative_to(tmp_path)) for p in find_bags([folder, tmp_path])] == [
+        "day", "day/damaged", "day/deeper/still/episode_0000", "day/other.mcap"
+    ]  # fmt: skip
+    assert of(open_bag(folder)) == content
+    with pytest.raises(BagError, match=r"damaged: no readable metadata\.yaml"):
+        open_bag(folder / "damaged")
+
+
+def test_of_several_paths_one_without_a_recording_has_its_own_sentence(tmp_path):
+    e.write(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    found = find_bags([tmp_path / "episode_0000", tmp_path / "notes.txt", tmp_path / "nowhere"])
+    assert [check(path).problems for path in found] == [
+        (),
+        (f"{tmp_path}/notes.txt: not a bag: expected an episode's folder or a file ending in .mcap, .db3",),
+        (f"{tmp_path}/nowhere: no such bag",),
+    ]
 
 
 def test_a_truncated_recording_is_found_whatever_its_name(tmp_path, content):
@@ -125,7 +324,7 @@ def test_a_truncated_recording_is_found_whatever_its_name(tmp_path, content):
     e.write(tmp_path / "bags", "episode_0001")
     assert [p.name for p in find_bags([tmp_path / "bags"])] == ["episode_0001", "killed"]
     assert find_unfinished([tmp_path / "bags"]) == [whole]
-    assert check(whole).problems == ("its recording is truncated (f2o bag recover)",)
+    assert check(whole, TAKEN).problems == ("its recording is truncated (f2o bag recover)",)
     done = recover(whole, progress=False)
     assert done.folder == tmp_path / "bags" / "killed_recovered"
     assert of(open_bag(done.folder)) == content[: done.messages]
@@ -166,7 +365,7 @@ def test_parts_are_read_in_the_order_of_their_numbers(tmp_path, content):
 def test_a_topic_that_cannot_be_read_is_copied_and_named_when_it_is_wanted(tmp_path, content, extra):
     odd = ("/ft/wrench", b"\0\1\0\0" + bytes(8), content[0][2])
     folder = by_mcap(tmp_path / "a" / "a_0.mcap", [odd, *content], [("/ft/wrench", *extra)]).parent
-    assert check(folder).good, check(folder).problems
+    assert check(folder, TAKEN).good, check(folder, TAKEN).problems
     merge([folder], tmp_path / "copy", progress=False)
     bag = open_bag(tmp_path / "copy")
     assert of(bag) == [odd, *content]
@@ -192,7 +391,7 @@ def test_channels_of_one_topic_add_up(tmp_path, content):
                 writer.add_message(channel, message.log_ros_ns, message.data, message.publish_ros_ns)
         writer.finish()
     bag = open_bag(file.parent)
-    assert bag.counts == {e.ARM: 250}
+    assert bag.counts == {e.ARM: 150}
     assert [m[2] for m in of(bag)] == [log for topic, _, log in content if topic == e.ARM]
 
 
@@ -202,9 +401,48 @@ def test_labels_come_from_the_file_where_metadata_is_lost(tmp_path):
     assert (open_bag(folder).labels["operator"], open_bag(folder).labels["success"]) == ("ada", "false")
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_labels_survive_a_tool_that_copies_messages_alone(tmp_path, content, late):
+    """As `ros2 bag convert`: messages come through, metadata's custom_data and the file's records do not."""
+    writer = BagWriter(tmp_path, "a", e.topics(), {"success": "unknown", "operator": "ada"})
+    for topic, data, log in content:
+        writer.write(BagMessage(topic, data, log, log))
+    judged = {"success": "false", "strategy": "left"}
+    folder = writer.close({"operator": "ada", "success": "unknown", **({} if late else judged)}).folder
+    folder = save_bag(folder, judged)  # late: judged after the recording was stopped
+    assert sorted(f.name for f in folder.glob("*.mcap")) == ["a_0.mcap", "a_1.mcap"][: 1 + late]
+    expected = {"operator": "ada", **judged}
+    assert open_bag(folder).labels == expected and of(open_bag(folder)) == content
+    with AnyReader([folder]) as reader:  # names and counts of metadata.yaml are the files'
+        assert len(list(reader.messages())) == reader.message_count == len(content) + 2 + late
+        for storage in (StoragePlugin.MCAP, StoragePlugin.SQLITE3):
+            with Writer(tmp_path / storage.name, version=9, storage_plugin=storage) as copy:
+                connections = {
+                    c.id: copy.add_connection(c.topic, c.msgtype, typestore=e.STORE)
+                    for c in reader.connections
+                }
+                for connection, log, data in reader.messages():
+                    copy.write(connections[connection.id], log, data)
+            (tmp_path / storage.name / "metadata.yaml").unlink()
+            bag = open_bag(tmp_path / storage.name)
+            assert bag.labels == expected
+            assert sorted(of(bag)) == sorted(content)  # the labels' topic is no part of the episode
+    (folder / "metadata.yaml").unlink()
+    assert open_bag(folder).labels["success"] == "false"
+
+
+def test_an_episode_that_nobody_judged_is_said(tmp_path):
+    folder = e.write(tmp_path, success="unknown")
+    told = "nobody judged it: no label success, true or false (--unlabelled takes it all the same)"
+    assert check(folder).problems == (told,)
+    assert check(folder, TAKEN).good
+
+
 def test_what_cannot_be_read_is_one_sentence(tmp_path, content):
     folder = by_mcap(tmp_path / "a" / "a_0.mcap", content[:10]).parent
     (folder / "a_0.mcap").rename(folder / "a_0.mcap.zstd")
+    assert of(open_bag(folder)) == content[:10]  # the bytes tell how it is stored, not the name
+    (folder / "a_0.mcap.zstd").write_bytes(zstandard.compress(b"no mcap")[:6] + b"what?")
     with pytest.raises(BagError, match=r"^[^\n]*a_0\.mcap\.zstd: cannot be decompressed \([^\n]*$"):
         open_bag(folder)
     (folder / "a_0.mcap.zstd").write_bytes(zstandard.compress(b"no mcap"))
@@ -216,6 +454,7 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path, content):
     with pytest.raises(BagError, match=r"^[^\n]*a_0\.db3: cannot be read \([^\n]*$"):
         open_bag(folder)
     (folder / "metadata.yaml").write_text("a: [")
+    (folder / "a_0.db3").unlink()
     with pytest.raises(BagError, match=r"^[^\n]*a: no readable metadata\.yaml \([^\n]*$"):
         open_bag(folder)
 
@@ -239,14 +478,15 @@ def test_older_bags_have_commands_under_the_controllers_own_topics(tmp_path, con
     merge([old], tmp_path / "new", progress=False)
     assert stored_names(tmp_path / "new") == {*set(KINDS) - {e.COMMAND}, "/f2o/recorded" + e.COMMAND}
     for folder in (old, tmp_path / "new"):
-        assert open_bag(folder).counts[e.COMMAND] == 250
-        assert sum(1 for _ in open_bag(folder).messages([e.COMMAND])) == 250
+        assert open_bag(folder).counts[e.COMMAND] == 150
+        assert sum(1 for _ in open_bag(folder).messages([e.COMMAND])) == 150
     merge([old, tmp_path / "new"], tmp_path / "both", progress=False)
-    assert open_bag(tmp_path / "both").counts[e.COMMAND] == 500
+    assert open_bag(tmp_path / "both").counts[e.COMMAND] == 300
 
 
 def stored_names(folder):
-    return {t["topic_metadata"]["name"] for t in read_metadata(folder)["topics_with_message_count"]}
+    listed = {t["topic_metadata"]["name"] for t in read_metadata(folder)["topics_with_message_count"]}
+    return listed - {LABELS_TOPIC}
 
 
 def test_what_is_said_of_a_topic_survives_a_copy(tmp_path, content):

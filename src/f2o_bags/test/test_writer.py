@@ -5,6 +5,7 @@ import pytest
 import yaml
 from f2o_bags.definitions import find_definition
 from f2o_bags.errors import BagError
+from f2o_bags.labels import LABELS_TOPIC, from_cdr
 from f2o_bags.writer import BagMessage, BagTopic, BagWriter, discard_bag, read_metadata, save_bag
 from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
@@ -50,19 +51,21 @@ def write_some(writer, count=20):
 def test_a_saved_bag_reads_back_equal_with_rosbags(tmp_path, topics, compression):
     writer = BagWriter(tmp_path, "episode_0007", topics, {"task": "toy"}, compression)
     sent = write_some(writer)
-    summary = writer.close({"task": "toy", "success": "unknown"})
+    summary = writer.close({"task": "toy", "success": "true"})
     assert (summary.messages, summary.duration_s) == (21, 190e-9)
-    folder = save_bag(summary.folder, {"success": "true"})
+    folder = save_bag(summary.folder, {})
     assert sorted(p.name for p in folder.iterdir()) == ["episode_0007_0.mcap", "metadata.yaml"]
     with AnyReader([folder]) as reader:
-        messages = list(reader.messages())
+        messages = [m for m in reader.messages() if m[0].topic != LABELS_TOPIC]
         assert [(c.topic, t, raw) for c, t, raw in messages if c.topic == "/a"] == sent
         assert [t for _, t, _ in messages] == sorted(t for _, t, _ in messages)
         last = reader.deserialize(messages[-1][2], "toy/msg/Part")
         assert (last.x, bytes(last.data)) == (19.0, bytes(19))
     with Reader(folder) as reader:
         assert reader.storage.metadata.custom == {"task": "toy", "success": "true"}
-        assert {c.topic: c.msgcount for c in reader.connections} == {"/a": 20, "/b": 1, "/silent": 0}
+        assert {c.topic: c.msgcount for c in reader.connections} == {
+            "/a": 20, "/b": 1, "/silent": 0, LABELS_TOPIC: 2
+        }  # fmt: skip
         qos = next(c for c in reader.connections if c.topic == "/b").ext.offered_qos_profiles[0]
         assert (qos.durability.name, qos.depth) == ("TRANSIENT_LOCAL", 1)
 
@@ -99,10 +102,10 @@ def test_the_file_alone_is_indexed_and_carries_labels_schema_and_metadata(tmp_pa
         assert reader.get_header().profile == "ros2"
         assert len(summary.chunk_indexes) == 5  # four flushes and the rest
         assert all(chunk.message_index_length > 0 for chunk in summary.chunk_indexes)
-        assert {s.name for s in summary.schemas.values()} == {"toy/msg/Part"}
+        assert {s.name for s in summary.schemas.values()} == {"toy/msg/Part", "std_msgs/msg/String"}
         records = {record.name: record.metadata for record in reader.iter_metadata()}
         assert records["f2o_episode"] == {"operator": "ada"}
-        assert yaml.safe_load(records["rosbag2"]["serialized_metadata"])["message_count"] == 21
+        assert yaml.safe_load(records["rosbag2"]["serialized_metadata"])["message_count"] == 23
         message = next(reader.iter_messages(topics=["/a"]))[2]
         assert (message.log_time, message.publish_time, message.sequence) == (1000, 995, 0)
 
@@ -111,7 +114,8 @@ def test_everything_flushed_is_readable_without_an_end(tmp_path, topics, read_tr
     writer = BagWriter(tmp_path, "episode_0003", topics, {"task": "toy"})
     sent = write_some(writer)  # the last flush came after 20 messages; the one on /b is not flushed
     got = read_truncated(writer.folder / "episode_0003_0.mcap")
-    assert [(message.log_time, message.data) for message in got] == [(t, data) for _, t, data in sent]
+    assert from_cdr(got[0].data) == {"task": "toy"}
+    assert [(message.log_time, message.data) for message in got[1:]] == [(t, data) for _, t, data in sent]
     assert not (writer.folder / "metadata.yaml").exists()
     writer.abandon()
 
