@@ -29,7 +29,7 @@ from f2o_nodekit.config_words import alternatives, expected, field_at, fields, g
 from f2o_nodekit.errors import F2oError
 
 C = TypeVar("C")
-STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 """Of every configuration class: no unknown keys, no NaN/Inf, no text that looks like a number."""
 
 
@@ -39,18 +39,30 @@ class ConfigError(F2oError):
     def __init__(self, source: str, problems: list[str]) -> None:
         count = f"{len(problems)} error{'s' if len(problems) > 1 else ''}"
         super().__init__(f"{source}: {count}: " + "; ".join(problems))
-        self.problems = problems
+        self.source, self.problems = source, problems
 
 
-def load_config(cls: type[C], path: str | Path, overrides: Mapping[str, Any] | None = None) -> C:
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """What values of a configuration are relative to: paths to a folder, names of topics to a namespace."""
+
+    folder: Path | None = None
+    namespace: str = ""
+
+
+def load_config(
+    cls: type[C], path: str | Path, overrides: Mapping[str, Any] | None = None, namespace: str = ""
+) -> C:
     """Read ``path`` into ``cls``; ``overrides`` maps dotted keys to values that replace the file's.
 
-    A path in the file is relative to the file's folder, a path among ``overrides`` to the working folder.
+    A path in the file is relative to the file's folder, a path among ``overrides`` to the working folder. Names of
+    topics that do not begin with / are those of ``namespace`` (/left; "" for none).
 
     Raises:
         ConfigError: no such file, not YAML, unknown or missing keys, wrong types, values out of range, or a rule.
     """
-    return build_config(cls, _read_yaml(Path(path)), str(path), overrides, Path(path).absolute().parent)
+    place = Place(Path(path).absolute().parent, namespace)
+    return build_config(cls, read_yaml(Path(path)), str(path), overrides, place)
 
 
 def build_config(
@@ -58,17 +70,18 @@ def build_config(
     tree: Mapping[str, Any],
     source: str,
     overrides: Mapping[str, Any] | None = None,
-    folder: Path | None = None,
+    place: Place = Place(),
 ) -> C:
-    """As ``load_config`` from a mapping; ``source`` names it in the error, its paths are relative to ``folder``.
+    """As ``load_config`` from a mapping; ``source`` names it in the error, its values are relative to ``place``.
 
     Raises:
         ConfigError: as of ``load_config``, but for the file.
     """
     given = {key: _from_shell(cls, key, value) for key, value in (overrides or {}).items()}
-    text = json.dumps(with_overrides(tree, given, source), default=str)  # in JSON a list is a tuple
+    whole = _with_sections(cls, with_overrides(tree, given, source))
+    text = json.dumps(whole, default=str)  # in JSON a list is a tuple
     try:
-        return _adapter(cls).validate_json(text, context=folder)
+        return _adapter(cls).validate_json(text, context=place)
     except ValidationError as error:
         texts = dict.fromkeys(sentence(cls, problem) for problem in error.errors(include_url=False))
         raise ConfigError(source, list(texts)) from None
@@ -92,13 +105,18 @@ def rules(check: Callable[[Any], Iterable[str]]) -> Any:
 
 
 def _beside(path: str, info: Any) -> str:  # pydantic.ValidationInfo, a protocol that beartype cannot check
-    folder = info.context
+    folder = info.context and info.context.folder
     return os.path.normpath(os.path.join(folder, os.path.expanduser(path))) if folder and path else path
 
 
-ConfigPath = typing.Annotated[
-    str, AfterValidator(_beside), Field(validate_default=True, description="a path")
-]
+@dataclasses.dataclass(frozen=True)
+class ShellPath:
+    """Marks a type of which values are paths: those that a shell gives are relative to its working folder."""
+
+    is_path: Callable[[str], bool]
+
+
+ConfigPath = typing.Annotated[str, AfterValidator(_beside), ShellPath(bool), Field(description="a path")]
 """A path that a file gives relative to itself and the model holds absolute; empty where there is none."""
 
 
@@ -156,19 +174,33 @@ def with_overrides(
     return out
 
 
+def _with_sections(cls: Any, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """``tree`` with the sections that it leaves out, empty: their defaults, too, are relative to the place."""
+    whole = dict(tree)
+    for name, field in fields(cls).items():
+        if field.default_factory is field.annotation and isinstance(section := whole.get(name, {}), dict):
+            whole[name] = _with_sections(field.annotation, section)
+    return whole
+
+
 def _from_shell(cls: type, key: str, value: Any) -> Any:
     """``value``, absolute where ``key`` is that of a path."""
     metadata = field_at(cls, key.split(".")).metadata if has_key(cls, key) else []
-    is_path = any(getattr(item, "func", None) is _beside for item in metadata)
-    return (
-        os.path.abspath(os.path.expanduser(value)) if is_path and value and isinstance(value, str) else value
-    )
+    judges = [item.is_path for item in metadata if isinstance(item, ShellPath)]
+    if isinstance(value, str) and any(is_path(value) for is_path in judges):
+        return os.path.abspath(os.path.expanduser(value))
+    return value
 
 
 _adapter = functools.cache(TypeAdapter)
 
 
-def _read_yaml(path: Path) -> Mapping[str, Any]:
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """Keys and values of a YAML file.
+
+    Raises:
+        ConfigError: no such file, not YAML, or not keys and values.
+    """
     try:
         tree = yaml.safe_load(path.read_text())
     except OSError as error:

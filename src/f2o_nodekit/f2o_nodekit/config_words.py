@@ -12,6 +12,9 @@ from typing import Any
 import annotated_types
 from pydantic.fields import FieldInfo
 
+KEY = "[key]"
+"""The end of pydantic's places of errors in the key of a mapping, not in its value."""
+
 
 def sentence(cls: type, error: Any) -> str:
     """One of pydantic's errors about ``cls`` as key, what is legal, and what was given."""
@@ -37,7 +40,7 @@ def _known(info: FieldInfo, key: str) -> str:
 
 
 def _dotted(loc: Sequence[str | int]) -> str:
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in loc)
+    text = "".join("" if key == KEY else f"[{key}]" if isinstance(key, int) else f".{key}" for key in loc)
     return text.removeprefix(".")
 
 
@@ -56,8 +59,12 @@ def field_at(cls: type, loc: Sequence[str | int]) -> FieldInfo:
     for key in loc:
         hint = alternatives(info.annotation)[0]
         origin, args = typing.get_origin(hint), typing.get_args(hint)
-        if origin in (dict, tuple):
-            info = FieldInfo.from_annotation(args[1 if origin is dict else 0])
+        if key == KEY:
+            break
+        if origin is dict:
+            info = FieldInfo.from_annotation(args[0 if KEY in loc else 1])
+        elif origin is tuple:
+            info = FieldInfo.from_annotation(args[0])
         else:
             info = fields(hint)[str(key)]
     return info

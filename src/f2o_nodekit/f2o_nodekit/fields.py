@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field
 
 from f2o_nodekit.config import ConfigPath
+from f2o_nodekit.names import full_name
 
 V = TypeVar("V")
 
@@ -34,6 +35,12 @@ def _different(names: tuple[str, ...]) -> bool:
     return 0 < len(names) == len(set(names))
 
 
+def _in_namespace(
+    name: str, info: Any
+) -> str:  # pydantic.ValidationInfo, a protocol that beartype cannot check
+    return full_name(name, info.context.namespace if info.context else "")
+
+
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -46,9 +53,19 @@ FifoPriority = Annotated[int, Field(ge=0, le=99)]
 DIFFERENT = must(_different, "one or more different names")
 Names = Annotated[tuple[str, ...], DIFFERENT]
 Interval = Annotated[tuple[float, float], must(lambda ends: ends[0] < ends[1], "lower < upper")]
-TopicName = Annotated[str, Field(pattern=r"^[/~]?[A-Za-z0-9_/]+$", description="a topic name")]
+TopicName = Annotated[
+    str,
+    Field(pattern=r"^[/~]?[A-Za-z0-9_/]+$", description="a topic name"),
+    AfterValidator(_in_namespace),
+]
+"""A name that a file gives relative to the namespace of its node and the model holds in full."""
 ViewTopicName = Annotated[
-    str, Field(pattern=r"^[/~]?[\w/]*\{view\}[\w/]*$", description="a topic name with {view} in it")
+    str,
+    Field(
+        pattern=r"^[/~]?[\w/]*\{view\}[\w/]*$",
+        description="a topic name with {view} in it",
+    ),
+    AfterValidator(_in_namespace),
 ]
 """Of a camera: ``{view}`` stands for its name."""
 WrittenPath = Annotated[

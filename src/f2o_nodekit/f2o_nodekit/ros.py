@@ -14,6 +14,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -24,6 +25,7 @@ from f2o_nodekit.config import ConfigError, describe, flatten, has_key, keys, lo
 from f2o_nodekit.diagnosis import Diagnosis
 from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.names import namespace
 from f2o_nodekit.parameters import parameter_names
 from f2o_nodekit.paths import find_config
 
@@ -40,15 +42,21 @@ def best_effort(depth: int = 1) -> QoSProfile:
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
-def reliable(depth: int = 1) -> QoSProfile:
-    """For commands and results; standard controllers subscribe with it, too."""
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.RELIABLE)
+def reliable(depth: int = 1, lifespan_s: float = 0.0) -> QoSProfile:
+    """For commands and results; standard controllers subscribe with it, too.
+
+    ``lifespan_s``: of a publisher, after which a message that did not arrive is not sent again; 0: never too late.
+    """
+    profile = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.RELIABLE)
+    if lifespan_s:
+        profile.lifespan = Duration(seconds=lifespan_s)
+    return profile
 
 
-def latched() -> QoSProfile:
-    """For state that late subscribers must still receive."""
+def latched(depth: int = 1) -> QoSProfile:
+    """For state that late subscribers must still receive; ``depth``: of a subscription to several publishers."""
     return QoSProfile(
-        depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+        depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
     )
 
 
@@ -57,11 +65,12 @@ class ConfiguredNode(Node):
 
     The file named by the parameter ``config`` is read first; any leaf may then be overridden by a ROS parameter of
     its dotted name (``-p rate_hz:=100.0``). A path in the file is relative to the file, one given as a parameter
-    to the shell that gave it. The result is ``self.config``.
+    to the shell that gave it. The result is ``self.config``; names of topics are in this node's namespace there.
 
     Raises:
         ConfigError: the file or an override is wrong, or a parameter given to this node is none of its leaves; the
             text names every wrong key. Parameters for all nodes (``/**``) may be meant for others.
+        F2oError: the middleware refuses the node.
     """
 
     events_executor = True  # False for nodes whose callbacks take MessageInfo; see make_executor
@@ -70,7 +79,10 @@ class ConfiguredNode(Node):
     latched = staticmethod(latched)
 
     def __init__(self, name: str, config_cls: type) -> None:
-        super().__init__(name)
+        try:
+            super().__init__(name)
+        except RuntimeError as error:  # rclpy's RCLError: security without keys, or without support for it
+            raise F2oError(f"the middleware refuses it: {' '.join(str(error).split())}") from None
         self.config_path = str(
             self.declare_parameter(
                 "config", find_config(f"{name.removesuffix('_node')}.yaml"), ANY_TYPE
@@ -89,7 +101,8 @@ class ConfiguredNode(Node):
         return super().create_timer(*args, **more)
 
     def _configure(self, config_cls: type) -> Any:
-        config = load_config(config_cls, self.config_path, self._given(config_cls))
+        given = self._given(config_cls)
+        config = load_config(config_cls, self.config_path, given, namespace(self.get_namespace()))
         for key, value in flatten(config).items():
             value = (list(value) or None) if isinstance(value, tuple) else value  # rclpy: [] has no type
             words = ParameterDescriptor(dynamic_typing=True, additional_constraints=describe(config_cls, key))
@@ -118,17 +131,17 @@ class ConfiguredNode(Node):
         return given
 
     def add_diagnostics(self, name: str, diagnose: Callable[[], Diagnosis]) -> None:
-        """Report ``diagnose()`` on /diagnostics once a second under ``<node>: <name>``."""
+        """Report ``diagnose()`` on /diagnostics once a second under ``<node>: <name>``, with the namespace."""
         self._diagnoses[name] = diagnose
 
     def publish_diagnostics(self) -> None:
         """Publish every diagnosis now."""
-        message = DiagnosticArray()
+        message, node = DiagnosticArray(), self.get_fully_qualified_name().removeprefix("/")
         message.header.stamp = self.get_clock().now().to_msg()
         for name, diagnose in self._diagnoses.items():
             level, text, values = diagnose()
             pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
-            status = DiagnosticStatus(level=bytes([level]), name=f"{self.get_name()}: {name}", message=text)
+            status = DiagnosticStatus(level=bytes([level]), name=f"{node}: {name}", message=text)
             status.values = pairs
             message.status.append(status)
         self._diagnostics.publish(message)

@@ -19,6 +19,7 @@ def install(prefix, package, *names):
     folder = prefix / "share" / package / "config"
     folder.mkdir(parents=True)
     for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("")
     return folder
 
@@ -39,9 +40,9 @@ def test_a_folder_of_ones_own_comes_first_and_need_not_have_everything(overlays,
 
 
 def test_the_nearest_overlay_comes_before_the_source_tree(overlays):
-    folder = install(overlays[0], "f2o_bringup", "robot_panda.yaml")
-    install(overlays[1], "f2o_bringup", "robot_panda.yaml")
-    assert config_file("robot_panda.yaml") == folder / "robot_panda.yaml"
+    folder = install(overlays[0], "f2o_bringup", "robots/panda.yaml")
+    install(overlays[1], "f2o_bringup", "robots/panda.yaml")
+    assert config_file("robots/panda.yaml") == folder / "robots/panda.yaml"
     assert find_config("sim.yaml") == str(SOURCE_CONFIG / "sim.yaml")
 
 
