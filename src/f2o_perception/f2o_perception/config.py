@@ -7,7 +7,8 @@ from dataclasses import field
 from typing import Annotated
 
 from f2o_nodekit.config import STRICT, ConfigPath, rules
-from f2o_nodekit.fields import DIFFERENT, Names, TopicName, ViewTopicName, one_of
+from f2o_nodekit.fields import DIFFERENT, FifoPriority, TopicName, ViewTopicName, one_of
+from f2o_nodekit.robot import RobotWord
 from f2o_nodekit.stamps import NS_PER_S
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -16,8 +17,6 @@ from f2o_perception.voxel import BACKENDS
 from f2o_perception.workspace import Workspace
 
 MAX_VOXELS = 50_000_000  # a 200 MB index; more is a mistake in the box or the voxel
-PANDA_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
-PANDA_FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
 ViewName = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")
 ]
@@ -29,31 +28,30 @@ ViewNames = Annotated[tuple[ViewName, ...], DIFFERENT]
 class Topics:
     """Topic names; ``{view}`` stands for the name of each view."""
 
-    color: ViewTopicName = "/{view}/color/image_raw"
-    depth: ViewTopicName = "/{view}/aligned_depth_to_color/image_raw"
-    camera_info: ViewTopicName = "/{view}/color/camera_info"
-    joint_states: TopicName = "/franka/joint_states"
-    gripper_joint_states: TopicName = "/franka_gripper/joint_states"
-    observation: TopicName = "/f2o/observation"
-    cloud: TopicName = "/f2o/observation/cloud"
+    color: ViewTopicName = "{view}/color/image_raw"
+    depth: ViewTopicName = "{view}/aligned_depth_to_color/image_raw"
+    camera_info: ViewTopicName = "{view}/color/camera_info"
+    joint_states: TopicName = "franka/joint_states"
+    gripper_joint_states: TopicName = "franka_gripper/joint_states"
+    observation: TopicName = "f2o/observation"
+    cloud: TopicName = "f2o/observation/cloud"
 
 
 @dataclass(frozen=True, config=STRICT)
 class PerceptionConfig:
     """What the pipeline needs to know. Times in seconds, lengths in metres."""
 
+    robot: RobotWord = "panda"
     views: ViewNames = ("wrist", "external_1", "external_2")
     """The first is the reference: its stamp and its rate are the Observation's."""
     image_size: Annotated[int, Field(ge=8, le=1024)] = 64  # S [px]
-    base_frame: str = "panda_link0"
-    joint_names: Names = PANDA_JOINTS
-    finger_joint_names: Names = PANDA_FINGERS  # their positions add up to the width
     workspace: Workspace = field(default_factory=Workspace)
     voxel_m: Annotated[float, Field(ge=0.001, le=1)] = 0.005
     points: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
     pixel_stride: Annotated[int, Field(ge=1, le=16)] = 1  # every so many rows and columns; 2 for 640x480
     voxel_backend: Annotated[str, one_of(BACKENDS)] = "numpy"
     camera_hz: Annotated[float, Field(ge=0.1, le=1000)] = 30.0  # nominal rate of the views
+    fifo_priority: FifoPriority = 20  # of its one thread, below the policy's
     max_skew_s: Annotated[float, Field(ge=0, le=1)] | None = None
     """A view may be this far from the reference; None: half a frame period."""
     max_age_s: Annotated[float, Field(ge=0.01, le=10)] = 0.25
@@ -64,8 +62,9 @@ class PerceptionConfig:
     max_joint_gap_s: Annotated[float, Field(ge=0.001, le=1)] = 0.1
     """Joint states further apart than this are not interpolated."""
     max_gripper_age_s: Annotated[float, Field(ge=0.01, le=60)] = 1.0
+    max_ahead_s: Annotated[float, Field(ge=0.001, le=1)] = 0.02
+    """A stamp further ahead of its message's arrival is of a clock that differs from the others'."""
     calibration: ConfigPath = "cameras.yaml"
-    urdf: ConfigPath = ""  # empty: the Panda of the example-robot-data wheel
     topics: Topics = field(default_factory=Topics)
 
     @property

@@ -71,12 +71,14 @@ def depth_from_msg(msg: Any) -> UInt16[np.ndarray, "h w"]:
     """Depth [mm, 0 = none] of a sensor_msgs/Image: 16UC1 is millimetres, 32FC1 metres with NaN = none (REP 118).
 
     Raises:
-        ImageError: as ``rgb_from_msg``.
+        ImageError: another encoding, or data that does not fit the announced size.
     """
     if msg.encoding in ("16UC1", "mono16"):
         return image_to_array(msg)
     if msg.encoding != "32FC1":
-        return _through_cv_bridge(msg, "16UC1")
+        raise ImageError(
+            f"depth of encoding {msg.encoding!r}: expected 16UC1 [mm] or 32FC1 [m]"
+        )  # no unit is agreed
     millimetres = image_to_array(msg) * 1000.0 + 0.5
     millimetres[~((millimetres >= 1.0) & (millimetres <= DEPTH_MAX_MM))] = 0.0  # NaN and infinity fail both
     return millimetres.astype(np.uint16)
@@ -91,11 +93,22 @@ def _through_cv_bridge(msg: Any, wanted: str) -> np.ndarray:
             f"ros-{{distro}}-cv-bridge or publish one of {', '.join(PLAIN)}"
         ) from error
     try:
-        return CvBridge().imgmsg_to_cv2(msg, desired_encoding=wanted)
-    except CvBridgeError as error:
+        pixels = CvBridge().imgmsg_to_cv2(msg, desired_encoding=wanted)
+    except (
+        CvBridgeError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # numpy's and OpenCV's come through, too
         raise ImageError(
             f"encoding {msg.encoding!r}: cv_bridge cannot make {wanted} of it ({error})"
         ) from error
+    if pixels.shape[:2] != (msg.height, msg.width):  # of rows that are too short it makes a narrow image
+        raise ImageError(
+            f"encoding {msg.encoding!r}: expected {msg.width}x{msg.height} pixels, got "
+            f"{pixels.shape[1]}x{pixels.shape[0]} of rows of {msg.step} bytes"
+        )
+    return pixels
 
 
 def intrinsics_from_msg(msg: Any) -> Intrinsics:
@@ -110,8 +123,10 @@ def intrinsics_from_msg(msg: Any) -> Intrinsics:
     return Intrinsics(fx, fy, cx, cy, int(msg.width), int(msg.height))
 
 
-def frame_from_msgs(view: str, color: Any, depth: Any, camera_info: Any) -> RgbdFrame:
-    """One frame of the three messages of one moment.
+def frame_from_msgs(
+    view: str, color: Any, depth: Any, camera_info: Any, arrived_ros_ns: int = 0
+) -> RgbdFrame:
+    """One frame of the three messages of one moment; ``arrived_ros_ns``: see ``ahead_ns``.
 
     Raises:
         ImageError: one of them cannot be used, or they differ in size.
@@ -122,26 +137,34 @@ def frame_from_msgs(view: str, color: Any, depth: Any, camera_info: Any) -> Rgbd
             f"sizes differ: colour {color.width}x{color.height}, depth {depth.width}x{depth.height}, "
             f"camera_info {lens.width}x{lens.height}"
         )
-    return RgbdFrame(view, to_ns(color.header.stamp), rgb, depth_mm, lens)
+    stamp = to_ns(color.header.stamp)
+    return RgbdFrame(view, stamp, rgb, depth_mm, lens, ahead_ns(stamp, arrived_ros_ns))
 
 
-def joints_from_msg(msg: Any, names: tuple[str, ...]) -> JointSample:
+def ahead_ns(stamp_ros_ns: int, arrived_ros_ns: int) -> int | None:
+    """Stamp minus arrival; None where that is not known: 0, as by ROS time before the first /clock."""
+    return stamp_ros_ns - arrived_ros_ns if arrived_ros_ns else None
+
+
+def joints_from_msg(msg: Any, names: tuple[str, ...], arrived_ros_ns: int = 0) -> JointSample:
     """The joints ``names`` of a sensor_msgs/JointState, whatever else is in it and in whatever order.
 
     Raises:
         JointStateError: it lacks a usable position of a joint.
     """
     joints = read_joint_state(msg, names)
-    return JointSample(to_ns(msg.header.stamp), names, joints.positions, joints.velocities)
+    stamp = to_ns(msg.header.stamp)
+    return JointSample(stamp, names, joints.positions, joints.velocities, ahead_ns(stamp, arrived_ros_ns))
 
 
-def gripper_from_msg(msg: Any, fingers: tuple[str, ...]) -> GripperSample:
+def gripper_from_msg(msg: Any, fingers: tuple[str, ...], arrived_ros_ns: int = 0) -> GripperSample:
     """The opening by a sensor_msgs/JointState of the gripper's topic.
 
     Raises:
         JointStateError: it lacks a usable position of a finger.
     """
-    return GripperSample(to_ns(msg.header.stamp), read_gripper_width(msg, fingers))
+    stamp = to_ns(msg.header.stamp)
+    return GripperSample(stamp, read_gripper_width(msg, fingers), ahead_ns(stamp, arrived_ros_ns))
 
 
 def observation_to_msg(observation: Observation, frame_id: str) -> Any:

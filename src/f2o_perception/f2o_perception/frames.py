@@ -3,12 +3,13 @@
 Conventions, everywhere in this package:
 
 - A stamp is integer nanoseconds of ROS time (``_ros_ns``): the middle of the exposure as the driver stamps it, or the
-  time of the encoder reading. Arrival times never enter an Observation, so equal inputs give equal bits.
+  time of the encoder reading. Arrival times never enter an Observation, so equal inputs give equal bits; they only
+  tell whether a stamp can be true (``ahead_ns``: stamp minus arrival, above 0 only where two clocks differ).
 - Colour is RGB, 8 bit. Depth is 16-bit millimetres along the optical axis, registered to the colour image, 0 = no
   measurement. A pixel (u, v) is (column, row); its centre is at the whole number.
-- The optical frame is ROS's: x right, y down, z forward. The base frame is ``PerceptionConfig.base_frame``
-  (panda_link0): x forward, z up, metres.
-- Joints are in the order of ``PerceptionConfig.joint_names``, radians; the gripper is its opening width in metres.
+- The optical frame is ROS's: x right, y down, z forward. The base frame is the arm's
+  (link0): x forward, z up, metres.
+- Joints are in the order of the robot's file, radians; the gripper is its opening width in metres.
 - Views are in the order of ``PerceptionConfig.views``; the first is the reference, whose stamp is the Observation's.
 - Arrays are never written to once they are in one of these classes; some are views of a message's own memory.
 """
@@ -42,6 +43,7 @@ class RgbdFrame:
     rgb: UInt8[np.ndarray, "h w 3"]
     depth_mm: UInt16[np.ndarray, "h w"]  # 0 = no measurement
     intrinsics: Intrinsics  # of the colour camera, hence of both images
+    ahead_ns: int | None = None  # stamp minus arrival; None: the arrival is not known
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class JointSample:
     names: tuple[str, ...]
     positions: Float64[np.ndarray, " n"]  # [rad]
     velocities: Float64[np.ndarray, " n"]  # [rad/s]; NaN where it is not measured
+    ahead_ns: int | None = None  # stamp minus arrival; None: the arrival is not known
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class GripperSample:
 
     stamp_ros_ns: int
     width_m: float
+    ahead_ns: int | None = None  # stamp minus arrival; None: the arrival is not known
 
 
 @dataclass(frozen=True)

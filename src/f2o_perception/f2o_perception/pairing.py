@@ -1,15 +1,19 @@
 """Colour, depth and camera_info of one camera, joined by equal stamps.
 
-``Port`` and ``ExactPairing`` have the interface of message_filters' ``SimpleFilter`` and ``TimeSynchronizer``, which
-take their place where they are installed.
+Live and from bags alike, hence not message_filters', of whose ``SimpleFilter`` and ``TimeSynchronizer`` ``Port`` and
+``ExactPairing`` have the interface; the tests compare them where it is installed.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from f2o_nodekit.stamps import to_ns
+
+from f2o_perception.sentences import span
 
 QUEUE = 5  # stamps waiting for their partners: 0.17 s at 30 Hz
 RESET_NS = 500_000_000  # a stamp that falls back by more is a new clock (simulation reset, bag loop)
@@ -76,12 +80,36 @@ class CameraInput:
     ) -> None:
         self.received = dict.fromkeys(self.STREAMS, 0)
         self._on_set, self._port, self._pairing = on_set, port, pairing
+        self._stamps = {stream: deque[int]([], QUEUE) for stream in self.STREAMS}  # since the last set
         self._connect()
 
     def _connect(self) -> None:
         self._newest_ros_ns = 0
         self._ports = {stream: self._port() for stream in self.STREAMS}
-        self._pairing(list(self._ports.values()), QUEUE).registerCallback(self._on_set)
+        self._pairing(list(self._ports.values()), QUEUE).registerCallback(self._pass_on)
+
+    def _pass_on(self, *messages: Any) -> None:
+        for stamps in self._stamps.values():
+            stamps.clear()
+        self._on_set(*messages)
+
+    def unpaired(self) -> str:
+        """Why what has come since the last set makes none, with its size; '' where too little has come to say."""
+        come = [stream for stream, stamps in self._stamps.items() if stamps]
+        if max(len(stamps) for stamps in self._stamps.values()) < QUEUE:
+            return ""
+        if missing := [stream for stream in self.STREAMS if stream not in come]:
+            return f"{self._words(come)} come, but no {self._words(missing)}"
+        apart = {
+            (a, b): min(abs(x - y) for x in self._stamps[a] for y in self._stamps[b])
+            for a, b in itertools.combinations(self.STREAMS, 2)
+        }
+        (a, b), ns = max(apart.items(), key=lambda item: item[1])
+        remedy = "camera_info must have the stamp of its image" if b == "camera_info" else "enable_sync?"
+        return f"{self._words([a, b])} come, their stamps differ by {span(ns)}: {remedy}"
+
+    def _words(self, streams: Sequence[str]) -> str:
+        return " and ".join(streams).replace("color", "colour")
 
     def push(self, stream: str, message: Any) -> None:
         """Take one message of ``stream``."""
@@ -90,4 +118,5 @@ class CameraInput:
         if self._newest_ros_ns - stamp > RESET_NS:
             self._connect()  # message_filters forgets the smallest stamps first: after a step back, every new one
         self._newest_ros_ns = max(self._newest_ros_ns, stamp)
+        self._stamps[stream].append(stamp)
         self._ports[stream].signalMessage(message)

@@ -7,7 +7,7 @@ frames of the reference view.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -19,9 +19,11 @@ from jaxtyping import Float64
 from f2o_perception.config import PerceptionConfig
 from f2o_perception.frames import GripperSample, JointSample, RgbdFrame
 from f2o_perception.pairing import RESET_NS
+from f2o_perception.sentences import ahead, behind, span
 from f2o_perception.tracks import GripperTrack, JointTrack
 
 RESET_RUN = 3  # so are as many stamps in a row that fall back by less
+OUTCOMES = 60  # references: 2 s at 30 Hz
 JOINTS, GRIPPER = "joints", "gripper"  # sources beside the views
 
 
@@ -34,8 +36,20 @@ class Drop(StrEnum):
     NO_PARTNER = "no_partner"  # this view had no frame near enough to a reference
     NO_JOINTS = "no_joints"  # no joint state near enough to a reference
     NO_GRIPPER = "no_gripper"
+    AHEAD = (
+        "ahead"  # stamps ahead of their arrival: another clock, so that nobody knows what belongs together
+    )
     SUPERSEDED = "superseded"  # a newer reference was complete first
     EMPTY_CLOUD = "empty_cloud"  # not one measured point in the workspace
+
+
+@dataclass(frozen=True)
+class Miss:
+    """Why a reference did not become an Observation."""
+
+    source: str  # view, joints or gripper
+    reason: Drop
+    text: str  # the cause with its size and the limit
 
 
 @dataclass(frozen=True)
@@ -94,8 +108,13 @@ class Synchroniser:
             round(config.max_joint_gap_s * NS_PER_S), round(config.max_extrapolation_s * NS_PER_S)
         )
         self._gripper = GripperTrack(round(config.max_gripper_age_s * NS_PER_S))
+        self._joint_limit_ns = self._joint_wait_ns + round(config.max_extrapolation_s * NS_PER_S)
+        self._gripper_limit_ns = round(config.max_gripper_age_s * NS_PER_S)
+        self._max_ahead_ns = round(config.max_ahead_s * NS_PER_S)
         self.drops: Counter[tuple[str, Drop]] = Counter()  # (view, joints or gripper; reason) -> how many
-        self.clock_resets = 0
+        self.taken: Counter[str] = Counter()  # messages whose stamps are news, by source
+        self.resets: Counter[str] = Counter()  # steps of the clock, by the source that showed them
+        self.outcomes: deque[Miss | None] = deque(maxlen=OUTCOMES)  # of the last references; None: a set
         self.clear()
 
     def clear(self) -> None:
@@ -106,14 +125,13 @@ class Synchroniser:
         self._gripper.clear()
 
     @property
-    def joints_ros_ns(self) -> int | None:
-        """Stamp of the newest joint state."""
-        return self._joints.newest_ros_ns
+    def clock_resets(self) -> int:
+        """How often a clock was set back, or a recording began anew."""
+        return self.resets.total()
 
-    @property
-    def gripper_ros_ns(self) -> int | None:
-        """Stamp of the newest gripper state."""
-        return self._gripper.newest_ros_ns
+    def newest_ros_ns(self, source: str) -> int | None:
+        """Newest stamp of a view, of ``joints`` or of ``gripper``; None before the first."""
+        return self._streams[source].newest_ros_ns
 
     def push_frame(self, frame: RgbdFrame) -> FrameSet | None:
         """Take one frame; the newest set that it completes, if any."""
@@ -142,14 +160,16 @@ class Synchroniser:
     def _accept(self, source: str, stamp_ros_ns: int) -> bool:
         order = self._streams[source].judge(stamp_ros_ns)
         if order is _Order.RESET:
-            self.clock_resets += 1
+            self.resets[source] += 1
             self.clear()
             self._streams[source].judge(stamp_ros_ns)
         elif order is _Order.DUPLICATE:
             self.drops[source, Drop.DUPLICATE] += 1
         elif order is _Order.LATE:
             self.drops[source, Drop.OUT_OF_ORDER] += 1
-        return order in (_Order.NEW, _Order.RESET)
+        taken = order in (_Order.NEW, _Order.RESET)
+        self.taken[source] += taken
+        return taken
 
     def _newest_complete(self) -> FrameSet | None:
         """The newest complete set. References before it are superseded; those that cannot complete are dropped."""
@@ -161,16 +181,18 @@ class Synchroniser:
                 self.drops[self._reference, Drop.SUPERSEDED] += index
                 self._forget_before(outcome.stamp_ros_ns)
                 self._frames[self._reference] = waiting[::-1]
+                self.outcomes.append(None)
                 return outcome
             if outcome is None:
                 waiting.append(references[index])
             else:
-                self.drops[outcome] += 1
+                self.drops[outcome.source, outcome.reason] += 1
+                self.outcomes.append(outcome)
         self._frames[self._reference] = waiting[::-1]
         return None
 
-    def _complete(self, reference: RgbdFrame) -> FrameSet | tuple[str, Drop] | None:
-        """The set of ``reference``; None while it waits; or the source and reason why there will be none."""
+    def _complete(self, reference: RgbdFrame) -> FrameSet | Miss | None:
+        """The set of ``reference``; None while it waits; or why there will be none."""
         stamp = reference.stamp_ros_ns
         waited_ns = (self._streams[self._reference].newest_ros_ns or stamp) - stamp
         frames = [reference]
@@ -180,7 +202,7 @@ class Synchroniser:
                 if not final and waited_ns <= self._max_age_ns:
                     return None
                 if frame is None:
-                    return view, Drop.NO_PARTNER
+                    return self._no_partner(view, stamp)
             frames.append(frame)
         return self._with_robot(tuple(frames), stamp, waited_ns)
 
@@ -196,7 +218,7 @@ class Synchroniser:
 
     def _with_robot(
         self, frames: tuple[RgbdFrame, ...], stamp: int, waited_ns: int
-    ) -> FrameSet | tuple[str, Drop] | None:
+    ) -> FrameSet | Miss | None:
         stamps = [frame.stamp_ros_ns for frame in frames]
         on_arm = [frame.view in self._on_arm for frame in frames]
         last_needed = max([stamp, *(s for s, moving in zip(stamps, on_arm, strict=True) if moving)])
@@ -206,18 +228,80 @@ class Synchroniser:
         joints = self._joints.at(stamp)
         at_frames = [self._joints.at(s) if moving else None for s, moving in zip(stamps, on_arm, strict=True)]
         if joints is None or any(m and a is None for m, a in zip(on_arm, at_frames, strict=True)):
-            return JOINTS, Drop.NO_JOINTS
-        width = self._gripper.at(stamp)
-        if width is None:
-            return None if may_wait else (GRIPPER, Drop.NO_GRIPPER)
+            needed = [stamp, *(s for s, moving in zip(stamps, on_arm, strict=True) if moving)]
+            return self._no_joints(next(s for s in needed if self._joints.at(s) is None))
+        gripper = self._gripper.at(stamp)
+        if gripper is None:
+            return None if may_wait else self._no_gripper(stamp)
+        if miss := self._ahead(frames, joints, gripper):
+            return miss
         return FrameSet(
             stamp_ros_ns=stamp,
             frames=frames,
             arm_at_frames=tuple(a.positions if a is not None else None for a in at_frames),
             joints=joints,
-            gripper_width=width,
+            gripper_width=gripper.width_m,
             max_skew_ns=max(abs(s - stamp) for s in stamps),
         )
+
+    def _ahead(
+        self, frames: tuple[RgbdFrame, ...], joints: JointSample, gripper: GripperSample
+    ) -> Miss | None:
+        """Which stamps are of another clock, if any: no message arrives before it is stamped.
+
+        Where all of them are ahead it is this PC's clock that is behind. They are then compared with each other, with
+        room for the time that an image takes.
+        """
+        given = {frame.view: frame.ahead_ns for frame in frames}
+        given |= {JOINTS: joints.ahead_ns, GRIPPER: gripper.ahead_ns}
+        known = {source: ns for source, ns in given.items() if ns is not None}
+        if not known:
+            return None
+        worst, least_ns = max(known, key=lambda source: known[source]), min(known.values())
+        base_ns = least_ns + self._joint_wait_ns if least_ns > 0 else 0
+        if known[worst] - base_ns <= self._max_ahead_ns:
+            return None
+        return Miss(worst, Drop.AHEAD, ahead(worst, known[worst], base_ns + self._max_ahead_ns))
+
+    def _no_partner(self, view: str, stamp: int) -> Miss:
+        newest, name = self.newest_ros_ns(view), self._reference
+        if newest is None or not self._frames[view]:
+            return Miss(view, Drop.NO_PARTNER, f"{view} has no frame")
+        late_ns = (self.newest_ros_ns(name) or stamp) - newest
+        if late_ns > self._max_age_ns:
+            return Miss(view, Drop.NO_PARTNER, behind(f"{view} is", name, late_ns, self._max_age_ns))
+        away_ns = min(abs(frame.stamp_ros_ns - stamp) for frame in self._frames[view])
+        size = f"{span(away_ns)} from the frame of {name}; {span(self._config.max_skew_ns)} is the most"
+        return Miss(view, Drop.NO_PARTNER, f"the nearest frame of {view} is {size}")
+
+    def _no_joints(self, stamp: int) -> Miss:
+        newest, oldest = self._joints.newest_ros_ns, self._joints.oldest_ros_ns
+        if newest is None or oldest is None:
+            return Miss(JOINTS, Drop.NO_JOINTS, "no joint state has come")
+        if newest < stamp:
+            late_ns = (self.newest_ros_ns(self._reference) or stamp) - newest
+            text = behind("joints are", "the cameras", late_ns, self._joint_limit_ns)
+        elif oldest >= stamp:
+            text = f"joints are {span(oldest - stamp)} ahead of the cameras: none is as old as the frame"
+        else:
+            limit = span(self._config.max_joint_gap_s * NS_PER_S)
+            text = f"joint states are {span(self._joints.gap_ns(stamp))} apart; {limit} is the most"
+        return Miss(JOINTS, Drop.NO_JOINTS, text)
+
+    def _no_gripper(self, stamp: int) -> Miss:
+        newest, oldest = self._gripper.newest_ros_ns, self._gripper.oldest_ros_ns
+        if newest is None or oldest is None:
+            text = "no gripper state has come"
+        elif oldest > stamp:
+            text = (
+                f"the gripper is {span(oldest - stamp)} ahead of the cameras: no state is as old as the frame"
+            )
+        elif newest > stamp:
+            text = f"gripper states are more than {span(self._gripper_limit_ns)} apart"
+        else:
+            late_ns = (self.newest_ros_ns(self._reference) or stamp) - newest
+            text = behind("the gripper is", "the cameras", late_ns, self._gripper_limit_ns)
+        return Miss(GRIPPER, Drop.NO_GRIPPER, text)
 
     def _forget_before(self, stamp_ros_ns: int) -> None:
         """Drop the other views' frames that no later reference can use."""

@@ -29,6 +29,11 @@ class _Track(Generic[Sample]):
         """Stamp of the newest sample."""
         return self._stamps[-1] if self._stamps else None
 
+    @property
+    def oldest_ros_ns(self) -> int | None:
+        """Stamp of the oldest sample kept."""
+        return self._stamps[0] if self._stamps else None
+
     def clear(self) -> None:
         """Forget everything."""
         self._stamps.clear()
@@ -48,6 +53,11 @@ class JointTrack(_Track[JointSample]):
     def __init__(self, max_gap_ns: int, max_extrapolation_ns: int) -> None:
         super().__init__()
         self._max_gap_ns, self._max_extrapolation_ns = max_gap_ns, max_extrapolation_ns
+
+    def gap_ns(self, stamp_ros_ns: int) -> int:
+        """Time between the samples on both sides of ``stamp_ros_ns``, which lies among them."""
+        after = bisect_left(self._stamps, stamp_ros_ns)
+        return self._stamps[after] - self._stamps[after - 1]
 
     def covers(self, stamp_ros_ns: int) -> bool:
         """Whether a sample at or after ``stamp_ros_ns`` is there, so that no extrapolation is needed."""
@@ -71,7 +81,7 @@ class JointTrack(_Track[JointSample]):
         before, last = self._samples[-2:]
         velocities = _measured_or_slope(last.velocities, before, last)
         positions = last.positions + velocities * ((stamp_ros_ns - last.stamp_ros_ns) / NS_PER_S)
-        return JointSample(stamp_ros_ns, last.names, positions, velocities)
+        return JointSample(stamp_ros_ns, last.names, positions, velocities, last.ahead_ns)
 
 
 def _blend(older: JointSample, newer: JointSample, stamp_ros_ns: int) -> JointSample:
@@ -80,7 +90,8 @@ def _blend(older: JointSample, newer: JointSample, stamp_ros_ns: int) -> JointSa
     share = (stamp_ros_ns - older.stamp_ros_ns) / span
     positions = older.positions + share * (newer.positions - older.positions)
     velocities = older.velocities + share * (newer.velocities - older.velocities)
-    return JointSample(stamp_ros_ns, newer.names, positions, _measured_or_slope(velocities, older, newer))
+    rates = _measured_or_slope(velocities, older, newer)
+    return JointSample(stamp_ros_ns, newer.names, positions, rates, newer.ahead_ns)
 
 
 def _measured_or_slope(
@@ -102,9 +113,9 @@ class GripperTrack(_Track[GripperSample]):
         super().__init__()
         self._max_age_ns = max_age_ns
 
-    def at(self, stamp_ros_ns: int) -> float | None:
-        """The width [m] last measured before ``stamp_ros_ns``; None where that is too long ago or there is none."""
+    def at(self, stamp_ros_ns: int) -> GripperSample | None:
+        """The last sample not after ``stamp_ros_ns``; None where that is too long ago or there is none."""
         index = bisect_right(self._stamps, stamp_ros_ns) - 1
         if index < 0 or stamp_ros_ns - self._stamps[index] > self._max_age_ns:
             return None
-        return self._samples[index].width_m
+        return self._samples[index]

@@ -11,9 +11,9 @@ import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from f2o_nodekit.pace import Pace
+from f2o_nodekit.robot import read_robot
 from f2o_nodekit.ros import reliable
 from f2o_nodekit.stamps import from_ns
-from f2o_perception.config import PANDA_FINGERS, PANDA_JOINTS
 from f2o_perception.kinematics import ForwardKinematics
 from rclpy.executors import SingleThreadedExecutor
 from scenes import CALIBRATION, HOME, VIEWS, plane_depth
@@ -21,7 +21,9 @@ from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 
 from f2o_msgs.msg import Observation
 
+PANDA = read_robot("panda")
 TICK_S = 1 / 120  # joint states every tick, a gripper state every 8th, images every 4th
+STREAMS = ("color", "depth", "camera_info")
 COLOURS = {view: (40 * i + 10, 100, 200) for i, view in enumerate(VIEWS)}
 
 
@@ -37,6 +39,7 @@ class Camera:
 
     def __init__(self, node, view, lens):
         self.view, self.on = view, True
+        self.without, self.shift_ns = set(), {}  # of color, depth and camera_info
         topics = ("color/image_raw", "aligned_depth_to_color/image_raw", "color/camera_info")
         kinds = (Image, Image, CameraInfo)
         self._publishers = [
@@ -47,7 +50,7 @@ class Camera:
 
     def look_through(self, lens):
         mount = CALIBRATION.mount(self.view)
-        base = np.eye(4) if mount.parent == "panda_link0" else ForwardKinematics().pose(mount.parent, HOME)
+        base = np.eye(4) if mount.parent == "link0" else ForwardKinematics().pose(mount.parent, HOME)
         rgb = np.empty((lens.height, lens.width, 3), np.uint8)
         rgb[:] = COLOURS[self.view]
         info = CameraInfo(width=lens.width, height=lens.height)
@@ -55,10 +58,11 @@ class Camera:
         depth = plane_depth(lens, base @ mount.matrix(), 0.0)
         self._messages = [image(rgb, "rgb8"), image(depth, "16UC1"), info]
 
-    def shoot(self, stamp):
-        for publisher, msg in zip(self._publishers, self._messages if self.on else (), strict=False):
-            msg.header.stamp = stamp
-            publisher.publish(msg)
+    def shoot(self, now_ns, shift_ns):
+        for name, publisher, msg in zip(STREAMS, self._publishers, self._messages, strict=True):
+            if self.on and name not in self.without:
+                msg.header.stamp = from_ns(now_ns + shift_ns + self.shift_ns.get(name, 0), Time)
+                publisher.publish(msg)
 
 
 class Rig:
@@ -70,6 +74,7 @@ class Rig:
         self.node = rclpy.create_node("rig", context=self.context)
         self.cameras = {view: Camera(self.node, view, lens) for view in VIEWS}
         self.shots = 0
+        self.make_well()
         self.observations, self.diagnoses, self.clouds = [], {}, []
         self._joints = self.node.create_publisher(JointState, "/franka/joint_states", reliable())
         self._gripper = self.node.create_publisher(JointState, "/franka_gripper/joint_states", reliable())
@@ -80,6 +85,14 @@ class Rig:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._publish)
         self._thread.start()
+
+    def make_well(self):
+        """Every stream comes, and every clock is the same."""
+        self.shift_ns = {}  # by view, joints or gripper: added to the stamps
+        self.stamp = lambda source, ns: ns  # what a driver makes of it
+        self.arm_names, self.widths = list(PANDA.joint_names), [0.02, 0.02]
+        for camera in self.cameras.values():
+            camera.on, camera.without, camera.shift_ns = True, set(), {}
 
     def watch_cloud(self):
         self.node.create_subscription(PointCloud2, "/f2o/observation/cloud", self.clouds.append, reliable(1))
@@ -102,19 +115,20 @@ class Rig:
         pace = Pace(TICK_S)
         while not self._stop.is_set():
             tick = pace.wait().index
-            stamp = from_ns(self.node.get_clock().now().nanoseconds, Time)
-            arm = {"name": list(PANDA_JOINTS), "position": HOME.tolist(), "velocity": [0.0] * 7}
-            self._send(self._joints, stamp, **arm)
+            now_ns = self.node.get_clock().now().nanoseconds
+            arm = {"name": self.arm_names, "position": HOME.tolist(), "velocity": [0.0] * 7}
+            self._send(self._joints, "joints", now_ns, **arm)
             if tick % 8 == 0:
-                self._send(self._gripper, stamp, name=list(PANDA_FINGERS), position=[0.02, 0.02])
+                fingers = {"name": list(PANDA.finger_joint_names), "position": self.widths}
+                self._send(self._gripper, "gripper", now_ns, **fingers)
             if tick % 4 == 0:
-                for camera in self.cameras.values():
-                    camera.shoot(stamp)
+                for view, camera in self.cameras.items():
+                    camera.shoot(now_ns, self.shift_ns.get(view, 0))
                 self.shots += 1
 
-    def _send(self, publisher, stamp, **fields):
+    def _send(self, publisher, source, now_ns, **fields):
         msg = JointState(**fields)
-        msg.header.stamp = stamp
+        msg.header.stamp = from_ns(self.stamp(source, now_ns + self.shift_ns.get(source, 0)), Time)
         publisher.publish(msg)
 
     def _on_diagnostics(self, msg):

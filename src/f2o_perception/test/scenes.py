@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from f2o_nodekit.robot import read_robot
 from f2o_perception.calibration import Calibration, CameraMount
-from f2o_perception.config import PANDA_JOINTS, PerceptionConfig
+from f2o_perception.config import PerceptionConfig
 from f2o_perception.frames import GripperSample, Intrinsics, JointSample, RgbdFrame
 from f2o_perception.workspace import Workspace
 
 MS = 1_000_000
+PANDA = read_robot("panda")
 PERIOD_NS = 33_333_333
 HOME = np.array([0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785])
 LENS = Intrinsics(fx=150.0, fy=150.0, cx=59.5, cy=44.5, width=120, height=90)
@@ -16,9 +18,9 @@ DOWN = (1.0, 0.0, 0.0, 0.0)  # optical z points at the floor, optical x along ba
 VIEWS = ("wrist", "external_1", "external_2")
 CALIBRATION = Calibration(
     {
-        "wrist": CameraMount("panda_hand", (0.0, 0.0, 0.05), (0.0, 0.0, 0.0, 1.0)),
-        "external_1": CameraMount("panda_link0", (0.5, -0.15, 0.8), DOWN),
-        "external_2": CameraMount("panda_link0", (0.6, 0.15, 0.9), DOWN),
+        "wrist": CameraMount("hand", (0.0, 0.0, 0.05), (0.0, 0.0, 0.0, 1.0)),
+        "external_1": CameraMount("link0", (0.5, -0.15, 0.8), DOWN),
+        "external_2": CameraMount("link0", (0.6, 0.15, 0.9), DOWN),
     }
 )
 
@@ -43,7 +45,7 @@ def joints(
 ) -> JointSample:
     """A joint state at rest."""
     return JointSample(
-        stamp_ros_ns, PANDA_JOINTS, positions, np.zeros(7) if velocities is None else velocities
+        stamp_ros_ns, PANDA.joint_names, positions, np.zeros(7) if velocities is None else velocities
     )
 
 

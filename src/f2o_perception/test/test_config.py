@@ -20,14 +20,12 @@ def test_the_shipped_file_says_what_the_defaults_say():
     assert shipped.topics == default.topics
     assert (shipped.views, shipped.points, shipped.image_size) == (default.views, 4096, 64)
     assert shipped.calibration == str(SHIPPED / "cameras.yaml")
-    assert shipped.urdf == ""
 
 
 def test_file_names_are_relative_to_the_configuration(tmp_path):
-    (tmp_path / "p.yaml").write_text("urdf: robots/fr3.urdf\ncalibration: /etc/cameras.yaml\n")
+    (tmp_path / "p.yaml").write_text("calibration: ../mine/cameras.yaml\n")
     config = load_config(PerceptionConfig, tmp_path / "p.yaml")
-    assert config.urdf == str(tmp_path / "robots/fr3.urdf")
-    assert config.calibration == "/etc/cameras.yaml"
+    assert config.calibration == str(tmp_path.parent / "mine/cameras.yaml")
 
 
 def test_skew_defaults_to_half_a_period():
@@ -54,7 +52,7 @@ def test_skew_defaults_to_half_a_period():
         ),
         ({"topics": {"color": "/rgb"}}, "topics.color: expected a topic name with {view} in it, got '/rgb'"),
         ({"topics": {"cloud": "/a b"}}, "topics.cloud: expected a topic name, got '/a b'"),
-        ({"crop": 1}, "crop: unknown key, expected one of views, image_size"),
+        ({"crop": 1}, "crop: unknown key, expected one of robot, views, image_size"),
     ],
 )
 def test_a_mistake_is_named(tree, message):

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from f2o_perception.config import PANDA_JOINTS
+from f2o_nodekit.robot import read_robot
 from f2o_perception.frames import Observation
 
 serialization = pytest.importorskip("rclpy.serialization", reason="rclpy is not installed")
@@ -19,7 +19,7 @@ SEEN = Observation(
     rgb=RNG.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8),
     depth_mm=RNG.integers(0, 65536, (2, 64, 64), dtype=np.uint16),
     points=RNG.normal(size=(4096, 3)).astype(np.float32),
-    joint_names=PANDA_JOINTS,
+    joint_names=read_robot("panda").canonical_names,
     joint_positions=RNG.normal(size=7),
     joint_velocities=RNG.normal(size=7),
     gripper_width=0.05,

@@ -66,6 +66,13 @@ def test_the_gripper_holds_what_it_last_said():
     assert track.at(0) is None
     for stamp, width in ((0, 0.08), (67 * MS, 0.05), (133 * MS, 0.02)):
         track.push(gripper(stamp, width))
-    assert [track.at(t * MS) for t in (0, 66, 67, 132, 133, 1133)] == [0.08, 0.08, 0.05, 0.05, 0.02, 0.02]
+    assert [track.at(t * MS).width_m for t in (0, 66, 67, 132, 133, 1133)] == [
+        0.08,
+        0.08,
+        0.05,
+        0.05,
+        0.02,
+        0.02,
+    ]
     assert track.at(1134 * MS) is None
     assert track.at(-1) is None
