@@ -12,7 +12,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
     ],
     install_requires=["setuptools"],
-    extras_require={"test": ["pytest"]},
+    extras_require={"test": ["pytest"], "video": ["av"], "hub": ["huggingface-hub"]},
     zip_safe=True,
     maintainer="f2o maintainers",
     maintainer_email="maintainers@f2o.dev",
@@ -22,6 +22,8 @@ setup(
         "console_scripts": [
             "policy_node = f2o_policy.start:policy_node",
         ],
+        "f2o.bag.rules": ["perception = f2o_policy.data.rules:perception_problems"],
+        "f2o.checks": ["policy = f2o_policy.launch_check:mismatches"],
         "f2o.commands": [
             f"{part} = f2o_policy.commands.{part}:add" for part in ("data", "learning", "judging")
         ],

@@ -14,7 +14,10 @@ from typing import Any, Literal
 
 import torch
 from f2o_nodekit.config import build_config
+from f2o_nodekit.robot import canonical
 
+from f2o_policy.action_space import SPACES, action_size
+from f2o_policy.data.arm import ToolPositions
 from f2o_policy.data.files import write_file
 from f2o_policy.data.normalise import Normaliser
 from f2o_policy.data.windows import WindowConfig
@@ -23,10 +26,10 @@ from f2o_policy.methods import create
 from f2o_policy.methods.base import Method
 from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.network import PolicyNetwork
+from f2o_policy.plain_values import checkpoint_file
 from f2o_policy.spec import PolicySpec
 
 SCHEMA = "f2o_checkpoint/1"
-FILE_NAME = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Checkpoint:
     normaliser: Normaliser
     horizon: int
     dt_s: float
-    action_names: tuple[str, ...]  # 7 joints, then "gripper_width"
+    action_names: tuple[str, ...]  # of what it drives: 7 joints, then "gripper_width"
     views: tuple[str, ...]  # in the order the network expects
     image_size: int
     points: int  # used by the network; it takes them evenly spaced from the observation's
@@ -56,12 +59,15 @@ class Checkpoint:
     visual_lag_s: tuple[float, float] | None = None  # range of its teacher's windows; None: an older file
     versions: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    action_space: str = "joints"  # see ``action_space``
+    robot: str = "panda"  # the arm in its data, see ``WindowConfig``
+    tool_m: ToolPositions | None = None  # of the arm in its data, see ``data.arm``; None: not recorded
     source_sha256: str = ""  # of the file it was read from; not stored in it
 
     @property
     def action_size(self) -> int:
         """Width D of an action."""
-        return len(self.action_names)
+        return action_size(self.action_space, len(self.action_names))
 
     @property
     def model_config(self) -> ModelConfig:
@@ -75,7 +81,8 @@ class Checkpoint:
 
     def window_config(self, base: WindowConfig) -> WindowConfig:
         """Windows as in its teacher's training; what the file does not say is as in ``base``."""
-        known = ("horizon", "dt_s", "history", "history_dt_s", "validation_fraction", "visual_lag_s")
+        known = ("action_space", "robot", "horizon", "dt_s", "history", "history_dt_s")
+        known += ("validation_fraction", "visual_lag_s")
         values = {name: getattr(self, name) for name in known}
         return dataclasses.replace(base, **{k: v for k, v in values.items() if v is not None})
 
@@ -138,17 +145,18 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     missing = sorted({f.name for f in known} - optional - set(tree))
     if missing:
         raise CheckpointError(path, f"has no {', '.join(missing)}")
+    if (space := tree.get("action_space", "joints")) not in SPACES:
+        raise CheckpointError(
+            path, f"expected an action space of {', '.join(SPACES)}, got {space!r}; update f2o"
+        )
     given = {f.name: tree[f.name] for f in known if f.name in tree}
     fields = given | {"normaliser": Normaliser.from_dict(tree["normaliser"])}
     for name in ("action_names", "views", "workspace"):
         fields[name] = tuple(tuple(v) if isinstance(v, list) else v for v in fields[name])
+    fields["action_names"] = canonical(fields["action_names"])
+    if fields.get("tool_m") is not None:
+        fields["tool_m"] = tuple(map(tuple, fields["tool_m"]))
     return Checkpoint(**fields, source_sha256=file_sha256(path))
-
-
-def checkpoint_file(path: str | Path) -> Path:
-    """``path`` itself, or ``path``/checkpoint.pt where ``path`` is a run folder."""
-    path = Path(path)
-    return path / FILE_NAME if path.is_dir() else path
 
 
 def file_sha256(path: Path) -> str:

@@ -15,7 +15,15 @@ class DatasetError(PolicyError):
     """A data set that is missing, incomplete or does not match its manifest."""
 
     def __init__(self, path: str | Path, problem: str) -> None:
+        self.problem = problem
         super().__init__(f"data set {path}: {problem}")
+
+
+class HubError(PolicyError):
+    """A data set that cannot be brought to the Hugging Face Hub, or from there."""
+
+    def __init__(self, repository: str, problem: str) -> None:
+        super().__init__(f"Hugging Face data set {repository}: {problem}")
 
 
 class EpisodeError(PolicyError):
@@ -30,6 +38,10 @@ class CheckpointError(PolicyError):
 
     def __init__(self, path: str | Path, problem: str) -> None:
         super().__init__(f"checkpoint {path}: {problem}")
+
+
+class MismatchError(PolicyError):
+    """An arm, or observations, that are not as in training."""
 
 
 class SetsError(PolicyError):
@@ -59,6 +71,10 @@ class FullDiskError(PolicyError):
 
 class EngineError(PolicyError):
     """A backend that is missing, unknown, or does not compute what the checkpoint says."""
+
+
+class ExportError(EngineError):
+    """An export that is missing, damaged or of another version."""
 
 
 class UnknownNameError(PolicyError):

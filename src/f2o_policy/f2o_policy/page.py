@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from f2o_perception.config import PANDA_JOINTS
+from f2o_nodekit.robot import TCP, canonical_names
 from f2o_perception.kinematics import ForwardKinematics
 from jaxtyping import Float
 
-TCP = "panda_hand_tcp"
 STYLE = (
     "body{font-family:sans-serif;max-width:75em;margin:2em auto}img{max-width:100%}"
     "td,th{padding:0 1em 0 0;text-align:left}"
@@ -52,7 +51,7 @@ def figure_of(size: tuple[float, float], grid: tuple[int, int]) -> tuple[Any, li
 
 
 class Tool:
-    """Tool positions of an arm; of an arm with an unknown URDF the first three joints instead.
+    """Tool positions of a Franka arm; of an arm with other joints the first three of these instead.
 
     Attributes:
         known: whether positions are the tool's, in metres.
@@ -61,8 +60,8 @@ class Tool:
 
     def __init__(self, joint_names: Sequence[str]) -> None:
         self._count = len(joint_names)
-        self.known = set(joint_names) == set(PANDA_JOINTS)
-        self._kinematics = ForwardKinematics(joint_names=joint_names) if self.known else None
+        self.known = tuple(joint_names) == canonical_names(7)
+        self._kinematics = ForwardKinematics() if self.known else None
         self.axes = (
             ("x [m]", "y [m]", "z [m]") if self.known else tuple(f"{n} [rad]" for n in joint_names[:3])
         )

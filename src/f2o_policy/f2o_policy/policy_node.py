@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 
-from f2o_nodekit.joints import JointStateError
 from f2o_nodekit.pace import Tick
+from f2o_nodekit.robot import read_robot
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
+from f2o_nodekit.unread import Unread
 from f2o_perception.convert import observation_from_msg
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -16,11 +18,13 @@ from trajectory_msgs.msg import JointTrajectory
 from f2o_msgs.msg import JointTarget, PolicyTick
 from f2o_msgs.msg import Observation as ObservationMsg
 from f2o_policy import convert
+from f2o_policy.robots import check_robot
 from f2o_policy.runtime.config import PolicyConfig
+from f2o_policy.runtime.health import Now, diagnose
 from f2o_policy.runtime.inputs import JointInput
 from f2o_policy.runtime.load import engine_of
 from f2o_policy.runtime.loop import Loop
-from f2o_policy.runtime.policy import Policy, TickResult, TickStatus
+from f2o_policy.runtime.policy import Policy, TickResult
 
 
 class PolicyNode(ConfiguredNode):
@@ -31,8 +35,9 @@ class PolicyNode(ConfiguredNode):
         super().__init__("policy_node", PolicyConfig)
         config, topics = self.config, self.config.topics
         # Core
-        engine = engine_of(config)
+        robot, engine = read_robot(config.robot), engine_of(config, self.get_logger().info)
         self._policy, spec = Policy(engine, config), engine.spec
+        check_robot(spec, config.checkpoint, robot)
         self._policy.warm_up()
         self._loop = Loop(self._policy, config, self.now_ns, self._publish, self._publish_details)
         # Outputs
@@ -43,7 +48,7 @@ class PolicyNode(ConfiguredNode):
         self._chunks = self.create_publisher(JointTrajectory, topics.action_chunk, self.reliable())
         self._ticks = self.create_publisher(PolicyTick, topics.policy_tick, self.reliable())
         # Inputs
-        self._inputs, self._unread = JointInput(spec.action_names, config.finger_joint_names), ""
+        self._inputs, self._unread = JointInput(robot), Unread()
         self.create_subscription(ObservationMsg, topics.observation, self._on_observation, self.reliable())
         self.create_subscription(JointState, topics.joint_states, self._on_joints, self.best_effort())
         self.create_subscription(JointState, topics.gripper_states, self._on_gripper, self.best_effort())
@@ -64,19 +69,14 @@ class PolicyNode(ConfiguredNode):
         self._policy.push_observation(observation_from_msg(msg))
 
     def _on_joints(self, msg: JointState) -> None:
-        try:
+        with self._unread.reading(self.config.topics.joint_states):
             joints = self._inputs.arm(msg)
-        except JointStateError as error:
-            self._unread = f"{self.config.topics.joint_states}: {error}"
-            return
-        if joints is not None:
-            self._policy.push_joint_state(joints)
+            if joints is not None:
+                self._policy.push_joint_state(joints)
 
     def _on_gripper(self, msg: JointState) -> None:
-        try:
+        with self._unread.reading(self.config.topics.gripper_states):
             self._inputs.gripper(msg)
-        except JointStateError as error:
-            self._unread = f"{self.config.topics.gripper_states}: {error}"
 
     def _on_mode(self, msg: String) -> None:
         self._loop.set_mode(msg.data)
@@ -96,12 +96,16 @@ class PolicyNode(ConfiguredNode):
             self._ticks.publish(convert.tick_message(tick, result, due_ros_ns, switches))
 
     def _diagnose(self) -> Diagnosis:
-        status, values = self._loop.status, self._loop.values() | {"unread": self._unread or "none"}
-        if status is TickStatus.FAILED:
-            return 2, f"{status.value}: {self._loop.fault}", values
-        return (0 if status is TickStatus.OK else 1), status.value, values
+        topics, now = self.config.topics, Now(self.now_ns(), time.monotonic_ns())
+        unread = [self._unread.coming(topic) for topic in (topics.joint_states, topics.gripper_states)]
+        level, text = diagnose(self._loop, self._policy.inputs, self.config, now, *unread)
+        return level, text, self._loop.values() | self._unread.values()
 
 
 def main() -> None:
     """Entry point of ``ros2 run f2o_policy policy_node``."""
     sys.exit(run(PolicyNode))
+
+
+if __name__ == "__main__":
+    main()

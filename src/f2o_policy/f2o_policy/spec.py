@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from f2o_nodekit.robot import canonical
+
+from f2o_policy.action_space import SPACES, action_size
+from f2o_policy.data.arm import ToolPositions
 from f2o_policy.data.files import write_json
 from f2o_policy.data.normalise import Normaliser
-from f2o_policy.errors import EngineError
+from f2o_policy.errors import ExportError
 
 EXPORTED, SCHEMA = "policy.json", "f2o_export/1"  # what makes a folder an export (export.py)
 
@@ -21,7 +25,7 @@ class PolicySpec:
 
     kind: str  # teacher (integrated from noise) or student (one forward pass)
     method: str
-    action_names: tuple[str, ...]  # 7 joints, then "gripper_width"
+    action_names: tuple[str, ...]  # of what it drives: 7 joints, then "gripper_width"
     views: tuple[str, ...]  # in the order the network expects
     image_size: int
     points: int  # taken evenly spaced from the observation's
@@ -35,10 +39,17 @@ class PolicySpec:
     prefix: int = 0  # steps of the current plan that replace the beginning of the noise (methods/prefix.py)
     source_sha256: str = ""  # of the checkpoint file it was made from
     data_sha256: str = ""
+    action_space: str = "joints"  # see ``action_space``
+    tool_m: ToolPositions | None = None  # of the arm in its data, see ``data.arm``; None: not recorded
 
     @property
     def action_size(self) -> int:
         """Width D of an action."""
+        return action_size(self.action_space, len(self.action_names))
+
+    @property
+    def joint_size(self) -> int:
+        """Width of a joint state, with the gripper."""
         return len(self.action_names)
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,9 +62,14 @@ class PolicySpec:
 
         Raises:
             KeyError, TypeError: fields are missing or unknown.
+            ValueError: it has an unknown action space.
         """
+        if (space := tree.get("action_space", "joints")) not in SPACES:
+            raise ValueError(f"action_space: expected one of {', '.join(SPACES)}, got {space!r}")
         fields = tree | {"normaliser": Normaliser.from_dict(tree["normaliser"])}
-        fields |= {name: tuple(tree[name]) for name in ("action_names", "views")}
+        fields |= {"action_names": canonical(tree["action_names"]), "views": tuple(tree["views"])}
+        if (tool_m := tree.get("tool_m")) is not None:
+            fields["tool_m"] = tuple(map(tuple, tool_m))
         return cls(**fields)
 
 
@@ -71,14 +87,14 @@ def read_exported_spec(folder: Path) -> PolicySpec:
     """The description of the export in ``folder``.
 
     Raises:
-        EngineError: it is missing, unreadable or of another version.
+        ExportError: it is missing, unreadable or of another version.
     """
     try:
         tree = json.loads((folder / EXPORTED).read_text())
         if tree.get("schema") != SCHEMA:
-            raise EngineError(
+            raise ExportError(
                 f"export {folder}: expected schema {SCHEMA}, got {tree.get('schema')!r}; export again"
             )
         return PolicySpec.from_dict(tree["policy"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EngineError(f"export {folder}: {EXPORTED} cannot be read ({error!r})") from error
+        raise ExportError(f"export {folder}: {EXPORTED} cannot be read ({error!r})") from error

@@ -8,6 +8,7 @@ from jaxtyping import install_import_hook
 
 # Not the runtime and rollouts: their tests put fakes in the place of checkpoints and engines.
 PARTS = ("data", "methods", "model", "training", "checkpoint", "evaluation.modes", "evaluation.statistics")
+PARTS += ("action_space", "kinematics")
 install_import_hook([f"f2o_policy.{part}" for part in PARTS], "beartype.beartype")
 
 torch.set_num_threads(1)
@@ -35,6 +36,16 @@ def tiny_config():
         student=dataclasses.replace(stage, method="imle"),
         cfm=CfmOptions(steps=4, draws=2),
         imle=ImleOptions(hypotheses=4),
+    )
+
+
+@pytest.fixture(scope="session")
+def tcp_config(tiny_config):
+    """The same with poses of the tool as actions."""
+    return dataclasses.replace(
+        tiny_config,
+        model=dataclasses.replace(tiny_config.model, action_dim=10),
+        window=dataclasses.replace(tiny_config.window, action_space="tcp"),
     )
 
 

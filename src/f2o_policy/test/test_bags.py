@@ -2,13 +2,15 @@
 
 import dataclasses
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 import yaml
 from f2o_bags.check import check
+from f2o_bags.discovery import find_bags
 from f2o_bags.errors import BagError
-from f2o_bags.read import find_bags, open_bag
+from f2o_bags.read import open_bag
 from f2o_perception.config import PerceptionConfig
 from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
 from f2o_perception.pipeline import ObservationPipeline
@@ -17,6 +19,7 @@ from f2o_policy.data.bags import convert, spans
 from f2o_policy.data.bags import read_bag as read
 from f2o_policy.data.demonstration import motion
 from f2o_policy.data.replay import BagReplay
+from f2o_policy.data.rules import perception_problems
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import EpisodeError
 from rosbags.highlevel import AnyReader
@@ -100,10 +103,10 @@ def messages(rng):
                 yield f"/{view}/color/camera_info", t_ns, camera_info(t_ns)
 
 
-def write_bag(path, seed=0, leave_out=(), control=None, **labels):
+def write_bag(path, seed=0, leave_out=(), control=None, success="true", **labels):
     """`control`: time [s] -> who is in control, as the bridge says in every command."""
     with Writer(path, version=9) as writer:
-        for key, value in labels.items():
+        for key, value in {"success": success, **labels}.items():
             writer.set_custom_data(key, value)
         connections = {}
         for topic, t_ns, message in messages(np.random.default_rng(seed)):
@@ -152,7 +155,10 @@ def test_only_the_spans_of_a_person_become_episodes(tmp_path, perception):
     bags = tmp_path / "bags"
     taken = write_bag(bags / "taken", control=in_control)
     write_bag(bags / "alone", control=lambda t: "policy")
-    (span,) = read(open_bag(taken), perception, only="teleop").demonstrations
+    content = read(open_bag(taken), perception, only="teleop")
+    (span,) = content.demonstrations
+    touch = "teleop from 0.00 to 0.05 s: shorter than 0.5 s"
+    assert content.left_out == (touch,)
     stamps = span.command_stamps_ros_ns - START_NS
     assert (stamps[0], stamps[-1]) == (400_000_000, 944_000_000)
     assert all(0.4e9 <= o.stamp_ros_ns - START_NS <= 0.944e9 for o in span.observations)
@@ -160,16 +166,37 @@ def test_only_the_spans_of_a_person_become_episodes(tmp_path, perception):
     for _ in range(2):
         report = convert(bags, tmp_path / "data", perception, progress=False, only="teleop")
         assert "alone: 'teleop' was never in control for 0.5 s; policy was" in report.skipped[0]
+        assert report.left_out == [f"{taken}: {touch}"]  # said again, too
     assert (report.converted, report.present) == (0, 1)  # nothing twice
     (episode,) = Dataset(tmp_path / "data").episodes
     assert episode.meta["control"] == "teleop"
 
 
-def test_spans_are_runs_that_are_long_enough():
-    stamps = np.arange(10) * 100_000_000
-    assert spans(stamps, list("aaaaaabbba"), "a") == [(0, 6)]
-    assert spans(stamps, list("baaaaaaaaa"), "a") == [(1, 10)]
-    assert spans(stamps, list("ababababab"), "a") == []
+def test_spans_are_the_runs_of_one_source():
+    assert spans(list("aaaaaabbba"), "a") == [(0, 6), (9, 10)]
+    assert spans(list("baaaaaaaaa"), "a") == [(1, 10)]
+    assert spans(list("bbb"), "a") == []
+
+
+def test_a_span_that_is_no_episode_is_one_line_and_the_others_come(tmp_path, perception):
+    content = []
+    for topic, t_ns, message in good_messages(3.0):
+        if topic == COMMAND:
+            source = "teleop" if t_ns < 600_000_000 or 1_400_000_000 < t_ns < 2_100_000_000 else "policy"
+            message = dataclasses.replace(
+                message, header=dataclasses.replace(message.header, frame_id=source)
+            )
+        elif "/wrist/" in topic and t_ns < 560_000_000:
+            continue  # the camera comes late: nothing was seen of the first span but its end
+        content.append((topic, t_ns, message))
+    path = stored_as(tmp_path / "bags" / "taken", content)
+    found = read(open_bag(path), perception, only="teleop")
+    assert [d.meta["source"].partition("#")[2] for d in found.demonstrations] == ["176"]
+    (line,) = found.left_out
+    assert line.startswith("teleop from 0.00 to 0.59 s: ") and "while commands changed" in line
+    for _ in range(2):
+        report = convert(tmp_path / "bags", tmp_path / "data", perception, progress=False, only="teleop")
+        assert report.left_out == [f"{path}: {line}"]
 
 
 def test_standing_still_before_the_motion_is_cut(bag, perception):
@@ -244,6 +271,15 @@ def test_converting_again_adds_only_what_is_new(bag, tmp_path, perception):
     assert Dataset(out).sha256 == before
 
 
+def test_a_bag_that_nobody_judged_is_taken_only_when_asked_for(tmp_path, perception):
+    path = write_bag(tmp_path / "bags" / "a", success="unknown")
+    with pytest.raises(
+        EpisodeError, match=r"a: nobody judged it: no label success, true or false \(--unlabelled"
+    ):
+        convert(path, tmp_path / "data", perception, progress=False)
+    assert convert(path, tmp_path / "data", perception, progress=False, unlabelled=True).converted == 1
+
+
 def test_a_folder_without_bags_is_named(tmp_path, perception):
     with pytest.raises(BagError, match=rf"^{tmp_path}: no recorded episode here$"):
         convert(tmp_path, tmp_path / "out", perception, progress=False)
@@ -254,19 +290,21 @@ def test_a_folder_without_bags_is_named(tmp_path, perception):
         convert(tmp_path, tmp_path / "out", perception, progress=False)
 
 
-def stored_as(path, content, storage=StoragePlugin.MCAP, compression=None):
+def stored_as(path, content, storage=StoragePlugin.MCAP, compression=None, success="true"):
     """(topic, time, message) as rosbag2 may lay them out."""
     writer = Writer(path, version=9, storage_plugin=storage)
     if compression is not None:
         writer.set_compression(compression, CompressionFormat.ZSTD)
     with writer:
-        writer.set_custom_data("success", "true")
+        writer.set_custom_data("success", success)
         connections = {}
         for topic, t_ns, message in content:
-            kind = message.__msgtype__
             if topic not in connections:
-                connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
-            writer.write(connections[topic], START_NS + t_ns, STORE.serialize_cdr(message, kind))
+                connections[topic] = writer.add_connection(topic, message.__msgtype__, typestore=STORE)
+            data = (
+                message if isinstance(message, bytes) else STORE.serialize_cdr(message, message.__msgtype__)
+            )
+            writer.write(connections[topic], START_NS + t_ns, data)
     return path
 
 
@@ -318,7 +356,9 @@ def test_what_check_calls_good_is_converted_and_nothing_else_is(
 ):
     stored_as(tmp_path / "bags" / "whole", good_messages(2.0))
     CHANGES[change](stored_as(tmp_path / "bags" / "episode", good_messages(2.5), storage, compression))
-    verdicts = {path.name: check(path) for path in find_bags([tmp_path / "bags"])}
+    verdicts = {
+        path.name: check(path, rules=[perception_problems]) for path in find_bags([tmp_path / "bags"])
+    }
     report = convert(tmp_path / "bags", tmp_path / "data", perception, progress=False)
     converted = {e.meta["source"].partition("@")[0] for e in Dataset(tmp_path / "data").episodes}
     assert converted == {name for name, verdict in verdicts.items() if verdict.good}
@@ -327,28 +367,151 @@ def test_what_check_calls_good_is_converted_and_nothing_else_is(
     assert len(bad) == (change in ("never kept", "cut off"))
 
 
-def spoiled(content):
-    """Every tenth colour image of the wrist is empty, and the first joint states are not yet measured."""
-    count = {}
+def without(topic, begin_s, end_s=99.0):
+    return [m for m in good_messages(3.0) if not (m[0] == topic and begin_s * 1e9 <= m[1] < end_s * 1e9)]
+
+
+def glitch(content):
+    """One camera's clock is wrong for 0.3 s."""
     for topic, t_ns, message in content:
-        k = count[topic] = count.get(topic, -1) + 1
-        if topic == "/wrist/color/image_raw" and k % 10 == 3:
-            message = dataclasses.replace(message, data=np.zeros(0, np.uint8), height=0, width=0, step=0)
-        if topic == "/franka/joint_states" and k < 5:
-            message = dataclasses.replace(message, position=np.full(7, np.nan))
+        if topic.startswith("/front/") and 1.6e9 < t_ns < 1.9e9:
+            message = dataclasses.replace(message, header=camera_info(t_ns - 1_000_000_000).header)
         yield topic, t_ns, message
 
 
-def test_a_bad_message_is_dropped_and_counted_and_the_rest_is_as_without_it(tmp_path, perception):
-    good = read(open_bag(stored_as(tmp_path / "good", good_messages(2.0))), perception)
-    found = read(open_bag(stored_as(tmp_path / "spoiled", spoiled(good_messages(2.0)))), perception)
-    assert (good.dropped, found.dropped) == ({}, {"wrist": 6, "joints": 5})
-    whole = {o.stamp_ros_ns: o for o in good.demonstrations[0].observations}
-    left = found.demonstrations[0].observations
-    assert 0 < len(whole) - len(left) <= 6
-    for o in left:
-        assert np.array_equal(o.points, whole[o.stamp_ros_ns].points)
-        assert np.array_equal(o.joint_positions, whole[o.stamp_ros_ns].joint_positions)
+def still(content):
+    """Nothing moves."""
+    for topic, t_ns, message in content:
+        position = [0.0] * 7 + [0.08] * (topic == COMMAND)
+        moved = topic in (ARM, COMMAND)
+        yield topic, t_ns, dataclasses.replace(message, position=np.array(position)) if moved else message
+
+
+CASES = {  # messages, label, the word of check
+    "good": (lambda: good_messages(3.0), "true", "ok"),
+    "a camera's clock glitches": (lambda: glitch(good_messages(3.0)), "true", "poor"),
+    "a camera pauses": (lambda: without(COLOUR, 1.6, 1.9), "true", "poor"),
+    "the arm never moves": (lambda: still(good_messages(3.0)), "true", "poor"),
+    "the gripper is silent in the end": (lambda: without(GRIPPER, 2.6), "true", "poor"),
+    "the first camera ends early": (lambda: without(COLOUR, 1.5), "true", "poor"),
+    "another camera ends early": (lambda: without(DEPTH, 1.5), "true", "BAD"),
+    "every other frame lacks its depth": (
+        lambda: [m for k, m in enumerate(good_messages(3.0)) if "/wrist/aligned" not in m[0] or m[1] % 64_000_000],
+        "true",
+        "BAD",
+    ),
+    "no commands": (lambda: without(COMMAND, 0.0), "true", "BAD"),
+    "the clock is set back": (lambda: set_back(good_messages(3.0)), "true", "BAD"),
+    "a failure": (lambda: good_messages(3.0), "false", "BAD"),
+    "nobody judged it": (lambda: good_messages(3.0), "unknown", "BAD"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+def test_the_word_of_check_says_what_convert_takes(tmp_path, perception, explicit):
+    file = tmp_path / "perception.yaml"
+    config = {"views": list(VIEWS), "calibration": perception.calibration, "points": 64, "image_size": 32}
+    file.write_text(yaml.safe_dump(config))
+    for name, (content, success, _) in CASES.items():
+        stored_as(tmp_path / "bags" / name, content(), success=success)
+    rule = partial(perception_problems, perception=file if explicit else None)
+    verdicts = {path.name: check(path, rules=[rule]) for path in find_bags([tmp_path / "bags"])}
+    assert {name: verdict.word for name, verdict in verdicts.items()} == {
+        name: word for name, (_, _, word) in CASES.items()
+    }
+    for strict, words in ((False, ("ok", "poor")), (True, ("ok",))):
+        data = tmp_path / f"data_{strict}"
+        report = convert(tmp_path / "bags", data, perception, progress=False, strict=strict)
+        taken = {e.meta["source"].partition("@")[0] for e in Dataset(data).episodes}
+        assert taken == {name for name, verdict in verdicts.items() if verdict.word in words}
+        others = [verdict for verdict in verdicts.values() if verdict.word not in words]
+        for verdict, line in zip(others, report.skipped, strict=True):
+            assert line.startswith(f"{verdict.path}: ")
+            assert strict or line == f"{verdict.path}: {verdict.problems[0]}"
+
+
+ARM, GRIPPER, COMMAND = "/franka/joint_states", "/franka_gripper/joint_states", "/f2o/joint_command"
+COLOUR, DEPTH, INFO = (
+    "/wrist/color/image_raw", "/front/aligned_depth_to_color/image_raw", "/front/color/camera_info"
+)  # fmt: skip
+CUT = b"\0\1\0\0\7"  # the bytes of no message
+
+
+def changed(**fields):
+    return lambda message: dataclasses.replace(message, **fields)
+
+
+NO_PIXELS = changed(data=np.zeros(0, np.uint8), height=0, width=0, step=0)
+SPOILS = {  # topic, how: every fault that drivers were seen to make, each once in the episode
+    "empty image": (COLOUR, NO_PIXELS),
+    "unknown encoding": (COLOUR, changed(encoding="yuv422_yuy2")),
+    "rows too short": (COLOUR, changed(step=7)),
+    "cut image": (COLOUR, lambda message: CUT),
+    "depth that was not aligned": (
+        DEPTH,
+        changed(height=20, width=20, step=40, data=np.zeros(800, np.uint8)),
+    ),
+    "depth in another unit": (DEPTH, changed(encoding="32SC1")),
+    "no lens": (INFO, changed(k=np.zeros(9))),
+    "NaN joints": (ARM, changed(position=np.full(7, np.nan))),
+    "names alone": (ARM, changed(position=np.zeros(0))),
+    "no names": (ARM, changed(name=[], position=np.zeros(0))),
+    "infinite velocities": (ARM, changed(velocity=np.full(7, np.inf))),
+    "cut joints": (ARM, lambda message: CUT),
+    "NaN width": (GRIPPER, changed(position=np.full(2, np.nan))),
+    "NaN command": (COMMAND, changed(position=np.full(8, np.nan))),
+    "cut command": (COMMAND, lambda message: CUT),
+}
+
+
+def spoiled(content, kinds=tuple(SPOILS)):
+    """The episode with a bad message of each kind, (topic, time, message), and when the bad ones came, by topic."""
+    content, bad = list(content), {}
+    rows = {
+        topic: [k for k, (t, _, _) in enumerate(content) if t == topic]
+        for topic in {t for t, _, _ in content}
+    }
+    for number, kind in enumerate(kinds):
+        topic, spoil = SPOILS[kind]
+        row = rows[topic][(number + 1) * len(rows[topic]) // (len(SPOILS) + 1)]
+        content[row] = (topic, content[row][1], spoil(content[row][2]))
+        bad.setdefault(topic, []).append(content[row][1])
+    return content, bad
+
+
+def test_bad_messages_are_dropped_and_counted_and_the_rest_is_as_without_them(tmp_path, perception):
+    content, bad = spoiled(good_messages(3.0))
+    good = read(open_bag(stored_as(tmp_path / "good", good_messages(3.0))), perception)
+    path = stored_as(tmp_path / "spoiled", content)
+    assert check(path, rules=[perception_problems]).good
+    found = read(open_bag(path), perception)
+    assert good.dropped == {}
+    assert found.dropped == {
+        "wrist": 3, "front": 3, "joints": 4, "gripper": 1, COLOUR: 1, ARM: 1, COMMAND: 2
+    }  # fmt: skip
+    assert found.why["wrist"].startswith("40x30 rgb8 image: expected rows of 120 bytes")
+    assert found.why[COMMAND] == "not the bytes of a sensor_msgs/msg/JointState"
+    lost = {START_NS + t for topic in (COLOUR, DEPTH, INFO) for t in bad[topic]}
+    (whole,), (left,) = good.demonstrations, found.demonstrations
+    assert {o.stamp_ros_ns for o in left.observations} == {o.stamp_ros_ns for o in whole.observations} - lost
+    sent = set(whole.command_stamps_ros_ns) - {START_NS + t for t in bad[COMMAND]}
+    assert set(left.command_stamps_ros_ns) == sent
+    by_stamp = {o.stamp_ros_ns: o for o in whole.observations}
+    for o in left.observations:
+        other = by_stamp[o.stamp_ros_ns]
+        assert np.array_equal(o.points, other.points) and np.array_equal(o.rgb, other.rgb)
+        assert np.array_equal(o.depth_mm, other.depth_mm)
+        np.testing.assert_allclose(
+            o.joint_positions, other.joint_positions, atol=1e-2
+        )  # interpolated over it
+
+
+@pytest.mark.parametrize("topic", [COLOUR, ARM, COMMAND])
+def test_a_topic_of_another_type_is_said(tmp_path, perception, topic):
+    text = TYPES["std_msgs/msg/String"]("what?")
+    content = [(t, at, text if t == topic else m) for t, at, m in good_messages(1.0)]
+    with pytest.raises(EpisodeError, match=rf"bag: {topic} is std_msgs/msg/String, expected "):
+        read(open_bag(stored_as(tmp_path / "bag", content)), perception)
 
 
 @pytest.mark.parametrize("way", ["in each message", "in turns"])
@@ -387,3 +550,55 @@ def test_a_clock_that_is_set_back_costs_its_own_episode(tmp_path, perception):
         assert report.skipped == [
             f"{tmp_path}/bags/b: the clock was set back: stamps of observations do not increase"
         ]
+
+
+def joints_behind(content, by_ns):
+    for topic, t_ns, message in content:
+        moved = (
+            dataclasses.replace(message, header=camera_info(t_ns - by_ns).header) if topic == ARM else message
+        )
+        yield topic, t_ns, moved
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+def test_check_finds_by_the_nodes_own_rules_what_cannot_be_joined(tmp_path, perception, explicit):
+    path = stored_as(tmp_path / "behind", joints_behind(good_messages(2.0), 150_000_000))
+    file = None
+    if explicit:
+        file = tmp_path / "perception.yaml"
+        config = {"views": list(VIEWS), "calibration": perception.calibration, "points": 64, "image_size": 32}
+        file.write_text(yaml.safe_dump(config))
+    assert check(path).good
+    (problem,) = check(path, rules=[lambda bag: perception_problems(bag, file)]).problems
+    assert problem.startswith("0 observations of 63 frames of wrist (")
+    assert "joints are 150 ms behind the cameras; 110 ms is the most" in problem
+    with pytest.raises(EpisodeError, match="joints are 150 ms behind the cameras"):
+        read(open_bag(path), perception)
+
+
+@pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_a_recorder_whose_clock_is_set_back_is_seen_by_check_and_refused(tmp_path, perception, storage):
+    content = [
+        (topic, t_ns - (t_ns > 1_200_000_000) * 500_000_000, message if t_ns <= 1_200_000_000 else
+         dataclasses.replace(message, header=camera_info(t_ns - 500_000_000).header))
+        for topic, t_ns, message in good_messages(2.0)
+    ]  # fmt: skip
+    path = stored_as(tmp_path / "back", content, storage)
+    sentence = "the recorder's clock was set back by 0.49 s during the recording"
+    assert sentence in check(path).problems
+    with pytest.raises(EpisodeError, match=f"back: {sentence}$"):
+        read(open_bag(path), perception)
+
+
+def test_whatever_a_bag_raises_is_its_own_sentence(tmp_path, perception, monkeypatch):
+    for name in "abc":
+        stored_as(tmp_path / "bags" / name, good_messages(1.0))
+    opened = open_bag
+
+    def fail(path):
+        return opened(path) if path.name != "b" else 1 / 0
+
+    monkeypatch.setattr("f2o_policy.data.bags.open_bag", fail)
+    report = convert(tmp_path / "bags", tmp_path / "data", perception, progress=False)
+    assert report.converted == 2
+    assert report.skipped == [f"{tmp_path}/bags/b: ZeroDivisionError: division by zero"]

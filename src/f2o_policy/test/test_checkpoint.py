@@ -54,6 +54,25 @@ def test_windows_are_cut_as_in_training_and_an_older_file_says_less(tmp_path):
     assert (window.validation_fraction, window.visual_lag_s) == (0.5, base.visual_lag_s)
 
 
+def test_an_older_file_drives_joints_and_an_unknown_action_space_is_refused(tmp_path):
+    save_checkpoint(tmp_path / "new.pt", checkpoint_of("student"))
+    tree = torch.load(tmp_path / "new.pt", weights_only=True)
+    assert tree["action_space"] == "joints"
+    torch.save({k: v for k, v in tree.items() if k not in ("action_space", "robot")}, tmp_path / "old.pt")
+    old = load_checkpoint(tmp_path / "old.pt")
+    assert (old.action_space, old.action_size, old.spec.action_size, old.spec.joint_size) == (
+        "joints",
+        8,
+        8,
+        8,
+    )
+    torch.save(tree | {"action_space": "elbow"}, tmp_path / "odd.pt")
+    with pytest.raises(
+        CheckpointError, match="expected an action space of joints, tcp, got 'elbow'; update f2o"
+    ):
+        load_checkpoint(tmp_path / "odd.pt")
+
+
 def test_half_precision_changes_the_function_by_little(tmp_path):
     before = checkpoint_of("student")
     save_checkpoint(tmp_path / "c.pt", before)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from f2o_policy.data import report
 from f2o_policy.data.report import episode_statistics, gripper_moves, summarise, tool_path, write_data_report
 from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_policy.errors import DatasetError
@@ -43,6 +44,9 @@ def test_faults_are_seen(faulty):
     assert facts[0].command_hz == pytest.approx(125.0)
     summary = summarise(facts)
     assert summary["strategies"] == {"left": 2, "right": 1}
+    right = summary["by_strategy"]["right"]
+    assert (right["episodes"], right["success"], right["gripper_moves_median"]) == (1, {"true": 1}, 0.0)
+    assert summary["by_strategy"]["left"]["gripper_moves_median"] == 1.0
     assert summary["without_gripper_moves"] == [1]
     assert (summary["worst_gap_ms"], summary["worst_skew_ms"]) == (132.0, 20.0)
 
@@ -79,7 +83,7 @@ def test_the_page_stands_alone(faulty, tmp_path, capsys):
     assert done.value.code == 0
     assert "strategies" in capsys.readouterr().out
     text = (tmp_path / "out/report.html").read_text()
-    assert text.count("data:image/png;base64,") == 3
+    assert text.count("data:image/png;base64,") == 4
     assert text.count("<tr>") == 4
     assert len(json.loads((tmp_path / "out/report.json").read_text())["episodes"]) == 3
 
@@ -87,6 +91,21 @@ def test_the_page_stands_alone(faulty, tmp_path, capsys):
 def test_episodes_without_labels_are_drawn_too(tmp_path):
     write_dataset(tmp_path / "data")
     assert write_data_report(tmp_path / "data", tmp_path / "out")["strategies"] == {"unnamed": 4}
+
+
+def test_an_episode_that_cannot_be_described_is_named_and_the_others_are_drawn(faulty, tmp_path, monkeypatch):
+    describe = report.episode_statistics
+
+    def fail(dataset, episode, path):
+        return describe(dataset, episode, path) if episode.index != 1 else 1 / 0
+
+    monkeypatch.setattr(report, "episode_statistics", fail)
+    found = write_data_report(faulty.path, tmp_path / "out")
+    assert (found["episodes"], found["strategies"]) == (2, {"left": 2})
+    assert found["left_out"] == ["episode 1 (toy1): ZeroDivisionError: division by zero"]
+    monkeypatch.setattr(report, "episode_statistics", lambda *_: 1 / 0)
+    with pytest.raises(DatasetError, match=r"none of 3 episodes can be described: episode 0 \(toy0\): Zero"):
+        write_data_report(faulty.path, tmp_path / "none")
 
 
 def test_what_is_no_data_set_is_said(tmp_path):

@@ -26,13 +26,13 @@ MODEL = ModelConfig(
 )  # fmt: skip
 
 
-def checkpoint_of(kind):
+def checkpoint_of(kind, seed=0):
     """A whole checkpoint with random weights."""
     limits = MinMax((-2.0,) * 7 + (0.0,), (2.0,) * 7 + (0.08,))
     normaliser = Normaliser(limits, limits, MinMax((0.2, -0.5, 0.0), (0.8, 0.5, 0.6)), action_std=0.5)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     state = PolicyNetwork(MODEL, normaliser, timed=kind == "teacher").state_dict()
-    names = (*(f"panda_joint{i}" for i in range(1, 8)), "gripper_width")
+    names = (*(f"joint{i}" for i in range(1, 8)), "gripper_width")
     return Checkpoint(
         kind=kind, method="cfm" if kind == "teacher" else "imle", method_options={}, state=state,
         config=dataclasses.asdict(MODEL), normaliser=normaliser, horizon=8, dt_s=0.05, action_names=names,
@@ -125,16 +125,14 @@ def test_a_teacher_of_50_steps_equals_its_methods_sampler(teacher, backend):
 def test_half_precision_is_computed_or_refused_but_never_pretended(student):
     if "openvino" not in INSTALLED:
         pytest.skip("openvino is not installed")
-    import openvino
-
-    able = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if able:  # bfloat16 has eight bits: a joint's range in them is coarser than a milliradian
-        sentence = "openvino-bf16 disagrees with eager float32 torch by .* mrad and .* mm, expected 1 and 0.1 or less"
-        with pytest.raises(EngineError, match=sentence):
-            load_engine(student, MANY, "openvino", "bf16")
-    else:
-        with pytest.raises(EngineError, match="precision 'bf16': this processor computes in 'f32'"):
-            load_engine(student, MANY, "openvino", "bf16")
+    # bfloat16 has eight bits, in which a joint's range is coarser than a milliradian. Which processors compute in it
+    # OpenVINO does not say beforehand: some that it does not list do.
+    coarse = (
+        "openvino-bf16 disagrees with eager float32 torch by .* mrad and .* mm, expected 1 and 0.1 or less"
+    )
+    other = "precision 'bf16': this processor computes in 'f32'; ask for that"
+    with pytest.raises(EngineError, match=f"{coarse}|{other}"):
+        load_engine(student, MANY, "openvino", "bf16")
 
 
 def test_an_unknown_backend_is_named_with_the_known_ones(student):

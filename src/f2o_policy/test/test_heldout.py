@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from f2o_policy.errors import CheckpointError
-from f2o_policy.evaluation.heldout import errors, held_out, main
+from f2o_policy.evaluation.heldout import errors, held_out, main, pose_errors
 from f2o_policy.training.train import train
 from toys import write_dataset
 
@@ -16,6 +16,20 @@ def test_errors_are_in_radians_and_the_nearest_chunk_counts_apart():
     drawn = np.zeros((2, 2, 3, 8))
     drawn[:, 1, :, :7], drawn[:, 1, :, 7] = 0.2, 0.01
     assert errors(drawn, shown) == {"mean_rad": 0.1, "nearest_rad": 0.0, "gripper_m": 0.005}
+
+
+def test_errors_of_poses_are_in_metres_and_degrees():
+    shown = np.zeros((2, 3, 10))
+    shown[..., [3, 7]] = 1.0  # no rotation
+    drawn = np.repeat(shown[:, None], 2, 1)
+    drawn[:, 1, :, 0], drawn[:, 1, :, 9] = 0.2, 0.01
+    drawn[:, 1, :, 3:9] = (0.0, 1.0, 0.0, -1.0, 0.0, 0.0)  # a quarter turn about z
+    assert pose_errors(drawn, shown) == {
+        "mean_m": 0.1,
+        "nearest_m": 0.0,
+        "mean_deg": 45.0,
+        "gripper_m": 0.005,
+    }
 
 
 def test_a_policy_stands_beside_two_that_know_nothing(tiny_config, tiny_data, tmp_path):
@@ -45,3 +59,11 @@ def test_the_command_writes_with_what_the_numbers_were_made(
     monkeypatch.setattr(sys, "argv", [*map(str, words[:2]), str(tmp_path / "none"), *map(str, words[3:])])
     assert main() == 2
     assert "none: cannot be read" in capsys.readouterr().err
+
+
+def test_poses_are_compared_as_poses(tcp_config, tiny_data, tmp_path):
+    run = tmp_path / "run"
+    assert train(tiny_data, run, tcp_config, progress=False)
+    found = held_out(run, tiny_data, observations=6, count=2)
+    assert set(found["policy"]) == {"mean_m", "nearest_m", "mean_deg", "gripper_m"}
+    assert 0 < found["standing still"]["mean_m"] < 1

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from f2o_nodekit.joints import JointStateError
+from f2o_nodekit.robot import read_robot
 from f2o_policy.runtime.inputs import JointInput
 
 ARM = [f"panda_joint{i}" for i in range(1, 8)]
@@ -18,7 +19,7 @@ def state(ns, names, positions):
 
 @pytest.fixture
 def joints():
-    return JointInput([*ARM, "gripper_width"], FINGERS)
+    return JointInput(read_robot("panda"))
 
 
 def test_joints_are_read_by_name_whatever_their_order(joints):

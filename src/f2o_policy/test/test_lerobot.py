@@ -14,6 +14,7 @@ from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_policy.data.windows import interpolate
 from f2o_policy.errors import DatasetError, FullDiskError
 from PIL import Image
+from rerun.experimental import LeRobotReader
 from toys import JOINTS, VIEWS, episode
 
 FPS = 125.0  # above the rate of the observations: each is nearest to some frame
@@ -84,6 +85,14 @@ def test_frames_lie_on_a_uniform_clock_and_hold_what_was_then(data, exported):
         )
 
 
+def test_the_reader_of_rerun_finds_every_episode_and_view(exported):
+    reader = LeRobotReader(exported)
+    assert (reader.version, reader.episodes()) == ("v3", [0, 1, 2])
+    found = {str(chunk.entity_path) for chunk in reader.stream(1).to_chunks()}
+    views = {f"/observation.{kind}.{view}" for kind in ("images", "depth") for view in VIEWS}
+    assert views | {"/action", "/observation.state"} <= found
+
+
 def test_it_comes_back_as_it_was(data, exported, tmp_path):
     report = import_lerobot(exported, tmp_path / "back")
     assert (report.converted, report.present) == (3, 0)
@@ -125,12 +134,6 @@ def without(*names):
     return lambda tree: {"features": {k: v for k, v in tree["features"].items() if k not in names}}
 
 
-def with_video(tree):
-    features = tree["features"]
-    key = "observation.images.front"
-    return {"features": features | {key: features[key] | {"dtype": "video"}}}
-
-
 WRONG = [
     (
         lambda _: {"codebase_version": "v2.1"},
@@ -138,14 +141,13 @@ WRONG = [
     ),
     (lambda _: {"fps": 0}, r"meta/info\.json: fps: expected > 0, got 0"),
     (
-        without("observation.points", "observation.depth.front"),
-        r"lacks observation\.depth\.front, observation\.points; the policy needs colour and depth of every view",
+        without("observation.state", "action"),
+        r"lacks observation\.state, action; the policy needs colour of one view at least",
     ),
-    (
-        with_video,
-        r"observation\.images\.front: expected dtype image, got video; record with use_videos=False",
-    ),
-    (lambda _: {"data_path": "data/{file}.parquet"}, r"meta: 'file' is unknown; expected data_path"),
+    (lambda _: {"features": {"action": {"dtype": "float32"}}}, r"features: action: shape: expected a list"),
+    (lambda _: {"fps": None}, r"meta/info\.json: fps: expected > 0, got None"),
+    (lambda _: {"data_path": "data/{file}.parquet"}, r"'file' is unknown in the path data/\{file\}\.parquet"),
+    (lambda _: {"data_path": "../../{chunk_index}{file_index}.parquet"}, r"leads out of the data set"),
 ]
 
 

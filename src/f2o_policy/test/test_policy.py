@@ -5,16 +5,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from f2o_perception.frames import Observation
+from f2o_policy.errors import MismatchError
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.executor import ExecutorConfig
-from f2o_policy.runtime.policy import Joints, MismatchError, Policy, TickStatus
+from f2o_policy.runtime.policy import Joints, Policy, TickStatus
 
 MS = 1_000_000
-NAMES = tuple(f"panda_joint{i}" for i in range(1, 8))
+NAMES = tuple(f"joint{i}" for i in range(1, 8))
 IDENTITY = SimpleNamespace(decode=lambda x: x)
 SPEC = SimpleNamespace(
     embedding_size=3, prefix=0,
-    views=("wrist",), image_size=4, action_names=(*NAMES, "gripper_width"), action_size=8, horizon=32, dt_s=0.05,
+    views=("wrist",), image_size=4, action_names=(*NAMES, "gripper_width"), horizon=32, dt_s=0.05,
+    action_space="joints", action_size=8, joint_size=8,
     points=16, history=1, history_dt_s=0.1, normaliser=SimpleNamespace(proprio=IDENTITY, action=IDENTITY),
 )  # fmt: skip
 
@@ -76,6 +78,27 @@ def test_stale_inputs_stop_the_targets(policy):
     policy.push_observation(observation(500 * MS))
     policy.embed_newest(0.0)
     assert policy.tick(501 * MS).status is TickStatus.STALE_JOINTS
+
+
+def test_the_targets_stop_with_the_clock_and_come_again_with_it():
+    """A bag that ends or is paused takes /clock with it: by ROS time its last observation stays fresh."""
+    mono = [0]
+    policy = ready()
+    policy._clock = lambda: mono[0]
+
+    def statuses(ticks, ros_ns_of):
+        found = []
+        for _ in range(ticks):
+            mono[0] += 8 * MS
+            found.append(policy.tick(ros_ns_of()).status)
+        return found
+
+    assert set(statuses(5, lambda: mono[0])) == {TickStatus.OK}
+    stood = statuses(50, lambda: 40 * MS)
+    assert stood.index(TickStatus.CLOCK_STOPPED) == pytest.approx(0.3 / 0.008, abs=2)
+    assert set(stood[40:]) == {TickStatus.CLOCK_STOPPED}
+    assert policy.tick(40 * MS).target is None
+    assert policy.tick(41 * MS).status is TickStatus.OK
 
 
 def test_stamps_of_the_future_are_stale_too(policy):

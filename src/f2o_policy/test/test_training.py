@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from f2o_policy.checkpoint import checkpoint_file, load_checkpoint
+from f2o_policy.checkpoint import load_checkpoint
 from f2o_policy.data.layout import COMMAND_ARRAYS, DTYPES
 from f2o_policy.data.sets import SetShape, SetStore
 from f2o_policy.data.shard import Shard
@@ -14,6 +14,7 @@ from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_policy.errors import CheckpointError, DatasetError, RunError, SetsError, UnknownNameError
 from f2o_policy.evaluation.modes import compare_sets, mode_report
 from f2o_policy.methods.base import repeat
+from f2o_policy.plain_values import checkpoint_file
 from f2o_policy.training import loop
 from f2o_policy.training.distill import distill
 from f2o_policy.training.runs import RunFolder
@@ -530,7 +531,7 @@ def test_windows_with_a_transition_are_drawn_more_often(tmp_path):
 def test_weights_of_another_robot_are_refused(teacher, tmp_path, tiny_config, monkeypatch):
     import toys
 
-    monkeypatch.setattr(toys, "JOINTS", tuple(f"fr3_joint{i}" for i in range(1, 8)))
-    other = toys.write_dataset(tmp_path / "fr3")
-    with pytest.raises(CheckpointError, match=r"drives panda_joint1, .*; .*fr3 has fr3_joint1, "):
+    monkeypatch.setattr(toys, "JOINTS", tuple(f"axis{i}" for i in range(1, 8)))
+    other = toys.write_dataset(tmp_path / "other")
+    with pytest.raises(CheckpointError, match=r"drives joint1, .*; .*other has axis1, "):
         train(other, tmp_path / "run", tiny_config, progress=False, init=teacher)

@@ -7,7 +7,7 @@ from f2o_policy.data.store import DatasetWriter
 from f2o_policy.model.config import ModelConfig
 
 VIEWS = ("wrist", "front")
-JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
+JOINTS = tuple(f"joint{i}" for i in range(1, 8))
 TINY = ModelConfig(
     views=2, image_size=32, points=16, horizon=8, trunk_width=8, token_dim=16, attention_heads=2, pool_queries=2,
     visual_dim=16, point_widths=(8, 16), point_dim=8, proprio_dim=8, unet_widths=(16, 32), groups=4, step_dim=16,

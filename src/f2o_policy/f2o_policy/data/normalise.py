@@ -24,6 +24,16 @@ class MinMax:
         flat = np.asarray(rows, np.float64).reshape(-1, rows.shape[-1])
         return cls(tuple(flat.min(0).tolist()), tuple(flat.max(0).tolist()))
 
+    def with_unit(self, columns: slice) -> MinMax:
+        """The same with [-1,1] as the limits of ``columns``: they are what they are.
+
+        For the columns of a rotation matrix: a tool that always points down hardly turns, and stretched to [-1,1] the
+        tremor of its demonstrations would count as much as its way.
+        """
+        low, high = np.array(self.low), np.array(self.high)
+        low[columns], high[columns] = -1.0, 1.0
+        return MinMax(tuple(low.tolist()), tuple(high.tolist()))
+
     @property
     def centre(self) -> Float[np.ndarray, " d"]:
         """Middle of the range, in the data's unit."""
@@ -46,7 +56,7 @@ class MinMax:
 
 @dataclass(frozen=True)
 class Normaliser:
-    """The three scalings of a policy: action and proprio (8: joints [rad], width [m]), point (3: [m])."""
+    """The scalings of a policy: action (``action_space``), proprio (8: joints [rad], width [m]), point (3: [m])."""
 
     action: MinMax
     proprio: MinMax

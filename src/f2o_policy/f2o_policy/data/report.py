@@ -1,7 +1,8 @@
 """``f2o data-report``: a page about what a data set demonstrates and whether its recordings are sound.
 
 ``paths.png``: every tool path, by strategy. ``signals.png``: gripper, rates, gaps and skew. ``frames.png``: camera
-images of one episode of each strategy.
+images of one episode of each strategy. ``episodes.png``: the first camera at the start, the middle and the end of every
+episode.
 """
 
 from __future__ import annotations
@@ -15,16 +16,25 @@ from typing import Any
 
 import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
+from matplotlib import colors
+from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from f2o_policy.data.files import write_json, write_text
 from f2o_policy.data.store import Dataset, Episode
+from f2o_policy.errors import DatasetError
 from f2o_policy.page import Tool, figure_of, page
 
 MOVED_M = 0.01  # of the commanded width: an opening or closing of the gripper
 STEP_M, LEVEL = 1e-4, 25  # smaller steps keep a level; commands that it lasts at least: 0.2 s at 125 Hz
 PATH_POINTS = 80  # of a tool path: enough to draw
 FRAMES = 6  # of an episode
+THUMBNAIL, EDGE, CAPTION, SHEET = (
+    64,
+    3,
+    13,
+    1600,
+)  # pixels: of an image, around it, for its title, across the page
 
 
 @dataclass(frozen=True)
@@ -45,27 +55,48 @@ class EpisodeStatistics:
 
 
 def write_data_report(data: Path, out: Path) -> dict[str, Any]:
-    """Write report.html, report.json and three images below ``out``; returns the summary.
+    """Write report.html, report.json and four images below ``out``; returns the summary.
+
+    An episode that cannot be described is left out and named in the summary.
 
     Raises:
-        DatasetError: ``data`` is no data set.
+        DatasetError: ``data`` is no data set, or no episode of it can be described.
     """
     dataset = Dataset(data)
     out.mkdir(parents=True, exist_ok=True)
     tool = Tool(dataset.joint_names)
-    paths = [tool_path(dataset, e, tool) for e in tqdm(dataset.episodes, desc="tool paths", unit="episode")]
-    ways = paths if tool.known else [None] * len(paths)
-    facts = [episode_statistics(dataset, e, way) for e, way in zip(dataset.episodes, ways, strict=True)]
-    summary = summarise(facts)
+    paths, facts, left_out = _facts(dataset, tool)
+    summary = summarise(facts) | ({"left_out": left_out} if left_out else {})
     draw_paths(out / "paths.png", paths, facts, tool.axes)
     draw_signals(out / "signals.png", dataset, facts)
     draw_frames(out / "frames.png", dataset, facts)
+    draw_episodes(out / "episodes.png", dataset, facts)
     about = {"data": str(data), "data_sha256": dataset.sha256, "views": dataset.view_names, **summary}
     write_json(out / "report.json", {**about, "episodes": [asdict(f) for f in facts]})
-    images = [out / f"{name}.png" for name in ("paths", "signals", "frames")]
+    images = [out / f"{name}.png" for name in ("paths", "signals", "frames", "episodes")]
     rows = [list(asdict(facts[0])), *([_cell(v) for v in asdict(f).values()] for f in facts)]
     write_text(out / "report.html", page(str(data), images, rows, about))
     return summary
+
+
+def _facts(dataset: Dataset, tool: Tool) -> tuple[list[np.ndarray], list[EpisodeStatistics], list[str]]:
+    """Path and statistics of every episode, and one sentence for each that has none."""
+    paths, facts, left_out = [], [], []
+    for episode in tqdm(dataset.episodes, desc="tool paths", unit="episode"):
+        try:
+            path = tool_path(dataset, episode, tool)
+            fact = episode_statistics(dataset, episode, path if tool.known else None)
+        except Exception as error:  # one episode never ends a batch, whatever is in it
+            source = episode.meta.get("source", "no source")
+            left_out.append(f"episode {episode.index} ({source}): {type(error).__name__}: {error}")
+        else:
+            paths.append(path)
+            facts.append(fact)
+    if not facts:
+        raise DatasetError(
+            dataset.path, f"none of {len(dataset.episodes)} episodes can be described: {left_out[0]}"
+        )
+    return paths, facts, left_out
 
 
 def tool_path(dataset: Dataset, episode: Episode, tool: Tool) -> np.ndarray:
@@ -110,11 +141,25 @@ def summarise(facts: list[EpisodeStatistics]) -> dict[str, Any]:
         "hours": round(sum(f.duration_s for f in facts) / 3600, 3),
         "strategies": dict(Counter(f.strategy for f in facts)),
         "success": dict(Counter(f.success for f in facts)),
+        "by_strategy": {name: _of_strategy(facts, name) for name in sorted({f.strategy for f in facts})},
         "observation_hz_median": round(float(np.median([f.observation_hz for f in facts])), 2),
         "command_hz_median": round(float(np.median([f.command_hz for f in facts])), 2),
         "worst_gap_ms": round(max(f.worst_gap_ms for f in facts), 1),
         "worst_skew_ms": round(max(f.worst_skew_ms for f in facts), 1),
         "without_gripper_moves": [f.index for f in facts if not f.gripper_moves],
+    }
+
+
+def _of_strategy(facts: list[EpisodeStatistics], strategy: str) -> dict[str, Any]:
+    """Counts and medians of the episodes of one strategy."""
+    mine = [f for f in facts if f.strategy == strategy]
+    paths = [f.path_m for f in mine if f.path_m is not None]
+    return {
+        "episodes": len(mine),
+        "success": dict(Counter(f.success for f in mine)),
+        "duration_s_median": round(float(np.median([f.duration_s for f in mine])), 2),
+        "path_m_median": round(float(np.median(paths)), 3) if paths else None,
+        "gripper_moves_median": float(np.median([f.gripper_moves for f in mine])),
     }
 
 
@@ -143,8 +188,8 @@ def draw_signals(path: Path, dataset: Dataset, facts: list[EpisodeStatistics]) -
     """The commanded gripper width of every episode; rates, gaps, skews and durations by episode."""
     figure, axes = figure_of((13.0, 7.0), (2, 3))
     colours = _colours(facts)
-    for episode, fact in zip(dataset.episodes, facts, strict=True):
-        sent = slice(*episode.commands)
+    for fact in facts:
+        sent = slice(*dataset.episodes[fact.index].commands)
         times = (dataset["command_stamps"][sent] - dataset["command_stamps"][sent.start]) / NS_PER_S
         axes[0].plot(times, dataset["commands"][sent, -1] * 1e3, color=colours[fact.strategy], alpha=0.25)
     axes[0].set(title="commanded gripper width", xlabel="time [s]", ylabel="[mm]")
@@ -179,6 +224,25 @@ def draw_frames(path: Path, dataset: Dataset, facts: list[EpisodeStatistics]) ->
                 if k == 0:
                     axis.set_ylabel(f"{strategy}, episode {index}\n{name}", fontsize=7)
     figure.savefig(path, dpi=110)
+
+
+def draw_episodes(path: Path, dataset: Dataset, facts: list[EpisodeStatistics]) -> None:
+    """Every episode as a strip of three small images of the first view, framed in its strategy's colour."""
+    colours = {name: Image.new("RGB", (1, 1), colors.to_hex(c)) for name, c in _colours(facts).items()}
+    wide, high = 3 * THUMBNAIL + 2 * EDGE, THUMBNAIL + 2 * EDGE + CAPTION
+    columns = max(1, min(SHEET // wide, len(facts)))
+    sheet = Image.new("RGB", (columns * wide, -(-len(facts) // columns) * high), "white")
+    draw = ImageDraw.Draw(sheet)
+    for cell, fact in enumerate(facts):
+        x, y = cell % columns * wide, cell // columns * high
+        draw.text((x + EDGE, y), f"{fact.index} {fact.strategy} {fact.success}", fill="black")
+        frame = colours[fact.strategy].resize((wide - 2, THUMBNAIL + 2 * EDGE))
+        sheet.paste(frame, (x, y + CAPTION))
+        first, last = dataset.episodes[fact.index].observations
+        for k, row in enumerate((first, (first + last) // 2, last - 1)):
+            image = Image.fromarray(dataset["rgb"][row, 0]).resize((THUMBNAIL, THUMBNAIL))
+            sheet.paste(image, (x + EDGE + k * THUMBNAIL, y + CAPTION + EDGE))
+    sheet.save(path)
 
 
 def _colours(facts: list[EpisodeStatistics]) -> dict[str, str]:

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_nodekit.robot import canonical
 from f2o_perception.frames import Observation
 from jaxtyping import Float64, Int64
 
+from f2o_policy.data.arm import SAME_TOOL_M, ToolPositions, tools_apart_m
 from f2o_policy.data.files import append, read_json, write_json
 from f2o_policy.data.layout import (
     COMMAND_ARRAYS,
@@ -51,20 +53,40 @@ class Episode:
 
 
 class DatasetWriter:
-    """Appends episodes to a data set; an existing one is continued. Use as a context manager or call close()."""
+    """Appends episodes to a data set; an existing one is continued. Use as a context manager or call close().
 
-    def __init__(self, path: str | Path) -> None:
+    Args:
+        path: folder of the data set.
+        tool_m: what ``f2o_policy.data.arm.tool_positions`` says of the arm of the episodes; None where it is not known.
+        lacks: inputs of the network that the episodes do not have ("depth", "points"): their arrays hold zeros.
+    """
+
+    def __init__(
+        self, path: str | Path, tool_m: ToolPositions | None = None, lacks: Sequence[str] = ()
+    ) -> None:
+        self._tool_m, self._lacks = tool_m, list(lacks)
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
         self._entries = read_journal(self.path)
         self._layout = self._entries[0]["layout"] if self._entries else None
         if self._layout is not None:
+            self._layout["joint_names"] = list(canonical(self._layout["joint_names"]))
+        if self._layout is not None:
             truncate_arrays(self.path, self._layout, totals_of(self._entries))
+
+    @property
+    def metas(self) -> list[dict[str, Any]]:
+        """What is said of the stored episodes, in their order."""
+        return [entry["meta"] for entry in self._entries]
 
     @property
     def sources(self) -> set[str]:
         """``meta["source"]`` of the stored episodes, which a resumed conversion skips."""
-        return {e["meta"]["source"] for e in self._entries if "source" in e["meta"]}
+        return {meta["source"] for meta in self.metas if "source" in meta}
+
+    def __len__(self) -> int:
+        """Episodes, those of before too."""
+        return len(self._entries)
 
     def add_episode(
         self,
@@ -93,13 +115,21 @@ class DatasetWriter:
         rows = _checked(rows, self.path)
         layout = {
             "view_names": list(view_names),
-            "joint_names": list(joint_names),
+            "joint_names": list(canonical(joint_names)),
             "shapes": {name: list(array.shape[1:]) for name, array in rows.items()},
+            **({"lacks": self._lacks} if self._lacks else {}),
         }
         if self._layout is None:
-            self._layout = layout
-            create_arrays(self.path, layout)
-        if layout != self._layout:
+            tool_m = {} if self._tool_m is None else {"tool_m": [list(point) for point in self._tool_m]}
+            self._layout = layout | tool_m
+            create_arrays(self.path, self._layout)
+        if (away := tools_apart_m(self._tool_m, self._layout.get("tool_m"))) > SAME_TOOL_M:
+            raise DatasetError(
+                self.path,
+                f"its episodes are of another arm: with the same joints the tool is {1e3 * away:.0f} mm away; "
+                "use another folder",
+            )
+        if any(layout.get(key) != self._layout.get(key) for key in {*layout, "lacks"}):
             raise DatasetError(
                 self.path, f"episode has layout {layout}, the data set has {self._layout}; use another folder"
             )
@@ -110,7 +140,7 @@ class DatasetWriter:
             "commands": len(rows["commands"]),
             "sha256": digest(rows),
             "meta": meta,
-            **({} if self._entries else {"layout": layout}),
+            **({} if self._entries else {"layout": self._layout}),
         }
         append(self.path / "journal.jsonl", (json.dumps(entry) + "\n").encode())
         self._entries.append(entry)
@@ -125,7 +155,8 @@ class DatasetWriter:
             bounds = {k: [first[k], first[k] + entry[k]] for k in first}
             first = {k: bounds[k][1] for k in first}
             episodes.append({**bounds, "sha256": entry["sha256"], "meta": entry["meta"]})
-        layout = {k: self._layout[k] for k in ("view_names", "joint_names", "shapes")}
+        kept = ("view_names", "joint_names", "shapes", "lacks", "tool_m")
+        layout = {key: self._layout[key] for key in kept if key in self._layout}
         manifest = {"schema": SCHEMA, **layout, "episodes": episodes, "sha256": data_hash(self._entries)}
         write_json(self.path / "manifest.json", manifest)
 
@@ -150,7 +181,10 @@ class Dataset:
             raise DatasetError(self.path, f"expected schema {SCHEMA}, got {manifest.get('schema')!r}")
         self.sha256: str = manifest["sha256"]
         self.view_names = tuple(manifest["view_names"])
-        self.joint_names = tuple(manifest["joint_names"])
+        self.joint_names = canonical(manifest["joint_names"])
+        self.lacks: tuple[str, ...] = tuple(manifest.get("lacks", ()))
+        tool_m = manifest.get("tool_m")
+        self.tool_m: ToolPositions | None = None if tool_m is None else tuple(map(tuple, tool_m))
         self.episodes = [
             Episode(i, tuple(e["observations"]), tuple(e["commands"]), e["meta"])
             for i, e in enumerate(manifest["episodes"])
@@ -220,8 +254,9 @@ def _checked(rows: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     """The arrays in the types of the files.
 
     Raises:
-        DatasetError: stamps that do not increase, or numbers that are not finite.
+        DatasetError: arrays that do not fit each other, stamps that do not increase, or numbers that are not finite.
     """
+    _check_shapes(rows, path)
     for name in ("stamps", "command_stamps"):
         if (np.diff(rows[name]) <= 0).any():
             raise DatasetError(path, f"{name} of an episode do not increase")
@@ -229,3 +264,24 @@ def _checked(rows: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
         if not np.isfinite(rows[name]).all():
             raise DatasetError(path, f"{name} of an episode are not finite")
     return {name: np.ascontiguousarray(array, DTYPES[name]) for name, array in rows.items()}
+
+
+def _check_shapes(rows: dict[str, np.ndarray], path: Path) -> None:
+    """What the headers will promise: one row for each stamp, and the axes of the module's text."""
+    n, t = len(rows["stamps"]), len(rows["command_stamps"])
+    views, side = (*rows["rgb"].shape[1:3], 0, 0)[:2]
+    expected = {
+        "rgb": (n, views, side, side, 3),
+        "depth_mm": (n, views, side, side),
+        "points": (n, *rows["points"].shape[1:2], 3),
+        "view_stamps": (n, views),
+        "joints": (n, 8),
+        "stamps": (n,),
+        "commands": (t, 8),
+        "command_stamps": (t,),
+    }
+    if not n or not t:
+        raise DatasetError(path, f"episode has {n} observations and {t} commands")
+    for name, shape in expected.items():
+        if rows[name].shape != shape:
+            raise DatasetError(path, f"{name} of an episode: expected shape {shape}, got {rows[name].shape}")

@@ -13,14 +13,18 @@ from typing import Annotated
 import numpy as np
 from f2o_nodekit.config import STRICT
 from f2o_nodekit.fields import Count, Positive, must
+from f2o_nodekit.robot import RobotWord, read_robot
 from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Bool, Float64, Int64
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from f2o_policy.action_space import ROTATION, ActionSpace, TcpSpace
+from f2o_policy.data.arm import SAME_TOOL_M, tool_positions, tools_apart_m
 from f2o_policy.data.history import lookback_ns, nearest
 from f2o_policy.data.normalise import MinMax, Normaliser
 from f2o_policy.data.store import Dataset
+from f2o_policy.errors import DatasetError
 
 TRANSITION = 0.3  # of the gripper's range: a window in which its command changes more holds a transition
 Lags = Annotated[tuple[float, float], must(lambda lags: 0 <= lags[0] <= lags[1], "0 <= low <= high")]
@@ -30,6 +34,9 @@ Lags = Annotated[tuple[float, float], must(lambda lags: 0 <= lags[0] <= lags[1],
 class WindowConfig:
     """How windows are cut."""
 
+    action_space: ActionSpace = "joints"
+    robot: RobotWord = "panda"
+    """The arm in the data, whose kinematics make the actions of the space tcp; else not used."""
     horizon: Count = 16
     dt_s: Positive = 0.1
     visual_lag_s: Lags = (0.0, 0.12)
@@ -64,7 +71,7 @@ class Window:
     Attributes:
         observations: (n,) rows of the data set, the oldest instant of the history first.
         proprio: (n*8,) at the instants of the history.
-        actions: (H,8).
+        actions: (H,8), or (H,10) in the space tcp; see ``action_space``.
     """
 
     observations: np.ndarray
@@ -73,13 +80,26 @@ class Window:
 
 
 class Windows:
-    """Windows of the episodes of a data set; the small arrays are held in memory."""
+    """Windows of the episodes of a data set; the small arrays are held in memory.
+
+    Commands become poses once, at the rate at which they were recorded, so that a window costs the same in both action
+    spaces.
+
+    Attributes:
+        tcp: makes the actions of the space tcp; None in the space joints.
+
+    Raises:
+        ConfigError, DatasetError, RobotModelError, ChainError: see ``tcp_space``.
+    """
 
     def __init__(self, dataset: Dataset, config: WindowConfig) -> None:
         self.dataset, self.config = dataset, config
         self._small = {
             name: np.array(dataset[name]) for name in ("stamps", "joints", "command_stamps", "commands")
         }
+        self.tcp = tcp_space(dataset, config.robot) if config.action_space == "tcp" else None
+        if self.tcp is not None:
+            self._small["commands"] = self.tcp.actions(self._small["commands"])
         self._episode_of = np.repeat(
             np.arange(len(dataset.episodes)), [b - a for a, b in (e.observations for e in dataset.episodes)]
         )
@@ -132,6 +152,27 @@ class Windows:
         sample = observations[:: max(1, len(observations) // 500)]
         points = np.asarray(self.dataset["points"][sample], np.float32)
         action = MinMax.fit(commands)
+        if self.tcp is not None:
+            action = action.with_unit(ROTATION)
         chunks = np.stack([self.window(int(i)).actions for i in sample])
         joints = MinMax.fit(self._small["joints"][observations])
         return Normaliser(action, joints, MinMax.fit(points), float(action.encode(chunks).std()))
+
+
+def tcp_space(dataset: Dataset, robot: str) -> TcpSpace:
+    """The space ``tcp`` of the arm in a data set.
+
+    Raises:
+        ConfigError: no such robot.
+        DatasetError: its tool is not where the data set's is with the same joints.
+        RobotModelError, ChainError: its description cannot be used.
+    """
+    arm = read_robot(robot)
+    away = tools_apart_m(dataset.tool_m, None if dataset.tool_m is None else tool_positions(arm))
+    if away > SAME_TOOL_M:
+        raise DatasetError(
+            dataset.path,
+            f"is of an arm whose tool is {1e3 * away:.0f} mm away from where {arm.name}'s is with the same joints; "
+            "set window.robot to the arm in the data",
+        )
+    return TcpSpace(arm)

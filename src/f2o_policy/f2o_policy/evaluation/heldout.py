@@ -19,6 +19,7 @@ from f2o_nodekit.errors import F2oError
 from f2o_nodekit.provenance import origin
 from jaxtyping import Float
 
+from f2o_policy.action_space import TCP_SIZE, poses_of
 from f2o_policy.checkpoint import Checkpoint, load_checkpoint
 from f2o_policy.data.batches import ObservationBatch, load_batch
 from f2o_policy.data.files import write_json
@@ -52,11 +53,15 @@ def held_out(
     rows = spaced(validation, observations)
     batch = load_batch(windows, checkpoint.normaliser, rows, np.random.default_rng(SEED), checkpoint.points)
     shown = checkpoint.normaliser.action.decode(batch.actions.numpy().astype(np.float64))
-    still = batch.proprio.numpy().astype(np.float64)[:, None, None, -shown.shape[-1] :]  # the newest instant
+    still = batch.proprio.numpy().astype(np.float64)[:, -len(checkpoint.action_names) :]  # the newest instant
+    if windows.tcp is not None:
+        still = windows.tcp.actions(still)
+    still = np.broadcast_to(still[:, None, None], (len(rows), 1, *shown.shape[1:]))
+    measure = errors if windows.tcp is None else pose_errors
     return {
-        "policy": errors(chunks(checkpoint, batch, count), shown),
-        "untrained": errors(chunks(untrained(checkpoint), batch, count), shown),
-        "standing still": errors(np.broadcast_to(still, (len(rows), 1, *shown.shape[1:])), shown),
+        "policy": measure(chunks(checkpoint, batch, count), shown),
+        "untrained": measure(chunks(untrained(checkpoint), batch, count), shown),
+        "standing still": measure(still, shown),
     }
 
 
@@ -70,7 +75,7 @@ def untrained(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def chunks(checkpoint: Checkpoint, batch: ObservationBatch, count: int) -> Float[np.ndarray, "b k h d"]:
-    """``count`` chunks of each observation, joints [rad] and width [m]."""
+    """``count`` chunks of each observation, in the units of the actions."""
     drawn = sample_sets(checkpoint, batch, count, SEED).numpy().astype(np.float64)
     return checkpoint.normaliser.action.decode(drawn)
 
@@ -83,6 +88,21 @@ def errors(drawn: Float[np.ndarray, "b k h d"], shown: Float[np.ndarray, "b h d"
         "mean_rad": round(float(joints.mean()), 5),
         "nearest_rad": round(float(joints.min(1).mean()), 5),
         "gripper_m": round(float(apart[..., -1].mean()), 5),
+    }
+
+
+def pose_errors(drawn: Float[np.ndarray, "b k h d"], shown: Float[np.ndarray, "b h d"]) -> Errors:
+    """As ``errors``, of tool poses: distance [m], angle [deg], gripper [m]."""
+    metres = np.linalg.norm((drawn - shown[:, None])[..., :3], axis=-1).mean(2)  # (B,K)
+    rotations = [
+        poses_of(x.reshape(-1, TCP_SIZE))[0][:, :3, :3] for x in np.broadcast_arrays(drawn, shown[:, None])
+    ]
+    cosines = ((rotations[0] * rotations[1]).sum((1, 2)) - 1) / 2
+    return {
+        "mean_m": round(float(metres.mean()), 5),
+        "nearest_m": round(float(metres.min(1).mean()), 5),
+        "mean_deg": round(float(np.degrees(np.arccos(cosines.clip(-1, 1))).mean()), 3),
+        "gripper_m": round(float(np.abs(drawn - shown[:, None])[..., -1].mean()), 5),
     }
 
 

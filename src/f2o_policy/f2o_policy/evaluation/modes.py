@@ -89,9 +89,11 @@ def draw_sets(
             raise CheckpointError(path, f"expected a {kind}, got a {checkpoint.kind}")
         if checkpoint.data_sha256 != dataset.sha256:
             raise CheckpointError(path, f"was trained on other data than {data}")
-    if (theirs.horizon, theirs.dt_s) != (ours.horizon, ours.dt_s):
+    grids = [(one.action_space, one.horizon, one.dt_s) for one in (theirs, ours)]
+    if grids[0] != grids[1]:
         raise CheckpointError(
-            student, f"has another horizon or step than {teacher}: their chunks cannot be compared"
+            student,
+            f"has another action space, horizon or step than {teacher}: their chunks cannot be compared",
         )
     windows = windows_of(theirs, dataset)
     _, validation = windows.split(theirs.seed)

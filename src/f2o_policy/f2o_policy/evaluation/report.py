@@ -85,7 +85,8 @@ def draw_modes(path: Path, checkpoint: Checkpoint, windows: Windows, sets: Sets,
         axis.imshow(windows.dataset["rgb"][row, view])
         axis.set(title=windows.dataset.view_names[view], xticks=[], yticks=[])
     tool = Tool(checkpoint.action_names[:-1])
-    paths = {name: tool.positions(chunks) for name, chunks in groups.items()}
+    of_pose = checkpoint.action_space == "tcp"
+    paths = {name: chunks[..., :3] if of_pose else tool.positions(chunks) for name, chunks in groups.items()}
     low, high = (f([f(p.reshape(-1, 3), axis=0) for p in paths.values()], axis=0) for f in (np.min, np.max))
     room = 0.05 * (high - low) + 0.01
     for column, (name, chunks) in zip(axes.T[1:], groups.items(), strict=True):

@@ -1,6 +1,6 @@
 """The network in two parts: ``embed`` runs at camera rate, ``head`` at 125 Hz.
 
-Data format (B observations or hypotheses, V views, S pixels, P points, H steps, D = 8, E embedding):
+Data format (B observations or hypotheses, V views, S pixels, P points, H steps, D = 8 or 10, E embedding):
 
     rgb       (N,V,S,S,3) uint8             points   (N,P,3) float32 [m], base frame, already thinned
     depth_mm  (N,V,S,S)   float32, 0 = none  proprio  (B,n*8) float32: 7 joints [rad], gripper width [m]
@@ -51,7 +51,7 @@ class PolicyNetwork(nn.Module):
         self.visual = VisualEncoder(config) if seen & {"colour", "depth"} else None
         self.point = PointNet(config.point_widths, config.point_dim) if "points" in seen else None
         self.proprio = nn.Sequential(
-            nn.Linear(config.action_dim, config.proprio_dim),
+            nn.Linear(len(normaliser.proprio.low), config.proprio_dim),
             nn.Mish(),
             nn.Linear(config.proprio_dim, config.proprio_dim),
         )

@@ -6,8 +6,8 @@ from dataclasses import field
 from typing import Annotated, Literal
 
 from f2o_nodekit.config import STRICT, ConfigPath
-from f2o_nodekit.fields import Count, FifoPriority, Names, NotNegative, Positive, Seed, TopicName, WrittenPath
-from f2o_perception.config import PANDA_FINGERS
+from f2o_nodekit.fields import Count, FifoPriority, NotNegative, Positive, Seed, TopicName, WrittenPath
+from f2o_nodekit.robot import RobotWord
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -22,13 +22,13 @@ Steps = Annotated[int, Field(ge=0)]
 class PolicyTopics:
     """The topics that the policy node subscribes to and publishes."""
 
-    observation: TopicName = "/f2o/observation"
-    joint_states: TopicName = "/franka/joint_states"
-    gripper_states: TopicName = "/franka_gripper/joint_states"
-    mode: TopicName = "/f2o/mode"
-    joint_target: TopicName = "/f2o/joint_target"
-    action_chunk: TopicName = "/f2o/action_chunk"
-    policy_tick: TopicName = "/f2o/policy_tick"
+    observation: TopicName = "f2o/observation"
+    joint_states: TopicName = "franka/joint_states"
+    gripper_states: TopicName = "franka_gripper/joint_states"
+    mode: TopicName = "f2o/mode"
+    joint_target: TopicName = "f2o/joint_target"
+    action_chunk: TopicName = "f2o/action_chunk"
+    policy_tick: TopicName = "f2o/policy_tick"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -49,7 +49,7 @@ class PolicyConfig:
         seed: of the noise.
         max_observation_age_s: an older observation stops the policy (it publishes no target) [s].
         max_joint_state_age_s: the same for the joint state [s].
-        finger_joint_names: on the gripper's topic; their positions add up to its width.
+        robot: whose joint states are read; the policy must have been trained on an arm of its kinematics.
         fifo_priority: SCHED_FIFO priority of the loop's thread where the system grants it; 0: none.
         trace: path of an .npz with a row per tick, written on exit; empty for none.
         executor: see ``ExecutorConfig``.
@@ -68,7 +68,7 @@ class PolicyConfig:
     seed: Seed = 0
     max_observation_age_s: Positive = 0.3
     max_joint_state_age_s: Positive = 0.1
-    finger_joint_names: Names = PANDA_FINGERS
+    robot: RobotWord = "panda"
     fifo_priority: FifoPriority = 50
     trace: WrittenPath = ""
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)

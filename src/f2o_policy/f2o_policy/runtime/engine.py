@@ -34,7 +34,7 @@ class Engine(Protocol):
         joints: Float64[np.ndarray, " P"],
         noise: Float32[np.ndarray, "M H D"],
     ) -> Float64[np.ndarray, "M H D"]:
-        """M chunks of joint targets [rad] and gripper width [m], one for each noise; ``joints`` in the same units.
+        """M chunks of actions (``action_space``), one for each noise; ``joints`` [rad], with the gripper's width [m].
 
         With a history, embeddings and joints of its instants are concatenated, the oldest first (runtime/history.py);
         those of a single instant are repeated, as for a robot at rest.
@@ -58,7 +58,7 @@ class NetworkEngine:
     def __init__(self, spec: PolicySpec, embed: Call, head: Call, name: str, steps: int = 0) -> None:
         self._embed, self._head, self._steps = embed, head, steps
         self.spec, self.name, self.difference_rad = spec, name, 0.0
-        self._proprio_size = spec.history * spec.action_size
+        self._proprio_size = spec.history * spec.joint_size
 
     def embed(self, observation: Observation) -> Float32[np.ndarray, " F"]:
         """See ``Engine.embed``."""

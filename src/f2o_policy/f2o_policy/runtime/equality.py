@@ -33,7 +33,7 @@ class Reference:
 def random_case(rng: np.random.Generator, spec: PolicySpec, noises: int) -> tuple[np.ndarray, ...]:
     """A random input: images, depth [mm], cloud [m], joints of all instants within the data's range, and noise."""
     views, size = len(spec.views), spec.image_size
-    joints = spec.normaliser.proprio.decode(rng.uniform(-1, 1, (spec.history, spec.action_size)))
+    joints = spec.normaliser.proprio.decode(rng.uniform(-1, 1, (spec.history, spec.joint_size)))
     return (
         rng.integers(0, 256, (views, size, size, 3)).astype(np.uint8),
         rng.uniform(300, 1500, (views, size, size)).astype(np.float32),

@@ -13,6 +13,7 @@ from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float32, Float64
 from pydantic.dataclasses import dataclass
 
+from f2o_policy.action_space import TcpSpace
 from f2o_policy.runtime.chunk import Chunk, catmull_rom
 from f2o_policy.runtime.postpone import postpone
 from f2o_policy.runtime.stall_avoidance import advance
@@ -204,14 +205,21 @@ class ChunkExecutor:
 
 
 def with_prefix(
-    noise: Float32[np.ndarray, "M H D"], spec: PolicySpec, executor: ChunkExecutor, t0_ns: int
-) -> Float32[np.ndarray, "M H D"]:
-    """``noise`` with the current plan as its first steps, for a prefix-conditioned policy (methods/prefix.py)."""
+    noise: Float32[np.ndarray, "M H A"],
+    spec: PolicySpec,
+    executor: ChunkExecutor,
+    t0_ns: int,
+    tcp: TcpSpace | None = None,
+) -> Float32[np.ndarray, "M H A"]:
+    """``noise`` with the current plan as its first steps, for a prefix-conditioned policy (methods/prefix.py).
+
+    ``tcp``: the space of its actions where they are poses.
+    """
     plan = executor.ahead(spec.prefix, t0_ns, round(spec.dt_s * NS_PER_S)) if spec.prefix else None
     if plan is None:
         return noise
     conditioned = noise.copy()
-    conditioned[:, : spec.prefix] = spec.normaliser.action.encode(plan)
+    conditioned[:, : spec.prefix] = spec.normaliser.action.encode(plan if tcp is None else tcp.actions(plan))
     return conditioned
 
 

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
 from f2o_policy.data.files import write_file
-from f2o_policy.errors import EngineError
+from f2o_policy.errors import EngineError, ExportError
 from f2o_policy.runtime.engine import NetworkEngine
 from f2o_policy.runtime.equality import TOLERANCE, Reference, check_equal, record
-from f2o_policy.runtime.openvino_backend import openvino_callables
+from f2o_policy.runtime.openvino_backend import openvino_callables, ov
 from f2o_policy.spec import read_exported_spec, write_spec
 
 REFERENCE = "reference.npz"
@@ -79,7 +78,8 @@ def open_export(folder: Path, hypotheses: int, precision: str) -> NetworkEngine:
     """The engine of an export, checked against its reference.
 
     Raises:
-        EngineError: a file is missing or unreadable, this processor lacks ``precision``, or the results differ.
+        ExportError: a file is missing or unreadable.
+        EngineError: this processor lacks ``precision``, or the results differ.
     """
     spec = read_exported_spec(folder)
     try:
@@ -87,7 +87,7 @@ def open_export(folder: Path, hypotheses: int, precision: str) -> NetworkEngine:
         with np.load(folder / REFERENCE) as arrays:
             reference = Reference(**arrays)
     except (RuntimeError, OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise EngineError(f"export {folder}: incomplete or damaged; export again") from error
+        raise ExportError(f"export {folder}: incomplete or damaged; export again") from error
     calls = openvino_callables(embed, head, (hypotheses, spec.horizon, spec.action_size), precision)
     engine = NetworkEngine(spec, *calls, name=f"openvino-{precision}")
     engine.difference_rad = check_equal(engine, reference, hypotheses, TOLERANCE[precision])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from f2o_nodekit.joints import read_gripper_width, read_joint_state
+from f2o_nodekit.robot import Robot
 from f2o_nodekit.stamps import to_ns
 
 from f2o_policy.runtime.policy import Joints
@@ -18,12 +18,11 @@ class JointInput:
     The gripper is measured at about 15 Hz; its last width is held until the next.
 
     Args:
-        action_names: the policy's columns: arm joints, then ``gripper_width``.
-        finger_names: the joints of the gripper whose positions add up to its width.
+        robot: whose names the messages have; the policy's columns are its joints, then ``gripper_width``.
     """
 
-    def __init__(self, action_names: Sequence[str], finger_names: Sequence[str]) -> None:
-        self._arm, self._fingers = tuple(action_names[:-1]), tuple(finger_names)
+    def __init__(self, robot: Robot) -> None:
+        self._arm, self._fingers = robot.joint_names, robot.finger_joint_names
         self._width: float | None = None
 
     def gripper(self, msg: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
+import ctypes
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
-from f2o_policy.errors import EngineError
+from f2o_policy.errors import CheckpointError, EngineError
+from f2o_policy.plain_values import checkpoint_file, read_values
 from f2o_policy.runtime.config import Backend, PolicyConfig, Precision
 from f2o_policy.runtime.engine import Call, NetworkEngine
 from f2o_policy.runtime.equality import TOLERANCE, check_equal, record
@@ -14,24 +17,42 @@ from f2o_policy.spec import PolicySpec, is_export, read_exported_spec
 
 
 def open_engine(
-    path: Path, hypotheses: int, backend: str = "auto", precision: str = "f32", steps: int = 0
+    path: Path,
+    hypotheses: int,
+    backend: str = "auto",
+    precision: str = "f32",
+    steps: int = 0,
+    say: Callable[[str], object] = lambda text: None,
 ) -> NetworkEngine:
     """The engine of a checkpoint, a run folder, or an export (which needs no torch).
 
-    Torch, where needed, is set to one thread in this process: a second would spin against the loop's other threads.
+    A student for OpenVINO is exported once and kept (``kept_exports``; ``say`` is told), so that later starts need no
+    torch either. Torch, where needed, is set to one thread in this process: a second would spin against the loop's
+    other threads.
 
     Raises:
         CheckpointError, EngineError: it cannot be read, or not run as asked.
     """
     if precision not in get_args(Precision):
         raise EngineError(f"precision {precision!r}: expected one of {', '.join(get_args(Precision))}")
-    if not is_export(path):
-        import torch
+    if is_export(path):
+        return _open_export(path, hypotheses, backend, precision, steps)
+    if not steps and resolve_backend(backend) == "openvino" and _is_student(path):
+        from f2o_policy.runtime.kept_exports import open_kept
 
-        from f2o_policy.checkpoint import load_checkpoint
+        try:
+            return open_kept(checkpoint_file(path), hypotheses, precision, say)
+        except OSError as error:
+            say(f"{path}: converted for OpenVINO at each start, because no export can be kept: {error}")
+    import torch
 
-        torch.set_num_threads(1)
-        return load_engine(load_checkpoint(path), hypotheses, backend, precision, steps)
+    from f2o_policy.checkpoint import load_checkpoint
+
+    torch.set_num_threads(1)
+    return load_engine(load_checkpoint(path), hypotheses, backend, precision, steps)
+
+
+def _open_export(path: Path, hypotheses: int, backend: str, precision: str, steps: int) -> NetworkEngine:
     if backend not in ("auto", "openvino") or steps:
         raise EngineError(
             f"export {path}: a student for backend openvino, got backend {backend!r}, {steps} steps"
@@ -43,10 +64,18 @@ def open_engine(
     return open_export(path, hypotheses, precision)
 
 
-def engine_of(config: PolicyConfig) -> NetworkEngine:
-    """The engine of a configuration; raises as ``open_engine``."""
+def _is_student(path: Path) -> bool:
+    """Whether ``path`` is a student's checkpoint; what it lacks otherwise is said where it is loaded."""
+    try:
+        return read_values(checkpoint_file(path)).get("kind") == "student"
+    except CheckpointError:
+        return False
+
+
+def engine_of(config: PolicyConfig, say: Callable[[str], object] = lambda text: None) -> NetworkEngine:
+    """The engine of a configuration; as ``open_engine``."""
     path = Path(config.checkpoint)
-    return open_engine(path, config.hypotheses, config.backend, config.precision, config.steps)
+    return open_engine(path, config.hypotheses, config.backend, config.precision, config.steps, say)
 
 
 def read_spec(path: Path) -> PolicySpec:
@@ -104,9 +133,7 @@ def resolve_backend(backend: str) -> str:
     if backend not in get_args(Backend):
         raise EngineError(f"backend {backend!r}: expected one of {', '.join(get_args(Backend))}")
     if backend == "auto":
-        import torch
-
-        if torch.cuda.is_available():
+        if _has_gpu():
             return "cuda"
         return "openvino" if _installed("openvino") else "torch"
     if backend == "openvino" and not _installed("openvino"):
@@ -128,9 +155,16 @@ def _openvino(checkpoint: Any, hypotheses: int, precision: str) -> tuple[Call, C
     return openvino_callables(*convert(checkpoint), (hypotheses, spec.horizon, spec.action_size), precision)
 
 
-def _installed(name: str) -> bool:
+def _has_gpu() -> bool:
+    """Whether torch can use a GPU; torch is asked only where the machine has NVIDIA's driver."""
     try:
-        importlib.import_module(name)
-    except ImportError:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
         return False
-    return True
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _installed(name: str) -> bool:
+    return find_spec(name) is not None

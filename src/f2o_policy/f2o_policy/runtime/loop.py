@@ -47,7 +47,9 @@ class Loop:
         self._embed_ms, self._embed_rate = Samples(300), RateMeter()
         self.trace, self.status = Trace(keep=bool(config.trace)), TickStatus.NO_OBSERVATION
         self.faults, self.fault = 0, ""  # ticks that raised, and the last error
+        self.out_of_reach, self.out_of_reach_mono_ns = 0, 0  # poses of chunks, and when the last of them came
         self.mode, self.real_time = "", False
+        self.ticked_mono_ns = self.target_mono_ns = self.chunk_mono_ns = 0  # last tick, target, adopted chunk
         self._threads = [
             threading.Thread(target=f, name=name, daemon=True)
             for f, name in ((self._embed, "policy embed"), (self._tick, "policy loop"))
@@ -83,6 +85,7 @@ class Loop:
         recent["armed"] = np.ones_like(recent["armed"])
         found = {"mode": self.mode, "embed_hz": self._embed_rate.hz(time.monotonic_ns())}
         found |= {"fifo": str(self.real_time), "faults": self.faults, "fault": self.fault or "none"}
+        found |= {"out_of_reach": self.out_of_reach}
         found |= {f"embed_ms.{k}": v for k, v in self._embed_ms.summary().items()}
         for key, value in summarise(recent).items():
             found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
@@ -123,7 +126,15 @@ class Loop:
             self._count_fault(error)
             result = FAILED
         self.status = result.status
-        done_ns = time.monotonic_ns() - tick.ideal_mono_ns
+        self.ticked_mono_ns = time.monotonic_ns()
+        done_ns = self.ticked_mono_ns - tick.ideal_mono_ns
+        if result.target is not None:
+            self.target_mono_ns = self.ticked_mono_ns
+        if result.chunks is not None or result.target is None:  # without targets none is missed
+            self.chunk_mono_ns = self.ticked_mono_ns
+        if result.out_of_reach:
+            self.out_of_reach += result.out_of_reach
+            self.out_of_reach_mono_ns = self.ticked_mono_ns
         self._report(tick, result, now_ros_ns)
         armed, switches = self.mode == FOLLOWED, self._policy.mode_switches
         self.trace.tick(tick, result, done_ns, now_ros_ns, armed, switches)

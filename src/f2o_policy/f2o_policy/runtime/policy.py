@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-from f2o_nodekit.errors import F2oError
 from f2o_nodekit.latest import Latest
+from f2o_nodekit.robot import read_robot
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_perception.frames import Observation
 from jaxtyping import Float32, Float64
 
+from f2o_policy.action_space import TcpSpace
+from f2o_policy.errors import MismatchError
 from f2o_policy.runtime.config import PolicyConfig
 from f2o_policy.runtime.engine import Engine
 from f2o_policy.runtime.executor import ChunkExecutor, with_prefix
@@ -23,16 +25,13 @@ from f2o_policy.spec import PolicySpec
 FOLLOWED = "policy"  # the bridge's mode in which it follows the policy
 
 
-class MismatchError(F2oError):
-    """Observations that are not as in training."""
-
-
 class TickStatus(Enum):
     """Why a tick has a target or none."""
 
     OK = "ok"
     NO_OBSERVATION = "waiting for the first observation"
     NO_JOINTS = "waiting for the first joint and gripper state"
+    CLOCK_STOPPED = "ROS time stands still: /clock has stopped"
     STALE_OBSERVATION = "the newest observation is too old"
     STALE_JOINTS = "the newest joint state is too old"
     NOT_FINITE = "the network's output is not finite"
@@ -58,13 +57,26 @@ class Joints:
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """Stamp [ROS ns] and arrival [monotonic ns] of the newest inputs; None before the first."""
+
+    observation: tuple[int, int] | None
+    joints: tuple[int, int] | None
+    embedded_ros_ns: int | None  # stamp of the newest observation that is embedded
+
+
+@dataclass(frozen=True)
 class Plan:
-    """Chunks (M, H, D) that begin at ``t0_ros_ns`` and are adopted at ``ready_ros_ns``; inference time [s]."""
+    """Chunks (M, H, D) that begin at ``t0_ros_ns`` and are adopted at ``ready_ros_ns``; inference time [s].
+
+    ``out_of_reach`` of their poses were replaced, see ``TcpSpace.joints``.
+    """
 
     t0_ros_ns: int
     ready_ros_ns: int
     chunks: Float64[np.ndarray, "M H D"]
     inference_s: float
+    out_of_reach: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,7 @@ class TickResult:
         chosen: the index of the followed chunk.
         chunk_stamp_ros_ns: the time of its first point.
         jump_rad: change of the target of now by that plan, largest joint [rad].
+        out_of_reach: poses of that plan that the arm cannot reach; it holds the joints before them.
     """
 
     status: TickStatus
@@ -94,6 +107,7 @@ class TickResult:
     chosen: int = 0
     chunk_stamp_ros_ns: int = 0
     jump_rad: float = float("nan")
+    out_of_reach: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,7 @@ class AdoptedPlan:
             chosen=self.chosen,
             chunk_stamp_ros_ns=self.plan.t0_ros_ns,
             jump_rad=jump_rad,
+            out_of_reach=self.plan.out_of_reach,
         )
 
 
@@ -121,6 +136,9 @@ class Policy:
 
     ``push_observation`` and ``push_joint_state`` may be called from any thread; ``embed_newest`` only from the
     embedding thread and ``tick`` only from the loop's thread. They exchange whole objects through ``Latest``.
+
+    Raises:
+        ConfigError, RobotModelError, ChainError: the actions are poses, and the robot's description cannot be used.
     """
 
     def __init__(
@@ -134,8 +152,11 @@ class Policy:
         self._observations: Latest[tuple[Observation, int]] = Latest()
         self._embedded: Latest[Embedded] = Latest()
         self._joints: Latest[Joints] = Latest()
+        self._joints_mono_ns = 0  # their arrival
+        self._advance = (-1, 0)  # newest ROS time of a tick, and since when [monotonic ns]
         self._observation_history = HistoryBuffer(spec.history, spec.history_dt_s)
         self._joint_history = HistoryBuffer(spec.history, spec.history_dt_s)
+        self._tcp = TcpSpace(read_robot(config.robot)) if spec.action_space == "tcp" else None
         self._executor = ChunkExecutor(config.executor)
         self._rng = np.random.default_rng(config.seed)
         self._noise = self._draw()
@@ -152,6 +173,16 @@ class Policy:
         """How often the mode of the plan changed since the last ``begin_episode``."""
         return self._executor.switches
 
+    @property
+    def inputs(self) -> Inputs:
+        """The newest inputs, for a diagnosis."""
+        seen, joints, embedded = self._observations.get(), self._joints.get(), self._embedded.get()
+        return Inputs(
+            observation=None if seen is None else (seen[0].stamp_ros_ns, seen[1]),
+            joints=None if joints is None else (joints.stamp_ros_ns, self._joints_mono_ns),
+            embedded_ros_ns=None if embedded is None else embedded.stamp_ros_ns,
+        )
+
     def push_observation(self, observation: Observation) -> None:
         """Set the newest observation.
 
@@ -163,6 +194,7 @@ class Policy:
 
     def push_joint_state(self, joints: Joints) -> None:
         """Set the newest joint state."""
+        self._joints_mono_ns = self._clock()
         self._joints.put(joints)
 
     def embed_newest(self, timeout_s: float) -> float | None:
@@ -182,9 +214,9 @@ class Policy:
     def warm_up(self, runs: int = 30) -> None:
         """Run the head until allocations and kernel selection are done."""
         embedding = np.zeros(self._spec.embedding_size, np.float32)
-        joints = self._spec.normaliser.proprio.decode(np.zeros(self._spec.action_size))
+        joints = self._spec.normaliser.proprio.decode(np.zeros(self._spec.joint_size))
         for _ in range(runs):
-            self._engine.plan(embedding, joints, self._noise)
+            self._in_joints(self._engine.plan(embedding, joints, self._noise), joints)
 
     def set_mode(self, mode: str) -> None:
         """Set the bridge's mode: an episode begins with the mode ``policy`` and ends with another."""
@@ -238,10 +270,17 @@ class Policy:
     def _plan(self, embedded: Embedded, joints: Joints, now_ros_ns: int) -> Plan:
         begin = self._clock()
         noise = self._noise if self._config.noise == "fixed" else self._draw()
-        noise = with_prefix(noise, self._spec, self._executor, joints.stamp_ros_ns)
-        chunks = self._engine.plan(embedded.vector, self._joint_history.interpolated(), noise)
+        noise = with_prefix(noise, self._spec, self._executor, joints.stamp_ros_ns, self._tcp)
+        actions = self._engine.plan(embedded.vector, self._joint_history.interpolated(), noise)
+        chunks, out_of_reach = self._in_joints(actions, joints.values)
         inference_s = (self._clock() - begin) / NS_PER_S
-        return Plan(joints.stamp_ros_ns, now_ros_ns + self._latency_ns, chunks, inference_s)
+        return Plan(joints.stamp_ros_ns, now_ros_ns + self._latency_ns, chunks, inference_s, out_of_reach)
+
+    def _in_joints(
+        self, actions: Float64[np.ndarray, "M H A"], start: Float64[np.ndarray, " D"]
+    ) -> tuple[Float64[np.ndarray, "M H D"], int]:
+        """Chunks of actions as chunks of joints, and how many of their poses are out of reach."""
+        return (actions, 0) if self._tcp is None else self._tcp.joints(actions, start, self._spec.dt_s)
 
     def _adopt_pending(self, now_ros_ns: int) -> AdoptedPlan | None:
         """Follow the pending plan once it is ready."""
@@ -257,12 +296,21 @@ class Policy:
             return TickStatus.NO_OBSERVATION
         if joints is None:
             return TickStatus.NO_JOINTS
+        if self._time_stands(now_ros_ns):
+            return TickStatus.CLOCK_STOPPED
         # A stamp in the future is stale as well: after a step of the clock it would count as fresh for ever.
         if abs(now_ros_ns - embedded.stamp_ros_ns) > self._config.max_observation_age_s * NS_PER_S:
             return TickStatus.STALE_OBSERVATION
         if abs(now_ros_ns - joints.stamp_ros_ns) > self._config.max_joint_state_age_s * NS_PER_S:
             return TickStatus.STALE_JOINTS
         return TickStatus.OK
+
+    def _time_stands(self, now_ros_ns: int) -> bool:
+        """Whether ROS time has not advanced for as long as an observation may be old: then none ever gets too old."""
+        mono_ns = self._clock()
+        if now_ros_ns != self._advance[0]:
+            self._advance = (now_ros_ns, mono_ns)
+        return mono_ns - self._advance[1] > self._config.max_observation_age_s * NS_PER_S
 
     def _draw(self) -> Float32[np.ndarray, "M H D"]:
         shape = (self._config.hypotheses, self._spec.horizon, self._spec.action_size)

@@ -10,6 +10,7 @@ from typing import Any
 from f2o_nodekit.joints import GRIPPER_WIDTH
 
 from f2o_policy.checkpoint import Checkpoint
+from f2o_policy.data.arm import SAME_TOOL_M, tools_apart_m
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import CheckpointError, DatasetError, UnknownNameError
 from f2o_policy.methods import METHODS
@@ -28,7 +29,10 @@ def check_fits(dataset: Dataset, config: Config) -> None:
         problems.append(f"has {views} views, model.views is {model.views}")
     if size != model.image_size:
         problems.append(f"has images of {size} px, model.image_size is {model.image_size}")
-    if points < model.points:
+    if lacking := [name for name in dataset.lacks if name in model.modalities]:
+        have = [name for name in model.modalities if name not in lacking]
+        problems.append(f"has no {' and no '.join(lacking)}, set model.modalities to {have}")
+    if points < model.points and "points" in model.modalities:
         problems.append(f"has {points} points per observation, model.points is {model.points}")
     if problems:
         raise DatasetError(dataset.path, "; ".join(problems))
@@ -38,11 +42,16 @@ def check_robot(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) ->
     """Check that the weights are of the robot in the data.
 
     Raises:
-        CheckpointError: its joints have other names.
+        CheckpointError: its joints have other names, or its arm another shape.
     """
     theirs, ours = checkpoint.action_names, (*dataset.joint_names, GRIPPER_WIDTH)
     if theirs != ours:
         raise CheckpointError(source, f"drives {', '.join(theirs)}; {dataset.path} has {', '.join(ours)}")
+    if (away := tools_apart_m(checkpoint.tool_m, dataset.tool_m)) > SAME_TOOL_M:
+        raise CheckpointError(
+            source,
+            f"is of another arm than {dataset.path}: with the same joints their tools are {1e3 * away:.0f} mm apart",
+        )
 
 
 def check_cameras(checkpoint: Checkpoint, source: str | Path, dataset: Dataset) -> None:

@@ -11,6 +11,7 @@ from f2o_nodekit.fields import Count, NotNegative, Positive, Probability, Seed
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from f2o_policy.action_space import TCP_SIZE
 from f2o_policy.data.augment import AugmentConfig
 from f2o_policy.data.windows import WindowConfig
 from f2o_policy.methods import METHODS
@@ -68,6 +69,9 @@ class Stages:
             wanted, got = getattr(self.model, key), getattr(self.window, key)
             if wanted != got:
                 yield f"window.{key}: expected model.{key} = {wanted}, got {got}"
+        space, dims = self.window.action_space, self.model.action_dim
+        if (dims == TCP_SIZE) != (space == "tcp"):
+            yield f"model.action_dim: expected {TCP_SIZE} with window.action_space tcp, and only there, got {dims}"
 
 
 def _config_class() -> Any:

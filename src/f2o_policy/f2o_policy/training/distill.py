@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from f2o_policy.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
+from f2o_policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from f2o_policy.data.augment import AugmentConfig, Draws, disturb_proprio
 from f2o_policy.data.normalise import MinMax
 from f2o_policy.data.sets import SetStore
@@ -23,6 +23,7 @@ from f2o_policy.errors import SetsError
 from f2o_policy.methods import create
 from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.network import PolicyNetwork
+from f2o_policy.plain_values import FILE_NAME
 from f2o_policy.training.checks import stage_options
 from f2o_policy.training.config import Config
 from f2o_policy.training.encoders import FROZEN_PARTS, copy_weights, freeze

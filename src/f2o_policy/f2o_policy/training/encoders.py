@@ -15,13 +15,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from f2o_policy.checkpoint import Checkpoint, checkpoint_file, file_sha256
+from f2o_policy.checkpoint import Checkpoint, file_sha256
 from f2o_policy.data.batches import thin
 from f2o_policy.data.files import write_file
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import CheckpointError
 from f2o_policy.model.config import ModelConfig
 from f2o_policy.model.network import PolicyNetwork
+from f2o_policy.plain_values import checkpoint_file
 from f2o_policy.training.optimise import Precision
 
 FROZEN_PARTS = {

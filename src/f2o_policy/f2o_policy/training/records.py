@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from f2o_nodekit.joints import GRIPPER_WIDTH
+from f2o_nodekit.robot import read_robot
 
+from f2o_policy.data.arm import ToolPositions, tool_positions
 from f2o_policy.data.normalise import Normaliser
 from f2o_policy.data.store import Dataset
 from f2o_policy.provenance import learning_code
@@ -24,6 +26,8 @@ def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict
     return {
         "config": dataclasses.asdict(config.model),
         "normaliser": normaliser,
+        "action_space": config.window.action_space,
+        "robot": config.window.robot,
         "horizon": config.window.horizon,
         "dt_s": config.window.dt_s,
         "history_dt_s": config.window.history_dt_s,
@@ -36,8 +40,15 @@ def provenance(dataset: Dataset, normaliser: Normaliser, config: Config) -> dict
         "workspace": tuple(zip(normaliser.point.low, normaliser.point.high, strict=True)),
         "seed": config.seed,
         "data_sha256": dataset.sha256,
+        "tool_m": dataset.tool_m or _tool_positions(config),
         "versions": versions(),
     }
+
+
+def _tool_positions(config: Config) -> ToolPositions | None:
+    """Of the arm whose poses the actions are, where the data do not say which arm they are of."""
+    tcp = config.window.action_space == "tcp"
+    return tool_positions(read_robot(config.window.robot)) if tcp else None
 
 
 def versions() -> dict[str, str]:

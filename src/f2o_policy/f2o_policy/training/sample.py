@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from f2o_policy.checkpoint import Checkpoint, checkpoint_file, file_sha256, load_checkpoint
+from f2o_policy.checkpoint import Checkpoint, file_sha256, load_checkpoint
 from f2o_policy.data.batches import load_batch
 from f2o_policy.data.sets import SetShape, SetStore
 from f2o_policy.data.shard import WHOLE, Shard
@@ -26,6 +26,7 @@ from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import Windows
 from f2o_policy.errors import CheckpointError, SetsError
 from f2o_policy.methods.base import repeat
+from f2o_policy.plain_values import checkpoint_file
 from f2o_policy.provenance import learning_code
 from f2o_policy.training.checks import check_cameras
 from f2o_policy.training.config import Config
@@ -104,7 +105,7 @@ def sample(
 def set_shape(checkpoint: Checkpoint, observations: int, count: int) -> SetShape:
     """The shape of a teacher's sets."""
     model = checkpoint.model_config
-    proprio = checkpoint.history * model.action_dim
+    proprio = checkpoint.history * len(checkpoint.normaliser.proprio.low)
     return SetShape(observations, count, model.horizon, model.action_dim, model.embedding_dim, proprio)
 
 

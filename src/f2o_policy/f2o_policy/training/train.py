@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f2o_policy.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
+from f2o_policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from f2o_policy.data.augment import AugmentConfig
 from f2o_policy.data.batches import load_batch, load_joints
 from f2o_policy.data.normalise import Normaliser
@@ -23,6 +23,7 @@ from f2o_policy.methods import create
 from f2o_policy.methods.base import Batch, Loss, Method
 from f2o_policy.model.fusion import gate_entropy
 from f2o_policy.model.network import PolicyNetwork
+from f2o_policy.plain_values import FILE_NAME
 from f2o_policy.training.checks import (
     check_cameras,
     check_fits,

@@ -27,6 +27,7 @@ OURS = (TIME, STAMP, VIEW_STAMPS, JOINTS)
 META = "f2o_meta"  # one more column of meta/episodes: our meta as JSON
 FILES = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA_PATH = f"data/{FILES}.parquet"
+VIDEO_PATH = f"videos/{{video_key}}/{FILES}.mp4"
 FILE_MB, FILES_A_CHUNK = 100, 1000
 QUANTILES = {f"q{round(100 * q):02d}": q for q in (0.01, 0.1, 0.5, 0.9, 0.99)}
 SAMPLES = 50  # frames of an episode that the statistics of its images and points are taken from
