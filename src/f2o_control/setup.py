@@ -24,7 +24,13 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", top_level("launch", "*.launch.py")),
     ],
-    install_requires=["f2o_nodekit", "jaxtyping", "numpy", "pydantic", "pyyaml"],
+    install_requires=[
+        "f2o_nodekit",
+        "jaxtyping>=0.3,<0.4",
+        "numpy>=1.26.4,<3",
+        "pydantic>=2.12,<3",
+        "pyyaml>=6.0.1,<7",
+    ],
     extras_require={
         "test": ["pytest"],
     },
@@ -36,6 +42,7 @@ setup(
     entry_points={
         "console_scripts": [
             "bridge_node = f2o_control.start:bridge_node",
-        ]
+        ],
+        "f2o.checks": ["udp = f2o_control.launch_check:mismatches"],
     },
 )

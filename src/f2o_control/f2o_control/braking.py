@@ -13,6 +13,7 @@ from jaxtyping import Float64
 
 from f2o_control.robot import Joints
 
+TICKS_PER_S = 1e6  # knots are told apart to a microsecond
 Samples = Float64[np.ndarray, "points joints"]
 
 
@@ -58,11 +59,15 @@ class StopPlan:
         return self._integrate(times_s[:, None])[:2]
 
     @cached_property
+    def fastest(self) -> Joints:
+        """No joint is faster than this on the way [rad/s]."""
+        v, a = self.start.velocity, self.start.acceleration
+        return np.maximum(np.abs(v), np.abs(v + a * np.abs(a) / (2 * self.jerk)))
+
+    @cached_property
     def bound(self) -> Joints:
         """No joint gets farther from its start than this on the way [rad]: its fastest moment for all of the time."""
-        v, a = self.start.velocity, self.start.acceleration
-        fastest = np.maximum(np.abs(v), np.abs(v + a * np.abs(a) / (2 * self.jerk)))
-        return fastest * self.duration
+        return self.fastest * self.duration
 
     @cached_property
     def end(self) -> Joints:
@@ -75,6 +80,16 @@ class StopPlan:
         start, end = self.start.position, self.end
         turn = self._turning_point()
         return np.minimum(np.minimum(start, end), turn), np.maximum(np.maximum(start, end), turn)
+
+    @cached_property
+    def knots(self) -> Float64[np.ndarray, " n"]:
+        """The times [s], rising, at which the jerk of a joint changes, with the start's and the end's.
+
+        Between two of them every joint moves along a cubic, so that cubic splines through states at these times are
+        the stop itself.
+        """
+        ends = np.cumsum(self.phases, axis=0).ravel()
+        return np.unique(np.rint(np.append(ends, 0.0) * TICKS_PER_S)) / TICKS_PER_S
 
     def _integrate(self, left: float | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Position, velocity and acceleration after ``left`` seconds, phase by phase."""

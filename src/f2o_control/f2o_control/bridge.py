@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,17 +16,25 @@ from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.collision import CollisionModel
 from f2o_control.config import BridgeConfig
+from f2o_control.enable import EnableSwitch
 from f2o_control.following import Follower
 from f2o_control.gripper import GripperGoal
 from f2o_control.homing import HomingTrajectory
 from f2o_control.limiter import Command, TargetLimiter, Verdict
-from f2o_control.measured import MeasuredJoints, TrackingMonitor
+from f2o_control.measured import HeldJoints, MeasuredJoints, ReportedArm, TrackingMonitor
 from f2o_control.reference import Reference
+from f2o_control.relief import Relief
 from f2o_control.robot import Joints, RobotDescription
+from f2o_control.slowing import Slowing
 from f2o_control.sources import CommandSource
 from f2o_control.state import ARM, FOLLOWING, MOVING, RESUME, Event, Mode, StateMachine
 from f2o_control.target import RawTarget, Target
+from f2o_control.timeline import Ticks, Timeline
+from f2o_control.tool_speed import ToolSpeed
 
+MAX_AHEAD_S = (
+    0.02  # of a joint state's stamp before its arrival, where nothing is told in the controller's time
+)
 SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still stands where it was sent
 
 
@@ -45,7 +53,7 @@ class Sent:
     command: Command
     due_ros_ns: int  # when the arm is to reach it
     sequence: int  # counts the commands
-    gripper_width: float  # m, the current goal
+    gripper_width: float  # m, the current goal; NaN before any width was measured or asked for
     gripper_goal: float | None  # m, the goal if it is to be sent in this tick
     source: str  # of the followed target; without one the mode
     observation_ros_ns: int = 0  # stamp of the observation behind this target; 0: none
@@ -55,12 +63,18 @@ class Sent:
 class Bridge:
     """Turns targets into commands. All times are given by the caller.
 
+    Attributes:
+        unread_joints: why joint states that come cannot be read, or ''; set by the caller.
+        unset: what the arm must still be told before a motion, or ''; set by the caller.
+        enable: the hold-to-run switch; the caller offers what is heard of it.
+
     It is composed of parts: each ``CommandSource`` checks its targets, ``MeasuredJoints`` and ``TrackingMonitor`` watch
     the arm, the ``StateMachine`` knows the legal transitions, the ``Follower`` and the ``HomingTrajectory`` give the
     reference, and the ``TargetLimiter`` makes a command of it. A refused operator service changes nothing.
 
     A hold ends by itself when targets come back within ``resume_s``: after a short pause they still mean the same
-    motion, and the limiter resumes it from rest. After a longer one an operator has to arm again.
+    motion, and the limiter resumes it from rest. After a longer one an operator has to arm again, and after the enable
+    switch was released in any case: to press it permits a motion and begins none (as IEC 60204-1 has it).
 
     Beside a policy, an operator's targets arrive on a topic of their own, and ``take_over`` follows them instead,
     without a pause, from the last command on.
@@ -69,6 +83,7 @@ class Bridge:
         robot: the arm.
         config: see ``BridgeConfig``.
         poll_adapter: called once per tick with the monotonic time [ns]; returns why the adapter cannot be used, or ''.
+        follows_stop: see ``Adapter``.
     """
 
     def __init__(
@@ -76,28 +91,43 @@ class Bridge:
         robot: RobotDescription,
         config: BridgeConfig,
         poll_adapter: Callable[[int], str] = lambda mono_ns: "",
+        follows_stop: bool = False,
     ) -> None:
         self._robot, self._config, self._poll_adapter = robot, config, poll_adapter
         times, topics, period_s = config.timeouts, config.topics, 1.0 / config.rate_hz
         limits, grip = robot.limits(config.profile), config.gripper
         self.machine = StateMachine()
         self.verdicts: Counter[Verdict] = Counter()
-        self._follower = Follower(robot, config, limits)
-        self._joints = MeasuredJoints(robot.joint_names, topics.joint_states, times.joint_states_s)
+        collisions = tool = slowing = None
+        if config.guard_workspace:
+            collisions = CollisionModel(robot.workspace)
+            tool = ToolSpeed(robot.workspace, robot.profile(config.profile).tcp_speed_m_s, period_s)
+            slowing = Slowing(limits, tool, collisions)
+        self._follower = Follower(robot, config, limits, slowing)
+        # A controller whose clock is ahead hears of a step when it has begun.
+        ahead_s = times.transport_s / 2 if follows_stop else MAX_AHEAD_S
+        told = (robot.joint_names, topics.joint_states, times.joint_states_s)
+        self._joints = MeasuredJoints(*told, np.array(robot.velocity), ahead_s)
+        self._held = HeldJoints(robot.joint_names, times.joint_states_s)
+        self._reported, self._relief = ReportedArm(times.joint_states_s), Relief()
         self._tracking = TrackingMonitor(
             robot.joint_names, config.max_tracking_error_rad, times.tracking_error_s
         )
-        self._limiter = TargetLimiter(
-            limits, period_s, CollisionModel(robot.workspace) if config.guard_workspace else None
-        )
+        self._limiter = TargetLimiter(limits, period_s, collisions, tool, slowing)
         stroke = robot.gripper.min_width, robot.gripper.max_width
-        self._gripper = GripperGoal(*stroke, grip.hysteresis_m, grip.min_interval_s)
+        self._gripper = GripperGoal(*stroke, grip.hysteresis_m, grip.min_interval_s, topics.gripper_states)
         self._homing: HomingTrajectory | None = None
         self._lock = threading.Lock()
-        self._adapter_problem = ""
+        self._sent_mono_ns = 0  # when the arm is at the last command
+        self._stopped = ""  # why the arm or the way to it cannot be used
+        self.unread_joints = self.unset = self._crowd = ""
+        self.enable = EnableSwitch(config.enable, topics.enable)
+        self._released = False  # the switch, during this hold
         self._settled_mono_ns = self._held_mono_ns = 0  # when a motion may begin; when the hold began
         self._announced = False  # the first command since the start was sent
-        self._due_ros_ns, self._sequence = 0, itertools.count()
+        self._timeline = Timeline(period_s, times.transport_s) if follows_stop else Ticks(period_s)
+        self._period_ns, self._ros_offset_ns = round(period_s * NS_PER_S), 0
+        self._sequence = itertools.count()
 
     # State
 
@@ -124,6 +154,18 @@ class Bridge:
         """Seconds since the last joint states."""
         return self._joints.age_s(mono_ns)
 
+    def unready(self, mono_ns: int) -> str:
+        """Why it could not be armed now, whatever the targets, or ''."""
+        unfit = self._joints.unfit(mono_ns)
+        problem = self._stopped or (unfit and (self.unread_joints or unfit))
+        problem = problem or self._gripper.unfit() or self._crowd or self.unset
+        return problem or self.enable.problem(mono_ns)
+
+    def useless(self, mono_ns: int) -> str:
+        """Which input comes and cannot be used, why, and how often; '' where there is none."""
+        unread = self.unread_joints if self._joints.unfit(mono_ns) else ""
+        return unread or self._joints.standing_still(mono_ns) or self._follower.source.refusing(mono_ns)
+
     # Inputs
 
     def offer_target(
@@ -133,39 +175,57 @@ class Bridge:
         source = self._follower.own if mode is None else self.sources[mode]
         return source.offer(raw, now_ros_ns, now_mono_ns)
 
-    def offer_joints(self, positions: Joints, mono_ns: int, stamp_ns: int = 0) -> None:
-        """Take measured positions.
+    def offer_joints(
+        self, positions: Joints, mono_ns: int, stamp_ns: int = 0, arrived_ros_ns: int = 0
+    ) -> None:
+        """Take measured positions; see ``MeasuredJoints.offer``."""
+        self._joints.offer(positions, mono_ns, stamp_ns, arrived_ros_ns)
 
-        Args:
-            positions: in the robot's order [rad]; ignored if not finite.
-            mono_ns: when they were received, monotonic clock.
-            stamp_ns: when they were measured, any clock; ignored if not newer than the last; 0 if unknown.
-        """
-        self._joints.offer(positions, mono_ns, stamp_ns)
+    def offer_held(self, positions: Joints, mono_ns: int) -> None:
+        """Take where the controller says it holds the arm [rad]."""
+        self._held.offer(positions, mono_ns)
+
+    def offer_report(self, stopped: str, mono_ns: int) -> None:
+        """Take what the arm's control unit says: why the arm cannot move, or ''."""
+        self._reported.offer(stopped, mono_ns)
+
+    def report_state(self, mono_ns: int) -> str:
+        """What is heard of the arm's control unit, for the diagnostics."""
+        return self._reported.state(mono_ns)
 
     def offer_gripper(self, width: float) -> None:
         """Take the measured gripper width [m]."""
         self._gripper.measured(width)
 
-    def count_publishers(self, publishers: dict[Mode, int]) -> None:
-        """Take the number of publishers of each mode's targets: a second one while armed is a fault."""
-        for mode, many in publishers.items():
-            if many > 1 and self.machine.mode in (*MOVING, Mode.HOLD):
-                with self._lock:
-                    self.machine.fire(Event.FAILURE, _too_many(many, self.sources[mode]))
+    def count_publishers(self, publishers: Mapping[str, Sequence[str]]) -> None:
+        """Take who publishes on each topic that only one may publish on: a second one while armed is a fault.
+
+        Args:
+            publishers: by topic, the names of the nodes; on the topics of the bridge's own output it is one of them.
+        """
+        crowds = (_crowd(topic, nodes) for topic, nodes in publishers.items() if len(nodes) > 1)
+        before, self._crowd = self._crowd, next(crowds, "")
+        if not self._crowd:
+            return
+        with self._lock:
+            # Of a node just started, publishers are discovered one by one and its name after them: say it better then.
+            known_better = self.machine.mode is Mode.FAULT and self.machine.reason == before
+            if known_better or self.machine.mode in (*MOVING, Mode.HOLD):
+                self.machine.fire(Event.FAILURE, self._crowd)
 
     # Operator services
 
-    def arm(self, publishers: int, mono_ns: int) -> Answer:
-        """Enter the mode of the configured source, of whose targets there are so many ``publishers``."""
+    def arm(self, mono_ns: int) -> Answer:
+        """Enter the mode of the configured source."""
         with self._lock:
-            if problem := self._motion_refusal(mono_ns) or self._following_refusal(publishers, mono_ns):
+            if problem := self._motion_refusal(mono_ns) or self._following_refusal(mono_ns):
                 return Answer(False, f"not armed: {problem}")
             fresh_start, mode = self.machine.mode is Mode.DISARMED, self._follower.own.mode
             self.machine.fire(ARM[mode], "armed")
             if fresh_start:
                 self._set_out(mono_ns)
             self._follower.restart(mono_ns)
+            self._released = False
             return Answer(True, f"armed: {mode.value}")
 
     def disarm(self) -> Answer:
@@ -181,6 +241,7 @@ class Bridge:
                 return Answer(False, f"not taken over: {problem}")
             self.machine.fire(Event.TAKE_OVER, "taken over by the operator")
             self._follower.follow(self.sources[Mode.TELEOP])
+            self._released = False
             return Answer(True, "taken over")
 
     def give_back(self, mono_ns: int) -> Answer:
@@ -202,16 +263,14 @@ class Bridge:
             home, speed = np.array(self._robot.home), self._config.homing_rad_s
             self._set_out(mono_ns)  # what is forbidden depends on the arm's position
             if self._limiter.forbids(home):
-                return Answer(
-                    False, f"not homing: home of robot_{self._robot.name}.yaml lies outside its workspace"
-                )
+                return Answer(False, f"not homing: home of {self._robot.name} lies outside its workspace")
             self.machine.fire(Event.HOME, "on the way home")
             start = self._limiter.state.position
             self._homing = HomingTrajectory(start, home, speed, self._settled_mono_ns)
             return Answer(True, f"homing, {self._homing.duration_s:.1f} s")
 
     def recover(self) -> Answer:
-        """Leave a fault of the bridge, or while disarmed of the adapter's arm; then disarmed."""
+        """Leave a fault of the bridge, or while disarmed of the arm; then disarmed."""
         with self._lock:
             if problem := self.not_recoverable():
                 return Answer(False, f"not recovered: {problem}")
@@ -220,7 +279,7 @@ class Bridge:
 
     def not_recoverable(self) -> str:
         """Why ``recover`` would be refused, or ''."""
-        if self.machine.mode is Mode.DISARMED and self._adapter_problem:
+        if self.machine.mode is Mode.DISARMED and self._stopped:
             return ""
         if self.machine.mode is not Mode.FAULT:
             return f"the bridge is {self.machine.mode.value}, not in fault"
@@ -234,12 +293,14 @@ class Bridge:
             return f"in fault ({self.machine.reason}); disarm first, then arm again"
         if not self._limiter.at_rest:
             return "still braking; try again in a second"
-        return self._adapter_problem or self._joints.unfit(mono_ns)
+        problem = self.unready(mono_ns)
+        if self.machine.mode is Mode.DISARMED and not problem:  # on hold, the next command follows the last
+            problem = self._joints.older_than(self._sent_mono_ns)
+        problem = problem or self._joints.moving(mono_ns)
+        return problem or self._held.contradicts(self._measured(), mono_ns)
 
-    def _following_refusal(self, publishers: int, mono_ns: int) -> str:
+    def _following_refusal(self, mono_ns: int) -> str:
         """Why the own source must not be followed, or ''; one that is silent has ``first_target_s`` to begin."""
-        if publishers > 1:
-            return _too_many(publishers, self._follower.own)
         own = self._follower.own
         return "" if own.silent(mono_ns) else own.unfit(self._start(), mono_ns)
 
@@ -250,7 +311,7 @@ class Bridge:
             return f"only a policy can be, armed is {self._follower.own.mode.value}"
         if self.machine.mode not in (Mode.POLICY, Mode.HOLD):
             return f"the bridge is {self.machine.mode.value}, not policy or hold"
-        return operator.unfit(self._limiter.state.position, mono_ns)
+        return self.enable.problem(mono_ns) or operator.unfit(self._limiter.state.position, mono_ns)
 
     def _give_back_refusal(self, mono_ns: int) -> str:
         """Why the policy must not be followed again, or ''."""
@@ -262,6 +323,7 @@ class Bridge:
     def _set_out(self, mono_ns: int) -> None:
         """Begin at rest at the arm's position, after ``settle_s`` for the controller to take over there."""
         self._limiter.reset(self._start())
+        self._timeline.restart()
         self._announced = False
         self._settled_mono_ns = mono_ns + round(self._config.timeouts.settle_s * NS_PER_S)
 
@@ -281,25 +343,34 @@ class Bridge:
 
     # Output
 
-    def tick(self, out_ros_ns: int, mono_ns: int) -> Sent | None:
+    def tick(self, end_ros_ns: int, mono_ns: int, ideal_mono_ns: int | None = None) -> Sent | None:
         """Run one period.
 
         Args:
-            out_ros_ns: ROS time at which the arm is to reach the command.
+            end_ros_ns: ROS time at which the tick ends, a period after its deadline.
             mono_ns: now, monotonic clock.
+            ideal_mono_ns: the deadline of this tick, a multiple of the period from the others; now if not given.
 
         Returns:
             What to send; None if nothing.
         """
         with self._lock:
-            self._due_ros_ns = out_ros_ns
-            self._adapter_problem = self._poll_adapter(mono_ns)
+            ideal_mono_ns = mono_ns if ideal_mono_ns is None else ideal_mono_ns
+            self._ros_offset_ns = end_ros_ns - self._period_ns - ideal_mono_ns
+            self._stopped = self._poll_adapter(mono_ns) or self._reported.problem(mono_ns)
             taken = self._take()
             self._watch(mono_ns)
+            self._relief.watch(self.machine.mode is Mode.FAULT, *self._unrelieved(mono_ns))
             if self.machine.mode in MOVING and mono_ns < self._settled_mono_ns:
-                return self._announce()
-            if self.machine.mode in (Mode.DISARMED, Mode.FAULT) and self._limiter.at_rest:
+                return self._announce(mono_ns)
+            quiet = self.machine.mode in (Mode.DISARMED, Mode.FAULT) and self._limiter.at_rest
+            if quiet and not self._gives_way(mono_ns):
                 return None
+            passed_s = self._timeline.begin(mono_ns, ideal_mono_ns)
+            if passed_s is None:
+                return None
+            if passed_s:
+                self._limiter.follow_stop(passed_s)
             if self.machine.mode in FOLLOWING:
                 return self._step_after(taken, mono_ns)
             return self._sent(self._step(self._own_reference(mono_ns)))
@@ -308,8 +379,7 @@ class Bridge:
         """Enter the fault because of ``why`` and brake for one tick; for a tick that raised."""
         with self._lock:
             self.machine.fire(Event.FAILURE, why)
-            command, _ = self._limiter.step(None, self._limiter.state.position)
-            return self._sent(command)
+            return self._sent(self._step(None))
 
     def _take(self) -> Target | None:
         """Take the newest target of the followed source, if there is one."""
@@ -330,8 +400,12 @@ class Bridge:
         mode, source = self.machine.mode, self._follower.source
         if mode not in (*MOVING, Mode.HOLD):
             return
-        if problem := self._joints.stale(mono_ns) or self._adapter_problem or self._tracking_error(mono_ns):
+        if (problem := self._stopped or self._joints.doubt(mono_ns)) or (
+            problem := self._joints.stale(mono_ns) or self._tracking_error(mono_ns)
+        ):
             self.machine.fire(Event.FAILURE, problem)
+        elif problem := self.enable.problem(mono_ns):
+            self._release(problem, mono_ns)
         elif mode in FOLLOWING and (problem := source.late(mono_ns)):
             self._hold(Event.TARGETS_LATE, problem, mono_ns)
         elif mode in FOLLOWING and (problem := source.stale(mono_ns)):
@@ -343,26 +417,51 @@ class Bridge:
         """Why the arm does not follow its commands, or ''."""
         return self._tracking.problem(self._limiter.state.position, self._measured(), mono_ns)
 
+    def _unrelieved(self, mono_ns: int) -> tuple[str, str]:
+        """Why joint states may not be the arm's, and why the arm cannot give way now; each may be ''."""
+        if self.machine.mode is not Mode.FAULT:
+            return "", ""
+        joints, command = self._joints, self._limiter.state.position
+        hindrance = self._stopped or joints.stale(mono_ns) or joints.frozen(mono_ns)
+        return joints.doubt(mono_ns) or self._crowd, hindrance or self._held.contradicts(command, mono_ns)
+
+    def _gives_way(self, mono_ns: int) -> bool:
+        """Whether the arm, at rest in a fault, gives way to what it presses against."""
+        if self.machine.mode is not Mode.FAULT or self._joints.position is None:
+            return False
+        moving = self._joints.moving(mono_ns)
+        return self._relief.wanted(self._limiter.state.position, self._joints.position, moving, mono_ns)
+
     def _hold(self, event: Event, problem: str, mono_ns: int) -> None:
         self.machine.fire(event, problem)
         self._held_mono_ns = mono_ns
+
+    def _release(self, problem: str, mono_ns: int) -> None:
+        """Brake because of the enable switch, and stay so until an operator acts; said once in each hold."""
+        if self.machine.mode is not Mode.HOLD or not self._released:
+            self._hold(Event.RELEASED, problem, mono_ns)
+        self._released = True
 
     def _may_resume(self, mono_ns: int) -> bool:
         soon = mono_ns - self._held_mono_ns <= self._config.timeouts.resume_s * NS_PER_S
         source, stands_at = self._follower.source, self._limiter.state.position
         near = source.newest is not None and not source.start_error(source.newest, stands_at)
-        return soon and near and not source.stale(mono_ns)
+        return not self._released and soon and near and not source.stale(mono_ns)
 
-    def _announce(self) -> Sent | None:
+    def _announce(self, mono_ns: int) -> Sent | None:
         """The first command after arming: the arm's own position, due in ``settle_s``; then None."""
         if self._announced:
             return None
         self._announced = True
-        return self._sent(self._limiter.command(self._config.timeouts.settle_s))
+        command = self._limiter.command(self._config.timeouts.settle_s)
+        return replace(self._sent(command), due_ros_ns=self._settled_mono_ns + self._ros_offset_ns)
 
     def _step_after(self, taken: Target | None, mono_ns: int) -> Sent:
         """One step along the followed source's targets; ``taken`` is the one received for this tick."""
-        sent = self._sent(self._step(self._follower.reference(self._due_ros_ns)))
+        # What an arm is told ahead it does that much later: targets are not extrapolated further for it.
+        late_ns = self._timeline.delay_ns - self._period_ns
+        due_ros_ns = self._timeline.due_mono_ns + self._period_ns - late_ns + self._ros_offset_ns
+        sent = self._sent(self._step(self._follower.reference(due_ros_ns)))
         if (target := self._follower.target) is None:
             return sent
         return replace(
@@ -376,6 +475,8 @@ class Bridge:
     def _own_reference(self, mono_ns: int) -> Reference | None:
         """The reference of a tick in which no source is followed; None: brake."""
         self._follower.pause()
+        if self.machine.mode is Mode.FAULT:
+            return self._relief.reference(self._limiter.state.position, mono_ns)
         if self.machine.mode is not Mode.HOMING or self._homing is None:
             return None
         if not self._homing.over(mono_ns):
@@ -395,13 +496,15 @@ class Bridge:
     def _step(self, reference: Reference | None) -> Command:
         command, verdict = self._limiter.step(reference, self._measured())
         self.verdicts.update(verdict)
-        return command
+        return replace(command, due_mono_ns=self._timeline.end(), ros_offset_ns=self._ros_offset_ns)
 
     def _sent(self, command: Command) -> Sent:
         """The output for ``command`` without a followed target."""
+        self._sent_mono_ns = command.due_mono_ns
         number, mode = next(self._sequence), self.machine.mode.value
-        return Sent(command, self._due_ros_ns, number, self._gripper.width, None, mode)
+        due_ros_ns = command.due_mono_ns + command.ros_offset_ns
+        return Sent(command, due_ros_ns, number, self._gripper.width, None, mode)
 
 
-def _too_many(publishers: int, source: CommandSource) -> str:
-    return f"{publishers} publishers on {source.topic}, at most 1 expected"
+def _crowd(topic: str, nodes: Sequence[str]) -> str:
+    return f"{len(nodes)} publishers on {topic}, at most 1 expected: {', '.join(sorted(nodes))}"

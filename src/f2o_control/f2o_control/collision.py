@@ -1,59 +1,85 @@
 """Collisions of the arm with the table and itself, and the box of its tool.
 
-Forward kinematics by pinocchio, distances between capsules by coal, on the description of the example-robot-data
-wheel. It is the Panda's; a Research 3 has the same kinematic parameters (frankarobotics docs, control_parameters,
-Denavit-Hartenberg tables) and links of nearly the same shape, so it serves for both, joint by joint.
+Forward kinematics by pinocchio, distances between the bodies of ``arm_model`` by coal.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
-from pathlib import Path
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import coal
 import numpy as np
 import pinocchio
 from jaxtyping import Float64
 
+from f2o_control.arm_model import ELBOW, HAND, PREFIX, TOOL, arm_model, body, description_files
 from f2o_control.braking import StopPlan
-from f2o_control.errors import KinematicsError
 from f2o_control.limits import Joints
-from f2o_control.robot import Workspace
+from f2o_control.robot import Shape, Workspace
 
-FILES = "panda_description/urdf/panda_collision.urdf", "panda_description/srdf/panda.srdf"
-TOOL = "panda_hand_tcp"
-SHOULDER = ("panda_link0", "panda_link1", "panda_link2")  # cannot reach the table
+SHOULDER = tuple(f"{PREFIX}link{index}" for index in range(3))  # cannot reach the table
 STEP_RAD = 0.03  # sum over the joints between two checked postures; about as many metres at the tool
 REACH = 1.2  # m, more than any point of arm and hand is away from any axis
 MOST_POSTURES = 12  # checked along one stop
 TOLERANCE = 1e-4  # m, of what is called deeper
+FAR_FROM_TOOL = tuple(f"{PREFIX}link{index}" for index in range(5))  # what the tool can be folded onto
+AHEAD = 1.5  # borders are looked for so much further away than they are asked for
+NEARBY_RAD = 0.04  # sum over the joints: borders that were looked for are known so far around
+LINK_RADIUS = 0.09  # m, about the centres of elbow, forearm and wrist
+
+
+@dataclass(frozen=True)
+class Borders:
+    """What the arm is near to at ``posture``: a row for each pair of bodies, and for each side of a box."""
+
+    posture: Joints
+    within: float  # m, looked for
+    room: Float64[np.ndarray, " rows"]  # m, left until it is forbidden
+    gradient: Float64[np.ndarray, "rows joints"]  # m/rad, of that room
+
+    def at(self, position: Joints) -> Float64[np.ndarray, " rows"]:
+        """The room [m] at ``position``, near ``posture``."""
+        return self.room + self.gradient @ (position - self.posture)
+
+
+NO_BORDERS = Borders(np.full(7, 1e9), 0.0, np.zeros(0), np.zeros((0, 7)))
 
 
 class CollisionModel:
-    """How deep a posture penetrates the table, another link or the outside of the tool's box, and where stops lead.
+    """How deep a posture penetrates the table, the scene, another link or the outside of a box, and where stops lead.
 
-    Links are the capsules that the URDF describes as a cylinder between two spheres; the pairs looked at are those
-    that the SRDF does not call adjacent or never in collision. Fingers are left to the box of the tool.
+    The pairs of links looked at are those that the SRDF does not call adjacent or never in collision. Beyond the hand,
+    the tool is what the workspace says: open fingers, a camera on its bracket, a thing that is held.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self._lower, self._upper = np.array(workspace.lower), np.array(workspace.upper)
         self._clearance = workspace.clearance
-        urdf, srdf = _files()
-        self._model, links = _arm(urdf)
-        self._links = _capsules(links)
+        self._model, links = arm_model()
+        self._links = links.copy()
         self._links.addAllCollisionPairs()
-        pinocchio.removeCollisionPairs(self._model, self._links, str(srdf))
-        self._add_table(workspace.table)
+        pinocchio.removeCollisionPairs(self._model, self._links, str(description_files()[1]))
+        table = self._add_table(workspace.table)
+        self._add_tool(workspace.tool, table)
+        self._add_scene(workspace.scene, table)
+        self._arm_box = None
+        if workspace.arm_lower is not None and workspace.arm_upper is not None:
+            self._arm_box = (
+                np.array(workspace.arm_lower) + LINK_RADIUS,
+                np.array(workspace.arm_upper) - LINK_RADIUS,
+            )
         self._names = [self._pair_name(pair) for pair in self._links.collisionPairs]
         self._data, self._found = self._model.createData(), self._links.createData()
         self._tool = self._model.getFrameId(TOOL)
         self._known = np.zeros(self._model.nq), np.inf  # a posture, and its depth
+        self._borders = NO_BORDERS
 
     def penetration(self, position: Joints) -> float:
         """The largest penetration of any part of the arm at ``position`` [m]; negative: the clearance left."""
         closest = self._compute(position)
-        depth = max(self._outside_box(), self._clearance - self._distance(closest))
+        depth = max(self._outside_box(), self._arm_outside(), self._clearance - self._distance(closest))
         self._known = position, depth
         return depth
 
@@ -81,6 +107,62 @@ class CollisionModel:
         postures, _ = stop.sample(stop.duration / (count + 1) * np.arange(1, count + 1))
         return any(self.deepens(posture, now) for posture in postures)
 
+    def beyond(self, position: Joints, within: float) -> bool:
+        """Whether it is sure, at little cost, that nothing is nearer than ``within`` [m] at ``position``."""
+        return -self._at_most(position) > within
+
+    def borders(self, position: Joints, within: float) -> Borders:
+        """What is nearer than ``within`` [m] at ``position``, as it was found less than ``NEARBY_RAD`` away."""
+        known = self._borders
+        if within <= known.within and np.abs(position - known.posture).sum() <= NEARBY_RAD:
+            return known
+        looked = AHEAD * within + REACH * NEARBY_RAD  # further, so that it need not be looked for again soon
+        if self.beyond(position, looked) or -self.penetration(position) > looked:
+            return NO_BORDERS
+        pinocchio.computeJointJacobians(self._model, self._data, position)
+        pairs, sides = self._near_pairs(looked), self._near_sides(looked)
+        room, gradient = (np.concatenate(both) for both in zip(pairs, sides, strict=True))
+        self._borders = Borders(position, AHEAD * within, room, gradient)
+        return self._borders
+
+    def _near_pairs(self, within: float) -> tuple[np.ndarray, np.ndarray]:
+        """Room and gradient of each pair of bodies that is nearer than ``within``."""
+        room = np.array([found.min_distance for found in self._found.distanceResults]) - self._clearance
+        near = np.flatnonzero(room < within)
+        return room[near], np.array([self._apart(index) for index in near.tolist()]).reshape(
+            -1, self._model.nq
+        )
+
+    def _apart(self, index: int) -> Joints:
+        """How the distance of a pair changes with each joint [m/rad]."""
+        pair, found = self._links.collisionPairs[index], self._found.distanceResults[index]
+        first, second = self._links.geometryObjects[pair.first], self._links.geometryObjects[pair.second]
+        one = self._point_jacobian(first.parentJoint, found.getNearestPoint1())
+        other = self._point_jacobian(second.parentJoint, found.getNearestPoint2())
+        return found.normal @ (other - one)
+
+    def _near_sides(self, within: float) -> tuple[np.ndarray, np.ndarray]:
+        """Room and gradient of each side of a box that the tool or the arm is nearer to than ``within``."""
+        tool, centres = self._model.frames[self._tool].parentJoint, range(ELBOW.start, ELBOW.stop)
+        points = [(tool, self._data.oMf[self._tool].translation, self._lower, self._upper)]
+        if self._arm_box is not None:
+            points += [(joint, self._data.oMi[joint].translation, *self._arm_box) for joint in centres]
+        rooms, gradients = [np.zeros(0)], [np.zeros((0, self._model.nq))]
+        for joint, point, lower, upper in points:
+            room = np.concatenate([point - lower, upper - point])
+            if (near := room < within).any():
+                jacobian = self._point_jacobian(joint, point)
+                rooms.append(room[near])
+                gradients.append(np.vstack([jacobian, -jacobian])[near])
+        return np.concatenate(rooms), np.concatenate(gradients)
+
+    def _point_jacobian(self, joint: int, point: np.ndarray) -> Float64[np.ndarray, "3 joints"]:
+        """Of a ``point`` [m, base frame] that moves with ``joint``; 0: it does not."""
+        if joint == 0:
+            return np.zeros((3, self._model.nq))
+        jacobian = pinocchio.getJointJacobian(self._model, self._data, joint, pinocchio.LOCAL_WORLD_ALIGNED)
+        return jacobian[:3] - pinocchio.skew(point - self._data.oMi[joint].translation) @ jacobian[3:]
+
     def _at_most(self, position: Joints) -> float:
         """An upper bound of the penetration [m] by the last posture computed, at little cost."""
         where, depth = self._known
@@ -93,6 +175,8 @@ class CollisionModel:
             corners = (self._data.oMf[self._tool].translation, self._lower, self._upper)
             tool, lower, upper = (" ".join(f"{x:.3f}" for x in corner) for corner in corners)
             return f"the tool is at {tool} m, outside its box of {lower} to {upper} m"
+        if (beyond := self._arm_outside()) > TOLERANCE:
+            return f"elbow, forearm or wrist are {beyond:.3f} m outside the arm's box"
         if (apart := self._distance(closest)) < self._clearance - TOLERANCE:
             return f"{self._names[closest]} are {apart:.3f} m apart, expected {self._clearance:g} m"
         return ""
@@ -107,10 +191,40 @@ class CollisionModel:
         tool = self._data.oMf[self._tool].translation
         return float(np.maximum(self._lower - tool, tool - self._upper).max())
 
+    def _arm_outside(self) -> float:
+        """How far elbow, forearm or wrist are outside the arm's box [m]; far inside without one."""
+        if self._arm_box is None:
+            return -np.inf
+        centres = np.array([placement.translation for placement in self._data.oMi[ELBOW]])
+        return float(np.maximum(self._arm_box[0] - centres, centres - self._arm_box[1]).max())
+
     def _distance(self, pair: int) -> float:
         return self._found.distanceResults[pair].min_distance
 
-    def _add_table(self, height: float) -> None:
+    def _add_tool(self, shapes: Sequence[Shape], table: int) -> None:
+        """The tool's shapes, against the table and what they can be folded onto."""
+        hand = self._model.frames[self._model.getFrameId(HAND)]
+        links = [
+            i for i, link in enumerate(self._links.geometryObjects) if link.name.startswith(FAR_FROM_TOOL)
+        ]
+        for shape in shapes:
+            index = self._links.addGeometryObject(body(shape, hand.parentJoint, hand.placement))
+            for other in (*links, table):
+                self._links.addCollisionPair(pinocchio.CollisionPair(other, index))
+
+    def _add_scene(self, shapes: Sequence[Shape], table: int) -> None:
+        """What stands around, against all that can reach it."""
+        own = [
+            index
+            for index, link in enumerate(self._links.geometryObjects)
+            if index != table and not link.name.startswith(SHOULDER)
+        ]
+        for shape in shapes:
+            index = self._links.addGeometryObject(body(shape, 0, pinocchio.SE3.Identity()))
+            for other in own:
+                self._links.addCollisionPair(pinocchio.CollisionPair(other, index))
+
+    def _add_table(self, height: float) -> int:
         below = coal.Halfspace(np.array([0.0, 0.0, 1.0]), height)
         table = self._links.addGeometryObject(
             pinocchio.GeometryObject("table", 0, 0, pinocchio.SE3.Identity(), below)
@@ -118,45 +232,8 @@ class CollisionModel:
         for index, link in enumerate(self._links.geometryObjects):
             if index != table and not link.name.startswith(SHOULDER):
                 self._links.addCollisionPair(pinocchio.CollisionPair(index, table))
+        return table
 
     def _pair_name(self, pair: pinocchio.CollisionPair) -> str:
         names = [self._links.geometryObjects[i].name for i in (pair.first, pair.second)]
-        return " and ".join(name.removeprefix("panda_").rsplit("_", 1)[0] for name in names)
-
-
-def _files() -> list[Path]:
-    try:
-        files = importlib.metadata.distribution("example-robot-data").files or []
-    except importlib.metadata.PackageNotFoundError:
-        raise KinematicsError(
-            "no model of the arm: the wheel example-robot-data is not installed; run `make setup`"
-        ) from None
-    found = {name: file for name in FILES for file in files if str(file).endswith(name)}
-    if len(found) < len(FILES):
-        raise KinematicsError(f"no model of the arm: example-robot-data holds no {' or no '.join(FILES)}")
-    return [Path(str(found[name].locate())).resolve() for name in FILES]
-
-
-def _arm(urdf: Path) -> tuple[pinocchio.Model, pinocchio.GeometryModel]:
-    """The arm with its fingers closed, and the shapes of its links."""
-    full = pinocchio.buildModelFromUrdf(str(urdf))
-    shapes = pinocchio.buildGeomFromUrdf(
-        full, str(urdf), pinocchio.GeometryType.COLLISION, package_dirs=[str(urdf.parents[4])]
-    )
-    fingers = [full.getJointId(name) for name in full.names[1:] if "finger" in name]
-    return pinocchio.buildReducedModel(full, shapes, fingers, pinocchio.neutral(full))
-
-
-def _capsules(shapes: pinocchio.GeometryModel) -> pinocchio.GeometryModel:
-    """A capsule for each cylinder: its spheres lie at the cylinder's ends and have its radius."""
-    out = pinocchio.GeometryModel()
-    for shape in shapes.geometryObjects:
-        solid = shape.geometry
-        if isinstance(solid, coal.Cylinder) and "finger" not in shape.name:
-            capsule = coal.Capsule(solid.radius, 2 * solid.halfLength)
-            out.addGeometryObject(
-                pinocchio.GeometryObject(
-                    shape.name, shape.parentJoint, shape.parentFrame, shape.placement, capsule
-                )
-            )
-    return out
+        return " and ".join(re.sub(r"_\d+$", "", name.removeprefix(PREFIX)) for name in names)

@@ -7,31 +7,36 @@ from typing import Annotated, Literal
 
 from f2o_nodekit.config import STRICT
 from f2o_nodekit.fields import FifoPriority, NotNegative, Positive, TopicName, WrittenPath, one_of
+from f2o_nodekit.robot import RobotWord
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from f2o_control.adapters import ADAPTERS, UdpRules
+from f2o_control.enable import EnableRules
 
 
 @dataclass(frozen=True, config=STRICT)
 class Topics:
     """Names of topics and services."""
 
-    target: TopicName = "/f2o/joint_target"
-    command: TopicName = "/f2o/joint_command"
-    mode: TopicName = "/f2o/mode"
-    arm: TopicName = "/f2o/arm"
-    disarm: TopicName = "/f2o/disarm"
-    home: TopicName = "/f2o/home"
-    recover: TopicName = "/f2o/recover"
-    takeover: TopicName = "/f2o/takeover"
-    takeover_target: TopicName = "/f2o/takeover_target"  # a person's targets beside a policy's
-    joint_states: TopicName = "/franka/joint_states"
-    gripper_states: TopicName = "/franka_gripper/joint_states"
-    gripper_command: TopicName = "/gripper_position_controller/commands"
-    trajectory: TopicName = "/joint_trajectory_controller/joint_trajectory"  # adapter jtc
-    crisp: TopicName = "/target_joint"  # adapter crisp
-    multipanda: TopicName = "/joint_impedance/joints_desired"  # adapter multipanda
+    target: TopicName = "f2o/joint_target"
+    command: TopicName = "f2o/joint_command"
+    mode: TopicName = "f2o/mode"
+    arm: TopicName = "f2o/arm"
+    disarm: TopicName = "f2o/disarm"
+    home: TopicName = "f2o/home"
+    recover: TopicName = "f2o/recover"
+    takeover: TopicName = "f2o/takeover"
+    takeover_target: TopicName = "f2o/takeover_target"  # a person's targets beside a policy's
+    enable: TopicName = "f2o/enable"  # std_msgs/Bool, 20 Hz or more: the switch is held
+    joint_states: TopicName = "franka/joint_states"
+    gripper_states: TopicName = "franka_gripper/joint_states"
+    gripper_command: TopicName = "gripper_position_controller/commands"
+    trajectory: TopicName = "joint_trajectory_controller/joint_trajectory"  # adapter jtc
+    controller_state: TopicName = "joint_trajectory_controller/controller_state"  # what jtc says it holds
+    robot_state: TopicName = "franka_robot_state_broadcaster/robot_state"  # what the arm says of itself
+    crisp: TopicName = "target_joint"  # adapter crisp
+    multipanda: TopicName = "joint_impedance/joints_desired"  # adapter multipanda
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -44,6 +49,9 @@ class Timeouts:
     observations_s: Positive = 0.5  # between two observations behind targets, and their age; then hold
     tracking_error_s: Positive = 0.25  # of an arm max_tracking_error_rad or more from its command; then fault
     resume_s: Positive = 1.0  # from hold to the next target that is followed without arming again
+    transport_s: NotNegative = (
+        0.004  # from a tick to the controller (jtc): no trajectory changes what is due sooner
+    )
     settle_s: Positive = 0.2  # after arming, for the controller to take over where the arm stands
 
 
@@ -66,29 +74,32 @@ class GripperRules:
 
 @dataclass(frozen=True, config=STRICT)
 class FrankaRules:
-    """franka_ros2's gripper and error recovery, used if they are available."""
+    """franka_ros2's gripper, error recovery and thresholds of contact, used if they are available."""
 
-    gripper: TopicName = "/franka_gripper"  # whose actions move and grasp
+    gripper: TopicName = "franka_gripper"  # whose actions move and grasp
     homing: bool = False  # find the fingers' stroke before the first goal: they open and close
     speed: Positive = 0.1  # m/s, franka_gripper's default
     force: Positive = 20.0  # N, of a grasp
     epsilon: Positive = 0.08  # m, how far from its goal a grasp may end: anything between the fingers counts
-    error_recovery: TopicName = "/action_server/error_recovery"
+    error_recovery: TopicName = "action_server/error_recovery"
     hardware: str = "FrankaHardwareInterface"
-    hardware_service: TopicName = "/controller_manager/set_hardware_component_state"
-    controller: str = "joint_trajectory_controller"
-    switch_service: TopicName = "/controller_manager/switch_controller"
-    step_timeout_s: Positive = 5.0  # of each step of the recovery
+    hardware_service: TopicName = "controller_manager/set_hardware_component_state"
+    controller: str = ""  # activated again by a recovery; "": the adapter's
+    switch_service: TopicName = "controller_manager/switch_controller"
+    collision_service: TopicName = "service_server/set_force_torque_collision_behavior"
+    step_timeout_s: Positive = 5.0  # of each step of the recovery, and of setting the thresholds
 
 
 @dataclass(frozen=True, config=STRICT)
 class BridgeConfig:
     """The bridge's configuration; every default stands here and nowhere else."""
 
-    robot: str = "panda"  # config/robot_<name>.yaml
+    robot: RobotWord = "panda"
     source: Literal["teleop", "policy", "replay"] = "policy"  # the mode that arming enters
     profile: str = "normal"  # of the robot's limits: cautious, normal or full
-    guard_workspace: bool = True  # keep the tool in its box, the arm out of table and itself
+    guard_workspace: bool = (
+        True  # keep the tool in its box and below its speed, the arm out of table and itself
+    )
     max_start_error_rad: Positive = 0.3  # how far a first target may be from where the arm is
     max_tracking_error_rad: Positive = 0.15  # an arm that stays further from its command does not follow
     homing_rad_s: Positive = 0.3  # fastest joint of the homing trajectory
@@ -98,8 +109,8 @@ class BridgeConfig:
         0.005  # ticks begin this far behind the multiples of their period, the policy's at 0
     )
     fifo_priority: FifoPriority = 60
-    stop_points: Annotated[int, Field(ge=1, le=20)] = 4  # in each JointTrajectory, after its first point
     trace: WrittenPath = ""  # .npz with the times of every target (f2o latency-report)
+    enable: EnableRules = field(default_factory=EnableRules)
     topics: Topics = field(default_factory=Topics)
     timeouts: Timeouts = field(default_factory=Timeouts)
     targets: TargetRules = field(default_factory=TargetRules)

@@ -25,6 +25,11 @@ from f2o_control.config import Topics
 from f2o_control.target import RawTarget
 from f2o_msgs.msg import JointTarget
 
+COMMAND_LIFESPAN_S = 0.1
+"""A reliable writer sends again what did not arrive: plugged in again, a cable would bring the arm the last command of
+before, to be started on reception, although the bridge has stopped the arm by then. Fast DDS and CycloneDDS count their
+life on the clock of the PC that sends them: two PCs whose clocks differ lose no command by it."""
+
 
 def raw_target(msg: JointTarget) -> RawTarget:
     """A target message, unchecked."""
@@ -57,14 +62,14 @@ def _doubles(values: np.ndarray) -> array[float]:
 
 
 def trajectory_message(plan: TrajectoryPlan) -> JointTrajectory:
-    """A trajectory that starts on reception (stamp 0).
+    """A trajectory.
 
     Messages are reused per number of points: allocating one costs more than the plan.
     """
-    msg = _trajectory_of(plan.joint_names, len(plan.times_s))
-    times_ns = np.rint(plan.times_s * NS_PER_S).astype(np.int64).tolist()
+    msg = _trajectory_of(plan.joint_names, len(plan.times_ns))
+    msg.header.stamp = from_ns(plan.start_ros_ns, Time)
     for point, ns, positions, velocities in zip(
-        msg.points, times_ns, plan.positions, plan.velocities, strict=True
+        msg.points, plan.times_ns.tolist(), plan.positions, plan.velocities, strict=True
     ):
         point.positions, point.velocities = _doubles(positions), _doubles(velocities)
         point.time_from_start.sec, point.time_from_start.nanosec = divmod(ns, NS_PER_S)
@@ -106,7 +111,7 @@ MESSAGES: dict[type, tuple[type, Callable[[Any], Any]]] = {
 
 def _publisher(node: Node, kind: type, topic: str) -> Callable[[Any], None]:
     message, encode = MESSAGES[kind]
-    publisher = node.create_publisher(message, topic, reliable(1))
+    publisher = node.create_publisher(message, topic, reliable(1, COMMAND_LIFESPAN_S))
     return lambda outgoing: publisher.publish(encode(outgoing))
 
 
@@ -163,7 +168,9 @@ class AdapterPort:
         self._measured[topic].publish(message)
 
 
-def offer_services(node: Node, bridge: Bridge, recover: Callable[[int], Answer], topics: Topics) -> None:
+def offer_services(
+    node: Node, bridge: Bridge, arm: Callable[[], Answer], recover: Callable[[int], Answer], topics: Topics
+) -> None:
     """Offer the operator services of the bridge; each answer is logged, too."""
     now = time.monotonic_ns
 
@@ -176,7 +183,7 @@ def offer_services(node: Node, bridge: Bridge, recover: Callable[[int], Answer],
 
         node.create_service(kind, name, callback)
 
-    offer(Trigger, topics.arm, lambda _: bridge.arm(node.count_publishers(topics.target), now()))
+    offer(Trigger, topics.arm, lambda _: arm())
     offer(Trigger, topics.disarm, lambda _: bridge.disarm())
     offer(Trigger, topics.home, lambda _: bridge.home(now()))
     offer(Trigger, topics.recover, lambda _: recover(now()))

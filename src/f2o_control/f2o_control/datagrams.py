@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import secrets
 import zlib
 from dataclasses import dataclass
 
@@ -28,7 +29,17 @@ FAULTS = (  # names as in franka_msgs/Errors; the index is sent: only append
     "instability_detected",
     "user_stopped",
     "unreachable",
+    "safety_function_activated",
+    "force_control_safety_violation",
+    "cartesian_position_limits_violation",
+    "cartesian_velocity_violation",
+    "controller_torque_discontinuity",
 )
+CONTACTS = (
+    *(f"joint {joint}" for joint in range(1, 8)),
+    *("x", "y", "z", "about x", "about y", "about z"),
+)
+"""Where an arm can say that it touches something: a joint, or a direction of the stiffness frame; a bit each."""
 
 
 class Flag(enum.IntFlag):
@@ -48,19 +59,37 @@ class State(enum.IntEnum):
     FAULT = 3  # the arm stopped by itself, or cannot be reached
 
 
+class Bond(enum.IntEnum):
+    """What the receiver is to the bridge that a status is for."""
+
+    FREE = 0  # it follows no bridge; one that sends under the session of this status is followed
+    YOURS = 1
+    ANOTHERS = 2
+
+
 class Refusal(enum.IntEnum):
     """Why a datagram was refused."""
 
     NONE = 0
-    DAMAGED = 1  # not 100 bytes, not of this protocol, or wrong CRC
+    DAMAGED = 1  # not 128 bytes, or not of this protocol
     ROBOT = 2  # for another arm
-    SENDER = 3  # another bridge is followed
-    RESTARTED = 4  # for the receiver before its restart
-    ORDER = 5  # older than the last one
+    SENDER = 3  # another bridge is followed, or this one from another address
+    RESTARTED = 4  # of another session: for the receiver before its restart, or a recording
+    ORDER = 5  # not newer than the last one: late, or a recording
     OLD = 6  # sent too long ago
     NUMBERS = 7  # not finite, or outside the limits
     START = 8  # a start must be at rest and near the arm
     NO_PLAN = 9  # no plan within the limits leads there
+    STRANGER = 10  # wrong MAC
+    VERSION = 11  # of another version of the protocol
+
+
+UNPROVEN = {
+    Refusal.DAMAGED: "not of f2o",
+    Refusal.STRANGER: "under another key than this PC's, or a stranger's",
+    Refusal.VERSION: "of another version of f2o, which must be the same on both PCs",
+}
+"""Refusals of what may come from anybody, in words for an operator; they say nothing about the bridge."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +98,8 @@ class Target:
 
     robot: int
     session: int
-    peer: int  # session in the receiver's statuses; 0 before the first
-    sequence: int
+    peer: int  # session in the receiver's statuses; 0 while it is not known
+    sequence: int  # of every datagram of the bridge, not only of targets
     sent_ns: int  # the bridge's monotonic clock
     lead_s: float  # from sending to the due time
     state: JointState
@@ -84,9 +113,9 @@ class Status:
 
     robot: int
     session: int
-    peer: int  # session of the followed bridge; 0: none
+    peer: int  # session of the bridge that this is for
     state: State
-    sequence: int  # of the newest accepted target
+    sequence: int  # of the newest accepted target; of the datagram that this answers for a bridge that is not followed
     echo_ns: int  # when it was sent, bridge's clock
     positions: Joints  # rad, measured
     velocities: Joints  # rad/s, measured
@@ -97,6 +126,14 @@ class Status:
     refused: int  # datagrams
     refusal: Refusal  # the last
     fault: str  # one of FAULTS
+    contact: tuple[str, ...] = ()  # those of CONTACTS since the last regular status
+    bond: Bond = Bond.YOURS
+    number: int = 0  # rises from status to status
+
+
+def new_session() -> int:
+    """A random number of 64 bits that is not 0: nobody has used it before."""
+    return secrets.randbelow(2**64 - 1) + 1
 
 
 def robot_id(name: str, joint_names: tuple[str, ...]) -> int:

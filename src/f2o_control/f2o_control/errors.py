@@ -21,3 +21,7 @@ class KinematicsError(ControlError):
 
 class InterfacesError(ControlError):
     """Message packages of the robot's driver that are not installed."""
+
+
+class KeyFileError(ControlError):
+    """No key for the udp path where there must be one, or a file that is none."""

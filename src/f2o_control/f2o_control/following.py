@@ -6,6 +6,7 @@ from f2o_control.config import BridgeConfig
 from f2o_control.limits import Limits
 from f2o_control.reference import PathTimeScaling, Reference, ReferenceTrack
 from f2o_control.robot import RobotDescription
+from f2o_control.slowing import Slowing
 from f2o_control.sources import CommandSource
 from f2o_control.state import Mode
 from f2o_control.target import Target
@@ -20,16 +21,16 @@ class Follower:
         source: the followed source.
     """
 
-    def __init__(self, robot: RobotDescription, config: BridgeConfig, limits: Limits) -> None:
+    def __init__(
+        self, robot: RobotDescription, config: BridgeConfig, limits: Limits, slowing: Slowing | None = None
+    ) -> None:
         topics = {Mode(config.source): config.topics.target}
         if Mode.POLICY in topics:
             topics[Mode.TELEOP] = config.topics.takeover_target
-        self.sources = {
-            mode: CommandSource(mode, topic, robot.joint_names, config) for mode, topic in topics.items()
-        }
+        self.sources = {mode: CommandSource(mode, topic, robot, config) for mode, topic in topics.items()}
         self.own = self.source = self.sources[Mode(config.source)]
         self._track = ReferenceTrack(config.targets.max_extrapolation_s)
-        self._scaling = PathTimeScaling(limits, 1.0 / config.rate_hz)
+        self._scaling = PathTimeScaling(limits, 1.0 / config.rate_hz, slowing)
         self._target: Target | None = None
 
     @property

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
+from f2o_nodekit.joints import JointStateError, joint_values
 from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
 
 from f2o_control.adapters import Adapter
 from f2o_control.bridge import Answer, Bridge
 from f2o_control.config import FrankaRules
 from f2o_control.errors import InterfacesError
 from f2o_control.gripper_worker import GripperWorker
+from f2o_control.limits import Joints
 from f2o_control.recovery import Done, Recovery, Step
+from f2o_control.state import Mode
 
 ACTIVE = 3  # lifecycle_msgs/State.PRIMARY_STATE_ACTIVE
 STRICT = 2  # controller_manager_msgs/SwitchController.Request.STRICT
@@ -26,6 +31,7 @@ SUCCEEDED = 4  # action_msgs/GoalStatus.STATUS_SUCCEEDED
 PACKAGES = {
     "franka_msgs": "franka_msgs (franka_ros2's; apt install ros-jazzy-franka-msgs)",
     "controller_manager_msgs": "controller_manager_msgs (apt install ros-jazzy-controller-manager-msgs)",
+    "control_msgs": "control_msgs (apt install ros-jazzy-control-msgs)",
     "rclpy": "rclpy.action and action_msgs (apt install ros-jazzy-action-msgs)",
     "action_msgs": "action_msgs (apt install ros-jazzy-action-msgs)",
 }
@@ -46,6 +52,34 @@ def interfaces(*names: str) -> SimpleNamespace:
             package = (error.name or module).split(".")[0]
             raise InterfacesError(f"not installed: {PACKAGES.get(package, package)}") from error
     return SimpleNamespace(**found)
+
+
+def listen_to_controller(
+    node: Node, adapter: Adapter, topic: str, joint_names: tuple[str, ...], hear: Callable[[Joints], None]
+) -> str:
+    """Tell ``hear`` where the controller says it holds the arm [rad]; returns why that is not heard, or ''."""
+    if not adapter.says_what_it_holds:
+        return "this adapter's controller does not say it"
+    try:
+        types = interfaces("control_msgs.msg:JointTrajectoryControllerState")
+    except InterfacesError as error:
+        return str(error)
+
+    def on_state(msg: Any) -> None:
+        with suppress(JointStateError):  # of other joints, or before it is active
+            hear(held_joints(msg, joint_names))
+
+    node.create_subscription(types.JointTrajectoryControllerState, topic, on_state, qos_profile_sensor_data)
+    return ""
+
+
+def held_joints(msg: Any, joint_names: tuple[str, ...]) -> Joints:
+    """The set-point [rad] in a control_msgs/JointTrajectoryControllerState, in the order of ``joint_names``.
+
+    Raises:
+        JointStateError: a joint is missing there.
+    """
+    return joint_values(msg.joint_names, msg.reference.positions, [], joint_names).positions
 
 
 class Goals:
@@ -135,8 +169,12 @@ class FrankaGripper:
         self._grasp.cancel()
 
 
-def recovery_steps(node: Node, rules: FrankaRules) -> tuple[Sequence[Step], Callable[[], bool]]:
+def recovery_steps(
+    node: Node, rules: FrankaRules, controller: str
+) -> tuple[Sequence[Step], Callable[[], bool]]:
     """The steps of franka_ros2's recovery, and a test whether any of their servers is available.
+
+    ``controller`` is activated last; none where that is empty.
 
     Raises:
         InterfacesError: a package of theirs is not installed.
@@ -154,26 +192,36 @@ def recovery_steps(node: Node, rules: FrankaRules) -> tuple[Sequence[Step], Call
     def activate(done: Done) -> None:
         request = types.SetHardwareComponentState.Request(name=rules.hardware)
         request.target_state.id, request.target_state.label = ACTIVE, "active"
-        _call(hardware, rules.hardware_service, request, done)
+        call(hardware, rules.hardware_service, request, done)
 
     def follow(done: Done) -> None:
-        request = types.SwitchController.Request(activate_controllers=[rules.controller], strictness=STRICT)
-        _call(switch, rules.switch_service, request, done)
+        request = types.SwitchController.Request(activate_controllers=[controller], strictness=STRICT)
+        call(switch, rules.switch_service, request, done)
 
-    steps = (
+    steps = [
         Step("error recovery", lambda done: errors.send(types.ErrorRecovery.Goal(), done)),
         Step(f"hardware component {rules.hardware}", activate),
-        Step(f"controller {rules.controller}", follow),
-    )
+    ]
+    if controller:
+        steps.append(Step(f"controller {controller}", follow))
     return steps, lambda: errors.ready() or hardware.service_is_ready() or switch.service_is_ready()
 
 
-def _call(client: Any, name: str, request: Any, done: Done) -> None:
+def call(client: Any, name: str, request: Any, done: Done) -> None:
+    """Ask the service ``name``; ``done`` is called with its problem, or ''."""
     if not client.service_is_ready():
         done(f"service {name} is not available")
         return
-    future = client.call_async(request)
-    future.add_done_callback(lambda answer: done("" if answer.result().ok else f"{name} refused"))
+
+    def answered(answer: Any) -> None:
+        result = answer.result()
+        accepted = getattr(result, "ok", None) or getattr(
+            result, "success", False
+        )  # ros2_control's, franka_ros2's
+        why = getattr(result, "error", "")
+        done("" if accepted else f"{name} refused{f': {why}' if why else ''}")
+
+    client.call_async(request).add_done_callback(answered)
 
 
 class Franka:
@@ -192,7 +240,7 @@ class Franka:
             return
         try:
             self._worker = GripperWorker(FrankaGripper(node, rules))
-            steps, self._there = recovery_steps(node, rules)
+            steps, self._there = recovery_steps(node, rules, rules.controller or adapter.controller)
             self._recovery = Recovery(steps, rules.step_timeout_s, self._recovered)
         except InterfacesError as error:
             self.missing = str(error)
@@ -232,6 +280,11 @@ class Franka:
         return values
 
     def _recovered(self, problem: str) -> None:
-        answer = Answer(False, f"not recovered: {problem}") if problem else self._bridge.recover()
+        if problem:
+            answer = Answer(False, f"not recovered: {problem}")
+        elif self._bridge.mode is Mode.DISARMED:  # it was the arm's fault alone
+            answer = Answer(True, "recovered: disarmed")
+        else:
+            answer = self._bridge.recover()
         self.last_recovery = answer.text
         self._log.info(answer.text)

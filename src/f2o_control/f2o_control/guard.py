@@ -1,9 +1,10 @@
 """The final check of every step: legal, or replaced by braking. Shares nothing with what proposes the steps.
 
 Its invariant: from every command the closed-form stop of ``braking`` stays inside the position window, below the
-velocity bounds of every position on its way, and out of what the ``CollisionModel`` forbids. A step that would break
-it is replaced by one tick of that stop, which by the invariant of the tick before is legal: joint by joint, or for all
-joints where the arm as a whole would go where it must not.
+velocity bounds of every position on its way, below the largest speed of the tool, and out of what the
+``CollisionModel`` forbids. A step that would break it is replaced by one tick of that stop, which by the invariant of
+the tick before is legal: joint by joint, or for all joints where the arm as a whole would go where it must not, or
+faster than it may.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from f2o_control.braking import JointState, StopPlan, plan_stop
 from f2o_control.collision import CollisionModel
 from f2o_control.limits import Joints, Limits
+from f2o_control.tool_speed import ToolSpeed
 
 ROUNDING = 1e-9  # slack in comparisons of numbers that are equal but for rounding
 
@@ -26,13 +28,20 @@ class Judgement:
     stop: StopPlan
     joints: bool  # some joints brake instead
     workspace: bool  # all joints brake instead
+    tool_speed: bool = False  # likewise, because a point of the arm or the tool would be too fast
 
 
 class Guard:
-    """Checks steps against ``limits`` and ``collisions`` (None: not checked), one per period."""
+    """Checks steps against ``limits``, ``collisions`` and the ``tool``'s speed (None: not checked), one per period."""
 
-    def __init__(self, limits: Limits, period_s: float, collisions: CollisionModel | None) -> None:
-        self._limits, self._period_s, self._collisions = limits, period_s, collisions
+    def __init__(
+        self,
+        limits: Limits,
+        period_s: float,
+        collisions: CollisionModel | None,
+        tool: ToolSpeed | None = None,
+    ) -> None:
+        self._limits, self._period_s, self._collisions, self._tool = limits, period_s, collisions, tool
         self._depth = 0.0  # m, penetration of the last command
 
     def reset(self, position: Joints) -> None:
@@ -53,13 +62,15 @@ class Guard:
         unsafe = self._unsafe(last, proposed, lower, upper)
         if braking := bool(unsafe.any()):
             proposed = self.stop(_choose(unsafe, last.at(self._period_s), proposal))
+        if fast := self._tool is not None and self._tool.exceeded(proposed):
+            proposed = self.stop(last.at(self._period_s))
         if self._collisions is None:
-            return Judgement(proposed, braking, False)
+            return Judgement(proposed, braking, False, fast)
         if blocked := self._collisions.deepens_along(proposed, self._depth):
             proposed = self.stop(last.at(self._period_s))
         if self._depth > 0:  # begun inside: no deeper than it is by now
             self._depth = self._collisions.penetration(proposed.start.position)
-        return Judgement(proposed, braking, blocked)
+        return Judgement(proposed, braking, blocked, fast)
 
     def _unsafe(self, last: StopPlan, proposed: StopPlan, lower: Joints, upper: Joints) -> np.ndarray:
         """Which joints must not take the first step of ``proposed``, shape (joints,)."""

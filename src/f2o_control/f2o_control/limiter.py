@@ -16,6 +16,8 @@ from f2o_control.collision import CollisionModel
 from f2o_control.guard import Guard
 from f2o_control.limits import Joints, Limits
 from f2o_control.reference import Reference
+from f2o_control.slowing import Slowing
+from f2o_control.tool_speed import ToolSpeed
 
 FOLLOWED = 1e-3  # rad, largest distance of a command that has reached its reference
 MOVING_FRAME_SHARE = 0.98  # of the velocity limit; Ruckig needs some velocity left over in the target's frame
@@ -37,15 +39,27 @@ class Verdict(enum.Flag):
     NOT_FINITE = enum.auto()  # it was NaN/Inf
     NO_PLAN = enum.auto()  # Ruckig found no trajectory
     WORKSPACE = enum.auto()  # it, or the way to it, lay outside the workspace or in a collision
+    TOOL_SPEED = enum.auto()  # the guard braked because a point of tool or arm would have been too fast
+    SLOWED = (
+        enum.auto()
+    )  # on the way to it, the tool's speed or a border ahead scaled the speed of all joints
 
 
 @dataclass(frozen=True)
 class Command:
-    """A state to reach within ``duration_s``, and the stop from there if no command follows."""
+    """A state to reach at ``due_mono_ns``, and the stop from there if no command follows.
+
+    Attributes:
+        start: the state ``duration_s`` before; on the stop of the command before, if that was not the state itself.
+        ros_offset_ns: ROS time minus monotonic time.
+    """
 
     state: JointState
     stop: StopPlan
     duration_s: float
+    start: JointState
+    due_mono_ns: int = 0
+    ros_offset_ns: int = 0
 
 
 class TargetLimiter:
@@ -61,11 +75,20 @@ class TargetLimiter:
         limits: of every joint.
         period_s: between two steps.
         collisions: of the arm; None: not checked.
+        tool: how fast it may be; None: not checked.
+        slowing: what is ahead; None: not looked at, the guard stops what it must.
     """
 
-    def __init__(self, limits: Limits, period_s: float, collisions: CollisionModel | None = None) -> None:
-        self._limits, self._period_s = limits, period_s
-        self._guard = Guard(limits, period_s, collisions)
+    def __init__(
+        self,
+        limits: Limits,
+        period_s: float,
+        collisions: CollisionModel | None = None,
+        tool: ToolSpeed | None = None,
+        slowing: Slowing | None = None,
+    ) -> None:
+        self._limits, self._period_s, self._slowing = limits, period_s, slowing
+        self._guard = Guard(limits, period_s, collisions, tool)
         joints = len(limits.lower)
         self._ruckig = Ruckig(joints)
         self._trajectory = Trajectory(joints)
@@ -95,12 +118,21 @@ class TargetLimiter:
         """Whether the arm would be deeper in a collision or outside the workspace at ``position`` than it is."""
         return self._guard.forbids(position)
 
-    def command(self, duration_s: float | None = None) -> Command:
-        """The last output as a command, to be reached within ``duration_s`` (default: one period)."""
-        return Command(self.state, self._stop, self._period_s if duration_s is None else duration_s)
+    def command(self, duration_s: float) -> Command:
+        """The last output as a command, to be reached within ``duration_s``."""
+        return Command(self.state, self._stop, duration_s, self.state)
+
+    def follow_stop(self, duration_s: float) -> None:
+        """Go on for ``duration_s`` along the stop from the last output: what an arm does that hears nothing."""
+        self._stop = self._guard.stop(self._stop.at(duration_s))
 
     def step(self, reference: Reference | None, measured: Joints) -> tuple[Command, Verdict]:
         """The next command towards ``reference`` (None: brake); ``measured`` [rad] bounds how far it may lead."""
+        start = self.state
+        verdict = self._step(reference, measured)
+        return Command(self.state, self._stop, self._period_s, start), verdict
+
+    def _step(self, reference: Reference | None, measured: Joints) -> Verdict:
         if reference is None:
             return self._brake(Verdict.BRAKING)
         if not (np.isfinite(reference.position).all() and np.isfinite(reference.velocity).all()):
@@ -109,20 +141,23 @@ class TargetLimiter:
         goal, verdict = self._legal(reference, lower, upper)
         if self._guard.forbids(goal.position):
             return self._brake(verdict | Verdict.BRAKING | Verdict.WORKSPACE)
-        proposal = self._propose(goal)
+        if (share := self._share_of_way(goal)) < 1:
+            goal, verdict = Reference(goal.position, share * goal.velocity), verdict | Verdict.SLOWED
+        proposal = self._propose(goal, share)
         if proposal is None:
             return self._brake(verdict | Verdict.BRAKING | Verdict.NO_PLAN)
         judgement = self._guard.judge(self._stop, proposal, lower, upper)
         self._stop = judgement.stop
         verdict |= Verdict.GUARDED if judgement.joints else Verdict.NONE
         verdict |= Verdict.WORKSPACE if judgement.workspace else Verdict.NONE
+        verdict |= Verdict.TOOL_SPEED if judgement.tool_speed else Verdict.NONE
         if np.abs(self.state.position - reference.position).max() > FOLLOWED:
             verdict |= Verdict.LAGGING
-        return self.command(), verdict
+        return verdict
 
-    def _brake(self, verdict: Verdict) -> tuple[Command, Verdict]:
-        self._stop = self._guard.stop(self._stop.at(self._period_s))
-        return self.command(), verdict
+    def _brake(self, verdict: Verdict) -> Verdict:
+        self.follow_stop(self._period_s)
+        return verdict
 
     def _window(self, measured: Joints) -> tuple[Joints, Joints]:
         """The position limits, narrowed to what lies near the measured position."""
@@ -157,16 +192,34 @@ class TargetLimiter:
         """The velocity bounds, down and up, of where the arm will be in ``AHEAD`` periods."""
         return self._limits.fastest(self.state.position + AHEAD * self._period_s * self.state.velocity)
 
-    def _propose(self, goal: Reference) -> JointState | None:
-        """One period along Ruckig's way to the goal, planned in the frame that moves with the goal."""
+    def _share_of_way(self, goal: Reference) -> float:
+        """The share of the velocity bounds that what is ahead leaves on the straight way to ``goal``."""
+        if self._slowing is None:
+            return 1.0
+        way = goal.position - self.state.position
+        down, up = self._bounds()
+        # As fast as a joint may be, or can be until the middle of its way.
+        fastest = np.minimum(np.where(way > 0, up, down), np.sqrt(self._limits.acceleration * np.abs(way)))
+        shares = np.divide(fastest, np.abs(way), out=np.full_like(way, np.inf), where=way != 0)
+        wished = goal.velocity + (way * shares.min() if np.isfinite(shares.min()) else 0.0)
+        return self._slowing.share(self.state.position, wished)
+
+    def _propose(self, goal: Reference, share: float = 1.0) -> JointState | None:
+        """One period along Ruckig's way to the goal, planned in the frame that moves with the goal.
+
+        Only ``share`` of the velocity bounds is used.
+        """
         now, dt, inp = self.state, self._period_s, self._input
         origin = goal.position - goal.velocity * dt  # where the moving frame is now
-        down, up = self._bounds()
+        slack = (
+            np.abs(goal.velocity) / MOVING_FRAME_SHARE
+        )  # Ruckig's bounds must not exclude the goal's own velocity
+        down, up = (np.maximum(share * bound, np.maximum(slack, CRAWL)) for bound in self._bounds())
         inp.current_position = (now.position - origin).tolist()
         inp.current_velocity = (now.velocity - goal.velocity).tolist()
         inp.current_acceleration = now.acceleration.tolist()
-        inp.max_velocity = (np.maximum(up, CRAWL) - goal.velocity).tolist()
-        inp.min_velocity = (-np.maximum(down, CRAWL) - goal.velocity).tolist()
+        inp.max_velocity = (up - goal.velocity).tolist()
+        inp.min_velocity = (-down - goal.velocity).tolist()
         try:
             if self._ruckig.calculate(inp, self._trajectory).value < 0:
                 return None

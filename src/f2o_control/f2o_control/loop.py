@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable
 
 from f2o_nodekit.pace import Pace, Tick, request_fifo
+from f2o_nodekit.stamps import NS_PER_S
 from f2o_nodekit.stats import Samples
 
 from f2o_control.bridge import Bridge, Sent
 
+STALLED_S = 1.0  # without a tick
 REST_WITHIN_S = 1.0  # longest wait for the arm to come to rest when the loop ends; it needs 0.35 s
 
 
@@ -49,6 +51,11 @@ class Loop:
         self.period_ms, self.work_ms = Samples(2000), Samples(2000)
         self.missed = self.failures = 0
         self.real_time = False
+
+    def stalled_s(self, mono_ns: int) -> float:
+        """Seconds since the last tick if it ought to have ticked long ago; 0 if not, or not started."""
+        since_s = (mono_ns - (self._before_ns or mono_ns)) / NS_PER_S
+        return since_s if since_s > STALLED_S else 0.0
 
     def start(self) -> None:
         """Start the thread, and raise the caller's priority to just below it.
@@ -88,9 +95,8 @@ class Loop:
         now_mono_ns = tick.ideal_mono_ns + tick.late_ns
         try:
             ros_offset_ns = self._ros_clock() - time.monotonic_ns()
-            # The command is for the end of the ideal period: the arm must not jump because the thread woke late.
-            due_ros_ns = tick.ideal_mono_ns + self._pace.period_ns + ros_offset_ns
-            self._publish_output(self._bridge.tick(due_ros_ns, now_mono_ns))
+            end_ros_ns = tick.ideal_mono_ns + self._pace.period_ns + ros_offset_ns
+            self._publish_output(self._bridge.tick(end_ros_ns, now_mono_ns, tick.ideal_mono_ns))
         except Exception as error:
             self.failures += 1
             with contextlib.suppress(Exception):

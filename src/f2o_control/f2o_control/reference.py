@@ -10,6 +10,7 @@ import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.limits import Joints, Limits
+from f2o_control.slowing import Slowing
 from f2o_control.target import Target
 
 MIN_GAP_S, MAX_GAP_S = 0.02, 0.1  # between two targets whose difference gives a velocity
@@ -99,11 +100,12 @@ class PathTimeScaling:
     Where the targets move faster than the velocity bounds allow, time is scaled down: all joints together stay on
     the path and lag in time (``lag_s``, at most ``MAX_LAG_S``) instead of each taking a way of its own. Time is scaled
     up again, to ``CATCH_UP`` at most, until no lag is left; while there is none, targets pass as they are.
+    The same is done where the tool would be too fast, or a border is near (``slowing``; None: not looked at).
     Where the targets end it does not go on to what is left of the path: the arm brakes as soon as it does without lag.
     """
 
-    def __init__(self, limits: Limits, period_s: float) -> None:
-        self._limits, self._period_s = limits, period_s
+    def __init__(self, limits: Limits, period_s: float, slowing: Slowing | None = None) -> None:
+        self._limits, self._period_s, self._slowing = limits, period_s, slowing
         self.lag_s = 0.0
 
     def restart(self) -> None:
@@ -127,14 +129,17 @@ class PathTimeScaling:
         return Reference(reference.position, reference.velocity * min(scale, self._allowed(reference)))
 
     def _allowed(self, reference: Reference) -> float:
-        """The scale of time that the velocity bounds allow."""
+        """The scale of time, at most ``CATCH_UP``, that the velocity bounds allow, and what is ahead."""
         speed = np.abs(reference.velocity)
         bounds = self._limits.fastest(reference.position)
         fastest = SPEED_SHARE * np.where(reference.velocity > 0, bounds[1], bounds[0])
         shares = np.divide(
             fastest, speed, out=np.full_like(speed, CATCH_UP), where=speed * CATCH_UP > fastest
         )
-        return float(shares.min())
+        share = float(shares.min())
+        if self._slowing is None:
+            return share
+        return share * self._slowing.share(reference.position, share * reference.velocity)
 
 
 def _seconds(earlier: Target, later: Target) -> float:

@@ -8,18 +8,23 @@ from f2o_nodekit.stamps import NS_PER_S
 
 from f2o_control.config import BridgeConfig
 from f2o_control.limits import Joints
+from f2o_control.robot import RobotDescription
 from f2o_control.staleness import ObservationStaleness, Watchdog
 from f2o_control.state import Mode
 from f2o_control.target import RawTarget, Target, TargetCheck
+
+MANY = 5  # refused targets in a row: more than one that is late
 
 
 class CommandSource:
     """Targets of one topic, followed in one mode. ``offer`` and the other methods may be different threads."""
 
-    def __init__(self, mode: Mode, topic: str, joint_names: tuple[str, ...], config: BridgeConfig) -> None:
+    def __init__(self, mode: Mode, topic: str, robot: RobotDescription, config: BridgeConfig) -> None:
         rules, times = config.targets, config.timeouts
         self.mode, self.topic = mode, topic
-        self.check = TargetCheck(joint_names, mode.value, rules.max_staleness_s, rules.max_ahead_s)
+        reach = np.array(robot.position_min), np.array(robot.position_max), np.array(robot.velocity)
+        joint_names, allowed = robot.joint_names, (rules.max_staleness_s, rules.max_ahead_s)
+        self.check = TargetCheck(joint_names, mode.value, *allowed, reach)
         self.watch = Watchdog(times.target_s, times.first_target_s)
         self.newest: Target | None = None
         self.lost = 0  # targets, by the gaps in their sequence
@@ -43,6 +48,14 @@ class CommandSource:
         if self._sequence is not None:
             self.lost += max(sequence - self._sequence - 1, 0)
         self._sequence = sequence
+
+    def refusing(self, mono_ns: int) -> str:
+        """Why the targets that come now are all refused, and how many; '' where they are not."""
+        check = self.check
+        if check.refused_in_a_row < MANY or mono_ns - check.refused_mono_ns > NS_PER_S:
+            return ""
+        since = f"{check.refused_in_a_row} since the last good one"
+        return f"targets come on {self.topic} and are refused, {since}: {check.last_text.partition(': ')[2]}"
 
     def take(self) -> Target | None:
         """The newest target, once."""

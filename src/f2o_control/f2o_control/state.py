@@ -13,7 +13,7 @@ class Mode(enum.Enum):
     TELEOP = "teleop"  # follows the operator's targets, or the scripted expert's
     POLICY = "policy"  # follows the policy's targets
     REPLAY = "replay"  # follows a recorded episode's targets
-    HOLD = "hold"  # targets or observations are stale: brakes and waits
+    HOLD = "hold"  # targets or observations are stale, or the enable switch is released: brakes and waits
     FAULT = (
         "fault"  # joint states, the arm, the first target or the bridge failed: brakes, then sends nothing
     )
@@ -32,6 +32,7 @@ class Event(enum.Enum):
     AT_HOME = "at home"
     TARGETS_LATE = "targets late"
     OBSERVATIONS_STALE = "observations stale"
+    RELEASED = "released"  # the enable switch
     TARGETS_BACK_TELEOP = "targets back (teleop)"
     TARGETS_BACK_POLICY = "targets back (policy)"
     TARGETS_BACK_REPLAY = "targets back (replay)"
@@ -55,6 +56,8 @@ TABLE: dict[tuple[Mode, Event], Mode] = {
     **{(Mode.HOLD, RESUME[mode]): mode for mode in FOLLOWING},
     **{(mode, Event.TARGETS_LATE): Mode.HOLD for mode in FOLLOWING},
     (Mode.POLICY, Event.OBSERVATIONS_STALE): Mode.HOLD,
+    **{(mode, Event.RELEASED): Mode.HOLD for mode in (*FOLLOWING, Mode.HOLD)},
+    (Mode.HOMING, Event.RELEASED): Mode.DISARMED,  # from hold, a source would be followed
     (Mode.POLICY, Event.TAKE_OVER): Mode.TELEOP,
     (Mode.HOLD, Event.TAKE_OVER): Mode.TELEOP,  # the operator takes over from a policy that died
     (Mode.TELEOP, Event.GIVE_BACK): Mode.POLICY,

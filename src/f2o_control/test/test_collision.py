@@ -1,15 +1,19 @@
 """Tool box, table and self-collision: what the arm must not enter, also while it stops."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
+import yaml
 from f2o_control.collision import CollisionModel
 from f2o_control.errors import KinematicsError
 from f2o_control.limiter import TargetLimiter, Verdict
 from f2o_control.reference import Reference
-from f2o_control.testing import PERIOD, violations
-from f2o_control.testing.forward import tool
+from f2o_control.robot import Shape, load_robot
+from f2o_control.testing import CONFIG, PERIOD, violations
+from f2o_control.testing.forward import hand, joints, tool
+from f2o_nodekit.errors import F2oError
 
 STILL = np.zeros(7)
 
@@ -17,6 +21,99 @@ STILL = np.zeros(7)
 @pytest.fixture
 def model(robot):
     return CollisionModel(robot.workspace)
+
+
+def anywhere(robot, **changes):
+    """A workspace without boxes, and without a tool beyond the hand."""
+    free = {"lower": (-2.0,) * 3, "upper": (2.0,) * 3, "arm_lower": None, "arm_upper": None, "tool": ()}
+    return dataclasses.replace(robot.workspace, **free | changes)
+
+
+def corners(centre, size):
+    signs = np.array(np.meshgrid([-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5])).reshape(3, -1).T
+    return np.array(centre) + signs * np.array(size)
+
+
+def lowest(q, points):
+    """The height of the lowest of ``points``, in the hand's frame, by the vendor's table."""
+    pose = hand(q)
+    return float((points @ pose[:3, :3].T + pose[:3, 3])[:, 2].min())
+
+
+BODIES = {  # of a real cell, in the hand's frame; not those of the robot's file
+    "open fingers": corners((0.0, 0.0, 0.0854), (0.02, 0.1, 0.054)),
+    "camera on its bracket": corners((0.065, 0.0, 0.04), (0.05, 0.09, 0.04)),
+    "hand": corners((0.0, 0.0, 0.033), (0.04, 0.19, 0.066)),
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_no_allowed_posture_has_a_part_of_the_tool_in_the_table(robot, model, body):
+    """A search downhill from random postures: cases/safety/space_hole.py found -45 mm for a camera."""
+    points, limits, rng = BODIES[body], robot.limits(), np.random.default_rng(3)
+    found = []
+    for _ in range(4):
+        q = rng.uniform(limits.lower, limits.upper)
+        while model.penetration(q) > 0:
+            q = rng.uniform(limits.lower, limits.upper)
+        step = 0.4
+        for _ in range(400):
+            n = np.clip(q + rng.normal(0, step, 7) * (rng.random(7) < 0.5), limits.lower, limits.upper)
+            if lowest(n, points) < lowest(q, points) and model.penetration(n) <= 0:
+                q = n
+            else:
+                step = max(step * 0.99, 0.004)
+        found.append(lowest(q, points))
+    assert min(found) > -0.002
+    assert min(found) < 0.05  # it did look there
+
+
+def test_a_thing_that_is_held_is_part_of_the_tool(robot):
+    rod = Shape("rod", cylinder=(0.01, 0.1), at=(0.0, 0.0, 0.1034))
+    model = CollisionModel(dataclasses.replace(robot.workspace, tool=(*robot.workspace.tool, rod)))
+    q = np.array(robot.home)
+    q[1], q[5] = 0.45, 2.806  # the tool low over the table
+    height = tool(q)[2]
+    assert 0.02 < height < 0.06 and CollisionModel(robot.workspace).penetration(q) <= 0
+    assert model.penetration(q) > 0 and "rod" in model.explain(q)
+
+
+@pytest.mark.parametrize("shape", [
+    Shape("shelf", box=(0.3, 0.3, 0.3), at=(0.45, 0.0, 0.45)),
+    Shape("post", cylinder=(0.05, 1.0), at=(0.36, 0.0, 0.5)),
+], ids=lambda shape: shape.name)  # fmt: skip
+def test_the_scene_is_kept_clear_of(robot, shape):
+    model = CollisionModel(anywhere(robot, scene=(shape,)))
+    text = model.explain(np.array(robot.home))
+    assert shape.name in text and " m apart, expected 0.01 m" in text
+    away = np.array(robot.home)
+    away[0] = 1.5
+    assert model.explain(away) == ""
+
+
+def test_the_elbow_stays_in_the_arms_box(robot):
+    model = CollisionModel(anywhere(robot, arm_lower=(-0.5, -0.3, -0.1), arm_upper=(1.0, 0.3, 1.3)))
+    q = np.array(robot.home)
+    assert model.penetration(q) <= 0
+    q[0], q[1] = 1.2, 0.8  # the elbow at the side
+    elbow = joints(q)[3][:3, 3]
+    assert elbow[1] > 0.22
+    beyond = max(abs(pose[1, 3]) for pose in joints(q)[3:]) + 0.09 - 0.3
+    assert model.explain(q) == f"elbow, forearm or wrist are {beyond:.3f} m outside the arm's box"
+
+
+@pytest.mark.parametrize(("changes", "text"), [
+    ({"tool": [{"name": "rod"}]}, "rod: expected a box or a cylinder"),
+    ({"scene": [{"name": "rod", "box": [1, 1, 1], "cylinder": [1, 1]}]}, "rod: expected a box or a cylinder"),
+    ({"scene": [{"name": "rod", "box": [1, -1, 1]}]}, "workspace.scene[0].box[1]: expected a number above 0, got -1"),
+    ({"arm_lower": [1.0, 0.0, 0.0]}, "arm_lower: expected each below its arm_upper"),
+])  # fmt: skip
+def test_a_workspace_that_is_none_is_one_sentence(tmp_path, changes, text):
+    tree = yaml.safe_load((CONFIG / "robots/panda.yaml").read_text())
+    tree["workspace"] |= changes
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(F2oError, match=re.escape(text)):
+        load_robot(tmp_path / "mine.yaml")
 
 
 def limiter_at(robot, model, posture):
@@ -49,8 +146,7 @@ def test_what_is_wrong_is_said(model, robot, joints, text):
 
 
 def test_links_in_the_table_and_in_each_other_are_named(robot):
-    anywhere = dataclasses.replace(robot.workspace, lower=(-2.0, -2.0, -2.0), upper=(2.0, 2.0, 2.0))
-    model = CollisionModel(anywhere)
+    model = CollisionModel(anywhere(robot))
     assert "and table are -0." in model.explain(np.array([0.0, 1.6, 0.0, -1.0, 0.0, 1.6, 0.8]))
     folded = np.array([0.0, 0.0, 0.0, -3.0, 0.0, 0.6, 0.8])
     assert " are " in model.explain(folded) and model.penetration(folded) > 0
@@ -78,11 +174,11 @@ def test_a_target_outside_the_box_stops_the_arm_without_chatter(robot, model):
     outside[1] += 1.4  # towards the table
     rest = None
     for share in [*np.linspace(0, 1, 300), *[1.0] * 60]:
-        goal, stop = home + share * (outside - home), limiter.command().stop
+        goal, stop = home + share * (outside - home), limiter.command(0.008).stop
         _, verdict = limiter.step(Reference(goal, STILL), limiter.state.position)
         if rest is None and Verdict.WORKSPACE in verdict:
             rest = stop.end  # it brakes at once, and no sooner than it has to
-            assert model.penetration(goal) > 0 or model.penetration(limiter.command().stop.end) > -1e-3
+            assert model.penetration(goal) > 0 or model.penetration(limiter.command(0.008).stop.end) > -1e-3
     assert Verdict.WORKSPACE in verdict and limiter.at_rest
     assert np.allclose(limiter.state.position, rest, atol=1e-6)
     assert tool(home)[2] - tool(rest)[2] > 0.3
@@ -109,6 +205,6 @@ def test_from_outside_the_box_only_the_way_in_is_open(robot, model):
 
 
 def test_without_the_robots_description_one_sentence_says_so(panda, monkeypatch):
-    monkeypatch.setattr("f2o_control.collision.FILES", ("no.urdf", "no.srdf"))
-    with pytest.raises(KinematicsError, match=r"example-robot-data holds no no\.urdf or no no\.srdf"):
+    monkeypatch.setattr("f2o_control.arm_model.FILES", ("no.urdf", "no.srdf"))
+    with pytest.raises(KinematicsError, match=r"example-robot-data: expected no\.urdf in it, found none"):
         CollisionModel(panda.workspace)

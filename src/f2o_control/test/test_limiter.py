@@ -88,7 +88,7 @@ def test_the_guard_keeps_the_limits_whatever_the_planner_proposes(panda, lie, mo
     monkeypatch.setattr(
         TargetLimiter,
         "_propose",
-        lambda self, goal: JointState(
+        lambda self, goal, share: JointState(
             self.state.position + lie, self.state.velocity, self.state.acceleration
         ),
     )
@@ -98,7 +98,7 @@ def test_the_guard_keeps_the_limits_whatever_the_planner_proposes(panda, lie, mo
     assert limiter.at_rest
 
 
-def full_speed_ahead(limiter, goal):
+def full_speed_ahead(limiter, goal, share):
     """A planner that keeps acceleration and jerk, and knows neither velocity nor position limits."""
     now, limits, dt = limiter.state, limiter._limits, PERIOD
     a = np.minimum(now.acceleration + limits.jerk * dt, limits.acceleration)
@@ -106,7 +106,7 @@ def full_speed_ahead(limiter, goal):
     return JointState(now.position + now.velocity * dt + (2 * now.acceleration + a) / 6 * dt**2, v, a)
 
 
-def sudden(limiter, goal):
+def sudden(limiter, goal, share):
     """A planner whose velocity jumps while its position does not."""
     now, limits = limiter.state, limiter._limits
     v = np.where(now.velocity > 0, 0.0, 3 * limits.acceleration * PERIOD)
@@ -128,7 +128,7 @@ def test_without_a_plan_the_arm_brakes(panda, monkeypatch):
     limiter = limiter_at(panda)
     goal = np.array(panda.home) + 0.2
     out, _ = run(limiter, [(goal, np.zeros(7), 20, "follow")])
-    monkeypatch.setattr(TargetLimiter, "_propose", lambda self, goal: None)
+    monkeypatch.setattr(TargetLimiter, "_propose", lambda self, goal, share: None)
     more, verdicts = run(limiter, [(goal, np.zeros(7), 60, "follow")])
     assert Verdict.NO_PLAN in verdicts and limiter.at_rest
     assert violations([*out, *more[1:]]) == []

@@ -20,7 +20,7 @@ LIBFRANKA = [
 
 @pytest.fixture
 def fr3():
-    return load_robot(CONFIG / "robot_fr3.yaml")
+    return load_robot(CONFIG / "robots/fr3.yaml")
 
 
 @pytest.mark.parametrize(("joint", "position", "up", "down"), LIBFRANKA)

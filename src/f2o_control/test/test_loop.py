@@ -7,8 +7,9 @@ import pytest
 from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
 from f2o_control.loop import Loop
-from f2o_control.report import diagnose
+from f2o_control.report import Contacts, diagnose
 from f2o_control.state import Mode
+from f2o_control.target import RawTarget
 from f2o_nodekit.pace import Tick
 
 
@@ -37,7 +38,7 @@ def board():
 @pytest.fixture
 def bridge(panda):
     bridge = Bridge(panda, BridgeConfig())
-    bridge.offer_joints(np.array(panda.home), 0)
+    bridge.offer_joints(np.array(panda.home), 1)  # the clock of a bridge that has sent nothing stands at 0
     return bridge
 
 
@@ -47,7 +48,7 @@ def make(bridge, board):
 
 def test_whatever_raises_ends_in_fault_within_the_turn(bridge, board):
     loop = make(bridge, board)
-    bridge.arm(1, 0)
+    bridge.arm(0)
     board.broken = True
     loop.step(Tick(1, 8_000_000, 0, 0))
     assert bridge.mode is Mode.FAULT
@@ -68,6 +69,49 @@ def test_the_loop_keeps_its_rate_and_ends_when_asked(bridge, board):
     loop.stop()
     assert not loop._thread.is_alive()
     assert board.modes == ["disarmed"]
+
+
+def test_what_comes_and_is_of_no_use_is_an_error(bridge, board, panda):
+    loop = make(bridge, board)
+    raw = RawTarget(panda.joint_names, list(panda.home), (), 0.04, 0, "policy")
+    for k in range(125):
+        bridge.offer_target(raw, 2_000_000_000, k * 8_000_000)
+    level, text, _ = diagnose(bridge, loop, 1_000_000_000)
+    assert level == 2
+    assert text.startswith(
+        "disarmed: started; targets come on /f2o/joint_target and are refused, 125 since the"
+    )
+    assert ": due 2.000 s ago, expected at most" in text
+    why = "/franka/joint_states: no position for panda_joint1, only for fr3_joint1"
+    bridge.unread_joints = why
+    assert diagnose(bridge, loop, 3_000_000_000)[:2] == (2, f"disarmed: started; {why}")
+    assert bridge.arm(3_000_000_000).text == f"not armed: {why}"
+    bridge.offer_joints(np.array(panda.home), 3_000_000_000)  # another publisher's can be read
+    assert diagnose(bridge, loop, 3_000_000_000)[:2] == (0, "disarmed: started")
+    told = diagnose(bridge, loop, 3_000_000_000, unread="/gripper: got 0 and 0")
+    assert told[:2] == (1, "disarmed: started; /gripper: got 0 and 0")
+
+
+def test_contacts_of_the_arm_are_told_once_and_are_no_problem(bridge, board):
+    contacts = Contacts()
+    for seen in (("z", "joint 2"), (), ("joint 2",)):
+        contacts.add(seen)
+    told = diagnose(bridge, make(bridge, board), 0, contact=contacts.take())
+    assert told[:2] == (0, "disarmed: started; contact: joint 2, z")
+    assert told[2]["contact"] == "joint 2, z" and contacts.take() == ""
+
+
+def test_what_forbids_arming_is_told_before_anybody_arms(bridge, board, panda):
+    fresh = Bridge(panda, BridgeConfig())
+    level, text, _ = diagnose(fresh, make(fresh, board), 0)
+    assert (level, text[:60]) == (1, "disarmed: started; cannot be armed: no joint states with pan")
+
+
+def test_a_loop_that_hangs_is_an_error(bridge, board):
+    loop = make(bridge, board)
+    loop._count(Tick(1, 8_000_000, 0, 0))
+    level, text, _ = diagnose(bridge, loop, 2_008_000_000)
+    assert (level, text) == (2, "disarmed: started; the loop has not ticked for 2.0 s")
 
 
 def test_the_diagnosis_has_every_count(bridge, board):

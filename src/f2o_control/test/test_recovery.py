@@ -245,6 +245,7 @@ def installed(monkeypatch, *leave_out):
     """Put the packages of franka_ros2 and ros2_control in place, as modules."""
     kinds = {
         "franka_msgs.action": ("Move", "Grasp", "Homing", "ErrorRecovery"),
+        "franka_msgs.srv": ("SetForceTorqueCollisionBehavior",),
         "controller_manager_msgs.srv": ("SetHardwareComponentState", "SwitchController"),
         "rclpy.action": ("ActionClient",),
     }
@@ -290,10 +291,10 @@ def franka(panda, monkeypatch, *leave_out, adapter="jtc", **rules):
     rig.run(0.1)
     rig.arm()
     rig.run(0.5)
-    rig.bridge.count_publishers({rig.bridge.mode: 2})
+    rig.publish("/f2o/joint_target", ["/a", "/b"])
     rig.run(0.6)
     installed(monkeypatch, *leave_out)
-    made = make_adapter(adapter, panda, 4, UdpRules())
+    made = make_adapter(adapter, panda, UdpRules())
     side = Franka(node, rig.bridge, made, FrankaRules(**rules))
     return SimpleNamespace(side=side, node=node, servers=node.servers, bridge=rig.bridge)
 
@@ -315,6 +316,26 @@ def test_the_whole_recovery_ends_in_disarmed(panda, monkeypatch):
     switch.futures[0].come(SimpleNamespace(ok=True))
     assert case.bridge.mode.value == "disarmed"
     assert case.node.said == ["recovered: disarmed"] == [case.side.values()["last_recovery"]]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "rules", "activated"),
+    [
+        ("crisp", {}, [["joint_impedance_controller"]]),
+        ("crisp", {"controller": "mine"}, [["mine"]]),
+        ("multipanda", {}, []),
+    ],
+)
+def test_a_recovery_activates_the_controller_of_the_adapter(panda, monkeypatch, adapter, rules, activated):
+    """Another one that is activated takes the joints from the one that the bridge talks to."""
+    case = franka(panda, monkeypatch, adapter=adapter, **rules)
+    case.side.recover(0)
+    errors = case.servers["/action_server/error_recovery"]
+    errors.accept().come(SimpleNamespace(status=4, result=SimpleNamespace()))
+    case.servers["/controller_manager/set_hardware_component_state"].futures[0].come(SimpleNamespace(ok=True))
+    asked = case.servers["/controller_manager/switch_controller"].asked
+    assert [request.activate_controllers for request in asked] == activated
+    assert case.bridge.mode.value == ("fault" if activated else "disarmed")
 
 
 @pytest.mark.parametrize(
@@ -386,6 +407,20 @@ def test_an_arm_behind_udp_has_no_franka_ros2(panda, monkeypatch):
     assert case.side.recover(0).text == "not recovered: the bridge is disarmed, not in fault"
 
 
+def test_what_stopped_the_arm_alone_is_recovered_while_disarmed(panda, monkeypatch):
+    case = franka(panda, monkeypatch)
+    case.bridge.disarm()
+    assert case.side.recover(0).text == "not recovered: the bridge is disarmed, not in fault"
+    case.bridge.offer_report("the arm stopped by itself: cartesian_reflex", S)
+    case.bridge.tick(S, S)
+    assert case.side.recover(0).accepted
+    case.servers["/action_server/error_recovery"].accept().come(SimpleNamespace(status=4, result=None))
+    case.bridge.tick(2 * S, 2 * S)
+    for name in ("set_hardware_component_state", "switch_controller"):
+        case.servers[f"/controller_manager/{name}"].futures[0].come(SimpleNamespace(ok=True))
+    assert case.node.said == ["recovered: disarmed"]
+
+
 def test_the_gripper_opens_by_a_move_and_closes_by_a_grasp(panda, monkeypatch):
     case = franka(panda, monkeypatch)
     move, grasp = case.servers["/franka_gripper/move"], case.servers["/franka_gripper/grasp"]
@@ -433,3 +468,35 @@ def test_the_fingers_find_their_stroke_before_the_first_goal_where_that_is_confi
     case.side.request(0.07)
     case.side.step(0)
     assert len(homing.asked) == 2 and len(move.asked) == 2
+
+
+def test_what_the_controller_says_it_holds_is_heard_by_name_where_its_messages_are_installed(
+    panda, monkeypatch
+):
+    pytest.importorskip("rclpy", reason="rclpy is not installed")
+    from f2o_control.adapters import UdpRules, make_adapter
+    from f2o_control.franka_convert import listen_to_controller
+
+    module, heard, listening = ModuleType("control_msgs.msg"), [], {}
+    module.JointTrajectoryControllerState = Message
+    monkeypatch.setitem(sys.modules, "control_msgs", ModuleType("control_msgs"))
+    monkeypatch.setitem(sys.modules, "control_msgs.msg", module)
+    node = SimpleNamespace(
+        create_subscription=lambda kind, topic, callback, qos: listening.update({topic: callback})
+    )
+
+    def listen(adapter):
+        made = make_adapter(adapter, panda, UdpRules())
+        return listen_to_controller(node, made, "/state", panda.joint_names, heard.append)
+
+    assert listen("jtc") == "" and list(listening) == ["/state"]
+    names = list(panda.joint_names[::-1])
+    reference = SimpleNamespace(positions=[float(k) for k in range(7)])
+    listening["/state"](SimpleNamespace(joint_names=names, reference=reference))
+    assert [*heard[0]] == [6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
+    listening["/state"](SimpleNamespace(joint_names=names[:3], reference=reference))  # another controller's
+    assert len(heard) == 1
+    assert listen("crisp") == "this adapter's controller does not say it"
+    monkeypatch.setitem(sys.modules, "control_msgs", None)
+    monkeypatch.setitem(sys.modules, "control_msgs.msg", None)
+    assert listen("jtc") == "not installed: control_msgs (apt install ros-jazzy-control-msgs)"

@@ -30,7 +30,7 @@ def offer(panda):
 
 @pytest.fixture
 def source(panda):
-    return CommandSource(Mode.POLICY, "/targets", panda.joint_names, BridgeConfig())
+    return CommandSource(Mode.POLICY, "/targets", panda, BridgeConfig())
 
 
 def test_it_is_silent_until_a_target_comes_and_when_none_has_for_too_long(source, offer, panda):
@@ -39,6 +39,18 @@ def test_it_is_silent_until_a_target_comes_and_when_none_has_for_too_long(source
     assert offer(source, S)
     assert not source.silent(S + 100 * MS) and source.unfit(home, S) == ""
     assert source.silent(S + 101 * MS)
+
+
+def test_targets_that_come_and_are_all_refused_are_told_with_reason_and_count(source, offer):
+    for k in range(4):
+        assert not offer(source, S + k * MS, due_ros_ns=ROS_NS - 2 * S)
+    assert source.refusing(S + 4 * MS) == ""  # a late one or two are no news
+    offer(source, S + 4 * MS, due_ros_ns=ROS_NS - 2 * S)
+    told = "targets come on /targets and are refused, 5 since the last good one: due 3.004 s ago, expected at most"
+    assert source.refusing(S + 4 * MS).startswith(told)
+    assert source.refusing(3 * S) == ""  # they come no more
+    assert offer(source, S + 5 * MS)
+    assert source.refusing(S + 5 * MS) == ""
 
 
 def test_the_wait_for_the_first_target_is_longer_than_that_for_the_next(source, offer):
@@ -62,7 +74,7 @@ def test_stale_observations_make_a_policy_unfit_and_nobody_else(offer, panda):
         (Mode.POLICY, "no new observation behind the targets on /t for 0.600 s"),
         (Mode.TELEOP, ""),
     ):
-        source = CommandSource(mode, "/t", panda.joint_names, BridgeConfig())
+        source = CommandSource(mode, "/t", panda, BridgeConfig())
         for mono_ns in (0, 300 * MS, 600 * MS):
             offer(source, mono_ns, observation_ros_ns=ROS_NS)
         assert source.unfit(home, 600 * MS) == text

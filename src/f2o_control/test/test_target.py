@@ -4,6 +4,7 @@ from f2o_control.target import RawTarget, Refusal, TargetCheck
 
 NAMES = tuple(f"panda_joint{i}" for i in range(1, 8))
 NOW = 1_000_000_000_000
+REACH = np.full(7, -3.0), np.full(7, 3.0), np.full(7, 2.0)
 VALUES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
 
 
@@ -14,7 +15,7 @@ def raw(names=NAMES, positions=VALUES, velocities=(), width=0.04, due=NOW, sourc
 
 @pytest.fixture
 def check():
-    return TargetCheck(NAMES, "policy", max_staleness_s=0.1, max_ahead_s=0.5)
+    return TargetCheck(NAMES, "policy", max_staleness_s=0.1, max_ahead_s=0.5, reach=REACH)
 
 
 def test_a_target_in_order_passes(check):
@@ -83,8 +84,43 @@ def test_time_must_not_run_backwards_until_the_next_arming(check):
 
 
 def test_teleop_takes_the_expert_too():
-    check = TargetCheck(NAMES, "teleop", max_staleness_s=0.1, max_ahead_s=0.5)
+    check = TargetCheck(NAMES, "teleop", max_staleness_s=0.1, max_ahead_s=0.5, reach=REACH)
     assert check.admit(raw(source="teleop", due=NOW), NOW, 0)
     assert check.admit(raw(source="expert", due=NOW + 1), NOW, 0)
     assert check.admit(raw(source="policy", due=NOW + 2), NOW, 0) is None
     assert check.last_text == "target refused: source is 'policy', expected teleop or expert"
+
+
+@pytest.mark.parametrize(("away", "text"), [
+    (2 * np.pi, "panda_joint3 is 6.58 rad, it goes from -3.00 to 3.00 rad"),
+    (2.0, "panda_joint3 jumps, 2.00 rad from the last target, due 8 ms before"),
+])  # fmt: skip
+def test_a_target_that_jumps_is_refused_at_any_time_and_counted(check, away, text):
+    due = NOW
+    for _ in range(50):
+        due += 8_000_000
+        assert check.admit(raw(due=due), due, due) is not None
+    far = [*VALUES]
+    far[2] += away
+    refusal = Refusal.RANGE if away > 6 else Refusal.JUMP
+    for count in range(1, 6):
+        due += 8_000_000
+        assert check.admit(raw(positions=far, due=due), due, due) is None
+        assert check.refused[refusal] == check.refused_in_a_row == count
+        assert count > 1 or check.last_text == f"target refused: {text}"
+    due += 8_000_000
+    assert check.admit(raw(due=due), due, due) is not None
+
+
+def test_a_target_moves_as_fast_as_the_arm_can(check):
+    due, q = NOW, np.array(VALUES)
+    for _ in range(100):
+        due += 8_000_000
+        q[0] += 2.0 * 0.008  # its fastest
+        assert check.admit(raw(positions=q, due=due), due, due) is not None
+
+
+def test_a_target_a_little_beyond_the_range_is_taken_and_the_first_may_be_anywhere_in_it(check):
+    assert check.admit(raw(positions=[3.04, -3.04, 0, 0, 0, 0, 0]), NOW, 5) is not None
+    check.restart()
+    assert check.admit(raw(due=NOW + 1), NOW, 5) is not None

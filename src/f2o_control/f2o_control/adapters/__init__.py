@@ -21,24 +21,24 @@ from f2o_control.adapters.udp import UdpAdapter, UdpRules
 from f2o_control.errors import UnknownAdapterError
 from f2o_control.robot import RobotDescription
 
-ADAPTERS: dict[str, Callable[[RobotDescription, int, UdpRules], Adapter]] = {
-    "crisp": lambda robot, stop_points, udp: CrispAdapter(robot.joint_names),
-    "jtc": lambda robot, stop_points, udp: JtcAdapter(robot.joint_names, stop_points),
-    "multipanda": lambda robot, stop_points, udp: MultipandaAdapter(),
-    "null": lambda robot, stop_points, udp: NullAdapter(),
-    "udp": lambda robot, stop_points, udp: UdpAdapter(robot, udp),
+ADAPTERS: dict[str, Callable[[RobotDescription, UdpRules], Adapter]] = {
+    "crisp": lambda robot, udp: CrispAdapter(robot.joint_names),
+    "jtc": lambda robot, udp: JtcAdapter(robot.joint_names),
+    "multipanda": lambda robot, udp: MultipandaAdapter(),
+    "null": lambda robot, udp: NullAdapter(),
+    "udp": lambda robot, udp: UdpAdapter(robot, udp),
 }
 
 
-def make_adapter(name: str, robot: RobotDescription, stop_points: int, udp: UdpRules) -> Adapter:
-    """The adapter called ``name``; ``stop_points`` is for jtc, ``udp`` for udp.
+def make_adapter(name: str, robot: RobotDescription, udp: UdpRules) -> Adapter:
+    """The adapter called ``name``; ``udp`` is for udp.
 
     Raises:
         UnknownAdapterError: there is none of that name.
     """
     if name not in ADAPTERS:
         raise UnknownAdapterError(f"adapter: expected one of {', '.join(ADAPTERS)}, got {name!r}")
-    return ADAPTERS[name](robot, stop_points, udp)
+    return ADAPTERS[name](robot, udp)
 
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from f2o_control.limiter import Command
 from f2o_control.limits import Joints
@@ -13,10 +13,11 @@ from f2o_control.limits import Joints
 
 @dataclass(frozen=True)
 class TrajectoryPlan:
-    """A trajectory_msgs/JointTrajectory to be started on reception."""
+    """A trajectory_msgs/JointTrajectory."""
 
     joint_names: tuple[str, ...]
-    times_s: Float64[np.ndarray, " points"]  # from the start, rising
+    start_ros_ns: int  # its stamp; 0: it starts on reception
+    times_ns: Int64[np.ndarray, " points"]  # from the start, rising
     positions: Float64[np.ndarray, "points joints"]  # rad
     velocities: Float64[np.ndarray, "points joints"]  # rad/s; the last row is 0
 
@@ -55,6 +56,9 @@ class AdapterStatus:
     problem: str = ""  # why the adapter cannot be used, in one sentence
     joints: NamedJoints | None = None  # measured, if new
     gripper_width: float | None = None  # m, measured
+    contact: tuple[
+        str, ...
+    ] = ()  # what of the arm has touched something since the last call (datagrams.CONTACTS)
 
 
 class Adapter:
@@ -63,10 +67,17 @@ class Adapter:
     Attributes:
         output: what ``send`` returns for the node to publish; None for an adapter without ROS output.
         commands_gripper: whether the adapter sends the gripper's width, too.
+        controller: name of the ros2_control controller that follows the output; "": none, or one that we do not know.
+        says_what_it_holds: whether the controller publishes control_msgs/JointTrajectoryControllerState.
+        follows_stop: whether the arm goes on along a command's stop while no other comes, in time with the commands'
+            due times. Else it stays at the last command, and the next one goes on from there.
     """
 
     output: RosOutput | None = None
     commands_gripper: bool = False
+    controller: str = ""
+    says_what_it_holds: bool = False
+    follows_stop: bool = False
 
     def send(self, command: Command, gripper_width: float) -> Outgoing | None:
         """Send ``command`` and the gripper's goal [m]."""

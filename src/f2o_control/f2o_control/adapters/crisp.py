@@ -15,6 +15,7 @@ class CrispAdapter(Adapter):
     """
 
     output = RosOutput(NamedJoints, "crisp")
+    controller = "joint_impedance_controller"
 
     def __init__(self, joint_names: tuple[str, ...]) -> None:
         self._joint_names = joint_names

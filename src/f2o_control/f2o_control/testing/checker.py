@@ -25,14 +25,14 @@ def violations(
 
     Args:
         positions: one row of joint positions [rad] per ``period`` [s].
-        name: of the robot file, ``config/robot_<name>.yaml``.
+        name: of the robot file, ``config/robots/<name>.yaml``.
         start: joint positions [rad] outside the limits from which the motion may begin, but not go farther out.
         moving: whether the arm moves before the first row; otherwise it is at rest.
         profile: of the robot's limits.
         period: time between two rows [s].
         scale: replaces that of the profile.
     """
-    limits = yaml.safe_load((CONFIG / f"robot_{name}.yaml").read_text())
+    limits = yaml.safe_load((CONFIG / f"robots/{name}.yaml").read_text())
     scale = scale or limits["profiles"][profile]
     rows = ([] if moving else [list(map(float, positions[0]))] * 3) + [
         list(map(float, row)) for row in positions

@@ -13,10 +13,23 @@ FLANGE, TCP = 0.107, 0.1034  # the hand is turned by -45 degrees about z, which 
 
 def tool(q):
     """The tool centre point [m] in the base frame at joints ``q`` [rad]."""
-    pose = np.eye(4)
+    pose = joints(q)[-1]
+    return pose[:3, 3] + pose[:3, 2] * (FLANGE + TCP)
+
+
+def hand(q):
+    """Pose (4, 4) of the hand in the base frame; z goes to the fingertips."""
+    c, s = cos(-pi / 4), sin(-pi / 4)
+    return joints(q)[-1] @ np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 1, FLANGE], [0, 0, 0, 1]])
+
+
+def joints(q):
+    """Poses (4, 4) of the joints' frames in the base frame."""
+    pose, found = np.eye(4), []
     for a, d, alpha, theta in zip(A, D, ALPHA, q, strict=True):
         c, s, ca, sa = cos(theta), sin(theta), cos(alpha), sin(alpha)
         pose = pose @ np.array(
             [[c, -s, 0, a], [s * ca, c * ca, -sa, -d * sa], [s * sa, c * sa, ca, d * ca], [0, 0, 0, 1]]
         )
-    return pose[:3, 3] + pose[:3, 2] * (FLANGE + TCP)
+        found.append(pose)
+    return found

@@ -11,12 +11,12 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from f2o_nodekit.pace import Pace, request_fifo
-from f2o_nodekit.ros import latched, reliable
+from f2o_nodekit.ros import best_effort, latched, reliable
 from f2o_nodekit.stamps import from_ns, to_ns
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray, String
+from std_msgs.msg import Bool, Float64MultiArray, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -38,20 +38,28 @@ def to_and_fro(home, time_s, hz, stamp_ns):
     return msg
 
 
+FINGERS = ["panda_finger_joint1", "panda_finger_joint2"]
+
+
 class Lab:
     """An arm that goes where it is told, a source of targets, and ears for what the bridge says."""
 
     def __init__(self, home):
         self.home, self.arm_at = home, list(home)
         self.states = self.targets = False
+        self.held: bool | None = None  # what the enable switch says; None: there is none
         self.change = lambda msg: msg  # spoils a target
+        self.state_names, self.frozen_ns = NAMES, 0  # of the joint states; their stamp
         self.commands, self.trajectories, self.widths = [], [], []
         self.mode, self.diagnosis, self.last_target_ns = "", {}, 0
+        self.reasons: set[str] = set()  # of all diagnoses: there may be two bridges
         self._news, self._ending = threading.Condition(), threading.Event()
         self.context = rclpy.Context()
         rclpy.init(context=self.context, signal_handler_options=SignalHandlerOptions.NO)
         self.node = rclpy.create_node("lab", context=self.context)
         self._states = self.node.create_publisher(JointState, "/franka/joint_states", reliable())
+        self._fingers = self.node.create_publisher(JointState, "/franka_gripper/joint_states", reliable())
+        self._switch = self.node.create_publisher(Bool, "/f2o/enable", best_effort())
         self._targets = None  # a second publisher is a fault: made when it is to say something
         hear = self.node.create_subscription
         hear(JointTarget, "/f2o/joint_command", self._on_command, reliable(50))
@@ -90,6 +98,8 @@ class Lab:
             pace.wait()
             if self.states:
                 self._say_states()
+            if self.held is not None:
+                self._switch.publish(Bool(data=self.held))
             if self.targets:
                 self._targets = self._targets or self.node.create_publisher(
                     JointTarget, "/f2o/joint_target", reliable()
@@ -97,8 +107,11 @@ class Lab:
                 self._targets.publish(self.change(self.target(time.monotonic() - began)))
 
     def _say_states(self):
-        names = ["panda_finger_joint1", *reversed(NAMES)]  # order is no promise
-        self._states.publish(JointState(name=names, position=[0.02, *reversed(self.arm_at)]))
+        names = ["panda_finger_joint1", *reversed(self.state_names)]  # order is no promise
+        msg = JointState(name=names, position=[0.02, *reversed(self.arm_at)])
+        msg.header.stamp = from_ns(self.frozen_ns, type(msg.header.stamp))
+        self._states.publish(msg)
+        self._fingers.publish(JointState(name=FINGERS, position=[0.02, 0.02]))
 
     def target(self, t):
         self.last_target_ns = self.node.get_clock().now().nanoseconds
@@ -129,11 +142,12 @@ class Lab:
                 with self._news:
                     self.diagnosis = {pair.key: pair.value for pair in status.values}
                     self.diagnosis["level"], self.diagnosis["message"] = status.level, status.message
+                    self.reasons.add(self.diagnosis["reason"])
                     self._news.notify_all()
 
     def wait(self, condition, timeout=30.0):
         with self._news:
-            assert self._news.wait_for(condition, timeout), (self.mode, self.diagnosis)
+            assert self._news.wait_for(condition, timeout), (self.mode, self.reasons, self.diagnosis)
 
     def wait_commands(self, count):
         until = len(self.commands) + count

@@ -21,6 +21,7 @@ class Rig:
         self.ros_offset_ns = ROS_OFFSET_NS
         self.home, self.names = np.array(robot.home), robot.joint_names
         self.arm_at, self.mono_ns = self.home.copy(), 5 * S
+        self.bridge.offer_gripper(0.08)
         self.targets = self.states = self.follows = True
         self.sent, self.commands, self.source = [], [], "policy"
         self.shift = 0.0
@@ -62,8 +63,13 @@ class Rig:
         for _ in range(round(seconds / 0.008)):
             self.tick()
 
-    def arm(self, publishers=1):
-        return self.bridge.arm(publishers, self.mono_ns)
+    def arm(self, publishers=("/policy_node",)):
+        self.publish("/f2o/joint_target", publishers)
+        return self.bridge.arm(self.mono_ns)
+
+    def publish(self, topic, nodes):
+        """Say which nodes publish on ``topic``."""
+        self.bridge.count_publishers({topic: nodes})
 
     @property
     def speed(self):
