@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from f2o_control.braking import JointState
 from f2o_control.limits import Joints
 
 from f2o_rt.fci import CYCLE_S
+
+
+@dataclass(frozen=True)
+class Touch:
+    """What an arm says of contacts and errors."""
+
+    contact: tuple[str, ...] = ()  # joints and directions beyond the lower thresholds of the robot's file
+    collision: tuple[str, ...] = ()  # beyond the upper ones: kept until the arm's recovery
+    errors: tuple[str, ...] = ()  # that keep it from moving, by libfranka's names
+
+    def __str__(self) -> str:
+        """In words; empty where there is nothing to say."""
+        said = {"contact": self.contact, "collision": self.collision, "errors": self.errors}
+        return "; ".join(f"{what}: {', '.join(names)}" for what, names in said.items() if names)
 
 
 @dataclass(frozen=True)
@@ -22,6 +36,8 @@ class Cycle:
     velocities: Joints  # rad/s, measured
     gripper_width: float | None  # m, measured
     extrapolated: JointState  # the motion as the arm sees it: it extrapolates missing set-points
+    touch: Touch = field(default_factory=Touch)
+    lost: int = 0  # set-points that the arm did not take, as they came too late
 
 
 @runtime_checkable

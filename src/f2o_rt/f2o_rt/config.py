@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import field
 from typing import Annotated, Literal
 
+from f2o_control.key import MAKE, is_loopback
 from f2o_control.limits import Limits
 from f2o_control.robot import RobotDescription, Scale
-from f2o_nodekit.config import STRICT, rules
-from f2o_nodekit.fields import FifoPriority, Port, Positive, WrittenPath
+from f2o_nodekit.config import STRICT, ConfigPath, rules
+from f2o_nodekit.fields import FifoPriority, NotNegative, Port, Positive, WrittenPath
+from f2o_nodekit.robot import RobotWord
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -39,13 +40,17 @@ class Timing:
 class ReceiverConfig:
     """The receiver's configuration; every default stands here and nowhere else."""
 
-    robot: str = "panda"  # robot_<name>.yaml beside the file
+    robot: RobotWord = "panda"
     arm: Literal["mock", "pylibfranka"] = "mock"  # mock: simulated, enforces the rules of the real interface
     robot_ip: str = "172.16.0.2"  # of the arm's control unit, for pylibfranka
     realtime: Literal["enforce", "ignore"] = "enforce"
     """Whether libfranka refuses a kernel without PREEMPT_RT (its RealtimeConfig)."""
+    wait_s: NotNegative = 0.0  # how long to try to reach the arm at the start
+    profile: str = "normal"  # of the robot's file: its share of the thresholds of contact
     listen: str = "127.0.0.1"  # address of the network interface towards the bridge
     port: Port = 47110
+    key: ConfigPath = ""
+    """File with the key that the bridge has, too (``python -m f2o_rt key FILE``); "": only this machine is heard."""
     fifo_priority: FifoPriority = 80
     cpu: Annotated[int, Field(ge=-1)] = -1  # core to run on; -1: any
     max_start_error_rad: Annotated[float, Field(gt=0, le=0.2)] = 0.05
@@ -55,7 +60,12 @@ class ReceiverConfig:
     trace: WrittenPath = ""  # .npz with every cycle
     trace_s: Annotated[float, Field(gt=0, le=7200)] = 600.0  # seconds kept, the newest
 
+    @rules
+    def _known_bridge(self) -> Iterator[str]:
+        if not self.key and not is_loopback(self.listen):
+            yield f"key: listen: {self.listen} is reached from other machines; expected a file that {MAKE} wrote"
+
 
 def receiver_limits(robot: RobotDescription, scale: Scale) -> Limits:
     """The limits of the 1 kHz output: wider than the bridge's, to catch up with it, and inside the arm's."""
-    return dataclasses.replace(robot, profiles={"receiver": scale}).limits("receiver")
+    return robot.scaled(scale)

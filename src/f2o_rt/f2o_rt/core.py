@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from f2o_control.braking import JointState
-from f2o_control.datagrams import Flag, Refusal, State, Target, robot_id
+from f2o_control.datagrams import UNPROVEN, Bond, Flag, Refusal, State, Target, new_session, robot_id
 from f2o_control.limits import Joints
 from f2o_control.robot import RobotDescription, Scale
 from f2o_control.wire import DatagramError, unpack_target
@@ -29,23 +30,46 @@ class Receiver:
     The first target must be at rest and near the arm, and so must the first after a completed braking. A fault is left
     only at an operator's request.
 
+    A bridge is followed from its first datagram on that names a session which this receiver has offered and nobody has
+    used; so nothing that was recorded begins anything. While it is followed its address stays the same, and each of its
+    datagrams must be newer than the one before. What has no session of this receiver's is a question; what is not under
+    the key is counted and nothing else.
+
     Args:
         robot: the arm.
         config: the configuration.
-        session: a number (1 to 65535) that differs between starts, so that the bridge notices a restart.
+        session: that is offered first; a random number (1 to 2^64 - 1) which differs between starts.
         position: of the arm [rad].
+        key: of the datagrams; b"" for none.
+
+    Attributes:
+        session: of this end, as the followed bridge knows it; the first to be offered before there is one.
+        offered: the session of the bridge that will be followed next.
+        peer: session of the followed bridge; 0: none.
+        address: where the followed bridge is.
+        question: the newest one of a bridge that is not followed, with its address; whoever answers it takes it away.
     """
 
     def __init__(
-        self, robot: RobotDescription, config: ReceiverConfig, session: int, position: Joints
+        self,
+        robot: RobotDescription,
+        config: ReceiverConfig,
+        session: int,
+        position: Joints,
+        key: bytes = b"",
     ) -> None:
         self._config, self._timing = config, config.timing
-        self.robot, self.session = robot_id(robot.name, robot.joint_names), session
+        self.key, self._closed = key, False
+        self.robot = robot_id(robot.name, robot.joint_names)
+        self.session = self.offered = session
         self._limits = receiver_limits(robot, config.scale)
         self._full = receiver_limits(robot, NEARLY_FULL)
         self._planner = Planner(self._limits)
         self._offset = ClockOffset()
         self.peer = self.sequence = self.echo_ns = 0  # session of the followed bridge, its newest target
+        self._newest = 0  # of its datagrams
+        self.address: Any = None
+        self.question: tuple[Target, Any] | None = None
         self._received_ns = self._target_ns = -(10**18)  # of its last datagram and its newest target
         self._recovery_asked_ns = -(10**18)
         self._new: Target | None = None  # for ``update_plan``
@@ -73,11 +97,11 @@ class Receiver:
         self.state, self.fault, self.recovery_wanted = State.FAULT, fault, False
 
     def brake(self) -> None:
-        """Come to rest as fast as the limits allow, and follow no bridge."""
+        """Come to rest as fast as the limits allow, and follow no bridge any more."""
         if self._clock.ns is not None:
             self._plan = self._planner.stop(self._last, self._clock.ns)
         self._new = self._recent = None
-        self.peer = 0
+        self._closed = True
 
     def target_age_s(self, mono_ns: int) -> float:
         """Seconds since the newest accepted target."""
@@ -93,26 +117,37 @@ class Receiver:
         """True when the last output did not move."""
         return not (self._last.velocity.any() or self._last.acceleration.any())
 
-    def receive(self, data: bytes, mono_ns: int) -> Refusal:
-        """Take a datagram received at ``mono_ns``; returns why it was refused, or NONE."""
-        refusal = self._judge(data, mono_ns)
+    @property
+    def bond(self) -> Bond:
+        """What this is to the bridge at ``address``."""
+        return Bond.FREE if self._closed or not self.peer else Bond.YOURS
+
+    def free(self, mono_ns: int) -> bool:
+        """Whether another bridge may begin: the followed one is silent, and the arm rests."""
+        silent = mono_ns - self._received_ns >= self._timing.sender_timeout_s * NS_PER_S
+        return self.at_rest and silent and not self._closed
+
+    def receive(self, data: bytes, sender: Any, mono_ns: int) -> Refusal:
+        """Take a datagram of ``sender`` received at ``mono_ns``; returns why it was refused, or NONE."""
+        refusal = self._judge(data, sender, mono_ns)
         if refusal is not Refusal.NONE:
             self._refuse(refusal)
         return refusal
 
-    def tick(self, mono_ns: int, missed: int, extrapolated: JointState) -> Joints:
+    def tick(self, mono_ns: int, missed: int, extrapolated: JointState, lost: int = 0) -> Joints:
         """The set-point of this cycle [rad].
 
         Args:
             mono_ns: when the cycle began, monotonic clock.
             missed: cycles without a set-point before it.
             extrapolated: where the arm has moved by itself in those.
+            lost: set-points in cycles before it that came too late for the arm, which has moved by itself, too.
         """
         before_ns = self._clock.ns
         now_ns = self._clock.step(mono_ns, missed)
         if self.state is State.FAULT:
             return self._last.position
-        if missed and before_ns is not None and not self._continues(now_ns, extrapolated):
+        if (missed or lost) and before_ns is not None and not self._continues(now_ns, extrapolated):
             self._last = extrapolated
             self._plan = self._planner.stop(extrapolated, now_ns - CYCLE_NS)
             self._again = True
@@ -142,17 +177,50 @@ class Receiver:
                 self._adopt(self._new, self._clock.ns)
         self._new, self._again = None, False
 
-    def _judge(self, data: bytes, mono_ns: int) -> Refusal:
+    def _judge(self, data: bytes, sender: Any, mono_ns: int) -> Refusal:
         try:
-            target = unpack_target(data)
-        except DatagramError:
-            return Refusal.DAMAGED
+            target = unpack_target(data, self.key)
+        except DatagramError as error:
+            return error.refusal
+        if self._closed:
+            return Refusal.SENDER
+        if target.session != self.peer or sender != self.address:
+            if not self._may_begin(target, mono_ns):
+                return self._turn_away(target, sender, mono_ns)
+            self._begin(target, sender)
+        elif target.sequence <= self._newest:
+            return Refusal.ORDER
+        elif target.peer not in (0, self.session):
+            return Refusal.RESTARTED
+        return self._hear(target, mono_ns)
+
+    def _may_begin(self, target: Target, mono_ns: int) -> bool:
+        return target.robot == self.robot and target.peer == self.offered and self.free(mono_ns)
+
+    def _turn_away(self, target: Target, sender: Any, mono_ns: int) -> Refusal:
+        """Keep a question for its answer; why what is not one is refused."""
+        if target.peer not in (0, self.offered):
+            return Refusal.SENDER if target.session == self.peer else Refusal.RESTARTED
+        self.question = (target, sender)
         if target.robot != self.robot:
             return Refusal.ROBOT
-        if target.session != self.peer and not self._accept_bridge(target, mono_ns):
-            return Refusal.SENDER
-        self._received_ns = mono_ns
+        return Refusal.NONE if self.free(mono_ns) else Refusal.SENDER
+
+    def _begin(self, target: Target, sender: Any) -> None:
+        """Follow the bridge of ``target`` from now on."""
+        self.peer, self.address = target.session, sender
+        self.session, self.offered = self.offered, new_session()
+        self.sequence = self.echo_ns = self._newest = -1
+        self._offset, self._new, self._recent = ClockOffset(), None, None
+        if self.state is State.FOLLOWING:
+            self.state = State.WAITING
+
+    def _hear(self, target: Target, mono_ns: int) -> Refusal:
+        """Take the newest datagram of the followed bridge; only such a one tells its clock."""
+        self._newest, self._received_ns = target.sequence, mono_ns
         late_ns = self._offset.add(target.sent_ns, mono_ns)
+        if not target.peer and target.flags:
+            return Refusal.RESTARTED
         if Flag.RECOVER in target.flags and self.state is State.FAULT:
             if late_ns > self._timing.max_staleness_s * NS_PER_S:
                 return Refusal.OLD  # a request from before the arm answered again
@@ -162,22 +230,8 @@ class Receiver:
             return Refusal.NONE
         return self._take(target, late_ns, mono_ns)
 
-    def _accept_bridge(self, target: Target, mono_ns: int) -> bool:
-        """Follow another bridge, unless the followed one still sends or the arm moves."""
-        if not self.at_rest or mono_ns - self._received_ns < self._timing.sender_timeout_s * NS_PER_S:
-            return False
-        self.peer, self.sequence, self.echo_ns = target.session, -1, -1
-        self._offset, self._new, self._recent = ClockOffset(), None, None
-        if self.state is State.FOLLOWING:
-            self.state = State.WAITING
-        return True
-
     def _take(self, target: Target, late_ns: int, mono_ns: int) -> Refusal:
         """Keep ``target`` for the next plan; returns why it was refused, or NONE."""
-        if target.peer != self.session:
-            return Refusal.RESTARTED
-        if target.sequence <= self.sequence or target.sent_ns <= self.echo_ns:
-            return Refusal.ORDER
         if late_ns > self._timing.max_staleness_s * NS_PER_S:
             return Refusal.OLD
         if not self._possible(target.state):
@@ -228,4 +282,5 @@ class Receiver:
 
     def _refuse(self, refusal: Refusal) -> None:
         self.refused[refusal] += 1
-        self.last_refusal = refusal
+        if refusal not in UNPROVEN:
+            self.last_refusal = refusal  # is told to the bridge

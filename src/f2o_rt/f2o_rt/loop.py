@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-from f2o_control.datagrams import Refusal, State, Status
+from f2o_control.datagrams import UNPROVEN, Bond, State, Status, Target
 from f2o_control.wire import SIZE, pack_status
 from f2o_nodekit.stamps import NS_PER_S
 
-from f2o_rt.arm import Arm, Cycle
+from f2o_rt.arm import Arm, Cycle, Touch
 from f2o_rt.config import ReceiverConfig
 from f2o_rt.core import CYCLE_S, Receiver
 from f2o_rt.errors import ArmError
 from f2o_rt.trace import Trace
 
 STATUS_CYCLES = 8  # between two statuses
-MAX_DATAGRAMS = 16  # read per cycle: a flood must not cost the arm its set-point
-ANSWERED = (Refusal.ROBOT, Refusal.SENDER)  # a bridge that is not followed gets a status, too
+MAX_DATAGRAMS = 16  # of bridges, read per cycle: a flood must not cost the arm its set-point
+MAX_UNPROVEN = 64  # of strangers, which cost less
 REST_WITHIN_CYCLES = 600  # of braking on exit
 
 
@@ -48,11 +48,12 @@ class Loop:
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._receiver, self._arm, self._socket, self._clock = receiver, arm, sock, clock
-        self._bridge: tuple[str, int] | None = None  # where statuses go
         self.trace = Trace(len(receiver.position), round(config.trace_s * 1000) if config.trace else 0)
-        self.cycles = self.missed = self.received = self._steps = 0
+        self.cycles = self.missed = self.received = self._steps = self._statuses = 0
         self.worst_work_ns = self.worst_late_ns = 0  # since the last status line
         self.fault = ""  # text of the arm's last error
+        self.touch, self.contacts = Touch(), set[str]()  # newest; all contacts since the last status line
+        self._contacts = set[str]()  # ... and since the last regular status, for the bridge
         self._last: Cycle | None = None
 
     def step(self) -> None:
@@ -60,7 +61,8 @@ class Loop:
         self._steps += 1
         try:
             cycle = self._arm.cycle()
-            self._arm.command(self._receiver.tick(cycle.mono_ns, cycle.missed, cycle.extrapolated))
+            positions = self._receiver.tick(cycle.mono_ns, cycle.missed, cycle.extrapolated, cycle.lost)
+            self._arm.command(positions)
             answered_ns = self._clock()
             self._receive()
             self._recover_if_asked()
@@ -71,8 +73,12 @@ class Loop:
             self._failed(error)
         else:
             self._count(cycle, answered_ns)
-        if self._steps % STATUS_CYCLES == 0 and self._bridge is not None and self._last is not None:
-            self._send(self._status(self._last), self._bridge)
+        if self._last is None:
+            return
+        self._answer(self._last)
+        if self._steps % STATUS_CYCLES == 0 and self._receiver.peer:
+            self._send(self._status(self._last), self._receiver.address)
+            self._contacts = set()
 
     def finish(self) -> None:
         """Brake, and end the arm's motion at rest."""
@@ -100,33 +106,44 @@ class Loop:
         time.sleep(CYCLE_S)  # an arm that fails at once must not have a loop at FIFO priority spin
 
     def _receive(self) -> None:
-        for _ in range(MAX_DATAGRAMS):
+        proven = unproven = 0
+        while proven < MAX_DATAGRAMS and unproven < MAX_UNPROVEN:
             try:
                 data, sender = self._socket.recvfrom(SIZE + 1)
             except OSError:  # nothing to read, or the network reports that the bridge is gone
                 return
             self.received += 1
-            refusal = self._receiver.receive(data, self._clock())
-            if refusal in ANSWERED and self._last is not None:
-                self._send(self._status(self._last), sender)
-            elif refusal is not Refusal.DAMAGED:
-                self._bridge = sender
+            if self._receiver.receive(data, sender, self._clock()) in UNPROVEN:
+                unproven += 1
+            else:
+                proven += 1
+
+    def _answer(self, cycle: Cycle) -> None:
+        """Tell a bridge that is not followed what it must say to be; one in a cycle, as a recording can ask, too."""
+        receiver = self._receiver
+        if receiver.question is None:
+            return
+        (asked, sender), receiver.question = receiver.question, None
+        bond = Bond.FREE if receiver.free(self._clock()) else Bond.ANOTHERS
+        self._send(self._status(cycle, asked, bond), sender)
 
     def _recover_if_asked(self) -> None:
         if self._receiver.recovery_wanted:
             self._receiver.recovery_wanted = False  # one attempt per request
             self._receiver.reset(self._arm.recover())
 
-    def _status(self, cycle: Cycle) -> bytes:
+    def _status(self, cycle: Cycle, asked: Target | None = None, bond: Bond | None = None) -> bytes:
+        """A status for the followed bridge, or for the one that has ``asked``."""
         receiver, now_ns = self._receiver, self._clock()
+        self._statuses += 1
         return pack_status(
             Status(
                 receiver.robot,
-                receiver.session,
-                receiver.peer,
+                receiver.offered if asked else receiver.session,
+                asked.session if asked else receiver.peer,
                 receiver.state,
-                max(receiver.sequence, 0),
-                max(receiver.echo_ns, 0),
+                asked.sequence if asked else max(receiver.sequence, 0),
+                asked.sent_ns if asked else max(receiver.echo_ns, 0),
                 cycle.positions,
                 cycle.velocities,
                 (now_ns - cycle.mono_ns) / NS_PER_S,
@@ -136,7 +153,11 @@ class Loop:
                 sum(receiver.refused.values()),
                 receiver.last_refusal,
                 receiver.fault,
-            )
+                tuple(self._contacts),
+                receiver.bond if bond is None else bond,
+                self._statuses,
+            ),
+            receiver.key,
         )
 
     def _send(self, data: bytes, address: tuple[str, int]) -> None:
@@ -145,8 +166,12 @@ class Loop:
 
     def _count(self, cycle: Cycle, answered_ns: int) -> None:
         self._last = cycle
+        if cycle.touch is not self.touch:
+            self.touch = cycle.touch
+            self.contacts.update(cycle.touch.contact)
+            self._contacts.update(cycle.touch.contact)
         work_ns = self._clock() - cycle.mono_ns
-        self.cycles, self.missed = self.cycles + 1, self.missed + cycle.missed
+        self.cycles, self.missed = self.cycles + 1, self.missed + cycle.missed + cycle.lost
         self.worst_work_ns = max(self.worst_work_ns, work_ns)
         self.worst_late_ns = max(self.worst_late_ns, cycle.late_ns)
         self.trace.add(
@@ -156,7 +181,7 @@ class Loop:
             late_ns=cycle.late_ns,
             answer_ns=answered_ns - cycle.mono_ns,
             work_ns=work_ns,
-            missed=cycle.missed,
+            missed=cycle.missed + cycle.lost,
             state=self._receiver.state,
             sequence=self._receiver.sequence,
             sent_ns=self._receiver.echo_ns,

@@ -7,37 +7,44 @@ import contextlib
 import ctypes
 import gc
 import os
-import secrets
 import signal
 import socket
 import sys
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 from f2o_control.braking import JointState
-from f2o_control.datagrams import Flag, Target
+from f2o_control.datagrams import UNPROVEN, Flag, Target, new_session
+from f2o_control.key import key_for, make_key
+from f2o_control.limits import Joints
 from f2o_control.robot import RobotDescription, load_robot
 from f2o_control.wire import pack_target
 from f2o_nodekit.config import load_config
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.pace import request_fifo
 from f2o_nodekit.paths import config_file
+from f2o_nodekit.robot import robot_file
 
-from f2o_rt.arms import make_arm
+from f2o_rt.arm import Arm
+from f2o_rt.arms import make_arm, make_stepped_arm
 from f2o_rt.config import ReceiverConfig
 from f2o_rt.core import CYCLE_NS, Receiver
-from f2o_rt.errors import ReceiverError
+from f2o_rt.errors import ArmError, ReceiverError
 from f2o_rt.loop import Loop
+from f2o_rt.stepped import Clock, SteppedSocket
 
 LOCK_NOW_AND_LATER = 3  # mlockall's MCL_CURRENT | MCL_FUTURE
+RETRY_S = 0.2
 STATUS_PERIOD_S = 1.0  # between two status lines
 
 
-def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
-    """Path and content of the configuration, with the overrides of the command line.
+def parse(words: list[str]) -> tuple[ReceiverConfig, int | None]:
+    """The configuration, with the overrides of the command line, and the link to a simulation's clock if there is one.
 
     Raises:
         ConfigError: the file or a value is wrong.
@@ -47,17 +54,18 @@ def parse(words: list[str]) -> tuple[Path, ReceiverConfig]:
         "f2o_rt_receiver", description="The real-time PC's end of f2o's udp path."
     )
     parser.add_argument(
-        "--config", type=Path, help="robot_<name>.yaml lies beside it (default: the installed receiver.yaml)"
+        "--config", type=Path, help="robots/ beside it comes first (default: the installed receiver.yaml)"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. arm=pylibfranka"
     )
+    parser.add_argument("--clock", type=int, metavar="FD", help=argparse.SUPPRESS)  # of f2o_rt.stepped
     given = parser.parse_args(without_ros(words))
     if wrong := [word for word in given.set if "=" not in word]:
         raise ReceiverError(f"--set {wrong[0]}: expected key=value")
     changes = {key: _yaml(key, value) for key, value in (word.split("=", 1) for word in given.set)}
     path = given.config or config_file("receiver.yaml")
-    return path, load_config(ReceiverConfig, path, changes)
+    return load_config(ReceiverConfig, path, changes), given.clock
 
 
 def _yaml(key: str, value: str) -> Any:
@@ -109,31 +117,56 @@ def prepare(config: ReceiverConfig) -> str:
     return f"SCHED_FIFO {config.fifo_priority if fifo else 'not granted'}, memory {'' if locked else 'not '}locked"
 
 
-def warm_up(robot: RobotDescription, config: ReceiverConfig) -> None:
+def warm_up(robot: RobotDescription, config: ReceiverConfig, key: bytes = b"") -> None:
     """Follow, brake and rest once on an simulated clock: first calls take many times as long."""
     home = np.array(robot.home)
-    receiver = Receiver(robot, config, 1, home)
+    receiver = Receiver(robot, config, 1, home, key)
     state = JointState(home, np.full(len(home), 1e-3), np.zeros(len(home)))
     for cycle in range(200):
         now_ns = cycle * CYCLE_NS + 1
         moving = state if cycle > 8 else JointState.at_rest(home)
         target = Target(receiver.robot, 1, 1, cycle + 1, now_ns, 0.008, moving, None, Flag.TARGET)
         if cycle % 8 == 0 and cycle < 80:
-            receiver.receive(pack_target(target), now_ns)
+            receiver.receive(pack_target(target, key), None, now_ns)
         receiver.tick(now_ns, int(cycle == 40), state)
         receiver.update_plan()
+
+
+def open_arm(arm: Arm, wait_s: float, stopping: threading.Event) -> Joints:
+    """Connect, trying again for ``wait_s`` seconds while nobody answers; where the first motion begins [rad].
+
+    Raises:
+        ArmError: the arm cannot be reached, or refuses.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return arm.open()
+        except ArmError as error:
+            if error.flag != "unreachable" or time.monotonic() > deadline or stopping.wait(RETRY_S):
+                raise
 
 
 def status_line(loop: Loop, receiver: Receiver) -> str:
     """One line on the last second; resets the loop's worst values."""
     late_ms, work_ms = loop.worst_late_ns / 1e6, loop.worst_work_ns / 1e6
     loop.worst_late_ns = loop.worst_work_ns = 0
-    why = f": {loop.fault}" if receiver.fault else ""
-    refused = f", refused {sum(receiver.refused.values())} (last: {receiver.last_refusal.name.lower()})"
+    said = str(replace(loop.touch, contact=tuple(sorted(loop.contacts))))
+    loop.contacts = set(loop.touch.contact)
+    why, touch = f": {loop.fault}" if receiver.fault else "", f"; {said}" if said else ""
     return (
         f"{receiver.state.name.lower()}{why}; cycles {loop.cycles}, missed {loop.missed}, received {loop.received}"
-        f"{refused if receiver.refused else ''}; worst wake-up {late_ms:.2f} ms, worst work {work_ms:.2f} ms"
+        f"{_refused(receiver)}{touch}; worst wake-up {late_ms:.2f} ms, worst work {work_ms:.2f} ms"
     )
+
+
+def _refused(receiver: Receiver) -> str:
+    """How many datagrams were refused so far, by reason; those of other versions and strangers in words."""
+    counts = dict(receiver.refused)  # a copy: the loop goes on
+    if not counts:
+        return ""
+    parts = [f"{count} {UNPROVEN.get(why, why.name.lower())}" for why, count in sorted(counts.items())]
+    return f", refused {sum(counts.values())} ({'; '.join(parts)})"
 
 
 def _print_status(stopping: threading.Event, loop: Loop, receiver: Receiver) -> None:
@@ -146,11 +179,13 @@ def run(words: list[str]) -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    path, config = parse(words)
-    robot = load_robot(path.with_name(f"robot_{config.robot}.yaml"))
+    config, clock = parse(words)
+    if clock is not None:
+        return run_stepped(config, clock)
+    robot, key = load_robot(robot_file(config.robot)), key_for(config.key, config.listen)
     sock, arm = listen(config), make_arm(robot, config)
-    warm_up(robot, config)
-    receiver = Receiver(robot, config, secrets.randbelow(0xFFFF) + 1, arm.open())
+    warm_up(robot, config, key)
+    receiver = Receiver(robot, config, new_session(), open_arm(arm, config.wait_s, stopping), key)
     loop = Loop(config, receiver, arm, sock)
     printing = threading.Thread(target=_print_status, args=(stopping, loop, receiver), daemon=True)
     printing.start()  # before asking for SCHED_FIFO, which it would inherit
@@ -166,10 +201,46 @@ def run(words: list[str]) -> None:
             loop.trace.write(config.trace)
 
 
+def run_stepped(config: ReceiverConfig, file: int) -> None:
+    """Run until the simulation at the other end of the socket ``file`` ends, by its clock.
+
+    Raises:
+        ArmError: pylibfranka is not installed, or the arm cannot be reached.
+        StepError: the simulation has ended.
+    """
+    robot, datagrams = load_robot(robot_file(config.robot)), SteppedSocket(listen(config))
+    link = socket.socket(fileno=file)
+    clock = Clock(link, datagrams)
+    arm, gripper = make_stepped_arm(robot, config, clock)
+    receiver = Receiver(robot, config, new_session(), arm.open(), key_for(config.key, config.listen))
+    loop = Loop(config, receiver, arm, datagrams, clock.time_ns)
+    while True:
+        loop.step()
+        clock.end(gripper.goals)
+
+
+def write_key(words: list[str]) -> None:
+    """Make a key in the file that ``words`` name, and say what to do with it.
+
+    Raises:
+        ReceiverError: not one word.
+        KeyFileError: there is such a file already, or it cannot be written.
+    """
+    if len(words) != 1:
+        raise ReceiverError("key: expected the path of one new file")
+    make_key(Path(words[0]))
+    print(
+        f"{words[0]}: copy it to the other PC; name it in bridge.yaml (udp: key:) and in receiver.yaml (key:)"
+    )
+
+
 def main() -> None:
-    """Entry point."""
+    """Entry point: the receiver, or ``key FILE``, which makes the key of the link."""
+    words = sys.argv[1:]
     try:
-        run(sys.argv[1:])
+        if words[:1] == ["key"]:
+            return write_key(words[1:])
+        run(words)
     except F2oError as error:
         print(f"f2o_rt_receiver: {error}", file=sys.stderr)
         sys.exit(2)

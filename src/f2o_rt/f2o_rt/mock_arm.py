@@ -14,7 +14,6 @@ from f2o_rt.errors import ArmError
 from f2o_rt.fci import CYCLE_S, FciRules
 
 LAG_S = 0.015  # of the simulated arm behind its set-point
-SPEED = 0.1  # m/s, of the simulated gripper, franka_gripper's default
 
 
 class MockArm:
@@ -70,7 +69,7 @@ class MockArm:
             raise
 
     def grip(self, width: float) -> None:
-        """Set the gripper's goal [m]; the fingers move at ``SPEED``."""
+        """Set the gripper's goal [m]; the fingers move at the speed of the robot's file."""
         self._goal = width
 
     def recover(self) -> Joints:
@@ -90,4 +89,5 @@ class MockArm:
         goal = self._measured if self._rules is None else self._rules.position
         step = (goal - self._measured) * (CYCLE_S / LAG_S)
         self._measured, self._velocity = self._measured + step, step / CYCLE_S
-        self._width += float(np.clip(self._goal - self._width, -SPEED * CYCLE_S, SPEED * CYCLE_S))
+        reach = self._robot.gripper.speed * CYCLE_S
+        self._width += float(np.clip(self._goal - self._width, -reach, reach))

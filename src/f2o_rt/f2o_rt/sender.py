@@ -6,6 +6,7 @@ For the benchmark, the tests, and a first test of the link against ``arm: mock``
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from f2o_control.limiter import TargetLimiter
 from f2o_control.limits import Joints
 from f2o_control.reference import Reference
 from f2o_control.robot import load_robot
+from f2o_nodekit.errors import F2oError
 from f2o_nodekit.pace import Pace, request_fifo
 
 PERIOD_S = 0.008
@@ -68,13 +70,19 @@ def run(robot_path: Path, rules: UdpRules, seconds: float, out: str) -> str:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser("sender", description=__doc__)
-    parser.add_argument("robot", type=Path, help="robot_<name>.yaml")
+    parser.add_argument("robot", type=Path, help="YAML file of the robot")
     parser.add_argument("--host", default=UdpRules.host)
     parser.add_argument("--port", default=UdpRules.port, type=int)
     parser.add_argument("--seconds", default=10.0, type=float)
     parser.add_argument("--out", default="sent.npz")
+    parser.add_argument("--key", default=UdpRules.key, help="file that the receiver has, too")
     given = parser.parse_args()
-    print(run(given.robot, UdpRules(given.host, given.port), given.seconds, given.out), flush=True)
+    rules = UdpRules(given.host, given.port, given.key)
+    try:
+        print(run(given.robot, rules, given.seconds, given.out), flush=True)
+    except F2oError as error:
+        print(f"sender: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

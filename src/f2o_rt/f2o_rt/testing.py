@@ -4,6 +4,7 @@ import heapq
 
 import numpy as np
 from f2o_control.adapters.udp import UdpAdapter, UdpRules
+from f2o_control.key import key_for
 from f2o_control.limiter import TargetLimiter
 from f2o_control.reference import Reference
 from f2o_control.robot import load_robot
@@ -34,25 +35,35 @@ class Network:
         self.fate = lambda data, rng: [0.0002]
         self.spoil = lambda data: data
 
-    def sendto(self, data, address):
+    def sendto(self, data, sender):
         for seconds in self.fate(data, self._rng):
-            self._count += 1
-            heapq.heappush(self._flying, (self.now_ns + int(seconds * 1e9), self._count, self.spoil(data)))
+            self.inject(self.spoil(data), sender, seconds)
+
+    def inject(self, data, sender, seconds=0.0002):
+        """A datagram that nothing happens to."""
+        self._count += 1
+        heapq.heappush(self._flying, (self.now_ns + int(seconds * 1e9), self._count, data, sender))
 
     def recvfrom(self, size):
         if not self._flying or self._flying[0][0] > self.now_ns:
             raise BlockingIOError
-        return heapq.heappop(self._flying)[2][:size], ("bridge", 1)
+        _, _, data, sender = heapq.heappop(self._flying)
+        return data[:size], sender
 
 
 class Socket:
-    """One end."""
+    """One end.
 
-    def __init__(self, out, back):
-        self._out, self._in = out, back
+    Attributes:
+        record: every datagram that was sent, and where to.
+    """
+
+    def __init__(self, out, back, mine):
+        self._out, self._in, self._mine, self.record = out, back, mine, []
 
     def sendto(self, data, address):
-        self._out.sendto(data, address)
+        self.record.append((data, address))
+        self._out.sendto(data, self._mine)
 
     def recvfrom(self, size):
         return self._in.recvfrom(size)
@@ -68,7 +79,7 @@ class Rig:
     """Steps by a millisecond; the bridge's side sends every eighth."""
 
     def __init__(self, name="panda", seed=0, profile="normal", **config):
-        self.robot = load_robot(CONFIG / f"robot_{name}.yaml")
+        self.robot = load_robot(CONFIG / f"robots/{name}.yaml")
         self.home = np.array(self.robot.home)
         self.there, self.back = Network(seed), Network(seed + 1)
         self.ms, self.turned_ms, self.asleep = 0, 0, lambda ms: False  # when the receiver gets no time
@@ -84,21 +95,22 @@ class Rig:
     def now_ns(self):
         return START_NS + self.ms * MS
 
-    def start_bridge(self, position=None):
+    def start_bridge(self, position=None, address=("bridge", 1)):
         self.limiter = TargetLimiter(self.robot.limits(self.profile), 0.008)
         self.limiter.reset(self.home if position is None else position)
-        self.adapter = UdpAdapter(self.robot, UdpRules(), clock=lambda: self.now_ns + OFFSET_NS)
-        self.adapter._socket.close()
-        # pyrefly: ignore[bad-assignment]: all that the adapter calls of a socket
-        self.adapter._socket = Socket(self.there, self.back)
+        self.near = Socket(self.there, self.back, address)
+        self.adapter = UdpAdapter(
+            self.robot, UdpRules(key=self.config.key), lambda: self.now_ns + OFFSET_NS, self.near
+        )
 
     def start_receiver(self, position):
         self.session += 1
         self.arm = MockArm(self.robot, self._tick)
         self.arm._measured = np.array(position)
-        self.receiver = Receiver(self.robot, self.config, self.session, self.arm.open())
-        socket = Socket(self.back, self.there)
-        self.loop = Loop(self.config, self.receiver, self.arm, socket, lambda: self.now_ns + 600_000)
+        key = key_for(self.config.key, self.config.listen)
+        self.receiver = Receiver(self.robot, self.config, self.session, self.arm.open(), key)
+        self.far = Socket(self.back, self.there, ("receiver", 1))
+        self.loop = Loop(self.config, self.receiver, self.arm, self.far, lambda: self.now_ns + 600_000)
 
     def _tick(self):
         skipped, self.turned_ms = self.ms - self.turned_ms - 1, self.ms

@@ -11,14 +11,14 @@ from f2o_control.testing import CONFIG  # noqa: E402
 def robot(request):
     from f2o_control.robot import load_robot
 
-    return load_robot(CONFIG / f"robot_{request.param}.yaml")
+    return load_robot(CONFIG / f"robots/{request.param}.yaml")
 
 
 @pytest.fixture(scope="session")
 def panda():
     from f2o_control.robot import load_robot
 
-    return load_robot(CONFIG / "robot_panda.yaml")
+    return load_robot(CONFIG / "robots/panda.yaml")
 
 
 @pytest.fixture(scope="session")

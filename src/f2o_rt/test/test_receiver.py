@@ -132,7 +132,8 @@ def test_a_receiver_that_is_started_again_is_a_problem_and_follows_nobody():
     rig.start_receiver(rig.out[-1])
     seen = len(rig.problems)
     rig.run(0.5)
-    assert "receiver at 127.0.0.1:47110: it was started again" in rig.problems[seen:]
+    told = "receiver at 127.0.0.1:47110: it was started again, or has followed another bridge"
+    assert told in rig.problems[seen:]
     assert rig.receiver.refused[Refusal.RESTARTED] > 0
     assert rig.receiver.state is State.WAITING and np.ptp(rig.out[-400:], axis=0).max() == 0
 

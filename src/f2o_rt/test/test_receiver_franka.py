@@ -10,22 +10,36 @@ import types
 
 import numpy as np
 import pytest
+from f2o_control.braking import JointState
 from f2o_control.datagrams import Flag, State, Target
+from f2o_control.errors import UnknownProfileError
 from f2o_control.robot import load_robot
 from f2o_control.testing import CONFIG
-from f2o_control.wire import pack_target
+from f2o_control.wire import pack_target, unpack_status
+from f2o_rt.arm import Cycle, Touch
+from f2o_rt.arms import make_arm
 from f2o_rt.config import ReceiverConfig
 from f2o_rt.core import Receiver
 from f2o_rt.errors import ArmError
 from f2o_rt.gripper import GripperProcess, keep_serving, serve
 from f2o_rt.libfranka import exceptions
 from f2o_rt.loop import Loop
+from f2o_rt.main import open_arm, status_line
 
 from f2o_rt import franka
 
 pylibfranka = pytest.importorskip("pylibfranka", reason="pylibfranka has no wheel for this Python")
 
-STATE = types.SimpleNamespace(q=[0.1] * 7, dq=[0.0] * 7, q_d=[0.2] * 7, dq_d=[0.0] * 7, ddq_d=[0.0] * 7)
+STATE = types.SimpleNamespace(
+    **{"q": [0.1] * 7, "dq": [0.0] * 7, "q_d": [0.2] * 7, "dq_d": [0.0] * 7, "ddq_d": [0.0] * 7},
+    **{"joint_contact": [0.0] * 7, "cartesian_contact": [0.0] * 6},
+    **{"joint_collision": [0.0] * 7, "cartesian_collision": [0.0] * 6},
+    current_errors=pylibfranka.Errors(),
+)
+ROBOT = load_robot(CONFIG / "robots/fr3.yaml")
+
+
+MOTION = ("thresholds", "load", "motion")
 
 
 class Robot:
@@ -43,6 +57,15 @@ class Robot:
     def read_once(self):
         self._fail_once()
         return STATE
+
+    def set_collision_behavior(self, *thresholds):
+        file = ROBOT.collision
+        assert thresholds == (file.lower_torque, file.upper_torque, file.lower_force, file.upper_force)
+        self._said.append("thresholds")
+
+    def set_load(self, mass, center, inertia):
+        assert (mass, center, inertia) == (0.0, (0.0, 0.0, 0.0), [0.0] * 9)
+        self._said.append("load")
 
     def start_joint_position_control(self, mode):
         assert mode == pylibfranka.ControllerMode.JointImpedance
@@ -65,7 +88,7 @@ class Robot:
 def arm(monkeypatch):
     said = []
     monkeypatch.setattr(pylibfranka, "Robot", lambda ip, realtime: Robot(said, ip, realtime))
-    arm = franka.FrankaArm("nowhere")
+    arm = franka.FrankaArm("nowhere", ROBOT)
     arm._gripper = types.SimpleNamespace(
         open=lambda: None,
         read=lambda: None,
@@ -80,18 +103,18 @@ def test_no_motion_begins_before_the_loop_can_answer(arm):
     arm.open()
     assert arm.said == ["connected to nowhere, kEnforce"]
     arm.cycle()
-    assert arm.said == ["connected to nowhere, kEnforce", "motion"]
+    assert arm.said == ["connected to nowhere, kEnforce", *MOTION]
 
 
 def test_the_end_finishes_the_motion_before_the_gripper(arm):
     assert np.array_equal(arm.open(), STATE.q_d)
     arm.command(arm.cycle().extrapolated.position)
     arm.close()
-    assert arm.said == ["connected to nowhere, kEnforce", "motion", "set-point", "finished", "gripper closed"]
+    assert arm.said == ["connected to nowhere, kEnforce", *MOTION, "set-point", "finished", "gripper closed"]
 
 
 def test_a_kernel_without_real_time_is_ignored_only_when_told_to(arm):
-    arm._realtime = franka.FrankaArm("nowhere", "ignore")._realtime
+    arm._realtime = franka.FrankaArm("nowhere", ROBOT, "ignore")._realtime
     arm.open()
     assert arm.said[0] == "connected to nowhere, kIgnore"
 
@@ -122,6 +145,16 @@ def test_every_exception_of_libfranka_is_an_arm_error(arm, error):
     assert ("realtime: ignore" in str(raised.value)) == (error is pylibfranka.RealtimeException)
 
 
+def test_a_motion_that_a_safety_function_ends_is_told_so(arm):
+    arm.open()
+    arm.cycle()
+    text = "libfranka: Move command preempted due to activated safety function! Please disable all safety functions."
+    arm._control.error = pylibfranka.ControlException(text)
+    with pytest.raises(ArmError, match="preempted") as raised:
+        arm.cycle()
+    assert raised.value.flag == "safety_function_activated"
+
+
 def test_after_a_reflex_the_arm_is_read_and_recovers_on_the_same_connection(arm):
     arm.open()
     arm.cycle()
@@ -131,7 +164,7 @@ def test_after_a_reflex_the_arm_is_read_and_recovers_on_the_same_connection(arm)
     assert np.array_equal(arm.cycle().positions, STATE.q)
     assert np.array_equal(arm.recover(), STATE.q_d)
     arm.cycle()
-    assert arm.said[1:] == ["motion", "recovery", "motion"]
+    assert arm.said[1:] == [*MOTION, "recovery", *MOTION]
 
 
 def test_after_a_lost_connection_recovery_connects_again(arm):
@@ -146,11 +179,123 @@ def test_after_a_lost_connection_recovery_connects_again(arm):
     arm.cycle()
     assert arm.said == [
         "connected to nowhere, kEnforce",
-        "motion",
+        *MOTION,
         "connected to nowhere, kEnforce",
         "recovery",
-        "motion",
+        *MOTION,
     ]
+
+
+def test_a_robot_without_thresholds_and_load_keeps_those_of_its_control_unit(arm):
+    arm._collision = arm._load = None
+    arm.open()
+    arm.cycle()
+    assert arm.said[1:] == ["motion"]
+
+
+def test_the_thresholds_are_those_of_the_profile():
+    arm = franka.FrankaArm("nowhere", ROBOT, profile="cautious")
+    assert arm._collision == ROBOT.thresholds("cautious") != ROBOT.collision == ROBOT.thresholds("normal")
+    with pytest.raises(UnknownProfileError, match=r"^profile: expected .* \(robot fr3\), got 'fast'$"):
+        make_arm(ROBOT, ReceiverConfig(robot="fr3", profile="fast"))
+
+
+def test_a_setting_that_the_arm_refuses_is_a_fault_and_not_the_end(arm):
+    arm.open()
+
+    def refuse(*load):
+        raise pylibfranka.CommandException("libfranka: refused")
+
+    arm._robot.set_load = refuse
+    with pytest.raises(ArmError, match="nowhere: libfranka: refused"):
+        arm.cycle()
+    assert np.array_equal(arm.cycle().positions, STATE.q) and "motion" not in arm.said
+    arm.recover()
+    with pytest.raises(ArmError, match="refused"):
+        arm.cycle()
+
+
+def test_contacts_and_errors_are_in_words():
+    assert str(franka.touch_of(STATE)) == ""
+    beyond = {
+        "joint_contact": [0.0, 1.0, *[0.0] * 4, 1.0],
+        "cartesian_contact": [0.0, 0.0, 1.0, 0.0, 0.0, 1.0],
+    }
+    touch = franka.touch_of(
+        types.SimpleNamespace(**vars(STATE) | beyond | {"joint_collision": [1.0, *[0.0] * 6]})
+    )
+    assert str(touch) == "contact: joint 2, joint 7, z, about z; collision: joint 1"
+
+    class Errors:
+        def __str__(self):
+            return '["joint_reflex", "cartesian_reflex"]'
+
+    touch = franka.touch_of(types.SimpleNamespace(**vars(STATE) | {"current_errors": Errors()}))
+    assert touch.errors == ("joint_reflex", "cartesian_reflex")
+
+
+def test_the_status_line_has_the_last_seconds_contacts(arm):
+    receiver = Receiver(ROBOT, ReceiverConfig(robot="fr3"), 1, arm.open())
+    loop = Loop(ReceiverConfig(robot="fr3"), receiver, arm, Asking())
+    touches = [Touch(("joint 2",)), Touch(("z",)), Touch()]
+    arm._cycle_of = lambda state, missed: Cycle(
+        0,
+        0,
+        0,
+        receiver.position,
+        receiver.position,
+        None,
+        JointState.at_rest(receiver.position),
+        touches.pop(0),
+    )
+    for _ in range(3):
+        loop.step()
+    assert "; contact: joint 2, z; worst" in status_line(loop, receiver)
+    assert "contact" not in status_line(loop, receiver)
+
+
+def test_a_short_contact_reaches_the_bridge_in_the_next_regular_status(arm):
+    receiver = Receiver(ROBOT, ReceiverConfig(robot="fr3"), 1, arm.open())
+    asking = Asking()
+    asking.datagrams.append(
+        pack_target(Target(receiver.robot, 1, 1, 1, 1, 0.0, JointState.at_rest(np.zeros(7)), None, Flag.NONE))
+    )
+    asking.sendto = lambda data, address: told.append(unpack_status(data).contact)
+    loop, told = Loop(ReceiverConfig(robot="fr3"), receiver, arm, asking), []
+    touches = [Touch(), Touch(("joint 2",)), Touch(("z",)), *[Touch()] * 21]
+    rest = JointState.at_rest(receiver.position)
+    arm._cycle_of = lambda state, missed: Cycle(
+        0, 0, 0, receiver.position, receiver.position, None, rest, touches.pop(0)
+    )
+    for _ in range(24):
+        loop.step()
+    assert told == [("joint 2", "z"), (), ()]
+
+
+def test_an_arm_that_is_not_there_yet_is_waited_for(arm, monkeypatch):
+    monkeypatch.setattr("f2o_rt.main.RETRY_S", 0.001)
+    errors, stopping = (
+        [ArmError("unreachable", "nobody"), ArmError("unreachable", "nobody")],
+        threading.Event(),
+    )
+
+    def reluctant():
+        if errors:
+            raise errors.pop()
+        return np.zeros(7)
+
+    arm.open = reluctant
+    assert not open_arm(arm, 60.0, stopping).any()
+    errors.append(ArmError("unreachable", "nobody"))
+    with pytest.raises(ArmError, match="nobody"):
+        open_arm(arm, 0.0, stopping)
+    errors += [ArmError("other", "refused")]
+    with pytest.raises(ArmError, match="refused"):
+        open_arm(arm, 60.0, stopping)
+    errors.append(ArmError("unreachable", "nobody"))
+    stopping.set()
+    with pytest.raises(ArmError, match="nobody"):
+        open_arm(arm, 60.0, stopping)
 
 
 class Asking:
@@ -169,8 +314,8 @@ class Asking:
 
 
 def test_the_receiver_recovers_from_a_lost_connection_when_asked_after_it(arm):
-    robot, asking = load_robot(CONFIG / "robot_fr3.yaml"), Asking()
-    receiver = Receiver(robot, ReceiverConfig(robot="fr3"), 1, arm.open())
+    asking = Asking()
+    receiver = Receiver(ROBOT, ReceiverConfig(robot="fr3"), 1, arm.open())
     now_ns = time.monotonic_ns()
     loop = Loop(ReceiverConfig(robot="fr3"), receiver, arm, asking, lambda: now_ns)
 
@@ -191,7 +336,7 @@ def test_the_receiver_recovers_from_a_lost_connection_when_asked_after_it(arm):
     loop.step()
     assert receiver.state is State.WAITING
     loop.step()
-    assert arm.said[-3:] == ["recovery", "motion", "set-point"]
+    assert arm.said[-5:] == ["recovery", *MOTION, "set-point"]
 
 
 def test_an_arm_that_nobody_is_at_is_one_sentence():
@@ -234,6 +379,7 @@ class Gripper:
         return types.SimpleNamespace(width=self.width)
 
     def move(self, width, speed):
+        assert speed == 0.1
         self.goals.append(width)
         if len(self.goals) == 1:
             raise pylibfranka.CommandException("command aborted")
@@ -244,7 +390,7 @@ def test_a_goal_that_fails_does_not_end_the_gripper(monkeypatch):
     said = io.StringIO()
     monkeypatch.setattr(sys, "stderr", said)
     gripper, (goals, ours), (widths, theirs) = Gripper(), os.pipe(), os.pipe()
-    serving = threading.Thread(target=serve, args=(gripper, goals, theirs))
+    serving = threading.Thread(target=serve, args=(gripper, goals, theirs, 0.1))
     serving.start()
     for goal in (b"0.06\n", b"wide\n", b"0.07\n"):
         os.write(ours, goal)
@@ -326,7 +472,7 @@ def test_a_lost_gripper_is_connected_again_and_each_reason_said_once(monkeypatch
     monkeypatch.setattr("f2o_rt.gripper.RECONNECT_S", 0.01)
     monkeypatch.setattr("f2o_rt.gripper.exceptions", lambda module: exceptions(pylibfranka))
     flaky, (goals, ours), (widths, theirs) = Flaky(), os.pipe(), os.pipe()
-    serving = threading.Thread(target=keep_serving, args=(flaky, "hand", goals, theirs))
+    serving = threading.Thread(target=keep_serving, args=(flaky, "hand", goals, theirs, 0.1))
     serving.start()
     lines = b""
     while lines.count(b"\n") < 6:

@@ -1,16 +1,19 @@
 """Datagrams, clocks, the simulated arm's rules, configuration; and that no input makes the output leave a limit."""
 
 import dataclasses
+import struct
 
 import numpy as np
 import pytest
 from f2o_control.braking import JointState
-from f2o_control.datagrams import FAULTS, Flag, Refusal, State, Status, Target, robot_id
+from f2o_control.datagrams import CONTACTS, FAULTS, Bond, Flag, Refusal, State, Status, Target, robot_id
 from f2o_control.robot import load_robot
 from f2o_control.testing import CONFIG, violations
 from f2o_control.wire import (
+    MAC_SIZE,
     SIZE,
     DatagramError,
+    mac,
     pack_status,
     pack_target,
     unpack_status,
@@ -66,6 +69,9 @@ def status(**changes):
         4,
         Refusal.NO_PLAN,
         FAULTS[8],
+        (),
+        Bond.ANOTHERS,
+        2**32 - 1,
     )
     return dataclasses.replace(Status(*fields), **changes)
 
@@ -73,7 +79,7 @@ def status(**changes):
 def test_a_target_survives_the_way():
     data = pack_target(target())
     back = unpack_target(data)
-    assert len(data) == SIZE == 100
+    assert len(data) == SIZE == 128
     for key in ("robot", "session", "peer", "sequence", "sent_ns", "flags"):
         assert getattr(back, key) == getattr(target(), key)
     assert back.lead_s == pytest.approx(0.008) and back.gripper_width == pytest.approx(0.0412)
@@ -98,12 +104,36 @@ def test_a_status_survives_the_way():
         "refused",
         "refusal",
         "fault",
+        "bond",
+        "number",
     ):
         assert getattr(back, key) == getattr(status(), key)
     assert np.abs(back.positions - status().positions).max() < 2e-9
     assert back.gripper_width == pytest.approx(0.08) and back.target_age_s == pytest.approx(0.02)
     assert unpack_status(pack_status(status(target_age_s=1e9))).target_age_s > 0.6
     assert unpack_status(pack_status(status(fault="a new one"))).fault == "other"
+
+
+def spoilt(data, at, layout, number):
+    """A status with another number at a place, and the check sum that belongs to it."""
+    body = bytearray(data[:-MAC_SIZE])
+    struct.pack_into(layout, body, at, number)
+    return bytes(body) + mac(bytes(body), b"")
+
+
+def test_contacts_survive_the_way_and_an_older_receiver_has_none():
+    for contact in ((), ("joint 2", "z"), CONTACTS):
+        assert unpack_status(pack_status(status(contact=contact))).contact == contact
+    data = pack_status(status(contact=("joint 1", "joint 7", "x", "about z")))
+    assert struct.unpack_from("<H", data, 98)[0] == 1 << 0 | 1 << 6 | 1 << 7 | 1 << 12
+    assert unpack_status(spoilt(data, 98, "<H", 0)).contact == ()  # what these bits were before
+    assert unpack_status(spoilt(data, 98, "<H", 0xE002)).contact == ("joint 2",)  # bits of tomorrow
+
+
+def test_a_fault_of_a_newer_receiver_is_another_one():
+    data = pack_status(status(fault=FAULTS[-1]))
+    assert unpack_status(data).fault == FAULTS[-1] != "other"
+    assert unpack_status(spoilt(data, 7, "<B", len(FAULTS))).fault == "other"
 
 
 @given(at=st.integers(0, SIZE - 1), bit=st.integers(0, 7))
@@ -121,14 +151,14 @@ def test_the_wrong_kind_is_none():
         unpack_target(pack_status(status()))
     with pytest.raises(DatagramError, match="not from a receiver"):
         unpack_status(pack_target(target()))
-    with pytest.raises(DatagramError, match="99 bytes, expected 100"):
+    with pytest.raises(DatagramError, match="99 bytes, expected 128"):
         unpack_target(bytes(99))
 
 
 def test_robots_have_different_ids():
     ids = {
         robot_id(r.name, r.joint_names)
-        for r in (load_robot(CONFIG / f"robot_{n}.yaml") for n in ("panda", "fr3"))
+        for r in (load_robot(CONFIG / f"robots/{n}.yaml") for n in ("panda", "fr3"))
     }
     assert len(ids) == 2
 
@@ -221,7 +251,7 @@ EVENT = st.fixed_dictionaries(
 @settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.generate))
 def test_whatever_comes_the_output_keeps_every_limit(name, events):
     config.update("jaxtyping_disable", True)
-    robot = load_robot(CONFIG / f"robot_{name}.yaml")
+    robot = load_robot(CONFIG / f"robots/{name}.yaml")
     home, mine = np.array(robot.home), robot_id(robot.name, robot.joint_names)
     receiver, rules = Receiver(robot, ReceiverConfig(robot=name), 3, home), FciRules(robot, home)
     now, sequence, out = 10**12, 1, []
@@ -247,7 +277,7 @@ def test_whatever_comes_the_output_keeps_every_limit(name, events):
             state.acceleration[:] = np.nan_to_num(event["a"], nan=0.0, posinf=30, neginf=-30)
         sequence = max(sequence + event["back"] + 1, 1)
         fields = (mine, 5, 3, sequence, now - event["late"] * MS, event["lead"], state, 0.05, Flag.TARGET)
-        receiver.receive(pack_target(Target(*fields)), now)
+        receiver.receive(pack_target(Target(*fields)), None, now)
         cycle(event["asleep"])
     for _ in range(450):
         cycle()
