@@ -21,6 +21,7 @@ setup(
     entry_points={
         "console_scripts": [
             "teleop_node = f2o_teleop.start:teleop_node",
+            "enable_node = f2o_teleop.start:enable_node",
             "recorder_node = f2o_teleop.start:recorder_node",
             "view_node = f2o_teleop.start:view_node",
         ],
@@ -30,7 +31,7 @@ setup(
         "f2o.bag": ["replay = f2o_teleop.replay_command:add"],
     },
     install_requires=["setuptools"],
-    extras_require={"test": ["pytest"]},
+    extras_require={"test": ["pytest"], "pedal": ["evdev==1.9.2"]},
     zip_safe=True,
     maintainer="f2o maintainers",
     maintainer_email="maintainers@f2o.dev",

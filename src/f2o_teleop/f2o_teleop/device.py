@@ -22,7 +22,7 @@ class DeviceReading:
 
     axes: Axes
     buttons: tuple[bool, ...] = ()
-    status: str = ""  # '' while the device works; else a sentence, and the axes are zero
+    status: str = ""  # '' while the device works; else a sentence, and neither axes nor buttons mean anything
 
 
 def at_rest(status: str = "", buttons: tuple[bool, ...] = ()) -> DeviceReading:

@@ -29,3 +29,7 @@ class ScriptError(TeleopError):
 
 class FrameError(TeleopError):
     """The frame of the teleop device is not known."""
+
+
+class SwitchError(TeleopError):
+    """The enable switch cannot be opened, or has disappeared."""

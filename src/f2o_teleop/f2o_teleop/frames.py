@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.robot import Robot
 from f2o_perception.calibration import load_calibration
 from jaxtyping import Float64
 
@@ -25,7 +26,9 @@ def base_frame(_: Joints) -> Rotation:
     return np.eye(3)
 
 
-def device_frame(name: str, ik: DifferentialIk, calibration: Path, camera: str) -> DeviceFrame:
+def device_frame(
+    name: str, ik: DifferentialIk, calibration: Path, camera: str, robot: Robot | None = None
+) -> DeviceFrame:
     """The rotation base <- device as a function of the joints, for one of ``FRAMES``.
 
     Args:
@@ -33,6 +36,7 @@ def device_frame(name: str, ik: DifferentialIk, calibration: Path, camera: str) 
         ik: kinematics of the TCP and the links.
         calibration: cameras.yaml; read for ``camera`` only.
         camera: name of the camera.
+        robot: whose names of frames the calibration may have beside the canonical ones.
 
     Raises:
         FrameError: no such calibration or camera, or its parent frame is not in the robot description.
@@ -43,8 +47,9 @@ def device_frame(name: str, ik: DifferentialIk, calibration: Path, camera: str) 
         return lambda q: ik.forward(q)[:3, :3].copy()
     try:
         mount = load_calibration(calibration).mount(camera)
-        ik.frame_rotation(mount.parent, ik.q)
+        parent = robot.canonical_frame(mount.parent) if robot else mount.parent
+        ik.frame_rotation(parent, ik.q)
     except (F2oError, RobotModelError) as error:
         raise FrameError(f"mapping.frame: camera: {error}") from error
     in_parent = mount.matrix()[:3, :3] @ OPTICAL_FROM_DEVICE
-    return lambda q: ik.frame_rotation(mount.parent, q) @ in_parent
+    return lambda q: ik.frame_rotation(parent, q) @ in_parent

@@ -6,21 +6,19 @@ come back as motion; `reset` re-anchors it.
 """
 
 from enum import Enum
-from pathlib import Path
 
 import numpy as np
 import pink
 import pinocchio as pin
+from f2o_nodekit.robot import TCP, Robot, read_robot
 from jaxtyping import Float64
 from pink.tasks import FrameTask, PostureTask
 
-from f2o_teleop.arm import ARM_JOINTS, arm_model
+from f2o_teleop.arm import arm_model
 from f2o_teleop.errors import RobotModelError
 
 Joints = Float64[np.ndarray, "7"]  # rad, base to tip
 Point = Float64[np.ndarray, "3"]  # m, in the base frame
-TCP_FRAME = "panda_hand_tcp"
-HOME = (0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785)
 
 # How far the commanded pose may run ahead of the joint target when a limit or a singularity holds that back.
 MAX_LEAD_M = 0.02
@@ -55,37 +53,32 @@ class DifferentialIk:
 
     def __init__(
         self,
-        urdf_path: str | Path | None = None,
+        robot: Robot | None = None,
         dt: float = 0.008,
-        home: tuple[float, ...] = HOME,
-        joints: tuple[str, ...] = ARM_JOINTS,
-        tcp_frame: str = TCP_FRAME,
+        home: tuple[float, ...] | None = None,
         velocity_scale: float = 1.0,
         workspace: Float64[np.ndarray, "2 3"] | None = None,
     ) -> None:
         """Build the model.
 
         Args:
-            urdf_path: the arm's description; default panda.urdf of the example-robot-data wheel.
+            robot: the arm; default: the Panda.
             dt: period of every step [s].
-            home: joints the posture task prefers [rad], and where the target starts.
-            joints: names of the arm's joints, base to tip; all others are locked.
-            tcp_frame: frame that follows the pose or twist.
+            home: joints the posture task prefers [rad], and where the target starts; default: the robot's.
             velocity_scale: share of the URDF's joint velocity limits that may be used.
             workspace: lowest and highest corner of the box [m] that a twist cannot push the TCP out of.
 
         Raises:
-            RobotModelError: no such file, joint or frame.
+            RobotModelError: the robot's description is missing, or is not one.
         """
         self.dt = dt
-        self._model = arm_model(urdf_path, joints)
-        if not self._model.existFrame(tcp_frame):
-            frames = ", ".join(frame.name for frame in self._model.frames)
-            raise RobotModelError(f"no frame {tcp_frame} in the robot description; it has {frames}")
-        self._frame = tcp_frame
-        self._frame_id = self._model.getFrameId(tcp_frame)
-        self.lower = self._model.lowerPositionLimit + LIMIT_MARGIN_RAD
-        self.upper = self._model.upperPositionLimit - LIMIT_MARGIN_RAD
+        robot = robot or read_robot("panda")
+        home = robot.home if home is None else home
+        self._model = arm_model(robot)
+        self._frame = TCP
+        self._frame_id = self._model.getFrameId(TCP)
+        self.lower = np.array(robot.position_min) + LIMIT_MARGIN_RAD
+        self.upper = np.array(robot.position_max) - LIMIT_MARGIN_RAD
         self.velocity_limit = velocity_scale * self._model.velocityLimit
         self._model.lowerPositionLimit, self._model.upperPositionLimit = self.lower, self.upper
         self._model.velocityLimit = self.velocity_limit
@@ -93,7 +86,7 @@ class DifferentialIk:
             pink.limits.ConfigurationLimit(self._model),
             pink.limits.VelocityLimit(self._model),
         ]
-        self._follow = FrameTask(tcp_frame, position_cost=1.0, orientation_cost=0.5)
+        self._follow = FrameTask(TCP, position_cost=1.0, orientation_cost=0.5)
         self._posture = PostureTask(cost=POSTURE_COST, gain=min(1.0, dt / POSTURE_TIME_S))
         self._posture.set_target(np.asarray(home, dtype=np.float64))
         self._configuration = pink.Configuration(

@@ -51,8 +51,8 @@ class Jog:
         """Result of the newest step."""
         return self._ik.status
 
-    def step(self, axes: Axes, toggle_gripper: bool, measured: Measured, following: bool) -> JogTarget:
-        """One period: the next target."""
+    def step(self, axes: Axes | None, toggle_gripper: bool, measured: Measured, following: bool) -> JogTarget:
+        """One period: the next target; with axes of None it stands still, also in the null space."""
         if not following:
             return self._anchor(measured)
         if self._width is None:
@@ -62,6 +62,8 @@ class Jog:
             self._width = self._closed if closing else self._open
         before = self._ik.q
         self.lag_rad = float(np.abs(before - measured.positions).max())
+        if axes is None:
+            return JogTarget(before, np.zeros(7), self._width)
         waits = self.lag_rad > self._max_lag
         after = self._ik.step_twist(np.zeros(6) if waits else self._twist(axes, before))
         return JogTarget(after, (after - before) / self._ik.dt, self._width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from f2o_nodekit.stamps import NS_PER_S
 
-from f2o_teleop.device import DeviceReading
+from f2o_teleop.device import DeviceReading, at_rest
 
 # Small letters translate, capitals rotate. The other keys stay free for the episode commands of teleop.yaml.
 AXIS_OF_KEY = {
@@ -19,11 +19,15 @@ class KeyboardDevice:
     """Each key deflects its axis fully for ``hold_s``; a held key repeats sooner, so the arm moves on.
 
     The space bar stops at once.
+
+    Attributes:
+        status: why no key can come, or ''; set by the caller.
     """
 
     def __init__(self, hold_s: float = 0.3) -> None:
         """``hold_s``: longer than the terminal's repeat period (some 30 ms), short enough to stop promptly."""
         self._hold_ns = round(hold_s * NS_PER_S)
+        self.status = ""
         self._until: dict[int, tuple[float, int]] = {}  # axis -> direction, until when
 
     def offer_key(self, key: str, mono_ns: int) -> bool:
@@ -42,7 +46,7 @@ class KeyboardDevice:
         axes = np.zeros(6)
         for axis, (direction, until) in self._until.items():
             axes[axis] = direction if mono_ns < until else 0.0
-        return DeviceReading(axes)
+        return at_rest(self.status) if self.status else DeviceReading(axes)
 
     def close(self) -> None:
         """Nothing to close."""

@@ -9,14 +9,19 @@ from collections.abc import Callable
 
 
 class Keys:
-    """Calls `on_key` with each character typed, from a thread of its own."""
+    """Calls `on_key` with each character typed, from a thread of its own.
+
+    Attributes:
+        ended: why no character comes any more, or ''.
+    """
 
     def __init__(self, on_key: Callable[[str], None], fd: int = 0) -> None:
         """Put the terminal `fd` into character mode until `close`."""
         self._fd, self._on_key = fd, on_key
         self._saved: list | None = None
         self._thread: threading.Thread | None = None
-        if not os.isatty(fd):
+        self.ended = "" if os.isatty(fd) else "there is no terminal"
+        if self.ended:
             return
         self._saved = termios.tcgetattr(fd)
         tty.setcbreak(fd)  # characters at once; Ctrl-C stays a signal
@@ -42,9 +47,10 @@ class Keys:
                 return
             try:
                 typed = os.read(self._fd, 16)
-            except OSError:  # the terminal was closed
-                return
+            except OSError:
+                typed = b""
             if not typed:
+                self.ended = "the terminal was closed"
                 return
             for character in typed.decode(errors="ignore"):
                 self._on_key(character)

@@ -15,7 +15,8 @@ from pydantic.dataclasses import dataclass
 from f2o_teleop.device import AXES, Axes
 
 NOT_MAPPED = -1
-ACTIONS = ("gripper", "record", "stop", "success", "failure", "discard")  # of buttons
+EPISODE = ("stop", "success", "failure", "discard")  # actions of buttons that are episode commands
+ACTIONS = ("gripper", "record", "enable", "give_back", *EPISODE)  # of buttons
 SIGNED_AXES = [sign + axis for axis in AXES for sign in "+-"]
 SixAxes = Annotated[
     tuple[str, ...],
@@ -74,6 +75,8 @@ class ButtonConfig:
 
     gripper: ButtonIndex = 0  # open or close, when pressed
     record: ButtonIndex = 1  # short press: start, or while recording save as a success; long press: discard
+    enable: ButtonIndex = NOT_MAPPED  # the hold-to-run switch: the arm moves only while it is held
+    give_back: ButtonIndex = NOT_MAPPED  # gives the arm back to the policy, when pressed
     stop: ButtonIndex = NOT_MAPPED  # end the recording, and label it afterwards: success, failure or discard
     success: ButtonIndex = NOT_MAPPED
     failure: ButtonIndex = NOT_MAPPED
@@ -113,6 +116,10 @@ class Button:
             return False, held_s
         return False, None
 
+    def forget(self) -> None:
+        """It is up, and nobody has released it."""
+        self._down_mono_ns = None
+
     def _settled(self, mono_ns: int) -> bool:
         return self._accepted_mono_ns is None or mono_ns - self._accepted_mono_ns >= self._debounce_ns
 
@@ -122,6 +129,7 @@ class ButtonRequests:
     """What the buttons request in this tick."""
 
     toggle_gripper: bool = False
+    give_back: bool = False
     commands: tuple[str, ...] = ()  # for /f2o/episode/command
 
 
@@ -135,17 +143,27 @@ class Buttons:
 
     def update(self, pressed: tuple[bool, ...], recording: bool, mono_ns: int) -> ButtonRequests:
         """The requests of this tick; `recording` decides what the record button does."""
-        toggle, commands = False, []
+        hits: set[str] = set()
+        commands: list[str] = []
         for action, index in self._index.items():
             down = index < len(pressed) and pressed[index]
             hit, held_s = self._buttons[action].update(down, mono_ns)
-            if action == "gripper":
-                toggle = hit
-            elif action == "record":
+            if action == "record":
                 commands += self._record(held_s, recording)
             elif hit:
-                commands.append(action)
-        return ButtonRequests(toggle, tuple(commands))
+                hits.add(action)
+        commands += [action for action in EPISODE if action in hits]
+        return ButtonRequests("gripper" in hits, "give_back" in hits, tuple(commands))
+
+    def enables(self, pressed: tuple[bool, ...]) -> bool:
+        """Whether the hold-to-run button is held."""
+        index = self._config.enable
+        return 0 <= index < len(pressed) and pressed[index]
+
+    def forget(self) -> None:
+        """A button that was down is not released: its device has failed."""
+        for button in self._buttons.values():
+            button.forget()
 
     def _record(self, held_s: float | None, recording: bool) -> list[str]:
         if held_s is None:

@@ -1,13 +1,27 @@
 """The dataclass of config/recorder.yaml."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from f2o_bags.writer import COMPRESSIONS
 from f2o_nodekit.config import STRICT, ConfigError, ConfigPath, rules
-from f2o_nodekit.fields import Count, NotNegative, Positive, Seed, Share, must, one_of
+from f2o_nodekit.fields import (
+    Count,
+    NotNegative,
+    Positive,
+    Seed,
+    Share,
+    TopicName,
+    ViewTopicName,
+    must,
+    one_of,
+)
+from f2o_nodekit.names import without
+from f2o_nodekit.robot import RobotWord
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -31,19 +45,22 @@ class TopicConfig:
     command: bool = False  # a command: stored as /f2o/recorded/<topic>; the usual ones are known
     hz: NotNegative = 0.0
     """Expected rate, checked before the start, in the report and by `f2o bag check`; 0: any."""
+    optional: bool = False  # not recorded, and said so, where its type is not installed
 
 
 @dataclass(frozen=True, config=STRICT)
 class RecorderConfig:
     """What is recorded, where to, and how safely."""
 
-    topics: dict[str, TopicConfig]  # without those of the cameras
+    topics: dict[TopicName, TopicConfig]  # without those of the cameras
     output: Annotated[ConfigPath, must(bool, "a folder for the episodes")]  # gets one folder per episode
+    robot: RobotWord = "panda"  # its name becomes a label
     task: str = ""
     operator: str = ""
     seed: Seed = 0
     episodes: Annotated[int, Field(ge=0)] = 0  # saved ones, after which it ends; 0: unlimited
     cameras: tuple[str, ...] = ()  # realsense2_camera's four topics of each are recorded
+    camera: ViewTopicName = "{view}"  # what stands before these topics
     camera_depth: Count = 20  # depth of the cameras' topics, whose messages are large
     camera_hz: NotNegative = 30.0  # expected of each of them
     preflight: bool = True  # refuse to start while a topic is silent or slow
@@ -66,11 +83,18 @@ class RecorderConfig:
     def all_topics(self) -> dict[str, TopicConfig]:
         """Every topic to record, those of the cameras included."""
         cameras = {
-            f"/{camera}/{name}": TopicConfig(kind, depth=self.camera_depth, hz=self.camera_hz)
+            f"{self.camera.format(view=camera)}/{name}": TopicConfig(
+                kind, depth=self.camera_depth, hz=self.camera_hz
+            )
             for camera in self.cameras
             for name, kind in CAMERA_TOPICS.items()
         }
         return {**cameras, **self.topics}
+
+    def within_bag(self, namespace: str) -> RecorderConfig:
+        """The same with the topics' names as a bag has them: without the ``namespace`` of the arm, see ``names``."""
+        topics = {without(topic, namespace): entry for topic, entry in self.all_topics().items()}
+        return replace(self, topics=topics, cameras=())
 
     def expected_hz(self) -> dict[str, float]:
         """Topic -> rate, of those that have one."""

@@ -20,11 +20,10 @@ from f2o_bags.topics import JOINT_COMMAND
 from f2o_nodekit.joints import JointStateError
 from f2o_nodekit.minimum_jerk import duration_s, minimum_jerk
 from f2o_nodekit.pace import Pace
+from f2o_nodekit.robot import canonical_names
 from f2o_nodekit.stamps import NS_PER_S, to_ns
 from jaxtyping import Float64
 from tqdm import tqdm
-
-from f2o_teleop.arm import ARM_JOINTS
 
 MODE = "replay"  # of the bridge
 RATE_HZ = 125.0
@@ -45,14 +44,14 @@ class Trajectory:
     """Positions over time, linear in between.
 
     Attributes:
-        names: of the joints, as recorded.
+        names: of the joints, canonical.
     """
 
     def __init__(
         self,
         seconds: Float64[np.ndarray, " t"],
         positions: Float64[np.ndarray, "t 8"],
-        names: tuple[str, ...] = ARM_JOINTS,
+        names: tuple[str, ...] = canonical_names(7),
     ) -> None:
         """``seconds`` increase from 0."""
         self.names = names
@@ -155,9 +154,11 @@ class BridgeClient(Protocol):
 
     Attributes:
         mode: of the bridge, as last received.
+        joint_states: the topic on which the arm is measured.
     """
 
     mode: str
+    joint_states: str
 
     def receive(self) -> None:
         """Take in the messages that have arrived."""
@@ -195,7 +196,7 @@ def wait_for_bridge(node: BridgeClient, arm: bool, wait_s: float, ended: threadi
 def _reason(node: BridgeClient, refused: str) -> str:
     if node.measured() is None:
         return (
-            "replay: no joint states on /franka/joint_states: is the arm's driver or the simulator running?"
+            f"replay: no joint states on {node.joint_states}: is the arm's driver or the simulator running?"
         )
     refusal = f"; arming was refused: {refused}" if refused else ""
     return f"replay: the bridge is {node.mode or 'silent'}, expected replay (f2o-launch replay, then arm){refusal}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from f2o_bags.commands import INTERRUPTED, positive, ros_module
 from f2o_bags.topics import JOINT_COMMAND
+from f2o_nodekit.names import namespace_word
 
 
 def add(verbs: Any) -> None:
@@ -27,6 +28,7 @@ def add(verbs: Any) -> None:
     replay.add_argument(
         "--arm", action="store_true", help="arm the bridge; otherwise wait until somebody does"
     )
+    replay.add_argument("--namespace", type=namespace_word, default="", help="of the arm, as of f2o-launch")
     replay.add_argument("--wait", type=float, default=30.0, metavar="S", help="for the bridge (default 30)")
 
 
@@ -45,7 +47,14 @@ def run_replay(arguments: argparse.Namespace) -> int:
         open_complete(arguments.bag), arguments.topic, arguments.begin, arguments.end
     )
     node = ros_module("f2o_teleop.replay_node")
-    done = node.replay(trajectory, arguments.speed, arguments.arm, arguments.wait, sys.stderr.isatty())
+    done = node.replay(
+        trajectory,
+        arguments.speed,
+        arguments.arm,
+        arguments.wait,
+        arguments.namespace,
+        sys.stderr.isatty(),
+    )
     if done is None or not done.complete:
         return INTERRUPTED
     print(

@@ -10,8 +10,8 @@ import numpy as np
 import rclpy
 from f2o_bags.signals import ended_by_signals
 from f2o_nodekit.joints import JointStateError, read_gripper_width, read_joint_state
+from f2o_nodekit.robot import recorded_names
 from f2o_nodekit.ros import best_effort, latched, reliable
-from f2o_perception.config import PANDA_FINGERS
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
@@ -31,31 +31,33 @@ from f2o_teleop.replay import (
 )
 
 SOURCE = "replay"
+FINGERS = ("finger_joint1", "finger_joint2")
 NICENESS = -10  # where permitted: a target that is 0.1 s late makes the bridge hold
 
 
 class ReplayNode(Node):
-    """The ``BridgeClient`` of a replay."""
+    """The ``BridgeClient`` of a replay, on whatever Franka arm there is: targets name the joints canonically."""
 
-    def __init__(self, joint_names: tuple[str, ...], finger_names: tuple[str, ...] = PANDA_FINGERS) -> None:
-        super().__init__("bag_replay")
-        self._names, self._fingers = joint_names, finger_names
+    def __init__(self, joint_names: tuple[str, ...], namespace: str) -> None:
+        super().__init__("bag_replay", namespace=namespace)
+        self._names = joint_names
         self._joints: np.ndarray | None = None
         self._width, self.mode = 0.0, ""
-        self._targets = self.create_publisher(JointTarget, "/f2o/joint_target", reliable(1))
+        self._targets = self.create_publisher(JointTarget, "f2o/joint_target", reliable(1))
         self._sequence = count()
-        self._bridge = {verb: self.create_client(Trigger, f"/f2o/{verb}") for verb in ("arm", "disarm")}
-        self.create_subscription(JointState, "/franka/joint_states", self._on_joints, best_effort(1))
-        self.create_subscription(JointState, "/franka_gripper/joint_states", self._on_gripper, best_effort(1))
-        self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
+        self._bridge = {verb: self.create_client(Trigger, f"f2o/{verb}") for verb in ("arm", "disarm")}
+        heard = self.create_subscription(JointState, "franka/joint_states", self._on_joints, best_effort(1))
+        self.joint_states = heard.topic_name
+        self.create_subscription(JointState, "franka_gripper/joint_states", self._on_gripper, best_effort(1))
+        self.create_subscription(String, "f2o/mode", self._on_mode, latched())
 
     def _on_joints(self, msg: JointState) -> None:
         with suppress(JointStateError):  # a message without the joints is ignored
-            self._joints = read_joint_state(msg, self._names).positions
+            self._joints = read_joint_state(msg, recorded_names(msg.name, self._names)).positions
 
     def _on_gripper(self, msg: JointState) -> None:
         with suppress(JointStateError):
-            self._width = read_gripper_width(msg, self._fingers)
+            self._width = read_gripper_width(msg, recorded_names(msg.name, FINGERS))
 
     def _on_mode(self, msg: String) -> None:
         self.mode = msg.data
@@ -72,7 +74,7 @@ class ReplayNode(Node):
     def request(self, verb: str) -> str:
         """Request the bridge to arm or disarm; returns why it refuses, or ''."""
         if not self._bridge[verb].service_is_ready():
-            return f"service {self._bridge[verb].srv_name} is not available"
+            return f"service {self.resolve_service_name(self._bridge[verb].srv_name)} is not available"
         future = self._bridge[verb].call_async(Trigger.Request())
         rclpy.spin_until_future_complete(self, future, timeout_sec=2.0)
         answer = future.result()
@@ -89,16 +91,16 @@ class ReplayNode(Node):
 
 
 def replay(
-    trajectory: Trajectory, speed: float, arm: bool, wait_s: float, progress: bool = True
+    trajectory: Trajectory, speed: float, arm: bool, wait_s: float, namespace: str = "", progress: bool = True
 ) -> ReplayResult | None:
-    """Replay ``trajectory`` once the bridge is in mode replay; None when a signal ended it before.
+    """Replay ``trajectory`` by the arm in ``namespace`` once its bridge is in mode replay; None if a signal ended it.
 
     Raises:
         PlayError: no arm, no bridge in the mode replay within ``wait_s``, or the bridge left that mode.
     """
     with ended_by_signals() as ended:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        node = ReplayNode(trajectory.names)
+        node = ReplayNode(trajectory.names, namespace)
         set_niceness(NICENESS)
         try:
             if not wait_for_bridge(node, arm, wait_s, ended) or (start := node.measured()) is None:

@@ -8,16 +8,26 @@ from pathlib import Path
 
 from f2o_bags.definitions import MessageDefinition
 from f2o_bags.errors import BagError
-from f2o_bags.labels import EXPECTED_HZ, OPERATOR, SEED, SUCCESS, TASK, versions
+from f2o_bags.labels import EXPECTED_HZ, OPERATOR, ROBOT, SEED, SUCCESS, TASK, versions
+from f2o_bags.latched import Latched
 from f2o_bags.numbering import episode_name, next_index, partial_bags
 from f2o_bags.quality import TopicTimes
 from f2o_bags.spool import Spool
-from f2o_bags.writer import BagMessage, BagSummary, BagTopic, BagWriter, discard_bag, save_bag
+from f2o_bags.writer import (
+    LATCHED_QOS,
+    BagMessage,
+    BagSummary,
+    BagTopic,
+    BagWriter,
+    discard_bag,
+    save_bag,
+)
+from f2o_nodekit.robot import read_robot
 
 from f2o_teleop.episode import SUCCESS_LABEL, Command, State, Verb, advance, parse_command
 from f2o_teleop.errors import DiskSpaceError, RateError
 from f2o_teleop.rates import Losses, Rates
-from f2o_teleop.recorder_config import RecorderConfig
+from f2o_teleop.recorder_config import RecorderConfig, TopicConfig
 from f2o_teleop.report import Missing, episode_report
 
 GB = 1_000_000_000
@@ -78,7 +88,7 @@ class Session:
         self._losses = Losses()
         self.saved = 0
         self._times: dict[str, TopicTimes] = {}
-        self._latched: dict[str, bytes] = {}
+        self._latched = Latched()
         self._state = State.READY
         self._index = next_index(self._output)
         self._path: Path | None = None
@@ -109,8 +119,8 @@ class Session:
         """
         self._rates.arrived(topic, log_ros_ns)
         self._losses.arrived(topic, publisher, number)
-        if self._topics[topic].qos == "latched":
-            self._latched[topic] = data
+        if (entry := self._topics[topic]).qos == "latched":
+            self._latched.keep(topic, entry.type, data)
         if self._spool is None or self._state is not State.RECORDING:
             return
         if self._spool.put(BagMessage(topic, data, log_ros_ns, publish_ros_ns or log_ros_ns)):
@@ -186,24 +196,27 @@ class Session:
             raise RateError(f"start: {'; '.join(slow)} (recorder.yaml: preflight: false starts all the same)")
         self._index = next_index(self._output)
         self._labels = {**self._initial_labels(), **command.labels}
-        topics = {
-            topic: BagTopic(self._definitions[entry.type], self._offered_qos(topic), entry.command)
-            for topic, entry in self._topics.items()
-        }
+        topics = {topic: self._bag_topic(topic, entry) for topic, entry in self._topics.items()}
         self._times = {topic: TopicTimes(info.definition) for topic, info in topics.items()}
         bag = BagWriter(self._output, self._name(), topics, self._labels, self._config.compression)
         queue_bytes = int(self._config.queue_mb * 1e6)
         self._spool = Spool(bag, queue_bytes, self._config.flush_s, self._config.sync_s)
         self._path, self._summary, self._missing = bag.folder, None, Missing()
         self._losses.start()
-        for topic, data in self._latched.items():  # as `ros2 bag record --repeat-transient-local`
-            self._spool.put(BagMessage(topic, data, now_ros_ns, now_ros_ns))
+        for message in self._latched.messages(now_ros_ns):  # as `ros2 bag record --repeat-transient-local`
+            self._spool.put(message)
         self._state = State.RECORDING
         return f"{self._name()} recording"
+
+    def _bag_topic(self, topic: str, entry: TopicConfig) -> BagTopic:
+        """A topic with the QoS of its publishers; a latched one is latched in the bag also before there is any."""
+        offered = self._offered_qos(topic) or ((LATCHED_QOS,) if entry.qos == "latched" else ())
+        return BagTopic(self._definitions[entry.type], offered, entry.command)
 
     def _initial_labels(self) -> dict[str, str]:
         config = self._config
         return {
+            ROBOT: read_robot(config.robot).name,
             TASK: config.task,
             OPERATOR: config.operator,
             SEED: str(config.seed),

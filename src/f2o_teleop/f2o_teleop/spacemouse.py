@@ -48,7 +48,9 @@ FULL_DEFLECTION = 350.0  # counts; some units reach a little more
 MULTI_AXIS = (1, 8)  # HID usage page and usage of the interface that carries the axes
 # A cap that is held keeps reporting; so long a silence while it is deflected means that the link is lost.
 SILENCE_NS = 300_000_000
-UDEV_RULE = 'KERNEL=="hidraw*", ATTRS{idVendor}=="%04x", MODE="0666"'
+UDEV_RULE = (
+    'KERNEL=="hidraw*", KERNELS=="*:%04X:%04X.*", TAG+="uaccess"'  # who is logged in; by cable or Bluetooth
+)
 
 
 class DeviceError(TeleopError):
@@ -123,8 +125,8 @@ def _open(hid: Any, entry: dict[str, Any]) -> HidDevice:
     except OSError:
         name = PRODUCTS[entry["vendor_id"], entry["product_id"]]
         raise DeviceError(
-            f"SpaceMouse: {name} may not be opened: stop spacenavd if it runs, and let everyone read the device "
-            f"with a line in /etc/udev/rules.d/99-spacemouse.rules: {UDEV_RULE % entry['vendor_id']}"
+            f"SpaceMouse: {name} may not be opened: stop spacenavd if it runs, and copy config/71-f2o.rules to "
+            f"/etc/udev/rules.d, whose line for it is {UDEV_RULE % (entry['vendor_id'], entry['product_id'])}"
         ) from None
     return device
 

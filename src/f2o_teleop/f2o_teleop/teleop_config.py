@@ -6,35 +6,35 @@ from typing import Annotated, Literal
 
 import numpy as np
 from f2o_nodekit.config import STRICT, ConfigPath, rules
-from f2o_nodekit.fields import Interval, Names, NotNegative, Positive, Share, TopicName
-from f2o_perception.config import PANDA_FINGERS
+from f2o_nodekit.fields import Interval, NotNegative, Positive, Share, TopicName
+from f2o_nodekit.robot import RobotWord
 from jaxtyping import Float64
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.drift import DriftConfig
 from f2o_teleop.episode import Verb, parse_command
 from f2o_teleop.errors import CommandError
-from f2o_teleop.ik import HOME, TCP_FRAME
 from f2o_teleop.keyboard import AXIS_OF_KEY, STOP
 from f2o_teleop.mapping import ButtonConfig, MappingConfig
 from f2o_teleop.takeover import TakeoverConfig
 from f2o_teleop.topics import RobotTopics
 
 FILED = {"scripted": "a YAML file", "hidfile": "a file of HID reports"}
-GRIPPER_KEY = "gripper"
+GRIPPER_KEY, GIVE_BACK_KEY = "gripper", "give_back"
+NOT_COMMANDS = (GRIPPER_KEY, GIVE_BACK_KEY)  # actions of keys that the recorder does not hear of
 
 
 @dataclass(frozen=True, config=STRICT)
 class TeleopTopics(RobotTopics):
     """Names of topics."""
 
-    target: TopicName = "/f2o/joint_target"
-    takeover: TopicName = "/f2o/takeover"
-    episode_command: TopicName = "/f2o/episode/command"
-    spacenav_twist: TopicName = "/spacenav/twist"
-    spacenav_joy: TopicName = "/spacenav/joy"
+    target: TopicName = "f2o/joint_target"
+    takeover: TopicName = "f2o/takeover"
+    enable: TopicName = "f2o/enable"
+    episode_command: TopicName = "f2o/episode/command"
+    spacenav_twist: TopicName = "spacenav/twist"
+    spacenav_joy: TopicName = "spacenav/joy"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -58,11 +58,7 @@ class TeleopConfig:
     script: ConfigPath = ""  # file of the sources scripted (YAML) and hidfile (HID reports)
     repeat: bool = False  # play the HID reports again and again
     rate_hz: Annotated[float, Field(ge=10, le=1000)] = 125.0
-    urdf: ConfigPath = ""  # of the arm; default: panda.urdf of the example-robot-data wheel
-    joint_names: Names = ARM_JOINTS
-    finger_joint_names: Names = PANDA_FINGERS  # on the gripper's topic; they add up to its width
-    tcp_frame: str = TCP_FRAME
-    home: tuple[float, ...] = HOME  # preferred posture in the null space [rad]
+    robot: RobotWord = "panda"  # its home is the preferred posture in the null space
     velocity_scale: Share = 0.5  # share of the joint velocity limits that may be used
     max_lag_rad: Positive = 0.25  # the target waits while the arm is further behind
     open_width: float = 0.08  # m
@@ -75,7 +71,7 @@ class TeleopConfig:
     buttons: ButtonConfig = field(default_factory=ButtonConfig)
     takeover: TakeoverConfig = field(default_factory=TakeoverConfig)
     keys: dict[str, str] = field(default_factory=dict)
-    """Character -> episode command (labels too) or "gripper"."""
+    """Character -> episode command (labels too), "gripper" or "give_back"."""
 
     @rules
     def _fit(self) -> Iterator[str]:
@@ -84,17 +80,15 @@ class TeleopConfig:
         if self.source == "keyboard" and (taken := sorted(set(self.keys) & {*AXIS_OF_KEY, STOP})):
             yield f"keys: {', '.join(taken)} move the arm when the source is the keyboard; expected others"
         yield from filter(None, (_key(key, action) for key, action in self.keys.items()))
-        if len(self.joint_names) != 7 or len(self.home) != 7:
-            yield "joint_names: expected seven, and seven numbers in home"
         if not self.closed_width < self.open_width:
             yield f"closed_width: expected less than open_width ({self.open_width:g}), got {self.closed_width:g}"
 
 
 def _key(key: str, action: str) -> str:
     """What is wrong with a key and its action, or ''."""
-    legal = ", ".join([verb.value for verb in Verb] + [GRIPPER_KEY])
+    legal = ", ".join([verb.value for verb in Verb] + [*NOT_COMMANDS])
     try:
-        known = action == GRIPPER_KEY or bool(parse_command(action))
+        known = action in NOT_COMMANDS or bool(parse_command(action))
     except CommandError:
         known = False
     if len(key) == 1 and known:

@@ -3,24 +3,25 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 
-from f2o_nodekit.joints import JointStateError, read_gripper_width, read_joint_state, read_joint_target
+from f2o_nodekit.joints import read_gripper_width, read_joint_state, read_joint_target
 from f2o_nodekit.pace import Pace
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_nodekit.stats import RateMeter
+from f2o_nodekit.unread import Unread
 from geometry_msgs.msg import Twist
 from rclpy.task import Future
 from sensor_msgs.msg import JointState, Joy
-from std_msgs.msg import String
+from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
 from f2o_msgs.msg import JointTarget
 from f2o_teleop import convert
 from f2o_teleop.device import SpacenavDevice
+from f2o_teleop.keyboard import KeyboardDevice
 from f2o_teleop.keys import Keys
+from f2o_teleop.mapping import NOT_MAPPED
 from f2o_teleop.teleop import UNDER_WAY, Teleop, make_device
 from f2o_teleop.teleop_config import TeleopConfig
 
@@ -31,9 +32,10 @@ class TeleopNode(ConfiguredNode):
     def __init__(self) -> None:
         super().__init__("teleop_node", TeleopConfig)
         topics = self.config.topics
-        self._names, self._unread = list(self.config.joint_names), ""
-        self._device = make_device(self.config)
+        self._device, self._unread = make_device(self.config), Unread()
         self._teleop = Teleop(self.config, self._device)
+        self._robot = self._teleop.robot
+        self._names = list(self._robot.canonical_names)
         self.create_subscription(JointState, topics.joint_states, self._on_joints, self.best_effort(1))
         self.create_subscription(JointState, topics.gripper_states, self._on_gripper, self.best_effort(1))
         self.create_subscription(JointTarget, topics.command, self._on_command, self.best_effort(1))
@@ -44,6 +46,11 @@ class TeleopNode(ConfiguredNode):
         self._targets = self.create_publisher(JointTarget, topics.target, self.reliable(1))
         self._sequence = count()
         self._commands = self.create_publisher(String, topics.episode_command, self.reliable(10))
+        self._switch = None
+        if (
+            self.config.buttons.enable != NOT_MAPPED
+        ):  # best effort: what could not be sent in time must not come later
+            self._switch = self.create_publisher(Bool, topics.enable, self.best_effort(1))
         self._bridge = self.create_client(SetBool, topics.takeover)
         self._rate = RateMeter(250)
         self.add_diagnostics("teleop", self._diagnose)
@@ -71,26 +78,20 @@ class TeleopNode(ConfiguredNode):
         self._device.close()
 
     def _on_joints(self, msg: JointState) -> None:
-        with self._reading(self.config.topics.joint_states):
-            positions = read_joint_state(msg, self._names).positions
+        with self._unread.reading(self.config.topics.joint_states):
+            positions = read_joint_state(msg, self._robot.joint_names).positions
             self._teleop.offer_joints(positions, time.monotonic_ns())
 
     def _on_gripper(self, msg: JointState) -> None:
-        with self._reading(self.config.topics.gripper_states):
-            self._teleop.offer_width(read_gripper_width(msg, self.config.finger_joint_names))
+        topic = self.config.topics.gripper_states
+        with self._unread.reading(topic):
+            self._teleop.offer_width(read_gripper_width(msg, self._robot.finger_joint_names))
+        self._teleop.unread_gripper = self._unread.coming(topic)
 
     def _on_command(self, msg: JointTarget) -> None:
-        with self._reading(self.config.topics.command):
+        with self._unread.reading(self.config.topics.command):
             sent = read_joint_target(msg, self._names).positions
             self._teleop.offer_command(sent, msg.gripper_width, time.monotonic_ns())
-
-    @contextmanager
-    def _reading(self, topic: str) -> Iterator[None]:
-        """Ignore a message that cannot be used; the diagnostics say why."""
-        try:
-            yield
-        except JointStateError as error:
-            self._unread = f"{topic}: {error}"
 
     def _on_mode(self, msg: String) -> None:
         self._teleop.mode = msg.data
@@ -105,7 +106,11 @@ class TeleopNode(ConfiguredNode):
             self._tick(time.monotonic_ns())
 
     def _tick(self, mono_ns: int) -> None:
+        if isinstance(self._device, KeyboardDevice) and self._keys.ended:
+            self._device.status = f"keyboard: {self._keys.ended}"
         tick = self._teleop.tick(mono_ns)
+        if self._switch is not None:
+            self._switch.publish(Bool(data=tick.enabled))
         for command in tick.commands:
             self._commands.publish(String(data=command))
         if tick.take_over is not None:
@@ -127,15 +132,16 @@ class TeleopNode(ConfiguredNode):
             self.get_logger().info(answer.message)
 
     def _diagnose(self) -> Diagnosis:
-        teleop = self._teleop
-        values = {
-            "target_hz": self._rate.hz(time.monotonic_ns()),
-            "unread": self._unread or "none",
-            **teleop.values(),
-        }
+        teleop, topics, now = self._teleop, self.config.topics, time.monotonic_ns()
+        values = {"target_hz": self._rate.hz(now), **self._unread.values(), **teleop.values()}
         if not self._thread.is_alive():
             return 2, "the loop has ended", values
-        return int(bool(teleop.device_status)), teleop.device_status or "ok", values
+        level, problem = teleop.no_target(now, self._unread.coming(topics.joint_states))
+        failed = "" if teleop.device_status in problem else teleop.device_status
+        found = [problem, failed, self._unread.coming(topics.command)]
+        found += [] if level else [self._unread.coming(topics.gripper_states)]
+        problems = "; ".join(filter(None, found))
+        return max(level, int(bool(problems))), problems or "ok", values
 
 
 def main() -> None:

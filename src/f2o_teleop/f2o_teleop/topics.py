@@ -9,8 +9,8 @@ from pydantic.dataclasses import dataclass
 class RobotTopics:
     """Topics of arm, bridge and recorder."""
 
-    joint_states: TopicName = "/franka/joint_states"
-    gripper_states: TopicName = "/franka_gripper/joint_states"
-    command: TopicName = "/f2o/joint_command"
-    mode: TopicName = "/f2o/mode"
-    episode_state: TopicName = "/f2o/episode/state"
+    joint_states: TopicName = "franka/joint_states"
+    gripper_states: TopicName = "franka_gripper/joint_states"
+    command: TopicName = "f2o/joint_command"
+    mode: TopicName = "f2o/mode"
+    episode_state: TopicName = "f2o/episode/state"

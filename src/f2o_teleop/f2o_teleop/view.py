@@ -10,13 +10,12 @@ from typing import Annotated, Literal, get_args
 import numpy as np
 from f2o_nodekit.config import STRICT, ConfigPath, rules
 from f2o_nodekit.fields import Names, Port, Positive, TopicName, ViewTopicName
+from f2o_nodekit.robot import RobotWord
 from f2o_nodekit.stamps import NS_PER_S
-from f2o_perception.config import PANDA_FINGERS
 from jaxtyping import Float32, Float64, UInt8
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.errors import TeleopError
 from f2o_teleop.topics import RobotTopics
 
@@ -31,8 +30,8 @@ class ViewError(TeleopError):
 class ViewTopics(RobotTopics):
     """Names of topics."""
 
-    color: ViewTopicName = "/{view}/color/image_raw"
-    cloud: TopicName = "/f2o/observation/cloud"
+    color: ViewTopicName = "{view}/color/image_raw"
+    cloud: TopicName = "f2o/observation/cloud"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -46,8 +45,7 @@ class ViewConfig:
     image_hz: Positive = 5.0  # of each view
     stride: Annotated[int, Field(ge=1, le=16)] = 2  # of pixels
     niceness: Annotated[int, Field(ge=0, le=19)] = 10
-    joint_names: Names = ARM_JOINTS
-    finger_joint_names: Names = PANDA_FINGERS  # on the gripper's topic; they add up to its width
+    robot: RobotWord = "panda"
     topics: ViewTopics = field(default_factory=ViewTopics)
 
     @rules

@@ -16,6 +16,7 @@ from f2o_nodekit.joints import (
     read_joint_state,
     read_joint_target,
 )
+from f2o_nodekit.robot import read_robot
 from f2o_nodekit.ros import ConfiguredNode, Diagnosis, run
 from f2o_perception.convert import rgb_from_msg
 from f2o_perception.errors import PerceptionError
@@ -34,6 +35,7 @@ class ViewNode(ConfiguredNode):
     def __init__(self) -> None:
         super().__init__("view_node", ViewConfig)
         config, topics = self.config, self.config.topics
+        self._robot = read_robot(config.robot)
         set_niceness(config.niceness)
         self._view, self._due, self._shown = View(config), Throttle(config.image_hz), 0
         newest = self.best_effort(1)
@@ -73,18 +75,18 @@ class ViewNode(ConfiguredNode):
 
     def _on_joints(self, msg: JointState) -> None:
         with suppress(JointStateError):  # a message without the joints is not shown
-            positions = read_joint_state(msg, self.config.joint_names).positions
-            self._show("measured", self.config.joint_names, positions)
+            positions = read_joint_state(msg, self._robot.joint_names).positions
+            self._show("measured", self._robot.canonical_names, positions)
 
     def _on_command(self, msg: JointTarget) -> None:
         with suppress(JointStateError):
-            positions = read_joint_target(msg, self.config.joint_names).positions
-            names = (*self.config.joint_names, GRIPPER_WIDTH)
+            positions = read_joint_target(msg, self._robot.canonical_names).positions
+            names = (*self._robot.canonical_names, GRIPPER_WIDTH)
             self._show("commanded", names, np.append(positions, msg.gripper_width))
 
     def _on_gripper(self, msg: JointState) -> None:
         with suppress(JointStateError):
-            width = read_gripper_width(msg, self.config.finger_joint_names)
+            width = read_gripper_width(msg, self._robot.finger_joint_names)
             self._show("measured", (GRIPPER_WIDTH,), np.array([width]))
 
     def _show(self, what: str, names: tuple[str, ...], positions: Float64[np.ndarray, " n"]) -> None:

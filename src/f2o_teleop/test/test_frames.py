@@ -2,24 +2,26 @@
 
 import numpy as np
 import pytest
+from f2o_nodekit.robot import read_robot
 from f2o_nodekit.testing import problems
 from f2o_teleop.device import DeviceReading, ScriptedDevice
 from f2o_teleop.drift import DriftConfig, ZeroOffset
 from f2o_teleop.errors import FrameError
 from f2o_teleop.frames import device_frame
-from f2o_teleop.ik import HOME, DifferentialIk
+from f2o_teleop.ik import DifferentialIk
 from f2o_teleop.jog import Jog, Measured
 from f2o_teleop.mapping import MappingConfig, TwistMapping
 from f2o_teleop.teleop import Teleop
 from f2o_teleop.teleop_config import TeleopConfig
 
 S = 10**9
+HOME = read_robot("panda").home
 HOME_Q = np.array(HOME)
 FORWARD, UP = np.eye(6)[0], np.eye(6)[2]
 CAMERAS = """
 cameras:
-  front: {parent: panda_link0, xyz: [1, 0, 0.5], quaternion: [-0.5, -0.5, 0.5, 0.5]}
-  wrist: {parent: panda_hand, xyz: [0, 0, 0], quaternion: [0, 0, 0, 1]}
+  front: {parent: link0, xyz: [1, 0, 0.5], quaternion: [-0.5, -0.5, 0.5, 0.5]}
+  wrist: {parent: hand, xyz: [0, 0, 0], quaternion: [0, 0, 0, 1]}
 """
 
 
@@ -77,9 +79,11 @@ def test_a_camera_that_is_not_there_is_named(calibration, tmp_path):
         device_frame("camera", ik, calibration, "side")
     with pytest.raises(FrameError, match=r"nowhere.yaml: 1 error: cannot be read"):
         device_frame("camera", ik, tmp_path / "nowhere.yaml", "side")
-    calibration.write_text(CAMERAS.replace("panda_hand", "hand"))
-    with pytest.raises(FrameError, match="no frame hand in the robot description"):
+    calibration.write_text(CAMERAS.replace("parent: hand", "parent: fr3_hand"))
+    with pytest.raises(FrameError, match="no frame fr3_hand in the robot description"):
         device_frame("camera", ik, calibration, "wrist")
+    fr3 = device_frame("camera", ik, calibration, "wrist", read_robot("fr3"))  # its own name of the hand
+    np.testing.assert_array_equal(fr3(HOME_Q)[:, 0], ik.frame_rotation("hand", HOME_Q)[:, 2])
 
 
 def test_the_workspace_is_slid_along_and_let_into_again():
@@ -131,7 +135,9 @@ def test_the_offset_of_a_device_at_rest_is_subtracted_and_a_held_deflection_is_n
 
 def test_an_arm_does_not_creep_at_rest():
     """A device with an offset beyond the dead zone, for a while: the target stands still once the zero is known."""
-    teleop = Teleop(TeleopConfig(), ScriptedDevice(lambda t: DeviceReading(np.full(6, 0.1))))
+    teleop = Teleop(
+        TeleopConfig(), ScriptedDevice(lambda t: DeviceReading(np.full(6, 0.1 if t > 0.5 else 0.0)))
+    )
     teleop.mode, at, places = "teleop", HOME_Q, []
     for k in range(6 * 125):
         mono = k * 8_000_000

@@ -1,15 +1,20 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from f2o_nodekit.robot import read_robot
+from f2o_nodekit.urdf import PANDA_URDF, wheel_file
 from f2o_teleop.errors import RobotModelError
-from f2o_teleop.ik import HOME, DifferentialIk, IkStatus
+from f2o_teleop.ik import DifferentialIk, IkStatus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from f2o_teleop import ik as module
 
+PANDA = read_robot("panda")
+HOME = PANDA.home
 SHARED = DifferentialIk()  # building takes 15 ms; every test resets it
 finite = st.floats(-3.0, 3.0)
 
@@ -182,14 +187,34 @@ def test_reset_outside_the_limits_is_drawn_inside(ik):
 
 
 def test_wrong_models_are_named(tmp_path):
-    with pytest.raises(RobotModelError, match=r"nowhere\.urdf: not a readable URDF"):
-        DifferentialIk(tmp_path / "nowhere.urdf")
-    with pytest.raises(RobotModelError, match=r"no joint elbow; it has panda_joint1, panda_joint2"):
-        DifferentialIk(joints=("elbow",))
+    with pytest.raises(RobotModelError, match=r"robot panda: .*nowhere\.urdf: expected a URDF file"):
+        DifferentialIk(replace(PANDA, urdf=str(tmp_path / "nowhere.urdf")))
+    wheel, names = str(wheel_file(PANDA_URDF)), PANDA.joint_names
     with pytest.raises(
-        RobotModelError, match=r"no frame tool in the robot description; it has universe, panda_link0"
+        RobotModelError, match=r"no joint named elbow as in the file of panda, expected some of"
     ):
-        DifferentialIk(tcp_frame="tool")
+        DifferentialIk(replace(PANDA, urdf=wheel, joint_names=("elbow", *names[1:])))
+    with pytest.raises(
+        RobotModelError, match=r"no frame named tool as in the file of panda, expected some of"
+    ):
+        DifferentialIk(replace(PANDA, urdf=wheel, tcp_frame="tool"))
+    with pytest.raises(
+        RobotModelError, match=r"joints in the order joint2, joint1, .* expected them base to tip"
+    ):
+        DifferentialIk(replace(PANDA, urdf=wheel, joint_names=(names[1], names[0], *names[2:])))
+
+
+@pytest.mark.parametrize("name", ["fr3", "fr3v2", "panda"])
+def test_every_arm_stays_within_its_own_range(name):
+    """The Research 3's elbow stretches less far and its sixth joint begins at half a radian."""
+    robot = read_robot(name)
+    ik = DifferentialIk(robot)
+    up, down = np.array([0, 0, 0.5, 0, 0, 0]), np.array([0, 0, -0.3, 0, -1.0, 0])
+    for twist in (up, down):
+        ik.reset(np.array(robot.home))
+        for _ in range(400):
+            ik.step_twist(twist)
+            assert (ik.q >= robot.position_min).all() and (ik.q <= robot.position_max).all()
 
 
 def test_a_step_fits_the_tick(ik):

@@ -18,7 +18,10 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
 rclpy = pytest.importorskip("rclpy", reason="no rclpy: the nodes cannot run")
-from f2o_teleop.ik import HOME, DifferentialIk  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from f2o_bags.labels import from_cdr  # noqa: E402
+from f2o_nodekit.robot import read_robot  # noqa: E402
+from f2o_teleop.ik import DifferentialIk  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import Image, JointState  # noqa: E402
@@ -66,13 +69,13 @@ def environment():
 class Node:
     """A node of this package as a process of its own."""
 
-    def __init__(self, name, config, folder):
+    def __init__(self, name, config, folder, *words):
         path = folder / f"{name}.yaml"
         path.write_text(config)
         self.errors = folder / f"{name}.err"
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", f"f2o_teleop.{name}", "--ros-args", "-p", f"config:={path}"],
+                [sys.executable, "-m", f"f2o_teleop.{name}", "--ros-args", "-p", f"config:={path}", *words],
                 env=environment(), stdout=errors, stderr=errors, stdin=subprocess.DEVNULL,
             )  # fmt: skip
 
@@ -273,7 +276,8 @@ def test_sigkill_loses_nothing_that_was_flushed_and_the_next_session_numbers_on(
         time.sleep(0.1)  # ten flush periods without growth: all is with the kernel
     node.end(signal.SIGKILL)
     assert not file.with_name("metadata.yaml").exists()
-    survived = [message.data for message in read_truncated(file)]
+    labels, *survived = [message.data for message in read_truncated(file)]
+    assert from_cdr(labels)["task"] == "toy"
     assert sorted(survived) == sorted(data for messages in sent.values() for data in messages)
 
     again = recorder()
@@ -314,9 +318,10 @@ def test_the_scripted_hand_moves_the_target_its_way(rig, tmp_path):
     try:
         rig.connected(rig.joints, rig.mode)
         names = [f"panda_joint{i}" for i in range(1, 8)]
-        positions = list(HOME)
+        home = read_robot("panda").home
+        positions = list(home)
         ik = DifferentialIk()
-        start = ik.forward(np.array(HOME))
+        start = ik.forward(np.array(home))
         height, targets, armed, moved = 0.0, 0, False, np.zeros(3)
         end = time.monotonic() + WAIT_S
         while height < 0.05 and time.monotonic() < end:
@@ -325,11 +330,11 @@ def test_the_scripted_hand_moves_the_target_its_way(rig, tmp_path):
                 target = rig.targets.get(timeout=0.05)
             except queue.Empty:
                 continue  # not discovered yet, or the joints it last saw are too old
-            assert (target.source, list(target.joint_names)) == ("teleop", names)
+            assert (target.source, list(target.joint_names)) == ("teleop", [f"joint{i}" for i in range(1, 8)])
             assert target.header.frame_id == ""
             positions, targets = list(target.joint_positions), targets + 1  # an arm that follows at once
             if targets == 20 and not armed:
-                np.testing.assert_allclose(positions, HOME, atol=1e-6)  # nobody armed: it stays with the arm
+                np.testing.assert_allclose(positions, home, atol=1e-6)  # nobody armed: it stays with the arm
                 rig.mode.publish(String(data="teleop"))
                 armed = True
             moved = (ik.forward(np.array(positions)) - start)[:3, 3]
@@ -339,6 +344,27 @@ def test_the_scripted_hand_moves_the_target_its_way(rig, tmp_path):
     finally:
         status, said = node.end(signal.SIGINT)
     assert (status, "Traceback" in said) == (0, False), said
+
+
+def test_joint_states_of_another_robot_are_an_error_that_names_both(rig, tmp_path):
+    node = Node("teleop_node", teleop_config(tmp_path), tmp_path)
+    told = queue.Queue()
+    rig.node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: told.put(m.status[0]), RELIABLE)
+    try:
+        end, wanted = (
+            time.monotonic() + WAIT_S,
+            "no targets: /franka/joint_states: no position for panda_joint1, ",
+        )
+        said = ""
+        while not said.startswith(wanted) and time.monotonic() < end:
+            rig.joints.publish(JointState(name=[f"fr3_joint{i}" for i in range(1, 8)], position=[0.0] * 7))
+            with contextlib.suppress(queue.Empty):
+                status = told.get(timeout=0.05)
+                said = status.message
+        assert said.startswith(wanted) and "only for fr3_joint1, " in said, said
+        assert status.level == b"\x02"
+    finally:
+        node.end(signal.SIGINT)
 
 
 @pytest.mark.parametrize(
@@ -363,3 +389,34 @@ def test_a_mistake_is_one_sentence_and_status_2(tmp_path, name, config, message)
     said = node.errors.read_text()
     assert message in said
     assert "Traceback" not in said
+
+
+def test_an_episode_of_the_left_arm_has_the_names_of_any_other(rig, tmp_path):
+    """The recorder in a namespace hears the arm there, and nothing of the arm without one."""
+    config = RECORDER.format(output=tmp_path / "bags", preflight="false").replace("  /", "  ")
+    node = Node("recorder_node", config, tmp_path, "-r", "__ns:=/left")
+    left = rclpy.create_node("left_rig", namespace="/left", context=rig.context)
+    try:
+        commands = left.create_publisher(String, "f2o/episode/command", RELIABLE)
+        joints = left.create_publisher(JointState, "franka/joint_states", RELIABLE)
+        mode = left.create_publisher(String, "f2o/mode", LATCHED)
+        images = left.create_publisher(Image, "wrist/color/image_raw", RELIABLE)
+        left.create_subscription(String, "f2o/episode/state", rig._on_state, LATCHED)
+        rig._executor.add_node(left)
+        rig.connected(commands, joints, mode, images)
+        assert rig.joints.get_subscription_count() == rig.commands.get_subscription_count() == 0
+        rig.commands, rig.joints, rig.images = commands, joints, images
+        rig.command("start", "recording")
+        sent = rig.send(40, 0)
+        mode.publish(String(data="teleop"))
+        total = sum(map(len, sent.values())) + 1
+        rig.wait_for(lambda s: s["messages"] >= total, f"{total} messages")
+        rig.command("success", "saved")
+    finally:
+        _, said = node.end()
+    got = read(tmp_path / "bags" / "episode_0000")
+    assert {topic: got[topic] for topic in sent} == sent and len(got["/f2o/mode"]) == 1, said
+    with Reader(tmp_path / "bags" / "episode_0000") as reader:
+        offered = {c.topic: c.ext.offered_qos_profiles for c in reader.connections}
+    assert offered["/f2o/mode"][0].durability.name == "TRANSIENT_LOCAL"
+    assert not any("left" in topic for topic in got)

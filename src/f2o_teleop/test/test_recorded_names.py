@@ -17,6 +17,7 @@ from f2o_control.adapters import Adapter  # noqa: E402
 from f2o_control.adapters.base import NamedJoints, Numbers, TrajectoryPlan  # noqa: E402
 from f2o_control.config import BridgeConfig  # noqa: E402
 from f2o_nodekit.config import load_config  # noqa: E402
+from f2o_nodekit.names import full_name  # noqa: E402
 from test_processes import RELIABLE, WAIT_S, Node, Rig, environment  # noqa: E402
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -81,7 +82,7 @@ def recorded(rig, bridge, tmp_path):
             for topic, kind in others.items()
             if topic.startswith("/")
         },
-        **config["topics"],
+        **{full_name(topic): entry for topic, entry in config["topics"].items()},
         OWN: {"type": "sensor_msgs/msg/JointState", "command": True},
     }
     node = Node("recorder_node", yaml.safe_dump(config), tmp_path)

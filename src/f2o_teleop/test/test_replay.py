@@ -77,6 +77,8 @@ def test_ramp_and_trajectory_join_without_a_step(trajectory, speed):
 class FakeArm:
     """Follows at once; the bridge arms when requested, and can be made to refuse or to fall into hold."""
 
+    joint_states = "/franka/joint_states"
+
     def __init__(self, refuses="", hold_after=10**9, blind=False):
         self.mode, self.sent, self.refuses, self.hold_after = "disarmed", [], refuses, hold_after
         self.at = None if blind else HOME.copy()
@@ -146,12 +148,12 @@ def test_a_message_without_the_joints_changes_nothing():
     from f2o_teleop.replay_node import ReplayNode
     from sensor_msgs.msg import JointState
 
-    fingers = ["f1", "f2"]
-    node = types.SimpleNamespace(_names=("a", "b"), _fingers=fingers, _joints=None, _width=0.0)
+    fingers = ["fr3_finger_joint1", "fr3_finger_joint2"]
+    node = types.SimpleNamespace(_names=("joint1", "joint2"), _joints=None, _width=0.0)
     for names, positions, width in (
-        (["b", "a"], [2.0, 1.0], [0.02, 0.02]),
-        (["a"], [5.0], []),
-        (["a", "b"], [np.nan, 5.0], [np.nan, 0.02]),
+        (["fr3_joint2", "fr3_joint1"], [2.0, 1.0], [0.02, 0.02]),
+        (["fr3_joint1"], [5.0], []),
+        (["fr3_joint1", "fr3_joint2"], [np.nan, 5.0], [np.nan, 0.02]),
     ):
         ReplayNode._on_joints(node, JointState(name=names, position=positions))
         ReplayNode._on_gripper(node, JointState(name=fingers, position=width))

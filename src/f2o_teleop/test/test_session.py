@@ -4,16 +4,20 @@ import shutil
 import types
 
 import pytest
-from f2o_bags.definitions import find_definition
+from f2o_bags.definitions import find_definition, known_definition
 from f2o_bags.errors import BagError
+from f2o_bags.labels import LABELS_TOPIC, to_cdr
+from f2o_bags.latched import TRANSFORMS
 from f2o_bags.numbering import next_index, partial_bags
-from f2o_bags.writer import read_metadata
+from f2o_bags.read import open_bag
+from f2o_bags.writer import LATCHED_QOS, read_metadata
 from f2o_nodekit.config import ConfigError, load_config
 from f2o_nodekit.paths import config_file
 from f2o_teleop.errors import CommandError, DiskSpaceError, RateError
 from f2o_teleop.recorder_config import RecorderConfig, TopicConfig, read_calibration
 from f2o_teleop.session import Session
 from rosbags.highlevel import AnyReader
+from rosbags.typesys import Stores, get_typestore
 
 from f2o_teleop import session as module
 
@@ -59,10 +63,43 @@ def test_two_episodes_one_discarded(make, tmp_path):
     assert names(tmp_path) == ["episode_0000"]
     labels = read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]
     assert {k: v for k, v in labels.items() if k != "versions"} == {
-        "task": "toy", "operator": "ada", "seed": "3", "success": "true", "index": "0", "strategy": "left",
-        "expected_hz": "{}", "calibration": "", "drops": "0", "lost": "0",
+        "robot": "panda", "task": "toy", "operator": "ada", "seed": "3", "success": "true", "index": "0",
+        "strategy": "left", "expected_hz": "{}", "calibration": "", "drops": "0", "lost": "0",
     }  # fmt: skip
     assert "python" in json.loads(labels["versions"])
+
+
+def test_what_is_latched_is_repeated_at_every_start_and_stored_as_such(tmp_path):
+    topics = {
+        "/tf_static": TopicConfig(TRANSFORMS, qos="latched", optional=True),
+        "/robot_description": TopicConfig("std_msgs/msg/String", qos="latched"),
+    }
+    definitions = {entry.type: known_definition(entry.type) for entry in topics.values()}
+    offered = ({**LATCHED_QOS, "depth": 7},)
+    config = RecorderConfig(topics=topics, output=str(tmp_path / "bags"), min_free_gb=0.0)
+    session = Session(config, definitions, lambda topic: offered if topic == "/tf_static" else ())
+    sent = [("/tf_static", transforms("link1")), ("/tf_static", transforms("camera"))]
+    sent += [("/robot_description", to_cdr({})), ("/robot_description", to_cdr({"urdf": "<robot/>"}))]
+    for topic, data in sent:
+        session.message(topic, data, 1)
+    for number in range(2):
+        session.command("start", 100 + number)
+        session.command("success", 200)
+        bag = open_bag(tmp_path / "bags" / f"episode_{number:04d}")
+        own = [(m.topic, m.data, m.log_ros_ns) for m in bag.messages() if m.topic != LABELS_TOPIC]
+        assert own == [(topic, data, 100 + number) for topic, data in (*sent[:2], sent[3])]
+        assert bag.topics["/tf_static"].offered_qos[0]["depth"] == 7
+        assert bag.topics["/robot_description"].latched  # although nobody published it at the start
+
+
+def transforms(frame):
+    """A message that places one frame."""
+    store = get_typestore(Stores.LATEST)
+    kind = {name: store.types[f"geometry_msgs/msg/{name}"] for name in ("Vector3", "Quaternion", "Transform")}
+    pose = kind["Transform"](kind["Vector3"](0.0, 0.0, 0.0), kind["Quaternion"](0.0, 0.0, 0.0, 1.0))
+    header = store.types["std_msgs/msg/Header"](store.types["builtin_interfaces/msg/Time"](0, 0), "base")
+    placed = store.types["geometry_msgs/msg/TransformStamped"](header, frame, pose)
+    return bytes(store.serialize_cdr(store.types[TRANSFORMS]([placed]), TRANSFORMS))
 
 
 STAMPED = {"/a": TopicConfig("toy/msg/Point", hz=10.0), "/b": TopicConfig("toy/msg/Point", hz=100.0)}
@@ -174,7 +211,7 @@ def test_stop_completes_the_bag_before_the_verdict(make, tmp_path):
     assert session.state().state == "review"
     session.message("/a", PART, 20)  # after the stop: not kept
     with AnyReader([tmp_path / "bags" / "episode_0000.partial"]) as reader:
-        assert reader.message_count == 1
+        assert reader.message_count == 1 + 2  # the labels
     session.command("failure", 30)
     assert read_metadata(tmp_path / "bags" / "episode_0000")["custom_data"]["success"] == "false"
 
@@ -186,7 +223,9 @@ def test_latched_messages_are_repeated_in_every_bag(make, tmp_path):
         session.command("start", 1000 + k)
         session.command("save", 2000 + k)
         with AnyReader([tmp_path / "bags" / f"episode_000{k}"]) as reader:
-            assert [(c.topic, t, raw) for c, t, raw in reader.messages()] == [("/mode", 1000 + k, PART)]
+            assert [(c.topic, t, raw) for c, t, raw in reader.messages() if c.topic != LABELS_TOPIC] == [
+                ("/mode", 1000 + k, PART)
+            ]
 
 
 def test_the_state_follows(make):
@@ -330,12 +369,35 @@ def test_an_output_that_cannot_be_made_is_named(make, tmp_path):
 def test_the_installed_configuration_is_legal_and_names_every_topic():
     path = config_file("recorder.yaml")
     topics = load_config(RecorderConfig, path, {"output": "bags"}).all_topics()
-    assert len(topics) == 3 * 4 + 9
+    assert len(topics) == 3 * 4 + 11
     assert topics["/wrist/color/image_raw"].type == "sensor_msgs/msg/Image"
     assert topics["/f2o/mode"].qos == "latched"
     config = load_config(RecorderConfig, path, {"output": "bags"})
     assert len(config.expected_hz()) == 3 * 4 + 3
     assert "wrist:" in read_calibration(config)
+
+
+def test_a_bag_has_the_topics_names_without_the_arms_namespace():
+    path = config_file("recorder.yaml")
+    given = load_config(RecorderConfig, path, {"output": "bags", "cameras": ["wrist"]})
+    left = load_config(
+        RecorderConfig, path, {"output": "bags", "cameras": ["wrist"], "camera": "cell/{view}"}, "/left"
+    )
+    assert "/left/f2o/mode" in left.all_topics()
+    assert "/left/cell/wrist/color/image_raw" in left.all_topics()
+    kept = left.within_bag("/left")
+    assert kept.topics.items() >= given.topics.items()
+    assert set(kept.all_topics()) - set(given.all_topics()) == {
+        topic.replace("/wrist/", "/cell/wrist/") for topic in given.all_topics() if topic.startswith("/wrist")
+    }
+    assert kept.all_topics().keys() == left.within_bag("/right").within_bag("/left").all_topics().keys()
+
+
+def test_a_topic_that_is_none_is_named(tmp_path):
+    path = tmp_path / "recorder.yaml"
+    path.write_text("topics: {a b: {type: std_msgs/msg/String}}\noutput: bags\n")
+    with pytest.raises(ConfigError, match=r"1 error: topics\.a b: expected a topic name, got 'a b'"):
+        load_config(RecorderConfig, path)
 
 
 def test_a_calibration_that_is_not_there_is_named():

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from f2o_nodekit.config import ConfigError, load_config
 from f2o_nodekit.paths import config_file
+from f2o_nodekit.robot import read_robot
 from f2o_nodekit.testing import problems
 from f2o_teleop.device import DeviceReading, ScriptedDevice, SpacenavDevice
-from f2o_teleop.ik import HOME, DifferentialIk
+from f2o_teleop.ik import DifferentialIk
 from f2o_teleop.jog import Jog, JogTarget, Measured
 from f2o_teleop.keyboard import KeyboardDevice
 from f2o_teleop.keys import Keys
@@ -22,6 +23,7 @@ from f2o_teleop.teleop_config import TeleopConfig, Workspace
 from f2o_teleop import convert
 
 TICK_NS = 8_000_000
+HOME = read_robot("panda").home
 HOME_Q = np.array(HOME)
 FORWARD = np.array([1.0, 0, 0, 0, 0, 0])
 REST = np.zeros(6)
@@ -95,12 +97,38 @@ def test_no_target_while_the_arm_cannot_be_seen():
     assert teleop.tick(300_000_000).target is None
 
 
+def test_a_gripper_that_cannot_be_read_is_not_told_to_open():
+    teleop = make_teleop(lambda t: DeviceReading(FORWARD))
+    teleop.offer_joints(HOME_Q, 0)
+    teleop.unread_gripper = "/franka_gripper/joint_states: expected 2 positions for 2 names"
+    assert teleop.tick(0).target is None
+    assert teleop.no_target(0, "") == (2, f"no targets: {teleop.unread_gripper}")
+    teleop.offer_width(0.03)
+    assert teleop.tick(0).target.gripper_width == 0.03
+    assert teleop.no_target(0, "") == (0, "")  # from now on the last width is known
+
+
+def test_why_there_is_no_target_is_told_with_its_size():
+    teleop = make_teleop(lambda t: DeviceReading(FORWARD))
+    assert teleop.no_target(0, "") == (1, "waiting for the first joint state")
+    why = "/franka/joint_states: no position for panda_joint1, only for fr3_joint1"
+    assert teleop.no_target(0, why) == (2, f"no targets: {why}")
+    teleop.offer_joints(HOME_Q, 0)
+    assert teleop.no_target(TICK_NS, why) == (0, "")
+    limit_s = TeleopConfig().max_joint_state_age_s
+    told = f"no targets: no joint state for 0.3 s; {limit_s:g} s is the most"
+    assert teleop.no_target(300_000_000, "") == (2, told)
+
+
 def test_targets_follow_only_in_mode_teleop():
     teleop = make_teleop(lambda t: DeviceReading(FORWARD))
-    for mode, moves in (("", False), ("policy", False), ("teleop", True), ("hold", False)):
+    for tick in range(20):  # at rest
+        teleop.offer_joints(HOME_Q, tick * TICK_NS)
+        teleop.tick(tick * TICK_NS)
+    for mode, moves in (("policy", False), ("teleop", True), ("hold", False)):
         teleop.mode = mode
-        teleop.offer_joints(HOME_Q, 0)
-        target = teleop.tick(0).target
+        teleop.offer_joints(HOME_Q, 20 * TICK_NS)
+        target = teleop.tick(20 * TICK_NS).target
         assert (not np.array_equal(target.positions, HOME_Q)) is moves
 
 
@@ -122,7 +150,8 @@ def test_buttons_and_keys_become_commands():
 def test_the_status_of_the_device_is_passed_on():
     teleop = make_teleop(lambda t: DeviceReading(REST, (), "unplugged"))
     teleop.mode = "teleop"
-    teleop.tick(0)
+    teleop.offer_joints(HOME_Q, 0)
+    assert teleop.tick(0).target is None
     assert teleop.device_status == "unplugged"
 
 
@@ -157,8 +186,8 @@ def test_every_wrong_key_is_reported(tmp_path):
     with pytest.raises(ConfigError) as raised:
         load_config(TeleopConfig, path)
     assert raised.value.problems == [
-        "keys.ab: expected one character for one of start, stop, save, discard, success, failure, gripper (with labels "
-        "as JSON, if any), got 'go'",
+        "keys.ab: expected one character for one of start, stop, save, discard, success, failure, gripper, "
+        "give_back (with labels as JSON, if any), got 'go'",
         "closed_width: expected less than open_width (0.08), got 0.1",
     ]
     assert problems(TeleopConfig, keys={"1": 'success {"strategy": "left"}', "g": "gripper"}) == []
@@ -174,9 +203,6 @@ def test_every_wrong_key_is_reported(tmp_path):
         "keys: i move the arm when the source is the keyboard; expected others"
     ]
     assert problems(Workspace, x=(0.5, 0.1)) == ["x: expected lower < upper, got [0.5, 0.1]"]
-    assert problems(TeleopConfig, joint_names=("a",)) == [
-        "joint_names: expected seven, and seven numbers in home"
-    ]
 
 
 def test_keys_come_from_a_terminal_and_it_is_given_back():

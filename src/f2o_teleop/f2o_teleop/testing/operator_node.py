@@ -32,10 +32,10 @@ class Operator(Node):
         super().__init__(name)
         self._check = check
         self.recorder, self.note, self.path, self.mode, self.saved = "", "", "", "", 0
-        self._arm, self._disarm = (self.create_client(Trigger, f"/f2o/{verb}") for verb in ("arm", "disarm"))
-        self._commands = self.create_publisher(String, "/f2o/episode/command", reliable(10))
-        self.create_subscription(String, "/f2o/episode/state", self._on_state, latched())
-        self.create_subscription(String, "/f2o/mode", self._on_mode, latched())
+        self._arm, self._disarm = (self.create_client(Trigger, f"f2o/{verb}") for verb in ("arm", "disarm"))
+        self._commands = self.create_publisher(String, "f2o/episode/command", reliable(10))
+        self.create_subscription(String, "f2o/episode/state", self._on_state, latched())
+        self.create_subscription(String, "f2o/mode", self._on_mode, latched())
 
     def _on_state(self, message: String) -> None:
         state = json.loads(message.data)
