@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+from f2o_nodekit.robot import BASE, HAND
 from f2o_perception.frames import Intrinsics
 from jaxtyping import Float64, UInt8, UInt16
 
@@ -30,7 +31,7 @@ class CameraMount:
     """A camera fixed to a frame of the robot."""
 
     name: str
-    parent: str  # panda_link0 or panda_hand
+    parent: str  # link0 or hand
     xyz: tuple[float, float, float]  # [m] in parent
     look_at: tuple[float, float, float]  # [m] in parent: the optical axis goes through it
     up: tuple[float, float, float]  # in parent: appears upward in the image
@@ -67,9 +68,9 @@ class CameraMount:
 
 
 CAMERAS = (
-    CameraMount("wrist", "panda_hand", (0.075, 0.0, 0.01), (0.075, 0.0, 0.15), (1.0, 0.0, 0.0), 76.0),
-    CameraMount("external_1", "panda_link0", (1.05, 0.45, 0.50), (0.46, 0.0, 0.17), (0.0, 0.0, 1.0), 42.0),
-    CameraMount("external_2", "panda_link0", (1.05, -0.45, 0.50), (0.46, 0.0, 0.17), (0.0, 0.0, 1.0), 42.0),
+    CameraMount("wrist", HAND, (0.075, 0.0, 0.01), (0.075, 0.0, 0.15), (1.0, 0.0, 0.0), 76.0),
+    CameraMount("external_1", BASE, (1.05, 0.45, 0.50), (0.46, 0.0, 0.17), (0.0, 0.0, 1.0), 42.0),
+    CameraMount("external_2", BASE, (1.05, -0.45, 0.50), (0.46, 0.0, 0.17), (0.0, 0.0, 1.0), 42.0),
 )
 
 

@@ -1,15 +1,11 @@
-"""joint_trajectory_controller as the arm sees it: what ros2_controllers does with a JointTrajectory, without ROS.
-
-The newest trajectory replaces the old one and starts from the current *desired* state
-(``interpolate_from_desired_state: true``), cubic where points carry velocities, linear where they do not; at the end
-the arm stops at the last point.
-"""
+"""What moves the simulated arm and gripper: joint_trajectory_controller, and a hand that takes widths. No ROS."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from f2o_control.far_end import JointTrajectoryController, PastTrajectoryError
 from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64, Int64
 
@@ -42,68 +38,37 @@ class Trajectory:
 
 
 class TrajectoryController:
-    """The desired state of the joints as a function of time."""
+    """The desired state of the joints as a function of time: ``f2o_control.far_end``, with its refusals."""
 
     def __init__(self, q: Float64[np.ndarray, " 7"]) -> None:
-        self.reset(q)
+        self._controller = JointTrajectoryController(q)
 
     def reset(self, q: Float64[np.ndarray, " 7"]) -> None:
         """Drop the trajectory; the desired state is rest at ``q`` [rad]."""
-        self._knots_ns = np.zeros(1, np.int64)
-        self._positions = np.array(q, np.float64)[None]
-        self._velocities: Float64[np.ndarray, "n 7"] | None = None
+        self._controller.reset(q)
 
     def accept(self, trajectory: Trajectory, now_ns: int) -> None:
-        """Follow ``trajectory`` from the desired state at ``now_ns`` on; points already past are skipped.
+        """Follow ``trajectory``.
 
         Raises:
-            TrajectoryError: the trajectory is malformed; the old one stays.
+            TrajectoryError: the trajectory is malformed, or over already; the old one stays.
         """
         trajectory.check()
-        times = (trajectory.start_ns or now_ns) + trajectory.times_ns
-        ahead = times > now_ns
-        if not ahead.any():  # all in the past: go to the last point at once, as the real controller does
-            ahead[-1], times = True, np.maximum(times, now_ns + 1)
-        q, dq = self.desired(now_ns)
-        self._knots_ns = np.concatenate([[now_ns], times[ahead]])
-        self._positions = np.vstack([q, trajectory.positions[ahead]])
-        velocities = trajectory.velocities
-        self._velocities = None if velocities is None else np.vstack([dq, velocities[ahead]])
+        times, positions, velocities = trajectory.times_ns, trajectory.positions, trajectory.velocities
+        try:
+            self._controller.take(trajectory.start_ns, times, positions, velocities, now_ns)
+        except PastTrajectoryError as error:
+            raise TrajectoryError(str(error)) from error
 
     def desired(self, now_ns: int) -> tuple[Float64[np.ndarray, " 7"], Float64[np.ndarray, " 7"]]:
         """Position [rad] and velocity [rad/s] at ``now_ns``."""
-        knots = self._knots_ns
-        if now_ns > knots[-1] or len(knots) == 1:
-            return self._positions[-1].copy(), np.zeros(7)
-        k = max(1, int(np.searchsorted(knots, now_ns)))  # a knot belongs to the segment that it ends
-        span = (knots[k] - knots[k - 1]) / NS_PER_S
-        u = (now_ns - knots[k - 1]) / NS_PER_S / span
-        p0, p1 = self._positions[k - 1], self._positions[k]
-        if self._velocities is None:
-            return p0 + u * (p1 - p0), (p1 - p0) / span
-        return _hermite(p0, p1, self._velocities[k - 1], self._velocities[k], u, span)
-
-
-def _hermite(
-    p0: Float64[np.ndarray, " 7"],
-    p1: Float64[np.ndarray, " 7"],
-    v0: Float64[np.ndarray, " 7"],
-    v1: Float64[np.ndarray, " 7"],
-    u: float,
-    span: float,
-) -> tuple[Float64[np.ndarray, " 7"], Float64[np.ndarray, " 7"]]:
-    """Cubic with the given end positions and velocities at u in [0, 1] of ``span`` seconds."""
-    step = p1 - p0
-    a = span * (v0 + v1) - 2.0 * step
-    b = 3.0 * step - span * (2.0 * v0 + v1)
-    position = ((a * u + b) * u + span * v0) * u + p0
-    return position, ((3.0 * a * u + 2.0 * b) * u) / span + v0
+        return self._controller.at(now_ns)
 
 
 class GripperController:
     """The Franka hand: a width is approached at the finger speed, never jumped to."""
 
-    SPEED_M_S = 0.2  # of the width; each finger moves at half of it
+    SPEED_M_S = 0.1  # of the width, as the robots' files have it; each finger moves at half of it
 
     def __init__(self, width: float) -> None:
         self.reset(width)

@@ -6,23 +6,18 @@ from array import array
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from f2o_nodekit.joints import joint_order, read_gripper_width, read_joint_state
+from f2o_nodekit.joints import joint_order
 from f2o_nodekit.stamps import from_ns, to_ns
 from f2o_perception.frames import Intrinsics
 from geometry_msgs.msg import Point, Pose, Quaternion
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from f2o_msgs.msg import JointTarget, TaskState
+from f2o_msgs.msg import TaskState
 from f2o_sim.cameras import RgbdImage, camera
-from f2o_sim.collector import Scene
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import TrajectoryError
-from f2o_sim.robot import ARM_JOINTS, BASE, FINGER_JOINTS
-from f2o_sim.tasks.base import Verdict
 from f2o_sim.world import World
-
-SOURCE = "expert"  # of the demonstrator's targets
 
 
 class CameraMessages:
@@ -64,10 +59,11 @@ class RobotMessages:
     """Joint, gripper and task states."""
 
     def __init__(self, world: World) -> None:
-        self.arm = JointState(name=list(ARM_JOINTS))
-        self.fingers = JointState(name=list(FINGER_JOINTS))
+        robot = world.robot
+        self.arm = JointState(name=list(robot.joint_names))
+        self.fingers = JointState(name=list(robot.finger_joint_names))
         self.task = TaskState(task=world.task.name, object_names=list(world.task.object_names))
-        self.task.header.frame_id = BASE
+        self.task.header.frame_id = robot.base_frame
 
     def fill_arm(self, world: World, stamp_ros_ns: int) -> JointState:
         """The seven joints of the arm: position, velocity, effort."""
@@ -100,24 +96,18 @@ def _pose(pose: np.ndarray) -> Pose:
     return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=i, y=j, z=k, w=w))
 
 
-def pose_from_msg(msg: Pose) -> np.ndarray:
-    """Position and quaternion wxyz, shape (7,)."""
-    p, o = msg.position, msg.orientation
-    return np.array([p.x, p.y, p.z, o.w, o.x, o.y, o.z])
-
-
-def trajectory_from_msg(msg: JointTrajectory) -> Trajectory:
-    """A trajectory with the joints in the arm's order; its start is in ROS time, or 0.
+def trajectory_from_msg(msg: JointTrajectory, joint_names: tuple[str, ...]) -> Trajectory:
+    """A trajectory with the joints in the order of ``joint_names``, the arm's; its start is in ROS time, or 0.
 
     Raises:
         TrajectoryError: other joints than the arm's, or points of another length.
     """
-    if sorted(msg.joint_names) != sorted(ARM_JOINTS):
+    if sorted(msg.joint_names) != sorted(joint_names):
         names = ", ".join(msg.joint_names) or "none"
         raise TrajectoryError(
-            f"trajectory: joint_names: expected {', '.join(ARM_JOINTS)} in any order, got {names}"
+            f"trajectory: joint_names: expected {', '.join(joint_names)} in any order, got {names}"
         )
-    order = joint_order(msg.joint_names, ARM_JOINTS)
+    order = joint_order(msg.joint_names, joint_names)
     positions = [point.positions for point in msg.points]
     velocities = [point.velocities for point in msg.points]
     if any(len(row) != len(order) for row in positions):
@@ -133,23 +123,3 @@ def trajectory_from_msg(msg: JointTrajectory) -> Trajectory:
         np.array(positions, np.float64).reshape(-1, len(order))[:, order],
         np.array(velocities, np.float64)[:, order] if has_velocities else None,
     )
-
-
-def target_message(target: np.ndarray, due_ros_ns: int, sequence: int) -> JointTarget:
-    """Seven joints [rad] and the gripper's width [m] for the bridge; it takes velocities from the differences."""
-    msg = JointTarget(source=SOURCE, sequence=sequence, joint_names=list(ARM_JOINTS))
-    msg.header.stamp = from_ns(due_ros_ns, Time)
-    msg.joint_positions, msg.gripper_width = array("d", target[:-1]), float(target[-1])
-    return msg
-
-
-def scene_from_msgs(joints: JointState, fingers: JointState, task: TaskState) -> Scene:
-    """What the demonstrator sees.
-
-    Raises:
-        JointStateError: a joint or finger without a usable position.
-    """
-    objects = dict(zip(task.object_names, map(pose_from_msg, task.object_poses), strict=True))
-    verdict = Verdict(task.success, task.collision, task.side, not task.running, task.elapsed)
-    q = read_joint_state(joints, ARM_JOINTS).positions
-    return Scene(task.seed, q, read_gripper_width(fingers, FINGER_JOINTS), objects, verdict)

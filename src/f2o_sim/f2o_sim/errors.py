@@ -14,14 +14,6 @@ class SimError(F2oError):
 class RobotModelError(SimError):
     """The robot's description is missing or lacks something the simulator needs."""
 
-    @classmethod
-    def no_description(cls, reason: str) -> RobotModelError:
-        """No URDF, for ``reason``."""
-        return cls(
-            f"robot model: panda.urdf not found ({reason}); expected the package example-robot-data, "
-            "installed with: pip install example-robot-data"
-        )
-
 
 class GraphicsError(SimError):
     """No library on this machine can draw off screen."""

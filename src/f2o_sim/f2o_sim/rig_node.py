@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from f2o_nodekit.latest import Latest
 from f2o_nodekit.pace import Pace
+from f2o_nodekit.robot import read_robot
 from f2o_nodekit.ros import best_effort, latched, reliable
 from f2o_nodekit.stamps import NS_PER_S, to_ns
 from rclpy.node import Node
@@ -20,7 +21,7 @@ from std_srvs.srv import Trigger
 
 from f2o_msgs.msg import JointTarget, TaskState
 from f2o_msgs.srv import ResetWorld
-from f2o_sim import convert
+from f2o_sim import expert_convert
 from f2o_sim.collector import RigError, Scene
 from f2o_sim.config import ExpertConfig
 
@@ -34,7 +35,7 @@ class RosRig:
     def __init__(self, node: Node, config: ExpertConfig, stopping: threading.Event) -> None:
         self._node, self._config, self._stopping = node, config, stopping
         topics, self._period_s = config.topics, 1.0 / config.rate_hz
-        self._pace = Pace(self._period_s)
+        self._pace, self._robot = Pace(self._period_s), read_robot(config.robot)
         self._joints: Latest[JointState] = Latest()
         self._fingers: Latest[JointState] = Latest()
         self._task: Latest[TaskState] = Latest()
@@ -100,9 +101,11 @@ class RosRig:
         """Send ``target``, wait for the next tick, and return the scene."""
         if target is not None:
             due_ns = self._node.get_clock().now().nanoseconds + round(self._period_s * NS_PER_S)
-            self._targets.publish(convert.target_message(target, due_ns, next(self._sequence)))
+            self._targets.publish(expert_convert.target_message(target, due_ns, next(self._sequence)))
         self._pace.wait()
-        return convert.scene_from_msgs(_heard(self._joints), _heard(self._fingers), _heard(self._task))
+        return expert_convert.scene_from_msgs(
+            _heard(self._joints), _heard(self._fingers), _heard(self._task), self._robot
+        )
 
     def _call(self, client: Any, request: Any) -> Any:
         done = threading.Event()

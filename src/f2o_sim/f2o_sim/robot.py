@@ -7,18 +7,20 @@ text because that is the one interface that is the same in every MuJoCo from 3.3
 
 from __future__ import annotations
 
-import importlib.metadata
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
+from f2o_nodekit.robot import BASE, Robot, canonical_names, read_robot
+from f2o_nodekit.urdf import PANDA_URDF, WHEELS_ARM, renamed, wheel_file
+
+from f2o_nodekit import urdf as description
 from f2o_sim.errors import RobotModelError
 from f2o_sim.meshes import load_visual
 
-ARM_JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
-FINGER_JOINTS = ("panda_finger_joint1", "panda_finger_joint2")
-FINGER_BODIES = ("panda_leftfinger", "panda_rightfinger")
-BASE, HAND, TCP = "panda_link0", "panda_hand", "panda_hand_tcp"
+ARM_JOINTS = canonical_names(7)
+FINGER_JOINTS = ("finger_joint1", "finger_joint2")
+FINGER_BODIES = ("leftfinger", "rightfinger")
 MAX_WIDTH = 0.08  # gripper opening [m]
 
 # Joint servo: torque = stiffness * (q_ref + lead * dq_ref - q) - damping * dq. The lead of (damping + friction) /
@@ -48,33 +50,31 @@ class RobotFragments:
     equalities: list[ET.Element]
 
 
-def panda_urdf() -> Path:
-    """Path of panda.urdf in the installed example-robot-data wheel.
+def load_robot(robot: Robot | None = None, urdf: Path | None = None) -> RobotFragments:
+    """The arm with its hand, fixed to the world at its base; joints and bodies have canonical names.
+
+    Args:
+        robot: whose joints' ranges it has; the Panda if not given.
+        urdf: with its meshes; the wheel's Panda if not given, which has the kinematics of every Franka since.
 
     Raises:
-        RobotModelError: the wheel is missing or has no such file.
+        RobotModelError: the description is missing, or lacks something that the simulator needs.
     """
     try:
-        files = importlib.metadata.distribution("example-robot-data").files or []
-    except importlib.metadata.PackageNotFoundError as error:
-        raise RobotModelError.no_description("the package is not installed") from error
-    for file in files:
-        if str(file).endswith("panda_description/urdf/panda.urdf"):
-            return Path(str(file.locate())).resolve()
-    raise RobotModelError.no_description("the package holds no such file")
-
-
-def load_robot(urdf: Path | None = None) -> RobotFragments:
-    """The arm with its hand, fixed to the world at panda_link0."""
-    path = urdf or panda_urdf()
-    return _Builder(path).build()
+        wheel = read_robot(WHEELS_ARM)
+        path = urdf or wheel_file(PANDA_URDF)
+        return _Builder(renamed(ET.parse(path).getroot(), wheel, str(path)), path, robot or wheel).build()
+    except description.RobotModelError as error:
+        raise RobotModelError(f"robot model: {error}") from error
 
 
 class _Builder:
     """Walks the URDF tree once, from the base outwards."""
 
-    def __init__(self, path: Path) -> None:
-        root = ET.parse(path).getroot()
+    def __init__(self, root: ET.Element, path: Path, robot: Robot) -> None:
+        self._ranges = dict(
+            zip(ARM_JOINTS, zip(robot.position_min, robot.position_max, strict=True), strict=True)
+        )
         self._share = path.parents[
             3
         ].parent  # <share>/example-robot-data/robots/panda_description/urdf/panda.urdf
@@ -99,7 +99,7 @@ class _Builder:
         link = self._links[name]
         _add_inertial(body, link.find("inertial"))
         if joint is not None and joint.get("type") in ("revolute", "prismatic"):
-            body.append(_joint(joint))
+            body.append(_joint(joint, self._ranges))
         self._add_visuals(body, link)
         self._add_hulls(body, link)
         for child in self._children.get(name, []):
@@ -179,14 +179,16 @@ def _add_inertial(body: ET.Element, inertial: ET.Element | None) -> None:
     ET.SubElement(body, "inertial", pos=position, mass=mass, fullinertia=full)
 
 
-def _joint(joint: ET.Element) -> ET.Element:
+def _joint(joint: ET.Element, ranges: dict[str, tuple[float, float]]) -> ET.Element:
     finger = joint.get("type") == "prismatic"
+    given = tuple(float(_attribute(joint, "limit", end)) for end in ("lower", "upper"))
+    low, high = ranges.get(joint.get("name", ""), given)
     return ET.Element(
         "joint",
         name=joint.get("name", ""),
         type="slide" if finger else "hinge",
         axis=_attribute(joint, "axis", "xyz"),
-        range=f"{_attribute(joint, 'limit', 'lower')} {_attribute(joint, 'limit', 'upper')}",
+        range=f"{low} {high}",
         armature=str(ARMATURE),
         damping=str(FINGER_DAMPING if finger else JOINT_FRICTION),
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from f2o_nodekit.robot import BASE
+
 from f2o_sim.cameras import CAMERAS, CameraMount
-from f2o_sim.robot import BASE, RobotFragments, load_robot
+from f2o_sim.robot import RobotFragments, load_robot
 
 TIMESTEP_S = 0.001
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 1280, 720

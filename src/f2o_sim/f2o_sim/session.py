@@ -7,13 +7,12 @@ the simulated clock. The same seed and the same targets give the same episode, b
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from f2o_control.bridge import Bridge
 from f2o_control.config import BridgeConfig
-from f2o_nodekit.paths import config_file
+from f2o_nodekit.robot import read_robot, robot_file
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_perception.calibration import Calibration
 from f2o_perception.calibration import CameraMount as Pose
@@ -22,10 +21,9 @@ from f2o_perception.frames import GripperSample, JointSample, Observation, RgbdF
 from f2o_perception.pipeline import ObservationPipeline
 from jaxtyping import Float64
 
-from f2o_sim.bridge_loop import BridgeLoop
+from f2o_sim.bridge_loop import BridgeLoop, Way
 from f2o_sim.cameras import CAMERAS, Renderer, camera
 from f2o_sim.rate_divider import RateDivider
-from f2o_sim.robot import ARM_JOINTS
 from f2o_sim.world import World
 
 GRIPPER_HZ = 15.0  # franka_gripper's state_publish_rate
@@ -63,13 +61,14 @@ class Session:
         task: name of the task.
         camera_hz: frame rate of the cameras, which all expose at once.
         perception: views, sizes, workspace; the camera poses are the simulator's own.
-        bridge: configuration of the bridge; its rate is that of ``step``, its source that of the targets.
+        bridge: configuration of the bridge; its rate is that of ``step``, its source that of the targets, its adapter
+            the way to the arm (bridge_loop).
         observation_delay_s: from exposure to the observation's arrival.
         width, height: of the cameras' images [px].
-        robot: YAML file of the robot; by default the workspace's robot_panda.yaml.
+        robot: name or YAML file of the robot; by default the one of ``perception``.
 
     Raises:
-        UnknownTaskError, GraphicsError, ConfigError: the session cannot start.
+        UnknownTaskError, GraphicsError, ConfigError, SimError: the session cannot start.
     """
 
     def __init__(
@@ -81,13 +80,16 @@ class Session:
         observation_delay_s: float = 0.05,
         width: int = 240,
         height: int = 180,
-        robot: str | Path = "",
+        robot: str = "",
     ) -> None:
-        self.world = World(task)
         self._perception = perception or PerceptionConfig()
+        if robot:
+            self._perception = replace(self._perception, robot=robot)
+        path = robot_file(self._perception.robot)
+        self.world = World(task, robot=read_robot(str(path)))
         self._views = {view: camera(view).intrinsics(width, height) for view in self._perception.views}
         self._renderer = Renderer(self.world.model, width, height)
-        self._arm = BridgeLoop(robot or config_file("robot_panda.yaml"), bridge or BridgeConfig())
+        self._arm = BridgeLoop(path, bridge or BridgeConfig())
         self._tick_ns, self._frame_ns = self._arm.period_ns, NS_PER_S / camera_hz
         self._delay_ns = round(observation_delay_s * NS_PER_S)
         self._gripper_due = RateDivider(GRIPPER_HZ)
@@ -120,6 +122,11 @@ class Session:
     def bridge(self) -> Bridge:
         """The bridge of this episode."""
         return self._arm.bridge
+
+    @property
+    def way(self) -> Way:
+        """From the bridge to the arm of this episode."""
+        return self._arm.way
 
     def arm(self) -> None:
         """Arm the bridge.
@@ -159,9 +166,9 @@ class Session:
     def _run_to(self, time_ns: int) -> None:
         """Step the world, rendering at every exposure on the way."""
         while (exposure_ns := self._start_ns + round(self._frames * self._frame_ns)) <= time_ns:
-            self.world.step_to(exposure_ns)
+            self._arm.way.step_to(exposure_ns)
             self._render()
-        self.world.step_to(time_ns)
+        self._arm.way.step_to(time_ns)
 
     def outcome(self) -> Outcome:
         """The verdict so far; final once a step is ``done``."""
@@ -169,7 +176,8 @@ class Session:
         return Outcome(self.world.seed, verdict.success, verdict.collision, verdict.side, verdict.elapsed_s)
 
     def close(self) -> None:
-        """Free the renderer."""
+        """Free the renderer, and end the way to the arm."""
+        self._arm.close()
         self._renderer.close()
 
     def _render(self) -> None:
@@ -189,17 +197,21 @@ class Session:
         self._arm.measure_joints()
 
     def _measure_gripper(self) -> None:
-        self._width = self.world.gripper_width()
+        self._width = self._arm.width
         self._arm.bridge.offer_gripper(self._width)
         self._pipeline.push_gripper(GripperSample(self.world.time_ns, self._width))
 
     def _joints(self) -> JointSample:
+        """What perception is given: the world's state, to which it would have to interpolate the adapter's."""
         world = self.world
-        return JointSample(world.time_ns, ARM_JOINTS, world.joint_positions(), world.joint_velocities())
+        return JointSample(
+            world.time_ns, world.robot.joint_names, world.joint_positions(), world.joint_velocities()
+        )
 
     def _step(self, observation: Observation | None) -> Step:
-        world, arm = self.world, self._arm
-        joints, done, mode = self._joints(), world.verdict.over, arm.bridge.mode.value
+        world, arm, heard = self.world, self._arm, self._arm.joints
+        joints = JointSample(world.time_ns, heard.joint_names, heard.positions, heard.velocities)
+        done, mode = world.verdict.over, arm.bridge.mode.value
         return Step(world.time_ns, joints, self._width, observation, done, mode, arm.command, arm.command_ns)
 
 

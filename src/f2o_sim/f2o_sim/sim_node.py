@@ -17,6 +17,7 @@ from f2o_sim.cameras import RgbdImage
 from f2o_sim.config import SimConfig
 from f2o_sim.diagnostics import cameras, physics
 from f2o_sim.errors import SimError, TrajectoryError
+from f2o_sim.fci import FCI
 from f2o_sim.simulator import Outputs, Simulator
 from f2o_sim.world import World
 
@@ -33,8 +34,14 @@ class SimNode(ConfiguredNode):
         super().__init__("sim_node", SimConfig)
         config, topics = self.config, self.config.topics
         # Core
+        by_topics = (
+            config.adapter != FCI
+        )  # else f2o_rt or another client of the control unit speaks for the arm
         outputs = Outputs(
-            self._publish_joints, self._publish_gripper, self._publish_task, self._publish_image
+            self._publish_joints if by_topics else _no_output,
+            self._publish_gripper if by_topics else _no_output,
+            self._publish_task,
+            self._publish_image,
         )
         self._simulator = Simulator(config, outputs, self.now_ns)
         # Outputs
@@ -42,12 +49,14 @@ class SimNode(ConfiguredNode):
         self._cameras = {v: convert.CameraMessages(v, config.width, config.height) for v in config.views}
         self._image_publishers = {view: self._camera_publishers(view) for view in config.views}
         self._robot = convert.RobotMessages(self._simulator.world)
-        self._joints = self.create_publisher(JointState, topics.joint_states, reliable)
-        self._fingers = self.create_publisher(JointState, topics.gripper_states, reliable)
+        if by_topics:
+            self._joints = self.create_publisher(JointState, topics.joint_states, reliable)
+            self._fingers = self.create_publisher(JointState, topics.gripper_states, reliable)
         self._task = self.create_publisher(TaskState, topics.task_state, reliable)
         # Inputs
-        self.create_subscription(JointTrajectory, topics.trajectory, self._on_trajectory, reliable)
-        self.create_subscription(Float64MultiArray, topics.gripper_command, self._on_gripper, reliable)
+        if by_topics:
+            self.create_subscription(JointTrajectory, topics.trajectory, self._on_trajectory, reliable)
+            self.create_subscription(Float64MultiArray, topics.gripper_command, self._on_gripper, reliable)
         self.create_service(ResetWorld, topics.reset, self._on_reset)
         # Diagnostics
         self._refused, self._why = 0, ""
@@ -59,6 +68,8 @@ class SimNode(ConfiguredNode):
     def close(self) -> None:
         """End the threads; write the log of states."""
         self._simulator.stop()
+        if self._simulator.last_words:
+            self.get_logger().info(f"control unit: {self._simulator.last_words}")
 
     def _camera_publishers(self, view: str) -> list[tuple[Publisher, str]]:
         """Each publisher of a camera, and the name of its message in ``CameraMessages``."""
@@ -86,7 +97,7 @@ class SimNode(ConfiguredNode):
 
     def _on_trajectory(self, msg: JointTrajectory) -> None:
         try:
-            self._simulator.command(convert.trajectory_from_msg(msg))
+            self._simulator.command(convert.trajectory_from_msg(msg, self._simulator.world.robot.joint_names))
         except TrajectoryError as error:
             self._refused, self._why = self._refused + 1, str(error)
 
@@ -111,6 +122,10 @@ class SimNode(ConfiguredNode):
         """End with the simulator when one of its threads has failed."""
         if self._simulator.failure is not None:
             raise self._simulator.failure
+
+
+def _no_output(world: World, stamp_ros_ns: int) -> None:
+    """For what the control unit's client publishes."""
 
 
 def main() -> None:

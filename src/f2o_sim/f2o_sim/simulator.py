@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import mujoco
-from f2o_nodekit.pace import Pace
+from f2o_nodekit.pace import Pace, request_fifo
+from f2o_nodekit.robot import read_robot
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_nodekit.stats import RateMeter, Samples
 
@@ -21,6 +22,7 @@ from f2o_sim.cameras import Renderer, RgbdImage
 from f2o_sim.config import SimConfig
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import SimError
+from f2o_sim.fci import FCI, ControlUnitProcess
 from f2o_sim.rate_divider import RateDivider
 from f2o_sim.statelog import HZ as LOG_HZ
 from f2o_sim.statelog import StateLog
@@ -49,10 +51,10 @@ class Simulator:
 
     def __init__(self, config: SimConfig, outputs: Outputs, clock_ros_ns: Callable[[], int]) -> None:
         self._config, self._outputs, self._clock_ros = config, outputs, clock_ros_ns
-        self.world = World(config.task, config.seed)
+        self.world = World(config.task, config.seed, read_robot(config.robot))
         self.failure: Exception | None = None
         self.lateness_ms, self.render_ms, self.frames = Samples(2000), Samples(300), RateMeter(60)
-        self.slips = 0
+        self.slips, self.last_words = 0, ""
         self._lock = threading.Lock()
         self._stopping, self._cameras_ready = threading.Event(), threading.Event()
         self._log = StateLog(config.task) if config.state_log else None
@@ -67,16 +69,20 @@ class Simulator:
         logs = [self._log_due] if self._log is not None else []
         self._stops = [*self._dues.values(), *logs]
         self._anchor()
-        self._threads = [
-            threading.Thread(target=self._guard, args=(f,)) for f in (self._physics, self._cameras)
-        ]
+        self._unit = ControlUnitProcess(self.world, self._mono_ns) if config.adapter == FCI else None
+        priority = config.fifo_priority
+        loops = ((self._physics, priority and priority + 1), (self._cameras, priority))
+        self._threads = [threading.Thread(target=self._guard, args=loop) for loop in loops]
 
     def start(self) -> None:
         """Start both threads and wait until the cameras work.
 
         Raises:
             GraphicsError: the machine cannot draw off screen.
+            SimError: the control unit does not start.
         """
+        if self._unit is not None:
+            self._unit.start(self._config.fci, self._config.robot)
         for thread in self._threads:
             thread.start()
         self._cameras_ready.wait()
@@ -90,6 +96,8 @@ class Simulator:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
+        if self._unit is not None:
+            self.last_words = self._unit.stop()
         if self._log is not None:
             self._log.end_episode(self.world, self._commanded)
             self._log.save(self._config.state_log)
@@ -142,8 +150,10 @@ class Simulator:
         (first_sim, first_real), (sim, real) = self._marks[0], self._marks[-1]
         return (sim - first_sim) / (real - first_real) if real > first_real else 0.0
 
-    def _guard(self, loop: Callable[[], None]) -> None:
+    def _guard(self, loop: Callable[[], None], priority: int) -> None:
         """Run a thread's ``loop``; if it raises, keep the error in ``failure`` and stop the other thread."""
+        if priority:
+            request_fifo(priority)
         try:
             loop()
         except Exception as error:  # the node ends with it rather than go on with half a simulator
@@ -158,10 +168,13 @@ class Simulator:
         for due in (*self._dues.values(), self._log_due):
             due.restart(self.world.time_ns)
 
+    def _mono_ns(self, time_ns: int) -> int:
+        """Monotonic time of a time of the world."""
+        return self._anchor_mono_ns + time_ns - self._anchor_sim_ns
+
     def _stamp_ros_ns(self) -> int:
         """ROS time of the world's state."""
-        state_mono_ns = self._anchor_mono_ns + self.world.time_ns - self._anchor_sim_ns
-        return self._clock_ros() - time.monotonic_ns() + state_mono_ns
+        return self._clock_ros() - time.monotonic_ns() + self._mono_ns(self.world.time_ns)
 
     def _physics(self) -> None:
         pace = Pace(CHUNK_S)
@@ -169,6 +182,10 @@ class Simulator:
             tick = pace.wait()
             with self._lock:
                 self._advance(tick.ideal_mono_ns)
+                if self._unit is not None:
+                    self._unit.exchange()
+                    self._commanded = self._unit.moved
+                    self._unit.check()
             self.lateness_ms.add(tick.late_ns * 1e-6)
 
     def _advance(self, mono_ns: int) -> None:
@@ -205,7 +222,13 @@ class Simulator:
             pace = Pace(1.0 / self._config.camera_hz)
             while not self._stopping.is_set():
                 pace.wait()
+                begin_s = time.thread_time()
                 self._render(renderer, data, views)
+                # With real-time priority, half a processor at most: the rest is for whoever has none. Time on the
+                # processor counts: a thread that waited for one has taken nothing from others.
+                self._stopping.wait(
+                    max(2 * (time.thread_time() - begin_s) - 1.0 / self._config.camera_hz, 0.0)
+                )
         finally:
             renderer.close()
 

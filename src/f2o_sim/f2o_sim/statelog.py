@@ -84,6 +84,8 @@ def load_episode(path: str | Path, index: int) -> LoggedEpisode:
         raise StateLogError(
             f"state log: {path}: expected an .npz written by sim_node, got {error}"
         ) from error
+    if not count:
+        raise StateLogError(f"state log: {path}: no robot was told to move while it was written: no episode")
     if not 0 <= index < count:
         raise StateLogError(f"state log: {path}: expected an episode from 0 to {count - 1}, got {index}")
     verdict = Verdict(

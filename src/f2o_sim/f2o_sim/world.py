@@ -6,14 +6,24 @@ Time is the physics' own: ``time_ns`` counts up in steps of 1 ms from ``START_NS
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import mujoco
 import numpy as np
+from f2o_nodekit.robot import TCP, Robot, read_robot
 from f2o_nodekit.stamps import NS_PER_S
 from jaxtyping import Float64
 
 from f2o_sim.controller import GripperController, Trajectory, TrajectoryController
-from f2o_sim.robot import ARM_JOINTS, DAMPING, FINGER_BODIES, FINGER_JOINTS, JOINT_FRICTION, STIFFNESS, TCP
+from f2o_sim.robot import (
+    ARM_JOINTS,
+    DAMPING,
+    FINGER_BODIES,
+    FINGER_JOINTS,
+    JOINT_FRICTION,
+    STIFFNESS,
+    load_robot,
+)
 from f2o_sim.scene import TIMESTEP_S, build_scene
 from f2o_sim.tasks import make_task
 from f2o_sim.tasks.base import Snapshot, Task, Verdict
@@ -35,12 +45,49 @@ class State:
     mocap: Float64[np.ndarray, "m 7"]
 
 
-class World:
-    """One robot, one task, one episode at a time. Not thread-safe: the caller holds the lock."""
+@runtime_checkable
+class ArmController(Protocol):
+    """What moves the arm; see controller.TrajectoryController."""
 
-    def __init__(self, task: str | Task = "reach_around", seed: int = 0) -> None:
+    def reset(self, q: Float64[np.ndarray, " 7"]) -> None:
+        """Rest at ``q`` [rad]."""
+        ...
+
+    def accept(self, trajectory: Trajectory, now_ns: int) -> None:
+        """Follow a trajectory, or refuse it by a TrajectoryError."""
+        ...
+
+    def desired(self, now_ns: int) -> tuple[Float64[np.ndarray, " 7"], Float64[np.ndarray, " 7"]]:
+        """Position [rad] and velocity [rad/s] at ``now_ns``."""
+        ...
+
+
+@runtime_checkable
+class WidthController(Protocol):
+    """What moves the gripper; see controller.GripperController."""
+
+    def reset(self, width: float) -> None:
+        """Rest at ``width`` [m]."""
+        ...
+
+    def accept(self, width: float, now_ns: int) -> None:
+        """Go to ``width`` [m], or refuse it by a TrajectoryError."""
+        ...
+
+    def desired(self, now_ns: int) -> float:
+        """The width to hold at ``now_ns`` [m]."""
+        ...
+
+
+class World:
+    """One robot, by default the Panda, one task, one episode at a time. Not thread-safe: the caller holds the lock."""
+
+    def __init__(self, task: str | Task = "reach_around", seed: int = 0, robot: Robot | None = None) -> None:
+        self.robot = robot or read_robot("panda")
         self.task = make_task(task) if isinstance(task, str) else task
-        self.model = mujoco.MjModel.from_xml_string(build_scene(self.task.objects_mjcf()))
+        self.model = mujoco.MjModel.from_xml_string(
+            build_scene(self.task.objects_mjcf(), robot=load_robot(self.robot))
+        )
         self.data, self._probe = mujoco.MjData(self.model), mujoco.MjData(self.model)
         joint = self.model.joint
         self._arm = np.array([joint(name).qposadr[0] for name in ARM_JOINTS])
@@ -51,12 +98,27 @@ class World:
         self._limits = self.model.jnt_range[[joint(name).id for name in ARM_JOINTS]].T
         self._lead = (np.array(DAMPING) + JOINT_FRICTION) / np.array(STIFFNESS)
         self._contacts = _ContactClassifier(self.model, self.task)
-        self.arm, self.gripper = TrajectoryController(np.zeros(7)), GripperController(0.0)
+        self.arm: ArmController = TrajectoryController(np.zeros(7))
+        self.gripper: WidthController = GripperController(0.0)
+        self.resets, self._load = 0, (0.0, np.zeros(3))
         self.reset(seed)
+
+    def obey(self, arm: ArmController, gripper: WidthController) -> None:
+        """Have other controllers move arm and gripper, from where those are."""
+        self.arm, self.gripper = arm, gripper
+        arm.reset(self.joint_positions())
+        gripper.reset(self.gripper_width())
+
+    def carry(self, mass: float, center: Float64[np.ndarray, " 3"]) -> None:
+        """Have the arm's torques hold up ``mass`` [kg] at ``center`` in the tool's frame [m], beside its own weight."""
+        if not mass and self._load[0]:
+            self.data.qfrc_applied[self._arm_v] = 0.0
+        self._load = mass, center
 
     def reset(self, seed: int) -> None:
         """Start the episode that belongs to ``seed``: robot at rest, trajectories dropped."""
         self.seed = seed
+        self.resets += 1  # how often the robot was put somewhere
         self.placement = self.task.place(seed)
         mujoco.mj_resetData(self.model, self.data)
         for name, pose in self.placement.objects.items():
@@ -126,6 +188,15 @@ class World:
         q, dq = self.arm.desired(self.time_ns + STEP_NS)
         self.data.ctrl[:7] = np.minimum(np.maximum(q, self._limits[0]), self._limits[1]) + self._lead * dq
         self.data.ctrl[7] = self.gripper.desired(self.time_ns + STEP_NS) / 2
+        if self._load[0]:
+            self._lift(*self._load)
+
+    def _lift(self, mass: float, center: Float64[np.ndarray, " 3"]) -> None:
+        """Torques that hold up the load."""
+        point = self.data.xpos[self._tcp] + self.data.xmat[self._tcp].reshape(3, 3) @ center
+        jacobian = np.zeros((3, self.model.nv))
+        mujoco.mj_jac(self.model, self.data, jacobian, None, point, self._tcp)
+        self.data.qfrc_applied[self._arm_v] = jacobian[2, self._arm_v] * mass * -self.model.opt.gravity[2]
 
     def _carry(self) -> None:
         """Belts move what lies on them along y; lifted objects are left alone.
@@ -152,6 +223,10 @@ class World:
     def joint_torques(self) -> Float64[np.ndarray, " 7"]:
         """Torques of the arm's servos [N m]."""
         return self.data.actuator_force[:7].copy()
+
+    def external_torques(self) -> Float64[np.ndarray, " 7"]:
+        """Torques with which the arm presses on what it touches [N m]."""
+        return -self.data.qfrc_constraint[self._arm_v]
 
     def gripper_width(self) -> float:
         """Measured gripper opening [m]."""

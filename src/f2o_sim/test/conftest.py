@@ -9,8 +9,8 @@ from jaxtyping import install_import_hook
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Everything but what runs a thousand times a second of simulated time: there the checks take longer than the physics.
-HOT = {"world", "controller"}
-ROS = {"convert", "sim_node", "expert_node", "rig_node"}
+HOT = {"world", "controller", "udp_chain"}
+ROS = {"convert", "expert_convert", "sim_node", "expert_node", "rig_node"}
 PACKAGE = pkgutil.resolve_name("f2o_sim").__path__
 CHECKED = [m.name for m in pkgutil.iter_modules(PACKAGE) if m.name not in HOT | ROS]
 

@@ -14,7 +14,7 @@ TICK_NS = 8_000_000
 def loop(world):
     """A disarmed bridge that has heard of the arm and the gripper."""
     world.reset(0)
-    made = BridgeLoop(config_file("robot_panda.yaml"), BridgeConfig(source="teleop"))
+    made = BridgeLoop(config_file("robots/panda.yaml"), BridgeConfig(source="teleop"))
     made.reset(world)
     made.measure_joints()
     made.bridge.offer_gripper(world.gripper_width())
@@ -43,11 +43,11 @@ def test_a_disarmed_bridge_commands_nothing(loop, world):
     np.testing.assert_allclose(loop.command, [*before, world.gripper_width()], atol=2e-3)
 
 
-def test_commands_are_due_a_period_after_their_tick(loop, world):
+def test_commands_are_due_two_periods_after_their_tick(loop, world):
     loop.arm()
     run(loop, world, 40, np.append(world.joint_positions(), 0.08))
     tick_ns = world.time_ns - TICK_NS + loop.phase_ns
-    assert loop.command_ns == tick_ns + TICK_NS
+    assert loop.command_ns == tick_ns + 2 * TICK_NS
 
 
 def test_the_arm_follows_and_the_gripper_gets_one_goal(loop, world, monkeypatch):
@@ -62,7 +62,7 @@ def test_the_arm_follows_and_the_gripper_gets_one_goal(loop, world, monkeypatch)
 
 
 def test_a_bridge_without_joint_states_is_not_armed(world):
-    made = BridgeLoop(config_file("robot_panda.yaml"), BridgeConfig())
+    made = BridgeLoop(config_file("robots/panda.yaml"), BridgeConfig())
     made.reset(world)
     with pytest.raises(NotArmedError, match="not armed: no joint states"):
         made.arm()

@@ -3,9 +3,11 @@
 import dataclasses
 
 import pytest
+from f2o_bringup.network import NetworkConfig
 from f2o_control.config import BridgeConfig
-from f2o_control.robot import RobotDescription
+from f2o_control.robot import load_robot
 from f2o_nodekit.config import ConfigError, build_config, describe, flatten, has_key, keys, load_config
+from f2o_nodekit.names import full_name
 from f2o_nodekit.paths import SOURCE_CONFIG
 from f2o_nodekit.testing import problems
 from f2o_perception.calibration import Calibration
@@ -15,32 +17,28 @@ from f2o_policy.training.config import Config as TrainingConfig
 from f2o_rt.config import ReceiverConfig
 from f2o_sim.config import ExpertConfig, SimConfig
 from f2o_teleop.recorder_config import RecorderConfig
+from f2o_teleop.switch import EnableConfig
 from f2o_teleop.teleop_config import TeleopConfig
 from f2o_teleop.view import ViewConfig
 
 CONFIGS = {
     "bridge.yaml": BridgeConfig,
     "cameras.yaml": Calibration,
+    "enable.yaml": EnableConfig,
     "expert.yaml": ExpertConfig,
+    "network.yaml": NetworkConfig,
     "perception.yaml": PerceptionConfig,
     "policy.yaml": PolicyConfig,
     "policy_paper.yaml": TrainingConfig,
     "policy_small.yaml": TrainingConfig,
     "receiver.yaml": ReceiverConfig,
     "recorder.yaml": RecorderConfig,
-    "robot_fr3.yaml": RobotDescription,
-    "robot_panda.yaml": RobotDescription,
     "sim.yaml": SimConfig,
     "teleop.yaml": TeleopConfig,
     "view.yaml": ViewConfig,
 }
-OWN = (
-    "policy_paper.yaml",
-    "cameras.yaml",
-    "robot_fr3.yaml",
-    "robot_panda.yaml",
-)  # no defaults: all of it is data
-REQUIRED = {"recorder.yaml": {"output": "/bags"}}
+OWN = ("policy_paper.yaml", "cameras.yaml")  # no defaults: all of it is data
+REQUIRED = {"recorder.yaml": {"output": "/bags"}, "enable.yaml": {"device": "pedal"}}
 every = pytest.mark.parametrize(("name", "cls"), CONFIGS.items(), ids=CONFIGS)
 
 
@@ -51,6 +49,11 @@ def shipped(name, cls):
 def test_every_file_with_a_class_is_here():
     others = {"controllers.yaml"}  # ros2_control's
     assert {path.name for path in SOURCE_CONFIG.glob("*.yaml")} == CONFIGS.keys() | others
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE_CONFIG.glob("robots/*.yaml")), ids=lambda path: path.stem)
+def test_every_robot_is_described_whole(path):
+    assert load_robot(path).name == path.stem
 
 
 @pytest.mark.parametrize("name", sorted(set(CONFIGS) - set(OWN)))
@@ -64,10 +67,12 @@ def test_the_shipped_file_says_the_defaults(name):
             default = field.default_factory()
         else:
             continue
-        assert given == default or str(given) == str(SOURCE_CONFIG / str(default)), field.name
+        relative = (str(SOURCE_CONFIG / str(default)), full_name(str(default)))
+        assert given == default or str(given) in relative, field.name
 
 
 DIFFERENT = {
+    "enable.yaml": ("device",),  # a lab's own
     "perception.yaml": ("max_skew_s",),  # None by default: half a period, whatever the rate
     "recorder.yaml": ("cameras", "calibration"),  # none by default
     "teleop.yaml": ("keys", "mapping"),  # a path in it

@@ -7,25 +7,40 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from f2o_control.adapters.udp import UdpAdapter, UdpRules
 from f2o_control.datagrams import State
 from f2o_control.robot import load_robot
 from f2o_control.testing import CONFIG
 from f2o_sim.control_unit import wire
-from f2o_sim.control_unit.gripper import ABORTED, FAIL, GRASP, HOMING, MOVE, STOP, SUCCESS, UNSUCCESSFUL, Hand
+from f2o_sim.control_unit.end_effector import HAND_TIP
+from f2o_sim.control_unit.gripper import (
+    ABORTED,
+    FAIL,
+    GRASP,
+    HOMING,
+    MOVE,
+    STOP,
+    SUCCESS,
+    UNSUCCESSFUL,
+    ExactFingers,
+    Hand,
+)
+from f2o_sim.control_unit.kinematics import Kinematics, force
 from f2o_sim.control_unit.model import robot_model
-from f2o_sim.control_unit.server import Link
+from f2o_sim.control_unit.server import Link, Server
 from f2o_sim.control_unit.unit import ControlUnit
 from f2o_sim.control_unit.wire import COMMAND, Command, MoveStatus, RobotMode, Status
 
 real = pytest.mark.skipif(
     importlib.util.find_spec("pylibfranka") is None, reason="pylibfranka has no wheel for this Python"
 )
-ROBOT = load_robot(CONFIG / "robot_fr3.yaml")
+ROBOT = load_robot(CONFIG / "robots/fr3.yaml")
 
 
 def test_sizes_are_those_of_the_protocol():
@@ -36,7 +51,7 @@ def test_sizes_are_those_of_the_protocol():
 
 @pytest.mark.parametrize("name", ["fr3", "panda"])
 def test_the_model_has_what_libfranka_looks_for(name):
-    model = ElementTree.fromstring(robot_model(load_robot(CONFIG / f"robot_{name}.yaml")))
+    model = ElementTree.fromstring(robot_model(load_robot(CONFIG / f"robots/{name}.yaml")))
     assert [link.get("name") for link in model.findall("link")] == [f"link{i}" for i in range(9)]
     limited = [
         j.get("name") for j in model.findall("joint") if j.find("position_based_velocity_limits") is not None
@@ -70,7 +85,7 @@ def command(q, finished=False):
 
 
 def moving():
-    unit = ControlUnit(ROBOT, "")
+    unit = ControlUnit(ROBOT)
     assert move(unit) == MoveStatus.STARTED
     assert not unit.wants_command and unit.step(None) == [] and unit.wants_command
     assert unit.step(command(unit.position)) == []
@@ -87,13 +102,13 @@ def test_a_motion_begins_and_ends():
 
 @pytest.mark.parametrize(("generator", "controller"), [(2, 0), (3, 0), (4, 0), (0, 2)])
 def test_cartesian_motions_and_torques_are_refused(generator, controller):
-    unit = ControlUnit(ROBOT, "")
-    assert move(unit, generator, controller) == MoveStatus.INVALID_ARGUMENT and not unit.moving
+    unit = ControlUnit(ROBOT)
+    assert move(unit, generator, controller) == MoveStatus.NOT_POSSIBLE and not unit.moving
 
 
 def test_asynchronous_motions_are_refused():
-    unit = ControlUnit(ROBOT, "")
-    assert move(unit, asynchronous=True) == MoveStatus.INVALID_ARGUMENT and not unit.moving
+    unit = ControlUnit(ROBOT)
+    assert move(unit, asynchronous=True) == MoveStatus.NOT_POSSIBLE and not unit.moving
 
 
 REFLEXES = {
@@ -108,7 +123,7 @@ REFLEXES = {
 
 @pytest.mark.parametrize("flag", REFLEXES)
 def test_each_reflex_ends_the_motion_and_recovery_begins_anew(flag):
-    unit = ControlUnit(ROBOT, "")
+    unit = ControlUnit(ROBOT)
     move(unit)
     unit.step(None)
     if "start_pose" not in flag:
@@ -148,7 +163,7 @@ def test_stop_in_motion_brakes_within_the_limits():
 
 
 def test_settings_are_kept_and_wrong_ones_refused():
-    unit = ControlUnit(ROBOT, "")
+    unit = ControlUnit(ROBOT)
 
     def set_load(mass):
         return unit.request(Command.LOAD, 1, np.array([mass, *range(12)], "<f8").tobytes())[0].status
@@ -161,6 +176,140 @@ def test_settings_are_kept_and_wrong_ones_refused():
     assert moving_unit.request(Command.RECOVERY, 1, b"")[0].status == Status.SUCCESS and moving_unit.moving
 
 
+def test_the_jacobian_is_the_poses_derivative():
+    kinematics, q, point = Kinematics(robot_model(ROBOT)), np.array(ROBOT.home), np.array([0.1, -0.2, 0.3])
+
+    def at(joints):
+        pose = kinematics.flange(joints)
+        return pose[:3, :3] @ point + pose[:3, 3]
+
+    moves = np.array([(at(q + 1e-6 * e) - at(q - 1e-6 * e)) / 2e-6 for e in np.eye(7)]).T
+    jacobian = kinematics.jacobian(q, point)
+    assert np.allclose(jacobian[:3], moves, atol=1e-8)
+    wrench = np.array([1.0, -2.0, 3.0, 0.1, 0.2, -0.3])
+    assert np.allclose(force(jacobian.T @ wrench, jacobian), wrench)
+    stretched = np.array([0.0, 0.0, 0.0, -0.0698, 0.0, 1.5, 0.0])
+    near = kinematics.jacobian(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), np.zeros(3))
+    assert (
+        not force(np.ones(7), near).any() and force(np.ones(7), kinematics.jacobian(stretched, point)).any()
+    )
+
+
+def frame(name, unit):
+    return unit.state()[name].reshape(4, 4).T
+
+
+def test_poses_are_those_of_the_joints_and_frames():
+    unit = ControlUnit(ROBOT)
+    assert np.allclose(frame("O_T_EE", unit)[:3, 3], [0.30689, 0.0, 0.48688], atol=1e-5)  # the ready pose
+    assert np.allclose(frame("O_T_EE", unit)[:3, :3], np.diag([1.0, -1.0, -1.0]), atol=1e-5)  # straight down
+    assert unit.state()["elbow"].tolist() == [0.0, -1.0]
+    shifted = np.eye(4)
+    shifted[2, 3] = 0.1
+    payload = shifted.T.tobytes()
+    assert unit.request(Command.NE_TO_EE, 1, payload)[0].status == Status.SUCCESS
+    assert np.allclose(frame("O_T_EE", unit)[:3, 3], [0.30689, 0.0, 0.38688], atol=1e-5)
+    assert np.allclose(frame("F_T_EE", unit), HAND_TIP @ shifted)
+    assert unit.request(Command.EE_TO_K, 1, payload)[0].status == Status.SUCCESS
+    assert np.allclose(frame("EE_T_K", unit), shifted)
+    bent = (2 * np.eye(4)).tobytes()
+    assert unit.request(Command.EE_TO_K, 1, bent)[0].status == Status.INVALID_ARGUMENT
+    assert np.allclose(frame("EE_T_K", unit), shifted)
+
+
+def thresholds(lower=10.0, upper=20.0, force=1000.0, **more):
+    given = np.zeros((), wire.COLLISION)
+    for name in wire.COLLISION.names:
+        given[name] = (lower if "lower" in name else upper) if "torque" in name else force
+    for name, values in more.items():
+        given[name] = values
+    return given.tobytes()
+
+
+def touched(unit, torque, joint=6):
+    """The unit pressed upon at a joint, until its filter has settled; the flags of contact and collision."""
+    unit.arm.external = np.eye(7)[joint] * torque
+    answers = [answer for _ in range(60) for answer in unit.step(command(unit.position))]
+    state = unit.state()
+    return bool(state["joint_contact"][joint]), bool(state["joint_collision"][joint]), answers
+
+
+def test_a_contact_is_told_and_a_collision_ends_the_motion_until_recovery():
+    unit = ControlUnit(ROBOT)
+    assert touched(unit, 50.0)[:2] == (False, False)  # before anybody has set thresholds
+    assert touched(unit, 0.0)[:2] == (False, False)
+    assert unit.request(Command.COLLISION_BEHAVIOR, 1, thresholds())[0].status == Status.SUCCESS
+    move(unit)
+    assert touched(unit, 9.0) == (False, False, []) and touched(unit, 15.0) == (True, False, [])
+    contact, collision, (answer,) = touched(unit, -25.0)
+    assert (contact, collision, answer.status) == (True, True, MoveStatus.REFLEX)
+    assert [wire.ERRORS[i] for i in np.flatnonzero(unit.errors)] == ["joint_reflex"]
+    assert touched(unit, 0.0) == (False, True, [])  # the collision is kept
+    unit.request(Command.RECOVERY, 2, b"")
+    assert touched(unit, 0.0) == (False, False, []) and move(unit) == MoveStatus.STARTED
+
+
+def test_thresholds_are_those_of_the_request_in_its_order():
+    numbers = np.arange(52, dtype="<f8")
+    for lower, upper in ((0, 7), (14, 21), (28, 34), (40, 46)):
+        count = upper - lower
+        numbers[upper : upper + count] = 100 + numbers[lower : lower + count]
+    unit = ControlUnit(ROBOT)
+    assert unit.request(Command.COLLISION_BEHAVIOR, 1, numbers.tobytes())[0].status == Status.SUCCESS
+    assert np.array_equal(unit.contacts.thresholds["upper_torque_nominal"], numbers[21:28])
+    assert np.array_equal(unit.contacts.thresholds["lower_force_acceleration"], numbers[28:34])
+    numbers[21] = 0.0  # below its lower one
+    assert unit.request(Command.COLLISION_BEHAVIOR, 1, numbers.tobytes())[0].status == Status.INVALID_ARGUMENT
+    assert unit.contacts.thresholds["upper_torque_nominal"][0] == 114.0
+
+
+def test_thresholds_of_acceleration_hold_while_the_set_points_accelerate():
+    unit = ControlUnit(ROBOT)
+    unit.request(Command.COLLISION_BEHAVIOR, 1, thresholds(upper_torque_acceleration=np.full(7, 100.0)))
+    move(unit)
+    unit.step(None)
+    unit.arm.external = np.eye(7)[6] * 50.0
+    q, v = unit.position.copy(), 0.0
+    for k in range(40):
+        v += 1e-3 * min(k, 4)
+        q = q + v * 1e-3
+        assert unit.step(command(q)) == []
+    assert unit.state()["tau_ext_hat_filtered"][6] > 40
+    answers = []
+    while not answers:
+        q = q + v * 1e-3  # no longer accelerating
+        answers = unit.step(command(q))
+    assert [answer.status for answer in answers] == [MoveStatus.REFLEX]
+
+
+def test_a_force_beyond_its_threshold_is_a_cartesian_reflex():
+    unit = ControlUnit(ROBOT)
+    unit.request(Command.COLLISION_BEHAVIOR, 1, thresholds(1e3, 1e3, 20.0))
+    move(unit)
+    jacobian = unit._kinematics.jacobian(unit.position, HAND_TIP[:3, 3])
+    unit.arm.external = jacobian.T @ np.array([0.0, 0.0, -25.0, 0.0, 0.0, 0.0])  # presses down
+    answers = [answer for _ in range(60) for answer in unit.step(command(unit.position))]
+    assert [answer.status for answer in answers] == [MoveStatus.REFLEX]
+    assert [wire.ERRORS[i] for i in np.flatnonzero(unit.errors)] == ["cartesian_reflex"]
+    state = unit.state()
+    assert np.allclose(state["O_F_ext_hat_K"][:3], [0, 0, -25], atol=0.1)
+    assert np.allclose(state["K_F_ext_hat_K"][:3], [0, 0, 25], atol=0.1)  # the tool's z points down
+    assert state["cartesian_collision"].tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_a_load_that_the_unit_knows_of_is_no_external_force():
+    unit, center = ControlUnit(ROBOT), np.array([0.0, 0.02, 0.1])
+    lift = unit._kinematics.jacobian(unit.position, center)[:3].T @ [0, 0, 9.81]
+    unit.arm.external = lift  # a kilogram
+    for _ in range(60):
+        unit.step(None)
+    assert np.allclose(unit.state()["tau_ext_hat_filtered"], lift, atol=1e-3) and np.abs(lift).max() > 3
+    unit.request(Command.LOAD, 1, np.array([1.0, *center, *np.zeros(9)], "<f8").tobytes())
+    for _ in range(60):
+        unit.step(None)
+    assert np.abs(unit.state()["tau_ext_hat_filtered"]).max() < 1e-3
+
+
 def numbers(*values):
     return np.array(values, "<f8").tobytes()
 
@@ -170,11 +319,11 @@ def ends(hand):
 
 
 def test_the_hand_moves_grasps_and_homes():
-    hand = Hand(object_width=0.04)
+    hand = Hand(ExactFingers(0.04))
     assert hand.request(MOVE, 1, numbers(0.06, 0.1)) == [] and ends(hand) == [(MOVE, 1, SUCCESS)]
-    assert hand.width == pytest.approx(0.06)
+    assert hand.fingers.width == pytest.approx(0.06)
     hand.request(GRASP, 2, numbers(0.03, 0.005, 0.02, 0.1, 20.0))
-    assert ends(hand) == [(GRASP, 2, SUCCESS)] and hand.grasped and hand.width == 0.04
+    assert ends(hand) == [(GRASP, 2, SUCCESS)] and hand.grasped and hand.fingers.width == 0.04
     hand.request(MOVE, 3, numbers(0.01, 0.1))
     assert ends(hand) == [(MOVE, 3, UNSUCCESSFUL)] and not hand.grasped
     hand.request(HOMING, 4, b"")
@@ -361,15 +510,28 @@ print(json.dumps([robot.read_once().m_load, *moved, hand.grasp(0.02, 0.2, 20.0, 
     assert (load, moved, grasped) == (0.5, True, True) and width == pytest.approx(0.03)
 
 
-@pytest.fixture
-def receiver(unit, tmp_path):
-    """f2o_rt as a process at the unit, and the trace that it leaves."""
+@real
+def test_libfrankas_own_model_agrees(unit):
+    code = """
+state = robot.read_once()
+model = robot.load_model()
+frames = [list(state.q), list(state.O_T_EE), list(state.F_T_EE)]
+print(json.dumps([*frames, list(model.zero_jacobian(state)), list(model.gravity(state)), list(state.tau_J)]))
+"""
+    q, pose, end, jacobian, gravity, torques = map(np.array, client(unit[1], code))
+    kinematics, end = Kinematics(robot_model(ROBOT)), end.reshape(4, 4).T
+    assert np.allclose(pose.reshape(4, 4).T, kinematics.flange(q) @ end, atol=1e-6)
+    assert np.allclose(jacobian.reshape(7, 6).T, kinematics.jacobian(q, end[:3, 3]), atol=1e-5)
+    assert np.allclose(gravity, torques, atol=1e-3) and np.abs(torques).max() > 20
+
+
+def start_receiver(address, config, *words):
     words = [
-        *("arm=pylibfranka", f"robot_ip={unit[1]}", "robot=fr3", "realtime=ignore", "port=47131"),
-        f"trace={tmp_path / 'trace.npz'}",
+        *("arm=pylibfranka", f"robot_ip={address}", "robot=fr3", "realtime=ignore", "port=47131"),
+        *words,
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "f2o_rt", "--config", str(CONFIG / "receiver.yaml")]
+        [sys.executable, "-m", "f2o_rt", "--config", str(config / "receiver.yaml")]
         + [word for setting in words for word in ("--set", setting)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -377,9 +539,77 @@ def receiver(unit, tmp_path):
     )
     assert process.stdout.readline().startswith("fr3 by pylibfranka, on 127.0.0.1:47131; ")
     assert process.stdout.readline().startswith("waiting; cycles ")
+    return process
+
+
+@pytest.fixture
+def receiver(unit, tmp_path):
+    """f2o_rt as a process at the unit, and the trace that it leaves."""
+    process = start_receiver(unit[1], CONFIG, f"trace={tmp_path / 'trace.npz'}")
     yield process, tmp_path / "trace.npz"
     process.kill()
     process.communicate()
+
+
+@pytest.fixture
+def inside():
+    """A control unit on a thread of this process, to look into and to press upon."""
+    unit, stopping = ControlUnit(ROBOT), threading.Event()
+    server = Server(unit, Hand(), "127.0.3.3")
+    thread = threading.Thread(target=server.run, args=(stopping.is_set,))
+    thread.start()
+    yield unit, "127.0.3.3"
+    stopping.set()
+    thread.join()
+
+
+def said(process, *texts):
+    """Wait for a status line of f2o_rt with all of ``texts``; there is one a second."""
+    lines = []
+    while not lines or not all(text in lines[-1] for text in texts):
+        assert len(lines) < 20, lines
+        lines.append(process.stdout.readline())
+
+
+SHIPPED = "mass: 0.0 # kg"
+
+
+@real
+def test_f2o_rt_sets_thresholds_and_load_and_says_contact_collision_and_recovery(inside, tmp_path):
+    unit, address = inside
+    (tmp_path / "robots").mkdir()
+    for name in ("receiver.yaml", "robots/fr3.yaml"):
+        text = (CONFIG / name).read_text()
+        assert name != "robots/fr3.yaml" or SHIPPED in text
+        (tmp_path / name).write_text(text.replace(SHIPPED, "mass: 0.4"))
+    process = start_receiver(address, tmp_path)
+    adapter = UdpAdapter(ROBOT, UdpRules(port=47131))
+    try:
+        until(lambda: unit.moving)
+        assert unit.load["mass"] == 0.4
+        given, file = unit.contacts.thresholds, ROBOT.collision
+        for phase in ("acceleration", "nominal"):
+            for kind in ("lower_torque", "upper_torque", "lower_force", "upper_force"):
+                assert given[f"{kind}_{phase}"].tolist() == list(getattr(file, kind))
+        load = unit._load_torques(unit.position)
+        twist = unit._kinematics.jacobian(unit.position, HAND_TIP[:3, 3])[5]  # a newton metre about the tool
+        unit.arm.external = load + 7.0 * twist  # more than joint 7's lower threshold
+        said(process, "; contact: joint 7; ")
+        until(lambda: adapter.poll(0).contact == ("joint 7",))
+        assert unit.moving
+        unit.arm.external = load + 14.0 * twist
+        said(process, "fault: ", "; collision: joint 7; errors: joint_reflex; ")
+        unit.arm.external = load
+        until(lambda: "the arm stopped by itself: joint_reflex" in adapter.poll(0).problem)
+        unit.request(Command.LOAD, 1, np.zeros(13, "<f8").tobytes())
+        adapter.recover()
+        until(lambda: not adapter.poll(0).problem)
+        until(lambda: unit.moving)
+        assert unit.load["mass"] == 0.4 and not unit.errors.any()  # set again before the next motion
+    finally:
+        adapter.close()
+        out = end(process)
+    assert "fault" not in out.splitlines()[-1]
 
 
 def end(process):
@@ -398,7 +628,7 @@ def test_f2o_rt_says_when_the_unit_is_gone(unit, receiver):
 
 @real
 def test_f2o_rt_follows_targets_and_ends_without_a_fault(unit, receiver, tmp_path):
-    sender = [sys.executable, "-m", "f2o_rt.sender", str(CONFIG / "robot_fr3.yaml"), "--port", "47131"]
+    sender = [sys.executable, "-m", "f2o_rt.sender", str(CONFIG / "robots/fr3.yaml"), "--port", "47131"]
     subprocess.run([*sender, "--seconds", "3", "--out", str(tmp_path / "sent.npz")], check=True, timeout=60)
     assert "fault" not in end(receiver[0])
     trace = np.load(receiver[1])
@@ -411,7 +641,10 @@ def test_f2o_rt_follows_targets_and_ends_without_a_fault(unit, receiver, tmp_pat
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--robot", "ur5"], "--robot: expected the <robot> of a robot_<robot>.yaml, got 'ur5'"),
+        (
+            ["--robot", "ur5"],
+            "robot: 1 error: expected fr3, fr3v2, panda or the path of a robot's YAML file, got 'ur5'",
+        ),
         (["--object", "0.2"], "--object: expected 0 to 0.08 m, got 0.2"),
         (
             ["--listen", "9.9.9.9"],

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from f2o_control.robot import load_robot
+from f2o_control.testing import CONFIG
 from f2o_sim.controller import GripperController, Trajectory, TrajectoryController
 from f2o_sim.errors import TrajectoryError
 
@@ -53,12 +55,18 @@ def test_the_arm_stops_at_the_last_point():
     np.testing.assert_allclose(dq, 0.0)
 
 
-def test_points_of_a_late_trajectory_that_are_past_are_skipped():
+def test_a_late_trajectory_is_followed_on_the_segment_under_way_and_not_spliced():
     arm = TrajectoryController(Q)
     arm.accept(trajectory([100, 300], [9.0, 1.0], start_ns=900 * MS), 1100 * MS)
-    np.testing.assert_allclose(arm.desired(1150 * MS)[0], 0.5)
-    arm.accept(trajectory([100], [2.0], start_ns=100 * MS), 1200 * MS)
-    np.testing.assert_allclose(arm.desired(1201 * MS)[0], 2.0)
+    np.testing.assert_allclose(arm.desired(1150 * MS)[0], 3.0)
+
+
+def test_a_trajectory_that_is_over_is_refused():
+    arm = TrajectoryController(Q)
+    arm.accept(trajectory([100], [1.0]), 1000 * MS)
+    with pytest.raises(TrajectoryError, match=r"it ended 0\.850 s ago"):
+        arm.accept(trajectory([100], [2.0], start_ns=100 * MS), 1050 * MS)
+    np.testing.assert_allclose(arm.desired(1100 * MS)[0], 1.0)
 
 
 def test_reset_drops_the_trajectory():
@@ -85,12 +93,17 @@ def test_malformed_trajectories_are_refused_and_the_old_one_stays(bad, text):
     np.testing.assert_allclose(arm.desired(1100 * MS)[0], 1.0)
 
 
+@pytest.mark.parametrize("robot", ["panda", "fr3", "fr3v2"])
+def test_the_gripper_is_as_fast_as_the_robots_file_says(robot):
+    assert load_robot(CONFIG / f"robots/{robot}.yaml").gripper.speed == GripperController.SPEED_M_S
+
+
 def test_the_gripper_moves_at_the_finger_speed_and_within_its_stroke():
     gripper = GripperController(0.08)
     gripper.accept(-1.0, 0)
-    assert gripper.desired(100 * MS) == pytest.approx(0.06)
+    assert gripper.desired(200 * MS) == pytest.approx(0.06)
     assert gripper.desired(1000 * MS) == 0.0
     gripper.accept(0.04, 1000 * MS)
-    assert gripper.desired(1100 * MS) == pytest.approx(0.02)
+    assert gripper.desired(1200 * MS) == pytest.approx(0.02)
     with pytest.raises(TrajectoryError, match=r"expected a number from 0 to 0.08 m, got nan"):
         gripper.accept(float("nan"), 1100 * MS)

@@ -7,13 +7,13 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: there are no messag
 pytest.importorskip("f2o_msgs", reason="f2o_msgs is not built: run make setup")
 
 from f2o_nodekit.joints import JointStateError
+from f2o_nodekit.robot import read_robot
 from f2o_sim.cameras import RgbdImage, camera
 from f2o_sim.errors import TrajectoryError
-from f2o_sim.robot import ARM_JOINTS, FINGER_JOINTS
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from f2o_sim import convert
+from f2o_sim import convert, expert_convert
 
 STAMP_NS = 12_345_678_901
 
@@ -22,7 +22,10 @@ def stamp_ns(msg):
     return msg.header.stamp.sec * 10**9 + msg.header.stamp.nanosec
 
 
-def trajectory(names=ARM_JOINTS, positions=((0.0,) * 7,), velocities=None):
+FR3 = read_robot("fr3")
+
+
+def trajectory(names=FR3.joint_names, positions=((0.0,) * 7,), velocities=None):
     msg = JointTrajectory(joint_names=list(names))
     for k, row in enumerate(positions):
         point = JointTrajectoryPoint(positions=list(map(float, row)))
@@ -34,20 +37,23 @@ def trajectory(names=ARM_JOINTS, positions=((0.0,) * 7,), velocities=None):
 
 
 def test_a_trajectory_is_read_by_joint_name():
-    backwards = ARM_JOINTS[::-1]
+    backwards = FR3.joint_names[::-1]
     msg = trajectory(backwards, [range(7), range(1, 8)], [range(7), [0] * 7])
-    read = convert.trajectory_from_msg(msg)
+    read = convert.trajectory_from_msg(msg, FR3.joint_names)
     assert read.start_ns == 0
     assert read.times_ns.tolist() == [8_000_000, 16_000_000]
     assert read.positions[0].tolist() == [6, 5, 4, 3, 2, 1, 0]
     assert read.velocities[0].tolist() == [6, 5, 4, 3, 2, 1, 0]
-    assert convert.trajectory_from_msg(trajectory()).velocities is None
+    assert convert.trajectory_from_msg(trajectory(), FR3.joint_names).velocities is None
 
 
 @pytest.mark.parametrize(
     ("msg", "sentence"),
     [
-        (trajectory(ARM_JOINTS[:6]), "joint_names: expected panda_joint1, .* in any order, got panda_joint1"),
+        (
+            trajectory(FR3.joint_names[:6]),
+            "joint_names: expected fr3_joint1, .* in any order, got fr3_joint1",
+        ),
         (trajectory(()), "joint_names: .* got none"),
         (trajectory(positions=[(0.0,) * 6]), "positions: expected 7 numbers in every point"),
         (
@@ -58,7 +64,7 @@ def test_a_trajectory_is_read_by_joint_name():
 )
 def test_a_malformed_trajectory_is_refused_in_one_sentence(msg, sentence):
     with pytest.raises(TrajectoryError, match=f"^trajectory: {sentence}"):
-        convert.trajectory_from_msg(msg)
+        convert.trajectory_from_msg(msg, FR3.joint_names)
 
 
 def test_images_keep_their_pixels_and_share_a_stamp():
@@ -76,37 +82,42 @@ def test_images_keep_their_pixels_and_share_a_stamp():
     assert (info.k[0], info.k[2], info.k[5], info.p[6]) == (lens.fx, lens.cx, lens.cy, lens.cy)
 
 
-def test_states_of_the_robot_and_its_task(world):
+@pytest.mark.parametrize("name", ["panda", "fr3"])
+def test_states_of_the_robot_and_its_task(world, name, monkeypatch):
     world.reset(2)
+    monkeypatch.setattr(world, "robot", read_robot(name))
     messages = convert.RobotMessages(world)
     arm, fingers = messages.fill_arm(world, STAMP_NS), messages.fill_fingers(world, STAMP_NS)
-    assert arm.name == list(ARM_JOINTS)
+    assert (arm.name[0], fingers.name[1]) == (f"{name}_joint1", f"{name}_finger_joint2")
     np.testing.assert_allclose(arm.position, world.joint_positions())
     assert sum(fingers.position) == pytest.approx(world.gripper_width())  # each finger says half
     task = messages.fill_task(world, STAMP_NS)
-    assert (task.seed, task.running, task.success, task.header.frame_id) == (2, True, False, "panda_link0")
+    assert (task.seed, task.running, task.success, task.header.frame_id) == (2, True, False, f"{name}_link0")
     for name, pose in zip(task.object_names, task.object_poses, strict=True):
-        np.testing.assert_allclose(convert.pose_from_msg(pose), world.object_pose(name))
+        np.testing.assert_allclose(expert_convert.pose_from_msg(pose), world.object_pose(name))
 
 
 def test_a_scene_is_read_back_from_the_messages(world):
     world.reset(4)
     messages = convert.RobotMessages(world)
-    read = convert.scene_from_msgs(
+    read = expert_convert.scene_from_msgs(
         messages.fill_arm(world, STAMP_NS),
         messages.fill_fingers(world, STAMP_NS),
         messages.fill_task(world, STAMP_NS),
+        world.robot,
     )
     assert (read.seed, read.verdict.over) == (4, False)
     np.testing.assert_allclose(read.joints, world.joint_positions())
     assert read.gripper_width == pytest.approx(world.gripper_width())
     assert set(read.objects) == set(world.task.object_names)
     with pytest.raises(JointStateError):
-        convert.scene_from_msgs(messages.arm, JointState(name=[FINGER_JOINTS[0]]), messages.task)
+        expert_convert.scene_from_msgs(
+            messages.arm, JointState(name=["panda_finger_joint1"]), messages.task, world.robot
+        )
 
 
 def test_targets_of_the_demonstrator():
-    msg = convert.target_message(np.arange(8.0) / 10, STAMP_NS, 7)
+    msg = expert_convert.target_message(np.arange(8.0) / 10, STAMP_NS, 7)
     assert (msg.source, msg.sequence, stamp_ns(msg)) == ("expert", 7, STAMP_NS)
     assert list(msg.joint_positions) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     assert (msg.gripper_width, len(msg.joint_velocities)) == (0.7, 0)

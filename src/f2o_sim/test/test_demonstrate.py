@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from f2o_bringup.cli import main
+from f2o_policy.action_space import ROTATION
 from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import WindowConfig, Windows
 
@@ -62,3 +63,19 @@ def test_a_window_holds_what_was_commanded_after_its_images(data):
     sent = np.searchsorted(data["command_stamps"][: data.episodes[0].commands[1]], data["stamps"][row])
     np.testing.assert_allclose(window.actions[0], data["commands"][sent], atol=0.02)
     np.testing.assert_allclose(window.proprio, data["joints"][row], atol=1e-12)
+
+
+def test_poses_of_the_tool_come_back_to_the_demonstrated_joints(data):
+    """The expert moves by the teleop node's inverse kinematics, whose law for the elbow is that of ``TcpSpace``."""
+    joints = Windows(data, WindowConfig(validation_fraction=0.0))
+    poses = Windows(data, WindowConfig(validation_fraction=0.0, action_space="tcp"))
+    apart = []
+    for row in range(0, len(data), 3):
+        window = poses.window(row)
+        found, out_of_reach = poses.tcp.joints(window.actions[None], window.proprio, 0.1)
+        assert out_of_reach == 0
+        there = poses.tcp.actions(found[0])
+        np.testing.assert_allclose(there[:, :3], window.actions[:, :3], atol=1e-3)
+        np.testing.assert_allclose(there[:, ROTATION], window.actions[:, ROTATION], atol=3e-3)
+        apart.append(np.abs(found[0] - joints.window(row).actions)[:, :7].max(1))
+    assert np.max(apart, axis=0)[0] < 0.005 and np.max(apart) < 0.05  # rad: now, and 1.5 s ahead

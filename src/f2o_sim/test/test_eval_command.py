@@ -45,17 +45,17 @@ def test_a_latency_is_measured_or_seconds(given, capsys):
 def test_a_student_and_a_teacher_are_played_as_asked_and_the_report_is_written(played, capsys, tmp_path):
     out = tmp_path / "new" / "report.json"
     words = ("--policy", STUDENT, "--policy", TEACHER, "--episodes", 2, "--seed", 40, "--steps", 30)
-    code, text, err = f2o(capsys, "eval", *words, "--camera-hz", 15, "--out", out)
+    code, text, err = f2o(capsys, "eval", *words, "--camera-hz", 15, "--adapter", "udp", "--out", out)
     assert (code, text.count("1.00")) == (0, 2 + 2), err
     configs = {job[1].config.checkpoint: job[1].config for job in played}
     student, teacher = configs[str(STUDENT)], configs[str(TEACHER)]
     assert (student.steps, student.replan_ticks, student.plan_latency_s) == (0, 4, 0.0)
     assert (teacher.steps, teacher.replan_ticks, teacher.hypotheses) == (30, 25, 2)
     report = json.loads(out.read_text())
-    assert report["seeds"] == [40, 41]
+    assert (report["seeds"], report["adapter"]) == ([40, 41], "udp")
     assert report["made"]["command"]
     assert out.with_suffix(".jsonl").exists()
-    assert {job[0] for job in played} == {("reach_around", 15.0)}
+    assert {job[0] for job in played} == {("reach_around", 15.0, "udp")}
 
 
 def test_each_policy_has_its_latency(tmp_path, capsys):

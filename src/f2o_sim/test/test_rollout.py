@@ -21,7 +21,8 @@ from f2o_sim.session import Session
 STUDENT = SOURCE_CONFIG.parent / "checkpoints" / "reach_around" / "student.pt"
 IDENTITY = SimpleNamespace(decode=lambda x: x, encode=lambda x: x)
 SPEC = SimpleNamespace(
-    prefix=0, horizon=16, action_size=8, dt_s=0.1, history=1, history_dt_s=0.1, embedding_size=3,
+    prefix=0, action_space="joints", action_size=8, joint_size=8,
+    horizon=16, dt_s=0.1, history=1, history_dt_s=0.1, embedding_size=3,
     views=("wrist", "external_1", "external_2"), image_size=64, points=2048,
     action_names=(*ARM_JOINTS, "gripper_width"), normaliser=SimpleNamespace(proprio=IDENTITY, action=IDENTITY),
 )  # fmt: skip
@@ -218,8 +219,12 @@ def test_every_policy_meets_the_same_seeds_and_the_rows_say_with_what(arena):
 def test_the_names_of_a_seed_and_of_a_machine_are_no_settings(arena):
     policy = arena.policies[0]
     moved = dataclasses.replace(policy, config=dataclasses.replace(policy.config, seed=9, fifo_priority=0))
-    assert settings_of(moved, ("reach_around", 15.0)) == settings_of(policy, ("reach_around", 15.0))
-    assert settings_of(policy, ("reach_around", 15.0)) != settings_of(policy, ("reach_moving", 15.0))
+    assert settings_of(moved, ("reach_around", 15.0, "jtc")) == settings_of(
+        policy, ("reach_around", 15.0, "jtc")
+    )
+    assert settings_of(policy, ("reach_around", 15.0, "jtc")) != settings_of(
+        policy, ("reach_moving", 15.0, "jtc")
+    )
 
 
 def test_a_missing_checkpoint_is_named_before_the_first_episode(arena, tmp_path):

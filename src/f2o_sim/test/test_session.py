@@ -109,7 +109,7 @@ def test_a_bridge_that_is_armed_refuses_to_be_armed_again(session):
 def test_the_gripper_gets_its_goal_from_the_bridge(session):
     first = armed(session, 5)
     target = np.append(first.joints.positions, 0.02)
-    for _ in range(100):
+    for _ in range(120):
         step = session.step(target)
     assert step.gripper_width == pytest.approx(0.02, abs=0.003)
     assert step.command[7] == 0.02

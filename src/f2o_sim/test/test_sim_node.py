@@ -36,6 +36,17 @@ VIEWS = ("wrist", "external_1", "external_2")
 PATIENCE_S = 30.0
 
 
+WITHOUT_PINOCCHIO = "import sys, f2o_sim.sim_node; print('pinocchio' in sys.modules)"
+
+
+def test_the_simulators_process_stays_free_of_pinocchio():
+    """In the policy node's process it cost a third of the ticks (f2o_policy, test_robots.py)."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PINOCCHIO], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
 def command(*parameters):
     arguments = ["--ros-args", "-p", f"config:={SOURCE_CONFIG / 'sim.yaml'}"]
     for parameter in parameters:

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from f2o_nodekit.robot import read_robot
+from f2o_nodekit.urdf import PANDA_URDF, wheel_file
 from f2o_sim.controller import Trajectory
 from f2o_sim.errors import TrajectoryError
-from f2o_sim.robot import ARM_JOINTS, panda_urdf
 from f2o_sim.tasks.reach_around import POST
-from f2o_sim.world import START_NS
+from f2o_sim.world import START_NS, World
 from f2o_teleop.ik import DifferentialIk
 
 TICK_NS = 8_000_000
@@ -109,10 +110,10 @@ def test_a_malformed_command_leaves_the_arm_alone(world):
 
 def test_the_kinematics_are_those_of_the_urdf(world):
     pin = pytest.importorskip("pinocchio")
-    model = pin.buildModelFromUrdf(str(panda_urdf()))
+    model = pin.buildModelFromUrdf(str(wheel_file(PANDA_URDF)))
     data, q = model.createData(), pin.neutral(model)
     world.reset(2)
-    for name, angle in zip(ARM_JOINTS, world.joint_positions(), strict=True):
+    for name, angle in zip(world.robot.joint_names, world.joint_positions(), strict=True):
         q[model.joints[model.getJointId(name)].idx_q] = angle
     pin.framesForwardKinematics(model, data, q)
     expected = data.oMf[model.getFrameId("panda_hand_tcp")].translation
@@ -129,3 +130,12 @@ def test_a_path_is_tried_on_the_geometry_without_moving_anything(world):
     assert not world.snapshot().collision
     world.data.mocap_pos[:] = (5.0, 5.0, 0.0)  # what is not there cannot be touched
     assert not world.would_touch(through)
+
+
+def test_a_research_3_has_its_own_ranges_and_the_pandas_kinematics(world):
+    fr3 = World(robot=read_robot("fr3"))
+    ranges = fr3.model.jnt_range[[fr3.model.joint(f"joint{i}").id for i in range(1, 8)]]
+    np.testing.assert_allclose(ranges.T, [fr3.robot.position_min, fr3.robot.position_max])
+    world.reset(2)
+    fr3.reset(2)
+    np.testing.assert_array_equal(fr3.tcp_position(), world.tcp_position())

@@ -5,10 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from f2o_control.robot import RobotDescription
-
-from f2o_sim.robot import panda_urdf
-
-PREFIX = "panda_"
+from f2o_nodekit.urdf import wheel_urdf
 
 
 def robot_model(robot: RobotDescription) -> str:
@@ -21,16 +18,16 @@ def robot_model(robot: RobotDescription) -> str:
     Raises:
         RobotModelError: the package with the Panda's URDF is not installed.
     """
-    given = ET.parse(panda_urdf()).getroot()
+    given = wheel_urdf()
     model = ET.Element("robot", name=robot.name)
     for index in range(9):
         link = ET.SubElement(model, "link", name=f"link{index}")
-        source = given.find(f"link[@name='{PREFIX}link{index}']")
+        source = given.find(f"link[@name='link{index}']")
         if source is not None and (inertial := source.find("inertial")) is not None:
             link.append(inertial)
     for index in range(1, 9):
-        joint = given.find(f"joint[@name='{PREFIX}joint{index}']")
-        assert joint is not None  # panda_urdf's
+        joint = given.find(f"joint[@name='joint{index}']")
+        assert joint is not None  # the wheel's
         model.append(_joint(joint, index, robot))
     return ET.tostring(model, encoding="unicode")
 

@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -39,6 +40,7 @@ class Link:
         self._header, self._client, self._text = header, None, b""
         self._client: socket.socket | None
         self.peer: tuple[str, int] | None = None  # where states go
+        self._last, self._sending = b"", threading.Lock()  # state
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._server = socket.socket()
         self._server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -93,15 +95,25 @@ class Link:
 
     def send(self, state: bytes) -> None:
         """Send a state to the client."""
-        if self.peer is not None:
+        with self._sending:
+            self._last = state
+            self._send_last()
+
+    def repeat(self) -> None:
+        """Send the last state again: no news, but libfranka gives up after a second without any."""
+        with self._sending:  # else an older one could follow a newer one
+            self._send_last()
+
+    def _send_last(self) -> None:
+        if (peer := self.peer) is not None and self._last:
             with contextlib.suppress(OSError):
-                self.udp.sendto(state, self.peer)
+                self.udp.sendto(self._last, peer)
 
     def drop(self) -> None:
         """Forget the client."""
         if self._client is not None:
             self._client.close()
-        self._client, self.peer, self._text = None, None, b""
+        self._client, self.peer, self._text, self._last = None, None, b"", b""
 
     def close(self) -> None:
         """Close every socket."""
@@ -140,41 +152,63 @@ class Server:
         unit: the arm behind it.
         hand: the hand behind it.
         address: of this machine, on which both ports listen.
-        lock_step: wait up to 20 ms for the answer to a state before the next one, so that a busy machine loses no
-            command; else the next state goes out after a millisecond whatever came.
+        answer_s: how long to wait for the answer to a state before the next one, so that a busy machine loses no
+            command; with a millisecond, free running, the next state goes out whatever came.
+
+    Attributes:
+        cycles: states of motions.
+        lost: those of them that got no answer in time.
+        hand_asked: commands that the hand was asked for.
+        hand_ended: those of them that have ended.
+        hand_ms: of the hand's clock, by which its states are sent.
 
     Raises:
         SimError: a port is taken, or the address is not one of this machine.
     """
 
-    def __init__(self, unit: ControlUnit, hand: Hand, address: str, lock_step: bool = True) -> None:
-        self._unit, self._hand, self._lock_step = unit, hand, lock_step
+    def __init__(self, unit: ControlUnit, hand: Hand, address: str, answer_s: float = ANSWER_S) -> None:
+        self._unit, self._hand, self._answer_s = unit, hand, answer_s
         self._arm = Link(address, PORT, HEADER)
         try:
             self._gripper = Link(address, GRIPPER_PORT, GRIPPER_HEADER)
         except SimError:
             self._arm.close()
             raise
-        self.cycles = self.lost = 0  # states of motions, and those of them that got no answer in time
+        self.cycles = self.lost = self.hand_asked = self.hand_ended = self.hand_ms = 0
 
     def run(self, stopped: Callable[[], bool]) -> None:
-        """One state a millisecond until ``stopped``.
+        """One state a millisecond until ``stopped``; then the sockets are closed.
 
-        After a late one lock-step makes up for up to 20 ms, for the state's number is the client's clock; free running
-        does not, for a client that finds several states skips all but the newest.
+        After a late one it makes up for as long as it waits for an answer, for the state's number is the client's
+        clock; free running it does not, for a client that finds several states skips all but the newest.
         """
-        behind_s = ANSWER_S if self._lock_step else CYCLE_S
         due = time.monotonic()
         try:
             while not stopped():
-                due = max(due + CYCLE_S, time.monotonic() - behind_s)
+                due = max(due + CYCLE_S, time.monotonic() - self._answer_s)
                 time.sleep(max(due - time.monotonic(), 0.0))
-                self._cycle()
+                self.step_arm()
+                self.step_hand()
         finally:
-            self._arm.close()
-            self._gripper.close()
+            self.close()
 
-    def _cycle(self) -> None:
+    def close(self) -> None:
+        """Close every socket."""
+        self._arm.close()
+        self._gripper.close()
+
+    @property
+    def hand_connected(self) -> bool:
+        """Whether the hand has a client."""
+        return self._gripper.peer is not None
+
+    def repeat(self) -> None:
+        """Send the last states again; from any thread."""
+        self._arm.repeat()
+        self._gripper.repeat()
+
+    def step_arm(self) -> None:
+        """Serve the arm's client for a millisecond: requests, a state, and the command that answers it."""
         was_connected = self._arm.peer is not None
         for command, number, payload in self._arm.requests():
             self._request(command, number, payload)
@@ -186,7 +220,6 @@ class Server:
         for answer in self._unit.step(command):
             self._arm.send(self._unit.state().tobytes())  # the state after the motion comes before its answer
             self._arm.answer(answer.command, answer.id, bytes([answer.status]) + answer.payload)
-        self._serve_hand()
 
     def _request(self, command: int, number: int, payload: bytes) -> None:
         if command == Command.CONNECT:
@@ -201,7 +234,7 @@ class Server:
     def _command(self) -> np.ndarray | None:
         """The answer to the state just sent, or None; a late one to an earlier state is lost."""
         self.cycles += 1
-        deadline = time.monotonic() + (ANSWER_S if self._lock_step else CYCLE_S)
+        deadline = time.monotonic() + self._answer_s
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([self._arm.udp], [], [], left)[0]:
                 break
@@ -222,17 +255,26 @@ class Server:
             if len(data) == COMMAND.itemsize and self._arm.peer == sender:
                 newest = np.frombuffer(data, COMMAND)[0]
 
-    def _serve_hand(self) -> None:
+    def step_hand(self) -> None:
+        """Serve the hand's client for a millisecond: requests, a state now and then, and replies."""
+        self.take_hand_requests()
+        replies = self._hand.step(CYCLE_S)
+        self.hand_ms += 1
+        if self.hand_ms % HAND_CYCLES == 0:
+            self._gripper.send(self._hand.state(self._unit.message_id))
+        self._reply(replies)
+
+    def take_hand_requests(self) -> None:
+        """Take in what the hand is asked for; no time passes."""
         for command, number, payload in self._gripper.requests():
             if command == CONNECT:
                 reply = self._gripper.connect(payload, GRIPPER_VERSION, struct.Struct("<HH"))
                 self._gripper.answer(command, number, reply)
                 continue
+            self.hand_asked += 1
             self._reply(self._hand.request(command, number, payload))
-        self._reply(self._hand.step(CYCLE_S))
-        if self._unit.message_id % HAND_CYCLES == 0:
-            self._gripper.send(self._hand.state(self._unit.message_id))
 
     def _reply(self, replies: list[tuple[int, int, int]]) -> None:
+        self.hand_ended += len(replies)
         for command, number, status in replies:
             self._gripper.answer(command, number, struct.pack("<H", status))

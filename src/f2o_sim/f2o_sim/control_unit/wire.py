@@ -65,6 +65,7 @@ class MoveStatus(enum.IntEnum):
     SUCCESS = 0
     STARTED = 1
     PREEMPTED = 2
+    PREEMPTED_BY_SAFETY = 3  # e.g. a person has put the arm elsewhere
     NOT_POSSIBLE = 5
     INVALID_ARGUMENT = 7
     REFLEX = 8
@@ -165,6 +166,15 @@ COMMAND = np.dtype(
 )
 """The answer to a state."""
 
+COLLISION = np.dtype(
+    [
+        (f"{level}_{what}_{phase}", "<f8", count)
+        for what, count in (("torque", 7), ("force", 6))
+        for phase in ("acceleration", "nominal")
+        for level in ("lower", "upper")
+    ]
+)
+"""Thresholds of contact (lower) and collision (upper): N m a joint; N and N m in the stiffness frame."""
 LOAD = np.dtype([("mass", "<f8"), ("center", "<f8", 3), ("inertia", "<f8", 9)])
 GRIPPER_STATE = np.dtype(
     [

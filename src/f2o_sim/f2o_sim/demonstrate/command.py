@@ -40,19 +40,24 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         DatasetError: ``out`` holds data of another layout. FullDiskError. GraphicsError: this machine cannot render.
     """
+    from f2o_nodekit.config import load_config
     from f2o_nodekit.paths import config_file
+    from f2o_nodekit.robot import read_robot
     from f2o_nodekit.workers import results
+    from f2o_perception.config import PerceptionConfig
+    from f2o_policy.data.arm import tool_positions
     from f2o_policy.data.store import DatasetWriter
     from tqdm import tqdm
 
     from f2o_sim.demonstrate.rig import source
 
     perception = arguments.perception or config_file("perception.yaml")
+    robot = read_robot(load_config(PerceptionConfig, perception).robot)
     play = partial(_play, str(perception), arguments.camera_hz)
     sides: Counter[str] = Counter()
     first = arguments.seed
     with (
-        DatasetWriter(arguments.out) as writer,
+        DatasetWriter(arguments.out, tool_positions(robot)) as writer,
         tqdm(total=arguments.episodes, desc="demonstrations", unit="episode") as bar,
     ):
         there = writer.sources

@@ -52,6 +52,12 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--hypotheses", type=positive, default=2, help="chunks drawn for each plan (default 2)"
     )
+    command.add_argument(
+        "--adapter",
+        choices=("jtc", "udp"),
+        default="jtc",
+        help="how commands reach the arm; udp: f2o_rt, the real libfranka and a simulated control unit (default jtc)",
+    )
     command.add_argument("--processes", type=positive, default=1)
     command.add_argument("--out", type=Path, help="JSON report; an interrupted command continues")
 
@@ -78,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.processes,
         camera_hz=float(arguments.camera_hz),
         journal=journal,
+        adapter=arguments.adapter,
     )
     print(table(report))
     if arguments.out is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_control.config import BridgeConfig
 from f2o_nodekit.provenance import code_sha256, origin
 from f2o_nodekit.workers import results
 from f2o_policy.evaluation.statistics import mcnemar, wilson
@@ -26,10 +27,17 @@ from f2o_sim.rollout.episode import Episode, PolicyUnderTest, run_episode
 from f2o_sim.rollout.journal import Journal
 from f2o_sim.session import Session
 
-CODE = ("f2o_nodekit", "f2o_perception", "f2o_policy", "f2o_control", "f2o_sim")  # what an episode depends on
+CODE = (
+    "f2o_nodekit",
+    "f2o_perception",
+    "f2o_policy",
+    "f2o_control",
+    "f2o_rt",
+    "f2o_sim",
+)  # what an episode depends on
 # Of a policy's configuration, what makes no difference to an episode.
-NOT_PLAYED = ("checkpoint", "seed", "rate_hz", "finger_joint_names", "fifo_priority", "trace", "topics")
-Where = tuple[str, float]  # task and camera rate
+NOT_PLAYED = ("checkpoint", "seed", "rate_hz", "fifo_priority", "trace", "topics")
+Where = tuple[str, float, str]  # task, camera rate and adapter
 
 
 def evaluate(
@@ -40,19 +48,21 @@ def evaluate(
     progress: bool = True,
     camera_hz: float = 30.0,
     journal: Path | None = None,
+    adapter: str = "jtc",
 ) -> dict[str, Any]:
     """Success of every policy over ``seeds``; paired with the first policy.
 
     Rendering and embedding are most of an episode's cost, and ``camera_hz`` is how often both are done. Episodes that
     ``journal`` (a file of JSON lines) holds already, played with the same weights and settings, are not played again.
+    With ``adapter`` udp, commands reach the arm through f2o_rt, libfranka and a simulated control unit.
 
     Raises:
-        CheckpointError, EngineError, UnknownTaskError, JournalError: before the first episode.
+        CheckpointError, EngineError, UnknownTaskError, JournalError, SimError: before the first episode.
     """
     names = [policy.name for policy in policies]
     if len(set(names)) < len(names):
         raise ValueError(f"policies need different names, got {', '.join(names)}")
-    where, code = (task, camera_hz), code_sha256(CODE)
+    where, code = (task, camera_hz, adapter), code_sha256(CODE)
     settings = {policy.name: settings_of(policy, where) for policy in policies}
     kept = Journal(journal, code)
     episodes: dict[str, dict[int, Episode]] = {name: {} for name in names}
@@ -73,7 +83,8 @@ def evaluate(
     reference = [e.success for e in ordered[names[0]]]
     rows = [row(p, settings[p.name], ordered[p.name], reference) for p in policies]
     made = {**origin(), "code_sha256": code}
-    return {"made": made, "task": task, "camera_hz": camera_hz, "seeds": list(seeds), "policies": rows}
+    settled = {"task": task, "camera_hz": camera_hz, "adapter": adapter}
+    return {"made": made, **settled, "seeds": list(seeds), "policies": rows}
 
 
 def settings_of(policy: PolicyUnderTest, where: Where) -> dict[str, Any]:
@@ -81,7 +92,7 @@ def settings_of(policy: PolicyUnderTest, where: Where) -> dict[str, Any]:
     spec = read_spec(Path(policy.config.checkpoint))
     config = {k: v for k, v in asdict(policy.config).items() if k not in NOT_PLAYED}
     hashes = {"weights_sha256": spec.source_sha256, "data_sha256": spec.data_sha256}
-    return {**hashes, "task": where[0], "camera_hz": where[1], **config}
+    return {**hashes, "task": where[0], "camera_hz": where[1], "adapter": where[2], **config}
 
 
 def row(
@@ -144,19 +155,22 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 Job = tuple[Where, PolicyUnderTest, int]
-_open: dict[Where, Session] = {}  # of this process: making one costs more than an episode
+_open: dict[
+    tuple[str, float, str, str], Session
+] = {}  # of this process: making one costs more than an episode
 
 
 def _run(job: Job) -> tuple[str, Episode]:
     where, policy, seed = job
-    return policy.name, run_episode(_session(where), _engine(policy.config), policy.config, seed)
+    session = _session(where, policy.config.robot)
+    return policy.name, run_episode(session, _engine(policy.config), policy.config, seed)
 
 
-def _session(where: Where) -> Session:
-    if where not in _open:
-        task, camera_hz = where
-        _open[where] = Session(task, camera_hz)
-    return _open[where]
+def _session(where: Where, robot: str) -> Session:
+    if (key := (*where, robot)) not in _open:
+        task, camera_hz, adapter = where
+        _open[key] = Session(task, camera_hz, bridge=BridgeConfig(adapter=adapter), robot=robot)
+    return _open[key]
 
 
 def _close() -> None:
