@@ -25,6 +25,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/config", top_level("config", "*")),
+        (f"share/{NAME}/config/robots", top_level("config/robots", "*.yaml")),
         # policy.yaml names ../checkpoints/reach_around/student.pt: beside config/ here as in the source tree
         *(
             (f"share/{NAME}/checkpoints/{scene}", top_level(f"checkpoints/{scene}", "*.pt"))
@@ -43,6 +44,9 @@ setup(
             f"f2o = {NAME}.cli:main",
             f"f2o-launch = {NAME}.processes:main",
         ],
-        "f2o.commands": [f"{command} = {NAME}.{command}_node:add" for command in ("call", "watch")],
+        "f2o.commands": [
+            *(f"{command} = {NAME}.{command}_node:add" for command in ("call", "watch")),
+            *(f"{command} = {NAME}.{command}_command:add" for command in ("firewall", "keystore")),
+        ],
     },
 )

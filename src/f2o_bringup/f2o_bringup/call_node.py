@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import Any
 
+from f2o_nodekit.names import namespace_word
+
 SERVICES = ("arm", "disarm", "home", "recover", "takeover")
 
 
@@ -17,24 +19,25 @@ def add(commands: Any) -> None:
     call.set_defaults(run=run)
     call.add_argument("service", choices=SERVICES)
     call.add_argument("--off", action="store_true", help="takeover: give the arm back to the policy")
+    call.add_argument("--namespace", type=namespace_word, default="", help="of the arm, as of f2o-launch")
     call.add_argument("--wait", type=float, default=10.0, metavar="S", help="for the bridge (default: 10)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Call /f2o/<service> and print the response; 1 when it refuses or does not respond."""
+    """Call f2o/<service> and print the response; 1 when it refuses or does not respond."""
     import rclpy
     from rclpy.signals import SignalHandlerOptions
     from std_srvs.srv import SetBool, Trigger
 
-    name = f"/f2o/{arguments.service}"
     kind, request = (
         (SetBool, SetBool.Request(data=not arguments.off))
         if arguments.service == "takeover"
         else (Trigger, Trigger.Request())
     )
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node = rclpy.create_node("f2o_call")
+    node = rclpy.create_node("f2o_call", namespace=arguments.namespace)
     try:
+        name = node.resolve_service_name(f"f2o/{arguments.service}")
         client = node.create_client(kind, name)
         if not client.wait_for_service(timeout_sec=arguments.wait):
             return _refused(

@@ -29,7 +29,7 @@ def profile_variable(environ: Mapping[str, str] = os.environ) -> str:
 def named_profile(environ: Mapping[str, str] = os.environ) -> str | None:
     """The profile that either variable names, the user's own before env.sh's; None where neither is set."""
     named = [environ[name] for name in PROFILES if name in environ]
-    return min(named, key=_is_common, default=None)
+    return min(named, key=is_common, default=None)
 
 
 def profile(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -40,7 +40,8 @@ def profile(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str
     return {JAZZY: named} if variable == JAZZY else {}
 
 
-def _is_common(path: str | None) -> bool:
+def is_common(path: str | None) -> bool:
+    """Whether ``path`` is the profile that env.sh names, or none."""
     return path is None or os.path.basename(path) == COMMON_PROFILE  # env.sh sets that one for all
 
 
@@ -60,7 +61,7 @@ def fifo_receive(
     """
     if not environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
         return {}
-    if not _is_common(named_profile(environ)):
+    if not is_common(named_profile(environ)):
         return {}
     local = environ.get(RANGE) == "LOCALHOST"
     if local and environ.get("ROS_STATIC_PEERS"):  # which the range SYSTEM_DEFAULT does not look at

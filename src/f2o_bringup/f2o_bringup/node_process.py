@@ -48,7 +48,8 @@ def command_of(spec: NodeSpec) -> list[str]:
     # JSON is YAML: texts stay texts, whatever they look like
     parameters = [arg for k, v in spec.parameters.items() for arg in ("-p", f"{k}:={json.dumps(v)}")]
     path = find_executable(spec.package, spec.executable)
-    return [path, *spec.args, "--ros-args", "-r", f"__node:={spec.name}", *parameters]
+    place = ["-r", f"__ns:=/{spec.namespace}"] if spec.namespace else []
+    return [path, *spec.args, "--ros-args", "-r", f"__node:={spec.name}", *place, *parameters]
 
 
 class NodeProcess:

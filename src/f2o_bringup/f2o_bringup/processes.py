@@ -102,9 +102,10 @@ def start(name: str | Graph, arguments: Mapping[str, str], write: Callable[[str]
     """
     resolved = resolve(name if isinstance(name, Graph) else graph_named(name), arguments)
     if resolved.includes:
-        packages = " and ".join(sorted({include.package for include in resolved.includes}))
+        packages = " and ".join(dict.fromkeys(include.package for include in resolved.includes))
+        without = " ".join(dict.fromkeys(include.without for include in resolved.includes))
         raise GraphError(
-            f"sim:=false starts {packages} through ros2 launch; without it give sim:=true or drivers:=false"
+            f"sim:=false starts {packages} through ros2 launch; without it give sim:=true, or {without}"
         )
     return Running(resolved.nodes, write)
 

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,19 @@ def test_topics_are_those_of_the_code():
                 f"/{part}" in text or f'"{part}"' in text for part in parts.split("/")[1:]
             )
             assert found, f"topics.md: nothing publishes, serves or subscribes to {name}"
+
+
+def test_every_row_of_the_security_page_names_tests_that_exist():
+    tables = takewhile(lambda row: row[0] != "enclave", rows("security.md"))  # what follows lists keys
+    attacks = [row for row in tables if row[-1] != "tested"]
+    assert len(attacks) > 25
+    files = [*ROOT.glob("src/*/test/*.py"), *ROOT.glob("benchmarks/test/*.py")]
+    for attack in attacks:
+        for named in attack[2].split(";"):
+            name, tests = re.fullmatch(r"\s*`(test_\w+\.py)`: (.+)", named).groups()
+            text = "".join(file.read_text() for file in files if file.name == name)
+            for test in re.findall(r"`(\w+)`", tests):
+                assert f"def {test}(" in text, f"security.md: no {test} in {name}"
 
 
 def test_everything_that_can_be_typed_is_on_the_commands_page():

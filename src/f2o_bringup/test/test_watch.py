@@ -27,6 +27,7 @@ def answer(accepted, text):
     return call
 
 node.create_service(Trigger, "/f2o/arm", answer(True, "armed: policy"))
+node.create_service(Trigger, "/left/f2o/arm", answer(True, "armed: left"))
 node.create_service(Trigger, "/f2o/home", answer(False, "not sent home: no joint states"))
 node.create_service(SetBool, "/f2o/takeover", lambda q, r: answer(True, "taken over" if q.data else "given back")(q, r))
 print("ready", flush=True)
@@ -72,6 +73,19 @@ def test_services_are_called_from_the_shell(node):
     assert (done.returncode, done.stdout) == (1, "not sent home: no joint states\n")
     assert f2o("call", "takeover").stdout == "taken over\n"
     assert f2o("call", "takeover", "--off").stdout == "given back\n"
+
+
+def test_the_arm_of_a_namespace_is_another(node):
+    for text in ("left", "/left"):
+        assert f2o("call", "--namespace", text, "arm").stdout == "armed: left\n"
+    done = f2o("call", "--namespace", "left arm", "arm")
+    assert done.returncode == 2
+    assert (
+        "argument --namespace: expected names of letters, digits and _ that begin with no digit"
+        in done.stderr
+    )
+    done = f2o("call", "--namespace", "right", "arm", "--wait", "0.5")
+    assert done.returncode == 1 and done.stderr.startswith("f2o call: /right/f2o/arm: service not available")
 
 
 def test_no_bridge_is_one_sentence():

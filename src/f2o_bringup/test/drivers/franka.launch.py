@@ -14,6 +14,7 @@ DEFAULTS = {
     "use_fake_hardware": "false",
     "fake_sensor_commands": "false",
     "joint_state_rate": "30",
+    "load_franka_robot_state_broadcaster": "true",
     "controllers_yaml": "of franka_bringup",
 }
 
