@@ -50,9 +50,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=int, default=1000, help="of the first episode's scene; the others follow"
     )
-    parser.add_argument("--out", type=Path, default=Path("out/demo"))
+    parser.add_argument(
+        "--adapter",
+        choices=("jtc", "udp"),
+        default="jtc",
+        help="how commands reach the arm; udp: f2o_rt, the real libfranka and a simulated control unit",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="(default: out/demo, with another adapter out/demo_<adapter>)"
+    )
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints") / TASK / "student.pt")
     arguments = parser.parse_args()
+    if arguments.out is None:
+        arguments.out = Path("out/demo" if arguments.adapter == "jtc" else f"out/demo_{arguments.adapter}")
     if arguments.episodes < 1:
         parser.error(f"--episodes: expected 1 or more, got {arguments.episodes}")
     return arguments
@@ -62,7 +72,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     student = load_checkpoint(arguments.checkpoint)
     seeds = list(range(arguments.seed, arguments.seed + arguments.episodes))
-    run = _live(seeds, _export(student, arguments.out / "policy"), arguments.out)
+    run = _live(seeds, _export(student, arguments.out / "policy"), arguments.out, arguments.adapter)
     report = _live_report(run, arguments)
     report["checkpoint"] = {"data_sha256": student.data_sha256, "seed": student.seed}
     write_json(arguments.out / "report.json", report)
@@ -81,7 +91,7 @@ def _export(student: Checkpoint, out: Path) -> Path:
     return out
 
 
-def _live(seeds: list[int], policy: Path, out: Path) -> Run:
+def _live(seeds: list[int], policy: Path, out: Path, adapter: str) -> Run:
     """Start the deploy graph and run one episode per seed through it."""
     from benchmarks.demo.episodes_node import run_episodes
 
@@ -92,6 +102,7 @@ def _live(seeds: list[int], policy: Path, out: Path) -> Run:
         "deploy",
         {
             "sim": "true",
+            "adapter": adapter,
             "checkpoint": str(policy.resolve()),
             "trace": str((out / "trace.npz").resolve()),
             "state_log": str((out / "states.npz").resolve()),
@@ -126,7 +137,8 @@ def _live_report(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
     report["camera_hz"] = round(run.median("sim_node: cameras/camera_hz"), 2)
     report["observation_hz"] = round(run.median("perception_node: observation/observation_hz"), 2)
     report["real_time_factor"] = round(run.median("sim_node: physics/real_time_factor"), 4)
-    return report | {"seed": arguments.seed, "task": TASK, "cpus": os.cpu_count()}
+    more = {"seed": arguments.seed, "task": TASK, "adapter": arguments.adapter, "cpus": os.cpu_count()}
+    return report | more
 
 
 def _pictures(run: Run, student: Checkpoint, out: Path) -> None:

@@ -23,6 +23,8 @@ from f2o_msgs.srv import ResetWorld
 
 T = TypeVar("T")
 KEEP_EVERY = 25  # of the observations received
+STOPPED = "the arm stopped by itself"
+ASK_AGAIN_S = 0.1  # a recovery takes some of it
 SILENCE_S = 0.2  # without a command: the bridge is done
 SETTLE_NS = 250_000_000  # age of the scene that the first observation of an episode must show
 
@@ -54,6 +56,7 @@ class EpisodesNode(Node):
             "/sim/reset": self.create_client(ResetWorld, "/sim/reset"),
             "/f2o/arm": self.create_client(Trigger, "/f2o/arm"),
             "/f2o/disarm": self.create_client(Trigger, "/f2o/disarm"),
+            "/f2o/recover": self.create_client(Trigger, "/f2o/recover"),
         }
 
     def wait_until_live(self, timeout_s: float) -> None:
@@ -121,12 +124,19 @@ class EpisodesNode(Node):
                 quiet_since = time.monotonic()
 
     def _arm(self, patience_s: float = 5.0) -> None:
-        """Arm; the bridge refuses until its inputs are live, so ask again for a while."""
+        """Arm; the bridge refuses until its inputs are live, so ask again for a while.
+
+        An arm behind a control unit has stopped by itself when the reset took it elsewhere: it needs a recovery.
+        """
         deadline = time.monotonic() + patience_s
         while not (answer := self._call("/f2o/arm", Trigger.Request())).success:
             if time.monotonic() > deadline:
                 raise EpisodeError(f"/f2o/arm: refused: {answer.message}")
-            self._spinner.spin_once(timeout_sec=0.1)
+            if STOPPED in answer.message:
+                self._call("/f2o/recover", Trigger.Request())
+            again = time.monotonic() + ASK_AGAIN_S
+            while (left := again - time.monotonic()) > 0:
+                self._spinner.spin_once(timeout_sec=left)
 
     def _call(self, name: str, request: Any) -> Any:
         future = self._remote[name].call_async(request)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import rerun as rr
+from f2o_nodekit.robot import TCP
 from f2o_perception.frames import Observation
 from f2o_perception.kinematics import ForwardKinematics
 from f2o_policy.checkpoint import Checkpoint
@@ -15,7 +16,6 @@ from jaxtyping import Float64
 from benchmarks.demo.episodes import Episode
 
 HYPOTHESES = 16
-TCP = "panda_hand_tcp"
 
 
 def hypotheses(student: Checkpoint, observation: Observation, seed: int = 0) -> Float64[np.ndarray, "16 H 8"]:

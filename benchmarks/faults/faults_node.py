@@ -181,6 +181,16 @@ QUICK = (
     Fault("policy paused 50 ms", SIGNALS, pause("policy", 0.05), "policy", None, "", follows),
     Fault("policy paused 0.5 s", SIGNALS, pause("policy", 0.5), "policy", 1.0, "came back", follows),
     Fault("policy paused 3 s", SIGNALS, pause("policy", 3.0), "hold", 0.25, LATE, stays),
+    Fault("bridge paused 20 ms", SIGNALS, pause("bridge", 0.02), "policy", None, "", follows),
+    Fault(
+        "bridge paused 3 s",
+        SIGNALS,
+        pause("bridge", 3.0),
+        "fault",
+        4.0,
+        "no joint states for",
+        needs_recovery,
+    ),
     Fault("perception killed", "SIGKILL", kill("camera"), "hold", 0.8, BLIND, rests),
     Fault("camera frozen", "observations go on with one stamp", freeze, "hold", 0.8, BLIND, rests_and_thaws),
     Fault(

@@ -123,6 +123,10 @@ class FaultLab(Lab):
         self._names = ("bridge", "camera", "policy", *(["receiver"] if receiver else []))
         self._clocks = {name: Clock(self._folder, name) for name in self._names if preload}
         super().__init__(home)
+        if receiver:  # the bridge publishes them; it does not arm beside a second publisher
+            self.states = False
+            time.sleep(0.02)  # the last one may be on its way
+            self.node.destroy_publisher(self._states)
         threading.Thread(target=self._watch_wake_ups, daemon=True).start()
 
     # the arm

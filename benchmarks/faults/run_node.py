@@ -22,7 +22,7 @@ from benchmarks.udp.run import judge, run_case
 
 ATTEMPTS = 3
 DISK_FULL = "disk full while logging"
-ROBOT = CONFIG / "robot_panda.yaml"
+ROBOT = CONFIG / "robots/panda.yaml"
 Row = dict[str, Any]
 """One fault as it is recorded; ``problems`` says in sentences what did not end as it should."""
 

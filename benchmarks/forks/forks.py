@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from f2o_nodekit.robot import TCP
 from f2o_perception.frames import Observation
 from f2o_perception.kinematics import ForwardKinematics
 from f2o_policy.checkpoint import load_checkpoint
@@ -27,7 +28,6 @@ CHUNKS = 16
 TRIES_A_KNOT = 4  # poses checked between two points of a chunk: every 25 ms
 DOWN = np.diag([1.0, -1.0, -1.0])
 IK_TICKS = 1500  # from home to the fork: within a millimetre of it after 50
-TCP = "panda_hand_tcp"
 ANSWERS = ("left", "right", "into the post", "stays before it")
 
 

@@ -116,7 +116,7 @@ def beyond(commands: list[Any]) -> dict[str, int]:
 
     Acceleration is looked at between commands that followed one another within one and a half periods.
     """
-    limits = load_robot(config_file("robot_panda.yaml")).limits()
+    limits = load_robot(config_file("robots/panda.yaml")).limits()
     q, v = (
         np.array([getattr(c, name) for c in commands]) for name in ("joint_positions", "joint_velocities")
     )

@@ -3,6 +3,8 @@
 import dataclasses
 
 import numpy as np
+from f2o_control.adapters.udp import UdpAdapter
+from f2o_control.braking import JointState
 from f2o_control.datagrams import Flag, Refusal, State
 from f2o_rt.core import Receiver
 from f2o_rt.testing import Rig, oscillate
@@ -32,7 +34,7 @@ def damaged(_):
 
     def spoil(data):
         data = bytearray(data)
-        data[12 + 3] ^= 0x40 * (rig.ms % 160 == 0)
+        data[24 + 3] ^= 0x40 * (rig.ms % 160 == 0)
         return bytes(data)
 
     rig.there.spoil = spoil
@@ -71,9 +73,9 @@ def second_bridge(_):
         rig.step()
         peers.add(rig.receiver.peer)
         if rig.ms % 8 == 4:
-            second._peer = rig.session
-            second._command = limiter.command()
-            second.send(dataclasses.replace(limiter.command(), duration_s=0.008), 0.05)
+            second._peer, second._asked = rig.receiver.offered, None
+            second._command = limiter.command(0.008)
+            second.send(dataclasses.replace(limiter.command(0.008), duration_s=0.008), 0.05)
             second._send(second._clock(), Flag.TARGET)
     return [] if peers == {first._session} else ["another bridge took over"]
 
@@ -159,8 +161,60 @@ def nonsense(_):
     return wrong + ([] if counted else ["nonsense counted as a target"])
 
 
-def no_crc(patch):
-    patch.setattr(wire, "_checked", lambda data: data[: wire.SIZE - wire.CRC.size])
+def forged(_):
+    """A stranger who has read the wire and has no key sends a set-point 20 mrad away, and an open gripper."""
+    rig = moving()
+    for _ in range(400):
+        last = wire.unpack_target(rig.near.record[-1][0])
+        state = JointState.at_rest(rig.receiver.position + 0.02)
+        ahead = {"sequence": last.sequence + 1, "sent_ns": last.sent_ns + 1, "state": state}
+        rig.there.inject(wire.pack_target(dataclasses.replace(last, **ahead), bytes(32)), ("bridge", 1))
+        rig.step()
+    return off(rig)
+
+
+def recorded(_):
+    """The first session is played back once another bridge has come and gone."""
+    rig = Rig()
+    rig.wanted = lambda t: (rig.home + 0.04 * np.sin(3 * t) ** 2, 0.12 * np.sin(6 * t) * np.ones(7))
+    rig.run(2.0)
+    record = [data for data, _ in rig.near.record]
+    rig.sending = False
+    rig.run(1.0)
+    rig.start_bridge(rig.measured)
+    rig.run(2.0)
+    rig.there.fate = lambda data, rng: []
+    rig.run(1.6)
+    before = len(rig.out)
+    for data in record:
+        rig.there.inject(data, ("stranger", 9))
+        for _ in range(8):
+            rig.step()
+    return [] if np.ptp(rig.out[before:], axis=0).max() == 0 else ["a recording moved the arm"]
+
+
+def moved_address(_):
+    """Datagrams of the followed bridge that come from elsewhere."""
+    rig = moving()
+    rig.near._mine = ("another", 2)
+    rig.run(0.6)
+    return [] if rig.receiver.state is State.WAITING else ["it follows the session from another address"]
+
+
+def old_statuses(_):
+    """Statuses of a second ago come again and again: where the arm was, the bridge would take it to be."""
+    rig = moving()
+    record = [data for data, _ in rig.far.record[20:30]]
+    far = 0.0
+    for k in range(300):
+        rig.back.inject(record[k % 10], ("receiver", 1))
+        rig.step()
+        far = max(far, float(np.abs(rig.measured - rig.receiver.position).max()))
+    return [] if far < 0.05 else [f"the bridge takes the arm to be {1e3 * far:.0f} mrad from where it is"]
+
+
+def no_mac(patch):
+    patch.setattr(wire, "_checked", lambda data, key: data[: -wire.MAC_SIZE])
 
 
 def before_judging(change):
@@ -169,9 +223,9 @@ def before_judging(change):
     def remove(patch):
         judge = Receiver._judge
 
-        def bare(self, data, mono_ns):
+        def bare(self, data, sender, mono_ns):
             change(self)
-            return judge(self, data, mono_ns)
+            return judge(self, data, sender, mono_ns)
 
         patch.setattr(Receiver, "_judge", bare)
 
@@ -179,7 +233,7 @@ def before_judging(change):
 
 
 def no_order(receiver):
-    receiver.sequence = receiver.echo_ns = -1
+    receiver._newest = -1
 
 
 def no_age(receiver):
@@ -198,26 +252,34 @@ def never_lost(receiver):
     receiver._timing = dataclasses.replace(receiver._timing, restart_after_s=1e9)
 
 
-def any_sender(patch):
-    def bare(self, target, mono_ns):
-        self.peer, self.sequence, self.echo_ns = target.session, -1, -1
-        return True
+def any_address(receiver):
+    if receiver.peer:
+        receiver.address = Anywhere()
 
-    patch.setattr(Receiver, "_accept_bridge", bare)
+
+class Anywhere:
+    """An address that is like every other."""
+
+    def __ne__(self, other):
+        return False
 
 
 def as_if_ours(patch):
     unpack = core.unpack_target
-    patch.setattr(core, "unpack_target", lambda data: dataclasses.replace(unpack(data), robot=MINE[0]))
+    patch.setattr(
+        core, "unpack_target", lambda data, key: dataclasses.replace(unpack(data, key), robot=MINE[0])
+    )
 
 
-def any_peer(patch):
-    take = Receiver._take
+def any_session(patch):
+    begin = Receiver._begin
 
-    def bare(self, target, late_ns, mono_ns):
-        return take(self, dataclasses.replace(target, peer=self.session), late_ns, mono_ns)
+    def bare(self, target, sender):
+        begin(self, target, sender)
+        self.session = target.peer
 
-    patch.setattr(Receiver, "_take", bare)
+    patch.setattr(Receiver, "_begin", bare)
+    patch.setattr(Receiver, "_may_begin", lambda self, target, mono_ns: target.peer and self.free(mono_ns))
 
 
 def forgiving(patch):
@@ -232,10 +294,14 @@ def forgiving(patch):
 
 MINE = [Rig("panda").receiver.robot]
 RECEIVER = [
-    GuardCase("receiver: CRC", no_crc, damaged),
+    GuardCase("receiver: MAC against damage", no_mac, damaged),
+    GuardCase("receiver: MAC against a stranger", no_mac, forged),
+    GuardCase("receiver: a session is offered once", any_session, recorded),
+    GuardCase("receiver: address of the bridge", before_judging(any_address), moved_address),
+    GuardCase("bridge: statuses in order", replace(UdpAdapter, "_is_news", lambda *_: True), old_statuses),
     GuardCase("receiver: order", before_judging(no_order), repeated),
-    GuardCase("receiver: session of the bridge", any_sender, second_bridge),
-    GuardCase("receiver: session of its own", any_peer, restarted),
+    GuardCase("receiver: one bridge at a time", replace(Receiver, "free", lambda *_: True), second_bridge),
+    GuardCase("receiver: session of its own", any_session, restarted),
     GuardCase("receiver: age", before_judging(no_age), late),
     GuardCase("receiver: own watchdog", before_judging(no_patience), cut),
     GuardCase("receiver: robot", as_if_ours, other_robot),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from f2o_bags.read import find_bags
+from f2o_bags.discovery import find_bags
 from f2o_teleop.errors import TeleopError
 from rosbags.highlevel import AnyReader
 

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import rclpy
 import yaml
+from f2o_nodekit.robot import read_robot
 from f2o_nodekit.ros import best_effort, latched, reliable
-from f2o_teleop.arm import ARM_JOINTS
 from f2o_teleop.errors import TeleopError
-from f2o_teleop.ik import HOME
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tqdm import tqdm
 
 from f2o_msgs.msg import JointTarget
 
+PANDA = read_robot("panda")
 PUSHES, REST = ("01" + "ae00" * 3, "01" + "52ff" * 3), "01" + "0000" * 3  # half a deflection, to and fro
 WAIT_S = 30.0
 
@@ -36,7 +36,7 @@ class Stopwatch:
         rclpy.init()
         self.node = rclpy.create_node("stopwatch")
         self._pipe = pipe.open("w", buffering=1)
-        self._positions = list(HOME)
+        self._positions = list(PANDA.home)
         self.moved_mono_ns = self.targets = 0
         self.speed = 0.0
         self._joints = self.node.create_publisher(JointState, "/franka/joint_states", best_effort(1))
@@ -52,7 +52,7 @@ class Stopwatch:
             self.moved_mono_ns = time.monotonic_ns()
 
     def _say_joints(self) -> None:
-        self._joints.publish(JointState(name=list(ARM_JOINTS), position=self._positions))
+        self._joints.publish(JointState(name=list(PANDA.joint_names), position=self._positions))
 
     def begin(self) -> None:
         """Wait for targets, then let them count.

@@ -46,7 +46,8 @@ class Load:
         self._every = max(1, round(TICK_HZ / camera_hz))
         self.camera_hz = TICK_HZ / self._every
         self.state: dict[str, Any] = {}
-        self.killed_bag = ""  # of a recorder that was killed: its last state may still arrive
+        self._killed_bag = ""  # of a recorder that was killed: its last state may still arrive
+        self._gone: set[bytes] = set()  # its subscriptions: DDS counts them until their lease ends
         self.skipped = 0
         self.node.create_subscription(String, "/f2o/episode/state", self._on_state, latched())
         self._command = self.node.create_publisher(String, "/f2o/episode/command", reliable(10))
@@ -62,11 +63,23 @@ class Load:
 
     def _on_state(self, message: String) -> None:
         state = json.loads(message.data)
-        if not self.killed_bag or state["path"] != self.killed_bag:
+        if not self._killed_bag or state["path"] != self._killed_bag:
             self.state = state
 
+    def recorder_killed(self) -> None:
+        """What is subscribed now is dead, and the bag of the last state is a killed recorder's."""
+        self._killed_bag = self.state["path"]
+        self._gone = {end for topic in self._heard() for end in self._subscriptions(topic)}
+
+    def _heard(self) -> list[str]:
+        return [*self._outputs, self._command.topic_name]
+
+    def _subscriptions(self, topic: str) -> set[bytes]:
+        return {bytes(end.endpoint_gid) for end in self.node.get_subscriptions_info_by_topic(topic)}
+
     def wait(self, state: str, subscribers: bool = False) -> None:
-        """Wait until the recorder reports ``state``, and with ``subscribers`` until it subscribes to every topic.
+        """Wait until the recorder reports ``state``, and with ``subscribers`` until it subscribes to every topic, the
+        commands' too: a start that is sent before is lost.
 
         Raises:
             TeleopError: it does not.
@@ -74,7 +87,7 @@ class Load:
         deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
             self._executor.spin_once(timeout_sec=0.02)
-            subscribed = not subscribers or all(p.get_subscription_count() for p, _ in self._outputs.values())
+            subscribed = not subscribers or all(self._subscriptions(t) - self._gone for t in self._heard())
             if subscribed and self.state.get("state") == state:
                 return
         raise TeleopError(

@@ -74,8 +74,10 @@ def examine(path: Path) -> dict[str, Any]:
         )
         seconds = reader.duration / NS_PER_S
     version = yaml.safe_load((path / "metadata.yaml").read_text())["rosbag2_bagfile_information"]["version"]
-    with next(path.glob("*.mcap")).open("rb") as stream:
-        by_mcap = sum(1 for _ in make_reader(stream).iter_messages())
+    by_mcap = 0
+    for part in path.glob("*.mcap"):
+        with part.open("rb") as stream:
+            by_mcap += sum(1 for _ in make_reader(stream).iter_messages())
     verdict = check(path)
     images = [
         count / seconds for topic, count in counts.items() if topic.endswith("color/image_raw") and count

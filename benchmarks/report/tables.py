@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.report.markdown import MISSING, origin, percent, table
@@ -259,6 +259,45 @@ def faults(result: Result) -> str:
     return table(header, map(fault_cells, result["rows"]))
 
 
+def delays(result: Result) -> str:
+    """The bridge itself late, missing or stopped: the worst of all delays, for each adapter and arm."""
+    header = (
+        "adapter",
+        "robot",
+        "delays",
+        "largest share",
+        "torque, held",
+        "torque, following",
+        "problems",
+        "ends",
+    )
+    each: dict[tuple[str, str], list[Result]] = {}
+    for row in result["rows"]:
+        each.setdefault((row["adapter"], row["robot"]), []).append(row)
+    return table(header, ((*name, *_worst(rows)) for name, rows in each.items()))
+
+
+def _worst(rows: Sequence[Result]) -> tuple[str, ...]:
+    worst = {
+        key: max((row[key] for row in rows if row.get(key) is not None), default=None)
+        for key in ("share", "torque_held", "torque_followed")
+    }
+    stays = [row["delay"] for row in rows if row["ends_in"] != "policy"]
+    ends = f"policy; at rest after: {', '.join(stays)}" if stays else "policy"
+    problems = str(sum(len(row["problems"]) for row in rows))
+    return (str(len(rows)), *map(_share, worst.values()), problems, ends)
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2f}"
+
+
+def delay_cells(row: Result) -> tuple[str, ...]:
+    """One delay's line."""
+    shares = (_share(row.get(key)) for key in ("share", "torque_held", "torque_followed"))
+    return (row["delay"], row["adapter"], row["robot"], row["ends_in"], *shares, str(len(row["problems"])))
+
+
 def fault_cells(row: Result) -> tuple[object, ...]:
     """One fault's line."""
     times = (row[key] for key in ("until_mode_s", "until_braking_s", "until_rest_s"))
@@ -347,6 +386,7 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "tables": ("tables", tables),
     "recording": ("recording", recording),
     "faults": ("faults", faults),
+    "delays": ("delays", delays),
     "soak": ("soak", soak),
     "udp": ("udp", udp),
 }

@@ -84,7 +84,7 @@ def no_observations(rig: SoakRig) -> Mode:
 
 def two_publishers(rig: SoakRig) -> Mode:
     """A second node publishes targets."""
-    rig.bridge.count_publishers({Mode.POLICY: 2})
+    rig.publish("/f2o/joint_target", ["/a", "/b"])
     return Mode.FAULT
 
 
@@ -132,7 +132,7 @@ class _Run:
     """What a run has found so far."""
 
     def __init__(self) -> None:
-        self._rig, self.ticks = SoakRig(load_robot(CONFIG / "robot_panda.yaml")), 0
+        self._rig, self.ticks = SoakRig(load_robot(CONFIG / "robots/panda.yaml")), 0
         faults = {fault.__name__: 0 for fault in FAULTS}
         self.found: dict[str, Any] = {"faults": faults, "memory_kb": [], "violations": 0, "unexplained": []}
 

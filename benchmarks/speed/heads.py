@@ -144,7 +144,7 @@ def _times(engine: NetworkEngine, checkpoint: Checkpoint, many: int, repeats: in
     spec = checkpoint.spec
     noise = rng.standard_normal((many, spec.horizon, spec.action_size), dtype=np.float32)
     embedding = rng.standard_normal(spec.embedding_size, dtype=np.float32)
-    joints = spec.normaliser.proprio.decode(np.zeros(spec.action_size))
+    joints = spec.normaliser.proprio.decode(np.zeros(spec.joint_size))
     times = []
     for index in range(repeats + 20):
         begin = time.perf_counter()

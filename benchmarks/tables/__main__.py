@@ -18,10 +18,11 @@ import matplotlib
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.paths import config_file
 from f2o_nodekit.workers import workers
-from f2o_policy.checkpoint import checkpoint_file, file_sha256, load_checkpoint
+from f2o_policy.checkpoint import file_sha256, load_checkpoint
 from f2o_policy.data.store import Dataset
 from f2o_policy.evaluation.statistics import mcnemar
 from f2o_policy.model.network import PolicyNetwork
+from f2o_policy.plain_values import checkpoint_file
 from f2o_policy.training.encoders import embeddings
 from f2o_policy.training.optimise import Precision
 from tqdm import tqdm

@@ -42,7 +42,7 @@ def own_domain(monkeypatch):
 def panda():
     from f2o_control.robot import load_robot
 
-    return load_robot(ROOT / "config" / "robot_panda.yaml")
+    return load_robot(ROOT / "config" / "robots/panda.yaml")
 
 
 @pytest.fixture(scope="session")

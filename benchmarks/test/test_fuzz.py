@@ -23,7 +23,7 @@ def test_a_limiter_that_lets_through_is_found(monkeypatch, capsys):
     def obey(self, reference, measured):
         if reference is not None:
             self._stop = self._guard.stop(JointState.at_rest(reference.position))
-        return self.command(), Verdict.NONE
+        return self.command(0.008), Verdict.NONE
 
     monkeypatch.setattr(TargetLimiter, "step", obey)
     monkeypatch.setattr(sys, "argv", ["fuzz", "--targets", "3000", "--seed", "3"])

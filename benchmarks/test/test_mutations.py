@@ -4,9 +4,10 @@ import pytest
 from jaxtyping import config
 
 from benchmarks.mutations.bridge import BRIDGE
+from benchmarks.mutations.motion import MOTION
 from benchmarks.mutations.receiver import RECEIVER
 
-GUARDS = [*BRIDGE, *RECEIVER]
+GUARDS = [*BRIDGE, *MOTION, *RECEIVER]
 
 
 @pytest.fixture(autouse=True)
@@ -25,4 +26,4 @@ def test_only_its_guard_keeps_the_scenario_safe(case, panda, monkeypatch):
 
 
 def test_every_guard_has_a_name_of_its_own():
-    assert len({case.name for case in GUARDS}) == len(GUARDS) >= 45
+    assert len({case.name for case in GUARDS}) == len(GUARDS) >= 70

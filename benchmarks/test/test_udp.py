@@ -10,7 +10,7 @@ from benchmarks.udp.cable import Cable, unavailable
 from benchmarks.udp.relay import Impairment
 from benchmarks.udp.run import judge, run_case
 
-ROBOT = CONFIG / "robot_panda.yaml"
+ROBOT = CONFIG / "robots/panda.yaml"
 
 needs_namespaces = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
 

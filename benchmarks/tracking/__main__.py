@@ -64,7 +64,7 @@ def main() -> int:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     config.update("jaxtyping_disable", True)
-    rig, errors, found = Rig(load_robot(CONFIG / "robot_panda.yaml"), profile=given.profile), [], []
+    rig, errors, found = Rig(load_robot(CONFIG / "robots/panda.yaml"), profile=given.profile), [], []
     for commands in tqdm(episodes(given.data)[: given.episodes], unit="episode"):
         error, made = play(rig, commands)
         errors.append(np.abs(error).max(axis=1))

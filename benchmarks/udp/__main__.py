@@ -80,7 +80,7 @@ def run(robot_path: Path, seconds: float, out: Path) -> dict[str, dict[str, obje
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="benchmarks.udp", description=__doc__)
-    parser.add_argument("--robot", required=True, type=Path, help="robot_<name>.yaml")
+    parser.add_argument("--robot", required=True, type=Path, help="YAML file of the robot")
     parser.add_argument("--seconds", default=20.0, type=float)
     parser.add_argument("--out", default="out/udp", type=Path)
     given = parser.parse_args()

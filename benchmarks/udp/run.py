@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_control.key import make_key
 from f2o_control.robot import load_robot
+from f2o_nodekit.paths import config_file
 
 from benchmarks.common.processes import command
 from benchmarks.udp.analysis import ages_ms, braking_ms, shares, tracking_error, until_fault
@@ -24,17 +26,20 @@ def run_case(cable: Cable, robot_path: Path, seconds: float, out: Path, cut_s: f
     ``cut_s`` after the receiver has followed for the first time the cable is cut.
     """
     out.mkdir(parents=True, exist_ok=True)
+    key = out / "key"
+    key.unlink(missing_ok=True)
+    make_key(key)
     settings = (
-        f"robot={robot_path.stem.removeprefix('robot_')}",
+        f"robot={robot_path}",
         f"listen={RECEIVER_LISTENS}",
+        f"key={key}",
         f"trace={out / 'receiver.npz'}",
     )
     changes = [word for setting in settings for word in ("--set", setting)]
-    config = robot_path.with_name("receiver.yaml")
-    words = command("f2o_rt", "--config", config, *changes)
+    words = command("f2o_rt", "--config", config_file("receiver.yaml"), *changes)
     with (out / "receiver.log").open("w") as log:
         receiver = subprocess.Popen(cable.command("receiver", words), stdout=log, stderr=subprocess.STDOUT)
-    words = command("f2o_rt.sender", robot_path)
+    words = command("f2o_rt.sender", robot_path, "--key", key)
     words += ["--host", BRIDGE_SENDS_TO, "--seconds", str(seconds), "--out", str(out / "sent.npz")]
     try:
         sender = subprocess.Popen(cable.command("bridge", words), stdout=subprocess.PIPE, text=True)
