@@ -1,6 +1,7 @@
 # make demo    watch a simulated Franka choose a side and grasp, through the real nodes (EPISODES=3 for the impatient)
+# make demo ADAPTER=udp   the same through f2o_rt, the real libfranka and a simulated control unit, in out/demo_udp
 # make test    every test of every package, through colcon
-# make test-ros  only those that use ROS 2 or start processes
+# make test-ros  only those that use ROS 2
 # make bench   measure speed on this machine
 # make bench-loop    the whole live loop for ten minutes, every tick counted (nothing else should run)
 # make bench-dither  what commitment to a plan is worth
@@ -16,7 +17,8 @@
 SHELL := /bin/bash
 EPISODES ?= 20
 SEED ?= 1000
-OUT ?= out/demo
+ADAPTER ?= jtc
+OUT ?= out/demo$(if $(filter-out jtc,$(ADAPTER)),_$(ADAPTER))
 # From whatever folder and by whatever path make is called.
 ROOT := $(dir $(realpath $(lastword $(MAKEFILE_LIST))))
 SUFFIX := $(if $(filter jazzy,$(F2O_ROS)),-jazzy)
@@ -30,7 +32,8 @@ setup:
 	@$(ROOT)scripts/setup.sh
 
 demo: setup
-	@$(RUN) python -m benchmarks.demo --episodes $(EPISODES) --seed $(SEED) --out $(OUT); \
+	@$(RUN) python -m benchmarks.demo --episodes $(EPISODES) --seed $(SEED) --out $(OUT) --adapter $(ADAPTER); \
+	[ $(ADAPTER) = jtc ] || exit 0; \
 	exec python -m benchmarks.forks --episodes $(EPISODES) --seed $(SEED) --out $(OUT)
 
 test: setup

@@ -9,7 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from f2o_policy.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
+from f2o_policy.checkpoint import load_checkpoint, save_checkpoint
+from f2o_policy.plain_values import FILE_NAME
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 # Set up everything f2o needs: Debian packages, a virtual environment, ROS 2, the built workspace.
 # With a ROS 2 (Jazzy or Kilted) sourced, that one is used. Otherwise ROS 2 comes from PyPI wheels: Kilted, or what
 # F2O_ROS says (kilted, jazzy). Jazzy's wheels stand beside the rest: .venv-jazzy, install-jazzy, env-jazzy.sh.
+# F2O_TORCH (cpu, cuda) chooses torch's build; a later run without it keeps the choice.
 # Idempotent: each step leaves a stamp of what it was made from, and is skipped while that has not changed.
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -34,9 +35,12 @@ VENV=$ROOT/.venv$SUFFIX
 INSTALL=$ROOT/install$SUFFIX
 ENV_SH=$ROOT/env$SUFFIX.sh
 STAMPS=$VENV/.f2o
+TORCH=${F2O_TORCH:-$(cat "$STAMPS/torch" 2>/dev/null || true)}
+torch=$(scripts/torch_requirement.sh "$TORCH") || exit 2
 
 # --- Debian packages ------------------------------------------------------------------------------------------
-# python3-venv only where the interpreter lacks it; g++ and cmake build f2o_msgs; the rest is OpenGL without a screen.
+# python3-venv only where the interpreter lacks it; g++ and cmake build f2o_msgs; the rest is OpenGL without a screen,
+# and what open3d's wheel links to.
 need=()
 have() { dpkg -s "$1" 2>/dev/null | grep -q '^Status: install ok installed'; }
 command -v g++ >/dev/null || need+=(g++)
@@ -45,7 +49,7 @@ command -v make >/dev/null || need+=(make)
 python3 -c 'import ensurepip, venv' 2>/dev/null || need+=(python3-venv)
 python3 -c 'import sysconfig, pathlib, sys; sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists())' || need+=(python3-dev)
 if command -v dpkg >/dev/null; then
-  for p in libegl1 libgl1-mesa-dri; do have "$p" || need+=("$p"); done
+  for p in libegl1 libgl1-mesa-dri libusb-1.0-0 libudev1; do have "$p" || need+=("$p"); done
 fi
 if [ ${#need[@]} -gt 0 ]; then
   say "installing Debian packages: ${need[*]}"
@@ -63,8 +67,11 @@ python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 requirements=(requirements/core.txt) constraints=(requirements/constraints.txt)
 if [ "$FROM" = wheels ]; then
   requirements+=("requirements/ros_$DISTRO.txt") constraints+=("requirements/constraints_$DISTRO.txt")
+  instead=()
+else
+  instead=(requirements/installed_ros.txt)
 fi
-want=$( (echo "$FROM $DISTRO $(python3 -V) $ROOT"; cat "${requirements[@]}" "${constraints[@]}") | sha256sum | cut -d' ' -f1)
+want=$( (echo "$FROM $DISTRO $torch $(python3 -V) $ROOT"; cat "${requirements[@]}" "${constraints[@]}" "${instead[@]}") | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$STAMPS/venv" 2>/dev/null || true)" != "$want" ]; then
   say "making the virtual environment ${VENV##*/} (ROS 2 $DISTRO, $FROM); some 1.3 GB of packages on the first run"
   venv_flags=(); [ "$FROM" = wheels ] || venv_flags=(--system-site-packages)
@@ -73,17 +80,29 @@ if [ "$(cat "$STAMPS/venv" 2>/dev/null || true)" != "$want" ]; then
   rm -f "$STAMPS/venv" # until all of it is there
   PYTHONPATH='' python3 -m venv "${venv_flags[@]}" "$VENV"
   mkdir -p "$STAMPS"
-  pip=("$VENV/bin/python" -m pip --disable-pip-version-check)
+  pip=(env PYTHONPATH= "$VENV/bin/python" -m pip --disable-pip-version-check)
   "${pip[@]}" install -q 'setuptools<80' wheel
+  if [ -n "$TORCH" ]; then # first and alone: where its build is not to be had, nothing else is fetched
+    "${pip[@]}" install -q --no-deps "$torch" || die "pip finds no $torch (F2O_TORCH=$TORCH); its message is above.$(
+      [ "$TORCH" = cuda ] || echo " PyTorch's CPU builds have an index of their own: put the address that its installation page gives into PIP_EXTRA_INDEX_URL.")"
+  fi
   args=(); for f in "${constraints[@]}"; do args+=(-c "$f"); done
   for f in "${requirements[@]}"; do args+=(-r "$f"); done
+  args+=("$torch")
   # pip's own bars are lost in a pipe: one line per package shows that it is getting on
   set +e
   "${pip[@]}" install "${args[@]}" | grep --line-buffered -E '^(Collecting|Installing)' | sed -u 's, (from.*,,'
   status=${PIPESTATUS[0]}
   set -e
   [ "$status" = 0 ] || die "pip could not install ${requirements[*]}; its message is above."
-  [ "$FROM" != wheels ] || "$VENV/bin/python" scripts/relocate_ros_wheels.py
+  for f in "${instead[@]}"; do
+    # pip says of cmeel-boost and rerun that they ask for numpy 2: the file says why that is meant
+    "${pip[@]}" install -q --no-deps -r "$f" 2> >(grep -v -e 'dependency resolver' -e 'which is incompatible' >&2) \
+      || die "pip could not install $f; its message is above."
+  done
+  if [ "$FROM" = wheels ]; then "$VENV/bin/python" scripts/relocate_ros_wheels.py
+  else PYTHONPATH='' "$VENV/bin/python" scripts/prefer_own_libraries.py; fi
+  echo "$TORCH" >"$STAMPS/torch"
   echo "$want" >"$STAMPS/venv"
 fi
 
@@ -97,9 +116,14 @@ export AMENT_PREFIX_PATH="$VENV" CMAKE_PREFIX_PATH="$VENV" LD_LIBRARY_PATH="$VEN
 export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1  # else the wheels start every Python twice, to set LD_LIBRARY_PATH
 EOT
 else
+  # ROS puts itself on PYTHONPATH, which goes before the virtual environment: its pinocchio is another version, and
+  # ros2 (of the system's Python) would not see the environment at all. cmeel.prefix is pinocchio's own site-packages.
+  site=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  sites=$(printf '%s:' "$site"/cmeel.prefix/lib/python3.*/site-packages)$site
   cat >"$ENV_SH" <<EOT
 # Made by scripts/setup.sh on top of ROS 2 $DISTRO: the virtual environment, the built workspace.
 source /opt/ros/$DISTRO/setup.bash
+export PYTHONPATH="$sites\${PYTHONPATH:+:\$PYTHONPATH}"
 EOT
 fi
 cat >>"$ENV_SH" <<EOT
