@@ -596,7 +596,8 @@ def test_an_arm_that_stands_while_its_command_moves_is_a_fault(armed):
     assert armed.bridge.mode is Mode.POLICY
     armed.run(0.2)
     assert armed.bridge.mode is Mode.FAULT
-    assert armed.bridge.machine.reason.startswith("the arm does not follow: panda_joint1 moved 0.008 rad while its commands went 0.10 rad; ")
+    said = "the arm does not follow: panda_joint1 moved 0.008 rad while its commands went 0.10 rad; "
+    assert armed.bridge.machine.reason.startswith(said)
     assert violations(armed.commands) == []
 
 
