@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from f2o_bags.errors import BagError
+from f2o_bags.metadata import METADATA, read_metadata
 from f2o_bags.storage import COMPRESSED
-from f2o_bags.writer import COPYING, METADATA, PARTIAL, read_metadata
+from f2o_bags.writer import COPYING, PARTIAL
 
 STORAGES = (".mcap", ".db3")
 FOREIGN = {".bag": "a recording of ROS 1, which is not read; rosbags-convert makes an MCAP file of it"}

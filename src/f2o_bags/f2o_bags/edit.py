@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from f2o_bags.errors import BagError
 from f2o_bags.labels import SUCCESS
+from f2o_bags.metadata import sync_folder
 from f2o_bags.motion import motion_span
 from f2o_bags.read import Bag, in_order, open_bag, open_complete, part, unfinished
-from f2o_bags.writer import COPYING, BagMessage, BagSummary, BagTopic, BagWriter, sync_folder
+from f2o_bags.writer import COPYING, BagMessage, BagSummary, BagTopic, BagWriter
 
 RECOVERED = "_recovered"  # appended to the name of a bag that is not called .partial
 

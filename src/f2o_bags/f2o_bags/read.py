@@ -18,10 +18,11 @@ from f2o_bags.errors import BagError
 from f2o_bags.labels import FAILURE, UNLABELLED, custom_labels, is_failure, is_unlabelled
 from f2o_bags.latched import Latched
 from f2o_bags.mcap_file import BACK_NS, McapFile
+from f2o_bags.metadata import METADATA
 from f2o_bags.sqlite_file import SqliteFile
 from f2o_bags.storage import COMPRESSED
 from f2o_bags.topics import original_name
-from f2o_bags.writer import COPYING, METADATA, PARTIAL, BagMessage, BagTopic
+from f2o_bags.writer import COPYING, PARTIAL, BagMessage, BagTopic
 
 File = McapFile | SqliteFile
 READERS: dict[str, type[McapFile] | type[SqliteFile]] = dict(

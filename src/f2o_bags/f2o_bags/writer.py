@@ -2,7 +2,7 @@
 
 Written here by hand because rosbags' writer keeps a chunk in memory until it is full, and writes the index last.
 
-Until it is saved (``save_bag``) the folder is called `<name>.partial`. Everything flushed survives a SIGKILL: each
+Until it is saved (``saving``) the folder is called `<name>.partial`. Everything flushed survives a SIGKILL: each
 flush closes a chunk with its index, so nothing waits in a buffer, and the finished file can be searched and played in
 order of time (rosbag2 reads files without chunks in file order only).
 """
@@ -10,7 +10,6 @@ order of time (rosbag2 reads files without chunks in file order only).
 import contextlib
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ from mcap.writer import CompressionType, Writer
 from f2o_bags.definitions import MessageDefinition, known_definition
 from f2o_bags.errors import BagError
 from f2o_bags.labels import LABELS, LABELS_TOPIC, to_cdr
+from f2o_bags.metadata import sync_folder, write_metadata
 from f2o_bags.topics import is_command, stored_name
 
 VERSION = 9
 PARTIAL = ".partial"  # ending of a recording that is not saved yet
 COPYING = ".copying"  # ending of a copy that is being written
-METADATA = "metadata.yaml"
 CHUNK_BYTES = 32 << 20  # bound of a chunk between two flushes, each of which ends one
 COMPRESSIONS = {"none": CompressionType.NONE, "lz4": CompressionType.LZ4, "zstd": CompressionType.ZSTD}
 QosProfile = dict[str, Any]  # one offered QoS profile with rosbag2's keys
@@ -164,7 +163,9 @@ class BagWriter:
                 else 0  # MCAP's number for none
             )
         schema = self._schemas[definition]
-        return self._writer.register_channel(info.stored(topic), info.serialization, schema, _about(info))
+        return self._writer.register_channel(
+            info.stored(topic), info.serialization, schema, channel_metadata(info)
+        )
 
     def write(self, message: BagMessage) -> None:
         """Append one message; OSError when the disk fails."""
@@ -242,7 +243,7 @@ def labels_topic() -> BagTopic:
     return BagTopic(known_definition("std_msgs/msg/String"), (LATCHED_QOS,))
 
 
-def _about(info: BagTopic) -> dict[str, str]:
+def channel_metadata(info: BagTopic) -> dict[str, str]:
     """A channel's metadata, as rosbag2 writes it."""
     return {
         "offered_qos_profiles": yaml.safe_dump(list(info.offered_qos), sort_keys=False),
@@ -261,109 +262,3 @@ def _topic_metadata(topic: str, info: BagTopic, count: int) -> dict[str, Any]:
         },
         "message_count": count,
     }
-
-
-class _NoAliases(yaml.SafeDumper):
-    """Writes repeated parts out in full: YAML anchors are hard to read."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
-    """Write metadata.yaml atomically: a reader sees the old file or the new one."""
-    new = folder / f"{METADATA}.new"
-    text = yaml.dump({"rosbag2_bagfile_information": dict(metadata)}, Dumper=_NoAliases, sort_keys=False)
-    with new.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(folder / METADATA)
-    sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk: a power cut then loses no file, nor its new name."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # some network file systems refuse it
-            os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def read_metadata(folder: Path) -> dict[str, Any]:
-    """The body of a bag's metadata.yaml.
-
-    Raises:
-        BagError: there is none, or it is not rosbag2's.
-    """
-    try:
-        body = yaml.safe_load((folder / METADATA).read_text())["rosbag2_bagfile_information"]
-        return dict(body)
-    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        why = " ".join(str(error).split())
-        raise BagError(f"{folder}: no readable metadata.yaml ({why})") from error
-
-
-def save_bag(partial: Path, labels: Mapping[str, str]) -> Path:
-    """Add labels to a closed bag and give it its final name; returns the folder.
-
-    Labels that it did not have when it was closed go into a part of its own as well (see ``LABELS_TOPIC``).
-
-    Raises:
-        BagError: the name is taken or the disk refuses; the bag stays under its partial name.
-    """
-    metadata = read_metadata(partial)
-    before = metadata["custom_data"] or {}
-    metadata["custom_data"] = {**before, **labels}
-    final = partial.with_name(partial.name.removesuffix(PARTIAL))
-    try:
-        if metadata["custom_data"] != before and metadata["message_count"]:
-            _add_labels_part(partial, final.name, metadata)
-        write_metadata(partial, metadata)
-        partial.rename(final)
-        sync_folder(final.parent)
-        return final
-    except OSError as error:
-        raise BagError(
-            f"{final}: cannot be made, the bag stays in {partial.name}: {error.strerror}"
-        ) from error
-
-
-def _add_labels_part(folder: Path, name: str, metadata: dict[str, Any]) -> None:
-    """Write a part with the labels alone, a nanosecond after the rest, and name it in ``metadata``."""
-    file = f"{name}_{len(metadata['relative_file_paths'])}.mcap"
-    metadata["duration"]["nanoseconds"] += 1
-    now = metadata["starting_time"]["nanoseconds_since_epoch"] + metadata["duration"]["nanoseconds"]
-    with (folder / file).open("wb") as stream:
-        writer = Writer(stream, compression=CompressionType.NONE)
-        writer.start("ros2", "f2o_bags")
-        topic = labels_topic()
-        schema = writer.register_schema(
-            topic.definition.name, topic.definition.encoding, topic.definition.text.encode()
-        )
-        channel = writer.register_channel(LABELS_TOPIC, "cdr", schema, _about(topic))
-        writer.add_message(channel, now, to_cdr(metadata["custom_data"]), now)
-        writer.finish()
-        stream.flush()
-        os.fsync(stream.fileno())
-    span = {"starting_time": {"nanoseconds_since_epoch": now}, "duration": {"nanoseconds": 0}}
-    metadata["relative_file_paths"].append(file)
-    metadata["files"].append({"path": file, **span, "message_count": 1})
-    metadata["message_count"] += 1
-    for entry in metadata["topics_with_message_count"]:
-        entry["message_count"] += entry["topic_metadata"]["name"] == LABELS_TOPIC
-
-
-def discard_bag(partial: Path) -> None:
-    """Delete a bag that was never saved; one that was is left alone.
-
-    Raises:
-        BagError: the disk refuses; what is left of it stays.
-    """
-    try:
-        if partial.name.endswith(PARTIAL):
-            shutil.rmtree(partial)
-    except OSError as error:
-        raise BagError(f"{partial}: cannot be deleted: {error.strerror}") from error

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 from f2o_bags.definitions import described
-from f2o_bags.writer import BagMessage, BagTopic, BagWriter, save_bag
+from f2o_bags.saving import save_bag
+from f2o_bags.writer import BagMessage, BagTopic, BagWriter
 from rosbags.typesys import Stores, get_typestore
 
 S = 1_000_000_000

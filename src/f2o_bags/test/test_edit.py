@@ -11,9 +11,10 @@ from f2o_bags.edit import merge, recover, trim
 from f2o_bags.errors import BagError
 from f2o_bags.labels import LABELS_TOPIC
 from f2o_bags.latched import TRANSFORMS
+from f2o_bags.metadata import read_metadata
 from f2o_bags.read import find_unfinished, open_bag, open_complete
 from f2o_bags.topics import original_name
-from f2o_bags.writer import BagMessage, BagTopic, BagWriter, read_metadata
+from f2o_bags.writer import BagMessage, BagTopic, BagWriter
 from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader

@@ -9,8 +9,9 @@ from f2o_bags.convert import message_class
 from f2o_bags.definitions import find_definition, known_definition
 from f2o_bags.edit import merge, recover
 from f2o_bags.errors import BagError, DefinitionError
+from f2o_bags.metadata import METADATA
 from f2o_bags.read import open_bag
-from f2o_bags.writer import METADATA, BagMessage
+from f2o_bags.writer import BagMessage
 
 EVIL = """
 from pathlib import Path

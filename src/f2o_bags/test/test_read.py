@@ -15,10 +15,12 @@ from f2o_bags.discovery import find_bags
 from f2o_bags.edit import merge, recover, trim
 from f2o_bags.errors import BagError
 from f2o_bags.labels import LABELS_TOPIC
+from f2o_bags.metadata import read_metadata
 from f2o_bags.play import PlayOptions, select_topics
 from f2o_bags.read import find_unfinished, open_bag
 from f2o_bags.report import info
-from f2o_bags.writer import BagMessage, BagWriter, read_metadata, save_bag
+from f2o_bags.saving import save_bag
+from f2o_bags.writer import BagMessage, BagWriter
 from mcap.writer import CompressionType, IndexType
 from mcap.writer import Writer as McapWriter
 from rosbags.highlevel import AnyReader

@@ -6,7 +6,9 @@ import yaml
 from f2o_bags.definitions import find_definition
 from f2o_bags.errors import BagError
 from f2o_bags.labels import LABELS_TOPIC, from_cdr
-from f2o_bags.writer import BagMessage, BagTopic, BagWriter, discard_bag, read_metadata, save_bag
+from f2o_bags.metadata import read_metadata
+from f2o_bags.saving import discard_bag, save_bag
+from f2o_bags.writer import BagMessage, BagTopic, BagWriter
 from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader

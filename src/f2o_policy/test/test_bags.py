@@ -170,6 +170,12 @@ def test_only_the_spans_of_a_person_become_episodes(tmp_path, perception):
     assert (report.converted, report.present) == (0, 1)  # nothing twice
     (episode,) = Dataset(tmp_path / "data").episodes
     assert episode.meta["control"] == "teleop"
+    whole = convert(bags, tmp_path / "data", perception, progress=False)
+    assert whole.skipped == [
+        f"{taken}: the data set holds it already, spans of teleop (--only teleop); convert it to another folder, else "
+        "what both have in common would be learned twice"
+    ]
+    assert (whole.converted, whole.present) == (1, 0)  # the other bag, whole
 
 
 def test_spans_are_the_runs_of_one_source():

@@ -12,16 +12,9 @@ from f2o_bags.labels import EXPECTED_HZ, OPERATOR, ROBOT, SEED, SUCCESS, TASK, v
 from f2o_bags.latched import Latched
 from f2o_bags.numbering import episode_name, next_index, partial_bags
 from f2o_bags.quality import TopicTimes
+from f2o_bags.saving import discard_bag, save_bag
 from f2o_bags.spool import Spool
-from f2o_bags.writer import (
-    LATCHED_QOS,
-    BagMessage,
-    BagSummary,
-    BagTopic,
-    BagWriter,
-    discard_bag,
-    save_bag,
-)
+from f2o_bags.writer import LATCHED_QOS, BagMessage, BagSummary, BagTopic, BagWriter
 from f2o_nodekit.robot import read_robot
 
 from f2o_teleop.episode import SUCCESS_LABEL, Command, State, Verb, advance, parse_command

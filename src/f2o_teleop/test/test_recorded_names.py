@@ -11,8 +11,8 @@ import yaml
 
 rclpy = pytest.importorskip("rclpy", reason="no rclpy: the nodes cannot run")
 from f2o_bags.convert import message_class  # noqa: E402
+from f2o_bags.metadata import read_metadata  # noqa: E402
 from f2o_bags.read import open_bag  # noqa: E402
-from f2o_bags.writer import read_metadata  # noqa: E402
 from f2o_control.adapters import Adapter  # noqa: E402
 from f2o_control.adapters.base import NamedJoints, Numbers, TrajectoryPlan  # noqa: E402
 from f2o_control.config import BridgeConfig  # noqa: E402

@@ -8,9 +8,10 @@ from f2o_bags.definitions import find_definition, known_definition
 from f2o_bags.errors import BagError
 from f2o_bags.labels import LABELS_TOPIC, to_cdr
 from f2o_bags.latched import TRANSFORMS
+from f2o_bags.metadata import read_metadata
 from f2o_bags.numbering import next_index, partial_bags
 from f2o_bags.read import open_bag
-from f2o_bags.writer import LATCHED_QOS, read_metadata
+from f2o_bags.writer import LATCHED_QOS
 from f2o_nodekit.config import ConfigError, load_config
 from f2o_nodekit.paths import config_file
 from f2o_teleop.errors import CommandError, DiskSpaceError, RateError

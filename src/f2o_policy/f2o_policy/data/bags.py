@@ -74,6 +74,24 @@ class BagContent:
         return {CONVERSION: found} if self.dropped or self.left_out else {}
 
 
+@dataclass(frozen=True)
+class Present:
+    """A bag that the data set holds already: what was left out of it, and the ``only`` that it was converted with."""
+
+    content: BagContent
+    only: str
+
+    def again(self, path: Path, only: str) -> BagContent:
+        """Its content where it is converted once more: nothing new, or why not."""
+        if only == self.only:
+            return self.content
+        held = f"spans of {self.only} (--only {self.only})" if self.only else "whole"
+        return BagContent(
+            problem=f"{path}: the data set holds it already, {held}; convert it to another folder, else what both "
+            "have in common would be learned twice"
+        )
+
+
 def convert(
     bags: Path,
     out: Path,
@@ -145,15 +163,16 @@ def _add(writer: DatasetWriter, path: Path, result: BagContent, report: Report) 
     return ""
 
 
-def _present(writer: DatasetWriter) -> dict[str, BagContent]:
-    """By the source of each bag that the data set holds, what was left out of it."""
-    present: dict[str, BagContent] = {}
+def _present(writer: DatasetWriter) -> dict[str, Present]:
+    """By the source of each bag that the data set holds, how it holds it."""
+    present: dict[str, Present] = {}
     for meta in writer.metas:
         source, told = meta.get("source", "").partition("#")[0], meta.get(CONVERSION)
+        before = present.get(source, Present(BagContent(), meta.get("control", "")))
         if told is not None:
-            present[source] = BagContent((), "", told["dropped"], told["why"], tuple(told["left_out"]))
-        else:
-            present.setdefault(source, BagContent())
+            left_out = BagContent((), "", told["dropped"], told["why"], tuple(told["left_out"]))
+            before = Present(left_out, before.only)
+        present[source] = before
     return present
 
 
@@ -261,7 +280,7 @@ def _demonstration(
 def _read_or_explain(
     path: Path,
     perception: PerceptionConfig,
-    present: Mapping[str, BagContent],
+    present: Mapping[str, Present],
     longest_pause_s: float,
     only: str,
     unlabelled: bool,
@@ -271,7 +290,7 @@ def _read_or_explain(
     try:
         bag = open_bag(path)
         if bag.source in present:
-            return present[bag.source]
+            return present[bag.source].again(path, only)
         if strict and (poor := check(path, Limits(unlabelled=unlabelled or bool(only))).problems):
             raise EpisodeError(path, "; ".join(poor))
         return read_bag(bag, perception, longest_pause_s, only, unlabelled)
