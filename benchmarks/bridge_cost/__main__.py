@@ -41,7 +41,7 @@ def measure(seconds: float) -> dict[str, float]:
     from benchmarks.faults.lab_node import FaultLab
 
     with tempfile.TemporaryDirectory() as folder:
-        lab = FaultLab(load_robot(CONFIG / "robots/panda.yaml").home, folder, preload=False)
+        lab = FaultLab(load_robot(CONFIG / "robots/panda.yaml"), folder, preload=False)
         try:
             lab.ready()
             pid = lab.processes["bridge"].pid

@@ -12,6 +12,7 @@ from f2o_control.testing import CONFIG, PERIOD, violations
 from f2o_control.testing.executed import WHOLE, Executed, TimedBridge, swing, torque_share
 from jaxtyping import config as jaxtyping_config
 
+from benchmarks.faults.watched import largest_share
 from benchmarks.fuzz_bridge.far_ends import far_end
 
 ROBOTS, ADAPTERS = ("panda", "fr3"), ("jtc", "crisp", "multipanda", "udp")
@@ -83,7 +84,7 @@ def delay(name: str, adapter: str, robot: RobotDescription) -> dict[str, Any]:
     if still_moving(run) and run.modes[-1] != "policy":
         problems.append("the arm is still moving")
     return row | {
-        "share": largest_share(run, robot),
+        "share": largest_share(run.positions, robot),
         "torque_held": torque.get(True),
         "torque_followed": torque.get(False),
         "problems": problems,
@@ -93,12 +94,3 @@ def delay(name: str, adapter: str, robot: RobotDescription) -> dict[str, Any]:
 def still_moving(run: Executed) -> bool:
     """Whether set-points have changed in the last 50 ms."""
     return bool(np.ptp(run.positions[-50:], axis=0).any())
-
-
-def largest_share(run: Executed, robot: RobotDescription) -> float:
-    """Of the arm's own limits of velocity, acceleration and jerk, the largest share of one."""
-    series, share = run.positions, 0.0
-    for bound in (np.array(robot.velocity), np.array(robot.acceleration), np.array(robot.jerk)):
-        series = np.diff(series, axis=0) / 0.001
-        share = max(share, float((np.abs(series) / bound).max()))
-    return share

@@ -182,6 +182,16 @@ QUICK = (
     Fault("policy paused 0.5 s", SIGNALS, pause("policy", 0.5), "policy", 1.0, "came back", follows),
     Fault("policy paused 3 s", SIGNALS, pause("policy", 3.0), "hold", 0.25, LATE, stays),
     Fault("bridge paused 20 ms", SIGNALS, pause("bridge", 0.02), "policy", None, "", follows),
+    Fault("bridge paused 0.15 s", SIGNALS, pause("bridge", 0.15), "policy", None, "", follows),
+    Fault(
+        "bridge paused 0.5 s",
+        SIGNALS,
+        pause("bridge", 0.5),
+        "fault",
+        1.5,
+        "no joint states for",
+        needs_recovery,
+    ),
     Fault(
         "bridge paused 3 s",
         SIGNALS,

@@ -16,20 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_control.robot import RobotDescription
 from f2o_control.testing import CONFIG, violations
 from f2o_control.testing.lab_node import NAMES, Lab, command_line
-from f2o_nodekit.stamps import from_ns
+from f2o_nodekit.stamps import from_ns, to_ns
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
 from benchmarks.common.processes import command, environment
+from benchmarks.faults.watched import Judged, WatchedController
 from f2o_msgs.msg import JointTarget
 
 HERE = Path(__file__).parent
 S = 1_000_000_000
 PORT = 47113
 STARVED_S = 0.1  # half of what the bridge waits for joint states
+JUDGED_AFTER_NS = 50_000_000  # what is on its way belongs to the next judgement
 LATE_S = 0.03  # at ordinary priority: half of what the bridge waits for a target beyond a fault's pause
 BRAKES = 3.0  # rad/s2: the motion itself has a sixth of that, braking reaches twice as much within two ticks
 WHOLE = {"velocity": 1.0, "acceleration": 1.0, "jerk": 1.0}  # the arm's own limits
@@ -94,18 +97,21 @@ class SmallDisk:
 class FaultLab(Lab):
     """A lab whose targets and observations come from processes; its arm can be blocked and its joint states changed.
 
-    With ``receiver`` the arm is the simulated one of f2o_rt_receiver. Without ``preload`` clocks cannot be stepped.
+    The arm, at home at first, goes where a joint_trajectory_controller tells it to, whose set-points are judged once a
+    millisecond. With ``receiver`` the arm is the simulated one of f2o_rt_receiver. Without ``preload`` clocks cannot be
+    stepped.
     """
 
     def __init__(
         self,
-        home: Sequence[float],
+        robot: RobotDescription,
         folder: Path | str,
         receiver: bool = False,
         parameters: Sequence[str] = (),
         preload: bool = True,
     ) -> None:
         self.stands = self._stepped = False
+        self._controller = WatchedController(robot, time.time_ns())
         self._arm_off_ns = 0
         self._late_s = self._gap_s = 0.0  # the latest wake-up, and the longest time between two joint states
         self._sent_s = time.monotonic()  # the last joint state
@@ -117,12 +123,12 @@ class FaultLab(Lab):
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.second_publisher: Any = None  # of targets
         self.left: JointTrajectory = JointTrajectory()  # the last one of a bridge that was killed
-        self._measures, self._parameters = not receiver, [*parameters]
+        self.measures, self._parameters = not receiver, [*parameters]
         if receiver:
             self._parameters += ["adapter:=udp", f"udp.port:={PORT}"]
         self._names = ("bridge", "camera", "policy", *(["receiver"] if receiver else []))
         self._clocks = {name: Clock(self._folder, name) for name in self._names if preload}
-        super().__init__(home)
+        super().__init__(robot.home)
         if receiver:  # the bridge publishes them; it does not arm beside a second publisher
             self.states = False
             time.sleep(0.02)  # the last one may be on its way
@@ -144,18 +150,41 @@ class FaultLab(Lab):
     def _say_states(self) -> None:
         now_s = time.monotonic()
         self._gap_s, self._sent_s = max(self._gap_s, now_s - self._sent_s), now_s
+        with self._news:
+            arm_ns = self._arm_ns()
+            if not self.stands:
+                self.arm_at = self._controller.at(arm_ns)
         msg = JointState(name=NAMES, position=list(self.arm_at))
-        msg.header.stamp = from_ns(time.time_ns() + self._arm_off_ns, type(msg.header.stamp))
+        msg.header.stamp = from_ns(arm_ns, type(msg.header.stamp))
         for spoiled in self.spoil(msg):
             self._states.publish(spoiled)
 
     def _on_command(self, msg: JointTarget) -> None:
-        stood = self.arm_at
         with self._news:
+            told = self.arm_at  # by trajectories
             self.arrivals.append(time.monotonic())
             super()._on_command(msg)
-            if self.stands:
-                self.arm_at = stood
+            self.arm_at = told
+
+    def _on_trajectory(self, msg: JointTrajectory) -> None:
+        points = msg.points
+        with self._news:
+            self._controller.take(
+                self._arm_ns(),
+                to_ns(msg.header.stamp),
+                [to_ns(point.time_from_start) for point in points],
+                [point.positions for point in points],
+                [point.velocities for point in points],
+            )
+            super()._on_trajectory(msg)
+
+    def _arm_ns(self) -> int:
+        """Now, on the clock of the arm and its controller."""
+        return time.time_ns() + self._arm_off_ns
+
+    def judge(self) -> Judged:
+        """Judge what the arm was told in every millisecond since this was last asked for."""
+        return self._controller.judge(self._arm_ns() - JUDGED_AFTER_NS)
 
     def _on_mode(self, msg: String) -> None:
         self.modes.append((time.monotonic(), msg.data))
@@ -219,9 +248,11 @@ class FaultLab(Lab):
     def step_clock(self, seconds: float, *names: str) -> None:
         """Set the clocks of these processes, or of the arm, so many seconds ahead of the machine's."""
         for name in names:
-            if name == "arm":
-                self._arm_off_ns = round(seconds * S)
-            else:
+            if name == "arm" and self._arm_off_ns != round(seconds * S):
+                with self._news:
+                    before_ns, self._arm_off_ns = self._arm_ns(), round(seconds * S)
+                    self._controller.set_clock(before_ns, self._arm_ns())
+            elif name != "arm":
                 self._clocks[name].step(seconds)
         self._stepped = seconds != 0
 
@@ -249,7 +280,7 @@ class FaultLab(Lab):
         for name in self._names:
             if name not in self.processes:
                 self.start(name)
-        self.states, self.stands, self.spoil = self._measures, False, unchanged
+        self.states, self.stands, self.spoil = self.measures, False, unchanged
         stepped = self._stepped
         self.step_clock(0, "arm", *self._clocks)
         if stepped or self.mode != "policy":

@@ -73,15 +73,25 @@ def run_fault(lab: FaultLab, fault: Fault) -> Row:
 def _run_once(lab: FaultLab, fault: Fault) -> Row:
     lab.begin()
     lab.ready()
+    before = lab.judge()  # of arming, and of what came before
     began_s, first, modes = time.monotonic(), len(lab.commands), len(lab.modes)
     fault.inject(lab)
     lab.wait(lambda: fault.mode in (lab.mode, *(name for _, name in lab.modes[modes:])))
     lab.wait(lambda: fault.because in lab.diagnosis.get("reason", ""))
-    problem = fault.check(lab)
+    problems = [problem] if (problem := fault.check(lab)) else []
     found = lab.report(began_s, first, fault.mode)
     if fault.within_s is None and (left := [name for _, name in lab.modes[modes:]]):
         found["left_policy"] = left
-    return _row(fault.name, fault.how, fault.mode, found, [problem] if problem else [])
+    if lab.measures:
+        after = lab.judge()
+        found |= {
+            "milliseconds": before.milliseconds + after.milliseconds,
+            "refused": before.refused + after.refused,
+            "share": round(max(before.share, after.share), 3),
+            "torque_held": round(max(before.torque, after.torque), 3),
+        }
+        problems += [f"before it, {text}" for text in before.problems] + after.problems
+    return _row(fault.name, fault.how, fault.mode, found, problems)
 
 
 def _row(name: str, how: str, mode: str, found: Row, problems: list[str]) -> Row:
@@ -113,7 +123,7 @@ def lab_on_a_small_disk() -> Iterator[tuple[FaultLab, SmallDisk]]:
         SmallDisk() as disk,
         changed_environment(ROS_LOG_DIR=str(disk.path)),
     ):
-        lab = FaultLab(load_robot(ROBOT).home, folder, parameters=[f"trace:={disk.path / 'trace.npz'}"])
+        lab = FaultLab(load_robot(ROBOT), folder, parameters=[f"trace:={disk.path / 'trace.npz'}"])
         try:
             yield lab, disk
         finally:
@@ -124,7 +134,7 @@ def lab_on_a_small_disk() -> Iterator[tuple[FaultLab, SmallDisk]]:
 def lab_with_a_receiver() -> Iterator[FaultLab]:
     """A lab whose arm is that of f2o_rt_receiver."""
     with tempfile.TemporaryDirectory() as folder:
-        lab = FaultLab(load_robot(ROBOT).home, folder, receiver=True)
+        lab = FaultLab(load_robot(ROBOT), folder, receiver=True)
         try:
             yield lab
         finally:

@@ -254,7 +254,7 @@ def faults(result: Result) -> str:
         "at rest",
         "commands",
         "beyond a limit",
-        "receiver's share",
+        "largest share",
     )
     return table(header, map(fault_cells, result["rows"]))
 
@@ -302,7 +302,7 @@ def fault_cells(row: Result) -> tuple[object, ...]:
     """One fault's line."""
     times = (row[key] for key in ("until_mode_s", "until_braking_s", "until_rest_s"))
     cells = ("-" if time_s is None else f"{time_s:.2f}" for time_s in times)
-    share = f"{max(row['receiver'].values()):.2f}" if row.get("receiver") else "-"
+    told = max(row["receiver"].values()) if row.get("receiver") else row.get("share")
     return (
         row["fault"],
         row["how"],
@@ -310,7 +310,7 @@ def fault_cells(row: Result) -> tuple[object, ...]:
         *cells,
         row["commands"],
         len(row["violations"]),
-        share,
+        _share(told),
     )
 
 
@@ -326,6 +326,8 @@ def soak(result: Result) -> str:
         "ticks missed": [f"{parts['live']['missed_ticks']:.0f}", "-"],
         "faults injected": list(injected.values()),
         "commands beyond a limit": [part["violations"] for part in parts.values()],
+        "milliseconds of set-points judged": [f"{parts['live'].get('milliseconds', 0):,}", "-"],
+        "largest share of a limit in them": [_share(parts["live"].get("share")), "-"],
         "statuses not explained by their fault": [len(part["unexplained"]) for part in parts.values()],
         "growth of memory": [percent(part["growth"], 1) for part in parts.values()],
     }

@@ -38,7 +38,7 @@ def run_live(minutes: float, seed: int) -> dict[str, Any]:
     """
     rng, faults = np.random.default_rng(seed), [f for f in QUICK if f.name not in NEEDS_RESTART]
     # Without a trace: its 24 bytes per target are 10 MB an hour, and meant to grow.
-    with TemporaryDirectory() as folder, closing(FaultLab(load_robot(ROBOT).home, folder)) as lab:
+    with TemporaryDirectory() as folder, closing(FaultLab(load_robot(ROBOT), folder)) as lab:
         run = _Run(lab)
         with tqdm(total=round(60 * minutes), unit="s", desc="live") as bar:
             while run.seconds() < 60 * minutes:
@@ -59,7 +59,8 @@ class _Run:
         lab.ready()
         self._lab, self._began_s, self._checked = lab, time.monotonic(), 0
         lists = {name: [] for name in ("problems", "memory_kb", "unexplained", "starved")}
-        self.found: dict[str, Any] = {"faults": 0, "violations": 0, "commands": 0, **lists}
+        counts = {"faults": 0, "violations": 0, "commands": 0, "milliseconds": 0, "refused": 0}
+        self.found: dict[str, Any] = {**counts, "share": 0.0, "torque_held": 0.0, **lists}
 
     def seconds(self) -> float:
         """Since the run began."""
@@ -83,6 +84,10 @@ class _Run:
             row = run_fault(self._lab, fault)
             self.found["faults"] += 1
             self.found["problems"] += [f"{row['fault']}: {problem}" for problem in row["problems"]]
+            for key in ("milliseconds", "refused"):
+                self.found[key] += row[key]
+            for key in ("share", "torque_held"):
+                self.found[key] = max(self.found[key], row[key])
         except StarvedError as error:
             self.found["starved"].append(str(error))
         self.found["violations"] += len(self._lab.violations(max(self._checked - OVERLAP, 0)))
