@@ -5,6 +5,7 @@ load     processor, memory, delay and losses of the recorder at a given load
 latency  a report of the device to the target on its topic
 session  many episodes in a row in the simulator, every bag examined afterwards
 learn    the bags of a session (--bags) to a policy, and its error in episodes that were held out
+round-trip  the bags of a session (--bags) through check, convert, to-lerobot and from-lerobot: what comes back otherwise
 convert  cost of conversion (of --bags): episodes per minute, MB/s beside disk and decoder, memory by episodes
 beside   the loop of a running policy with and without a recorder, in turns
 """
@@ -22,7 +23,7 @@ from f2o_nodekit.errors import F2oError
 
 from benchmarks.common.record import write_result
 
-NAMES = ("crash", "load", "latency", "session", "learn", "convert", "beside")
+NAMES = ("crash", "load", "latency", "session", "learn", "round-trip", "convert", "beside")
 
 
 def main() -> int:
@@ -59,7 +60,10 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--size", default="640x480", help="of a view (default 640x480)")
     root.add_argument("--seed", type=int, default=0)
     root.add_argument(
-        "--bags", type=Path, default=Path("out/bench/bags"), help="of a session, for learn and convert"
+        "--bags",
+        type=Path,
+        default=Path("out/bench/bags"),
+        help="of a session, for learn, round-trip and convert",
     )
     root.add_argument("--steps", type=int, default=300, help="of training and of distillation, for learn")
     root.add_argument("--checkpoint", type=Path, help="of the policy, for beside")
@@ -90,6 +94,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             from benchmarks.recording import learn
 
             return learn.run(arguments.bags, arguments.out / "learn", arguments.steps)
+        if arguments.what == "round-trip":
+            from benchmarks.recording import round_trip
+
+            return round_trip.run(arguments.bags, folder)
         if arguments.what == "convert":
             from benchmarks.recording import conversion
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from f2o_bags.labels import LABELS_TOPIC
 from f2o_bags.stamps import stamp_of, with_stamp
+from f2o_policy.data.store import Dataset, DatasetWriter
 from f2o_teleop.errors import TeleopError
 from f2o_teleop.spacemouse import ReportDecoder
 from rosbags.rosbag2 import Reader
@@ -24,6 +25,7 @@ from benchmarks.recording.figure import draw_crash, draw_latency
 from benchmarks.recording.learn import losses
 from benchmarks.recording.learn import run as learn
 from benchmarks.recording.ledger import Ledger
+from benchmarks.recording.round_trip import differences
 from benchmarks.recording.session import examine as examine_bag
 from benchmarks.recording.session import total
 
@@ -146,3 +148,48 @@ def test_every_byte_of_the_messages_is_decoded(tmp_path):
     others = sum(size for topic, size in stored if topic != LABELS_TOPIC)
     assert others == sum(len(data) for _, data, _ in e.messages())
     assert decoded([bag])["mb"] == sum(size for _, size in stored) / 1e6
+
+
+def a_data_set(path, change=lambda rows: rows):
+    """Two episodes of one view; ``change`` is applied to the arrays of the second."""
+    with DatasetWriter(path) as writer:
+        for episode in range(2):
+            rng, n, t = np.random.default_rng(episode), 5, 40
+            stamps = np.arange(n) * 32_000_000
+            rows = {
+                "rgb": rng.integers(0, 255, (n, 1, 8, 8, 3), dtype=np.uint8),
+                "depth_mm": rng.integers(0, 2000, (n, 1, 8, 8), dtype=np.uint16),
+                "points": rng.normal(size=(n, 16, 3)).astype(np.float16),
+                "stamps": stamps,
+                "view_stamps": stamps[:, None],
+                "joints": rng.normal(size=(n, 8)),
+                "command_stamps": np.arange(t) * 8_000_000,
+                "commands": rng.normal(size=(t, 8)),
+            }
+            names = [f"panda_joint{k}" for k in range(1, 8)]
+            writer.add_rows(change(rows) if episode else rows, ["front"], names, {"source": str(episode)})
+    return Dataset(path)
+
+
+def spoiled(name, by):
+    def change(rows):
+        spoilt = rows[name].copy()
+        spoilt.reshape(-1)[7] += by
+        return rows | {name: spoilt}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda rows: rows, []),
+        (spoiled("rgb", 1), ["rgb"]),
+        (spoiled("depth_mm", 1), ["depth_mm"]),
+        (spoiled("joints", 1e-9), ["joints"]),
+        (spoiled("commands", 1e-7), []),  # LeRobot's actions are float32
+        (spoiled("commands", 1e-3), ["commands of episode 1, by 0.001"]),
+    ],
+)
+def test_what_comes_back_otherwise_is_named(tmp_path, change, told):
+    assert differences(a_data_set(tmp_path / "a"), a_data_set(tmp_path / "b", change)) == told
