@@ -5,7 +5,7 @@ load     processor, memory, delay and losses of the recorder at a given load
 latency  a report of the device to the target on its topic
 session  many episodes in a row in the simulator, every bag examined afterwards
 learn    the bags of a session (--bags) to a policy, and its error in episodes that were held out
-round-trip  the bags of a session (--bags) through check, convert, to-lerobot and from-lerobot: what comes back otherwise
+round-trip  the bags of a session (--bags) through check, convert, to-lerobot and from-lerobot: what is not as it was
 convert  cost of conversion (of --bags): episodes per minute, MB/s beside disk and decoder, memory by episodes
 beside   the loop of a running policy with and without a recorder, in turns
 """
