@@ -6,6 +6,7 @@ Forward kinematics by pinocchio, distances between the bodies of ``arm_model`` b
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,7 +27,9 @@ MOST_POSTURES = 12  # checked along one stop
 TOLERANCE = 1e-4  # m, of what is called deeper
 FAR_FROM_TOOL = tuple(f"{PREFIX}link{index}" for index in range(5))  # what the tool can be folded onto
 AHEAD = 1.5  # borders are looked for so much further away than they are asked for
-NEARBY_RAD = 0.04  # sum over the joints: borders that were looked for are known so far around
+KEPT = 4  # borders that were looked for last: the command, and the reference ahead of it, are asked about in turns
+NEARBY_RAD = 0.02  # sum over the joints: borders that were looked for are known so far around
+INWARDS = np.vstack([np.eye(3), -np.eye(3)])  # from each side of a box, the lower ones first
 LINK_RADIUS = 0.09  # m, about the centres of elbow, forearm and wrist
 
 
@@ -73,8 +76,12 @@ class CollisionModel:
         self._names = [self._pair_name(pair) for pair in self._links.collisionPairs]
         self._data, self._found = self._model.createData(), self._links.createData()
         self._tool = self._model.getFrameId(TOOL)
+        bodies = self._links.geometryObjects
+        pairs = [(bodies[pair.first], bodies[pair.second]) for pair in self._links.collisionPairs]
+        self._pair_joints = np.array([[body.parentJoint for body in pair] for pair in pairs]).T
+        self._moves = np.tri(self._model.njoints, self._model.nq, -1)  # a body with the joints up to its own
         self._known = np.zeros(self._model.nq), np.inf  # a posture, and its depth
-        self._borders = NO_BORDERS
+        self._borders = deque([NO_BORDERS], maxlen=KEPT)
 
     def penetration(self, position: Joints) -> float:
         """The largest penetration of any part of the arm at ``position`` [m]; negative: the clearance left."""
@@ -113,33 +120,29 @@ class CollisionModel:
 
     def borders(self, position: Joints, within: float) -> Borders:
         """What is nearer than ``within`` [m] at ``position``, as it was found less than ``NEARBY_RAD`` away."""
-        known = self._borders
-        if within <= known.within and np.abs(position - known.posture).sum() <= NEARBY_RAD:
-            return known
+        for known in self._borders:
+            if within <= known.within and np.abs(position - known.posture).sum() <= NEARBY_RAD:
+                return known
         looked = AHEAD * within + REACH * NEARBY_RAD  # further, so that it need not be looked for again soon
         if self.beyond(position, looked) or -self.penetration(position) > looked:
             return NO_BORDERS
         pinocchio.computeJointJacobians(self._model, self._data, position)
         pairs, sides = self._near_pairs(looked), self._near_sides(looked)
         room, gradient = (np.concatenate(both) for both in zip(pairs, sides, strict=True))
-        self._borders = Borders(position, AHEAD * within, room, gradient)
-        return self._borders
+        self._borders.appendleft(found := Borders(position, AHEAD * within, room, gradient))
+        return found
 
     def _near_pairs(self, within: float) -> tuple[np.ndarray, np.ndarray]:
         """Room and gradient of each pair of bodies that is nearer than ``within``."""
-        room = np.array([found.min_distance for found in self._found.distanceResults]) - self._clearance
-        near = np.flatnonzero(room < within)
-        return room[near], np.array([self._apart(index) for index in near.tolist()]).reshape(
-            -1, self._model.nq
-        )
-
-    def _apart(self, index: int) -> Joints:
-        """How the distance of a pair changes with each joint [m/rad]."""
-        pair, found = self._links.collisionPairs[index], self._found.distanceResults[index]
-        first, second = self._links.geometryObjects[pair.first], self._links.geometryObjects[pair.second]
-        one = self._point_jacobian(first.parentJoint, found.getNearestPoint1())
-        other = self._point_jacobian(second.parentJoint, found.getNearestPoint2())
-        return found.normal @ (other - one)
+        results = self._found.distanceResults
+        room = np.array([found.min_distance for found in results]) - self._clearance
+        near = np.flatnonzero(room < within).tolist()
+        normals = np.array([results[k].normal for k in near]).reshape(-1, 3)
+        first, second = self._pair_joints
+        ones = np.array([results[k].getNearestPoint1() for k in near]).reshape(-1, 3)
+        others = np.array([results[k].getNearestPoint2() for k in near]).reshape(-1, 3)
+        apart = self._along(second[near], others, normals) - self._along(first[near], ones, normals)
+        return room[near], apart
 
     def _near_sides(self, within: float) -> tuple[np.ndarray, np.ndarray]:
         """Room and gradient of each side of a box that the tool or the arm is nearer to than ``within``."""
@@ -147,21 +150,24 @@ class CollisionModel:
         points = [(tool, self._data.oMf[self._tool].translation, self._lower, self._upper)]
         if self._arm_box is not None:
             points += [(joint, self._data.oMi[joint].translation, *self._arm_box) for joint in centres]
-        rooms, gradients = [np.zeros(0)], [np.zeros((0, self._model.nq))]
-        for joint, point, lower, upper in points:
-            room = np.concatenate([point - lower, upper - point])
-            if (near := room < within).any():
-                jacobian = self._point_jacobian(joint, point)
-                rooms.append(room[near])
-                gradients.append(np.vstack([jacobian, -jacobian])[near])
-        return np.concatenate(rooms), np.concatenate(gradients)
+        room = np.array([np.concatenate([point - lower, upper - point]) for _, point, lower, upper in points])
+        which, side = np.nonzero(room < within)
+        joints, places = np.array([joint for joint, *_ in points]), np.array([point for _, point, *_ in points])
+        return room[which, side], self._along(joints[which], places[which], INWARDS[side])
 
-    def _point_jacobian(self, joint: int, point: np.ndarray) -> Float64[np.ndarray, "3 joints"]:
-        """Of a ``point`` [m, base frame] that moves with ``joint``; 0: it does not."""
-        if joint == 0:
-            return np.zeros((3, self._model.nq))
-        jacobian = pinocchio.getJointJacobian(self._model, self._data, joint, pinocchio.LOCAL_WORLD_ALIGNED)
-        return jacobian[:3] - pinocchio.skew(point - self._data.oMi[joint].translation) @ jacobian[3:]
+    def _along(
+        self, joints: np.ndarray, points: np.ndarray, normals: np.ndarray
+    ) -> Float64[np.ndarray, "rows joints"]:
+        """How fast ``points`` [m, base frame] that move with ``joints`` (0: the base) move along ``normals``.
+
+        Per joint [m/rad], at the posture whose Jacobians were computed last.
+        """
+        jacobian = self._data.J  # of the point of each body that is at the origin
+        p, n = points.T, normals.T
+        turning = np.array(
+            [p[1] * n[2] - p[2] * n[1], p[2] * n[0] - p[0] * n[2], p[0] * n[1] - p[1] * n[0]]
+        )
+        return (normals @ jacobian[:3] + turning.T @ jacobian[3:]) * self._moves[joints]
 
     def _at_most(self, position: Joints) -> float:
         """An upper bound of the penetration [m] by the last posture computed, at little cost."""
