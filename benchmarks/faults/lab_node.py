@@ -166,11 +166,12 @@ class FaultLab(Lab):
             super()._on_command(msg)
             self.arm_at = told
 
-    def _on_trajectory(self, msg: JointTrajectory) -> None:
+    def _on_trajectory(self, msg: JointTrajectory, info: dict[str, int]) -> None:
+        """A trajectory; it counts from its arrival in this process, whenever Python comes to it."""
         points = msg.points
         with self._news:
             self._controller.take(
-                self._arm_ns(),
+                info["received_timestamp"] + self._arm_off_ns,
                 to_ns(msg.header.stamp),
                 [to_ns(point.time_from_start) for point in points],
                 [point.positions for point in points],

@@ -152,7 +152,10 @@ class CollisionModel:
             points += [(joint, self._data.oMi[joint].translation, *self._arm_box) for joint in centres]
         room = np.array([np.concatenate([point - lower, upper - point]) for _, point, lower, upper in points])
         which, side = np.nonzero(room < within)
-        joints, places = np.array([joint for joint, *_ in points]), np.array([point for _, point, *_ in points])
+        joints, places = (
+            np.array([joint for joint, *_ in points]),
+            np.array([point for _, point, *_ in points]),
+        )
         return room[which, side], self._along(joints[which], places[which], INWARDS[side])
 
     def _along(
@@ -164,9 +167,7 @@ class CollisionModel:
         """
         jacobian = self._data.J  # of the point of each body that is at the origin
         p, n = points.T, normals.T
-        turning = np.array(
-            [p[1] * n[2] - p[2] * n[1], p[2] * n[0] - p[0] * n[2], p[0] * n[1] - p[1] * n[0]]
-        )
+        turning = np.array([p[1] * n[2] - p[2] * n[1], p[2] * n[0] - p[0] * n[2], p[0] * n[1] - p[1] * n[0]])
         return (normals @ jacobian[:3] + turning.T @ jacobian[3:]) * self._moves[joints]
 
     def _at_most(self, position: Joints) -> float:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from f2o_nodekit.clocks import ClockOffset
 from f2o_nodekit.pace import Pace, Tick, request_fifo
 from f2o_nodekit.stamps import NS_PER_S
 from f2o_nodekit.stats import Samples
@@ -43,7 +44,8 @@ class Loop:
     ) -> None:
         self._bridge, self._fifo_priority = bridge, fifo_priority
         self._pace = Pace(1.0 / rate_hz, phase_s=phase_s)
-        self._ros_clock, self._publish, self._publish_mode = ros_clock, publish, publish_mode
+        self._ros_offset = ClockOffset(ros_clock)
+        self._publish, self._publish_mode = publish, publish_mode
         self._published_mode = ""
         self._before_ns: int | None = None
         self._stopping = threading.Event()
@@ -94,8 +96,7 @@ class Loop:
         """One tick. No exception leaves it: a failure ends in a fault and a braking arm, within this tick."""
         now_mono_ns = tick.ideal_mono_ns + tick.late_ns
         try:
-            ros_offset_ns = self._ros_clock() - time.monotonic_ns()
-            end_ros_ns = tick.ideal_mono_ns + self._pace.period_ns + ros_offset_ns
+            end_ros_ns = tick.ideal_mono_ns + self._pace.period_ns + self._ros_offset.read()
             self._publish_output(self._bridge.tick(end_ros_ns, now_mono_ns, tick.ideal_mono_ns))
         except Exception as error:
             self.failures += 1

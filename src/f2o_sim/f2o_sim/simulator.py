@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import mujoco
+from f2o_nodekit.clocks import ClockOffset
 from f2o_nodekit.pace import Pace, request_fifo
 from f2o_nodekit.robot import read_robot
 from f2o_nodekit.stamps import NS_PER_S
@@ -50,7 +51,7 @@ class Simulator:
     """Owns the world while it runs; every method may be called from any thread."""
 
     def __init__(self, config: SimConfig, outputs: Outputs, clock_ros_ns: Callable[[], int]) -> None:
-        self._config, self._outputs, self._clock_ros = config, outputs, clock_ros_ns
+        self._config, self._outputs, self._ros_offset = config, outputs, ClockOffset(clock_ros_ns)
         self.world = World(config.task, config.seed, read_robot(config.robot))
         self.failure: Exception | None = None
         self.lateness_ms, self.render_ms, self.frames = Samples(2000), Samples(300), RateMeter(60)
@@ -174,7 +175,7 @@ class Simulator:
 
     def _stamp_ros_ns(self) -> int:
         """ROS time of the world's state."""
-        return self._clock_ros() - time.monotonic_ns() + self._mono_ns(self.world.time_ns)
+        return self._ros_offset.read() + self._mono_ns(self.world.time_ns)
 
     def _physics(self) -> None:
         pace = Pace(CHUNK_S)

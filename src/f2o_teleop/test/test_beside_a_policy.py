@@ -277,6 +277,6 @@ def test_a_bag_drives_perception_and_policy(episode, player, speed):
     inside = {
         stamp for stamp in behind if min(seen) <= stamp <= max(seen)
     }  # others came before or after we listened
-    # Observations replace one another on their way (depth 1): of a burst, as fast as the disk gives it, two nodes may get
-    # different ones.
+    # Observations replace one another on their way (depth 1): of a burst, as fast as the disk gives it, two nodes may
+    # get different ones.
     assert inside & seen if speed == "max" else inside and inside <= seen
