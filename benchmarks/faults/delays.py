@@ -36,6 +36,11 @@ def missed(count: int) -> dict[str, Any]:
     return {"late_s": lambda tick: None if AT_TICK <= tick < AT_TICK + count else 0.0}
 
 
+def works(for_s: float) -> dict[str, Any]:
+    """One tick in 20 loses its core for so long after it has read the clock."""
+    return {"work_s": lambda tick: for_s * (tick % 20 == 0)}
+
+
 def stopped(for_s: float) -> dict[str, Any]:
     """The process stopped and continued, as by SIGSTOP and SIGCONT."""
     return {"stopped": (AT_S, AT_S + for_s)}
@@ -44,6 +49,7 @@ def stopped(for_s: float) -> dict[str, Any]:
 DELAYS: dict[str, dict[str, Any]] = {
     "none": {},
     **{f"one tick in 20 late by {ms:g} ms": late(ms / 1e3) for ms in (0.5, 4, 7, 20)},
+    **{f"one tick in 20 works for {ms:g} ms": works(ms / 1e3) for ms in (5, 12, 40)},
     **{f"{count} tick{'s' * (count > 1)} missed": missed(count) for count in (1, 5, 50)},
     "a starved core": {"late_s": starved},
     **{f"stopped for {s:g} s": stopped(s) for s in (0.02, 0.15, 0.5, 1.0, 3.0)},

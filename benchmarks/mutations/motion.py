@@ -261,6 +261,7 @@ def into_the_table(robot):
 
 def no_transport(patch):
     patch.setattr(Timeline, "_periods_ns", lambda self, late_ns: self._period_ns)
+    patch.setattr(Bridge, "in_time", lambda *_: True)  # would keep such a step back
 
 
 def on_reception(patch):
@@ -317,6 +318,16 @@ def unasked(patch):
 MOTION = [
     GuardCase("a late tick begins later", no_transport, late(0.02)),
     GuardCase("what is executed is not spliced", on_reception, late(0.004, 50)),
+    GuardCase(
+        "a command that comes too late is taken back",
+        replace(Bridge, "in_time", lambda *_: True),
+        lambda robot: executed(robot, work_s=lambda k: 0.012 * (k % 20 == 0)),
+    ),
+    GuardCase(
+        "what is taken back was not done",
+        replace(TargetLimiter, "go_back", lambda *_: None),
+        lambda robot: executed(robot, work_s=lambda k: 0.012 * (k % 20 == 0)),
+    ),
     GuardCase(
         "the limiter goes on from the stop", replace(TargetLimiter, "follow_stop", lambda *_: None), missed(5)
     ),

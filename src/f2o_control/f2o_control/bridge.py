@@ -20,7 +20,7 @@ from f2o_control.enable import EnableSwitch
 from f2o_control.following import Follower
 from f2o_control.gripper import GripperGoal
 from f2o_control.homing import HomingTrajectory
-from f2o_control.limiter import Command, TargetLimiter, Verdict
+from f2o_control.limiter import Command, Mark, TargetLimiter, Verdict
 from f2o_control.measured import HeldJoints, MeasuredJoints, ReportedArm, TrackingMonitor
 from f2o_control.reference import Reference
 from f2o_control.relief import Relief
@@ -67,6 +67,7 @@ class Bridge:
         unread_joints: why joint states that come cannot be read, or ''; set by the caller.
         unset: what the arm must still be told before a motion, or ''; set by the caller.
         enable: the hold-to-run switch; the caller offers what is heard of it.
+        overran: ticks whose command was taken back (``in_time``).
 
     It is composed of parts: each ``CommandSource`` checks its targets, ``MeasuredJoints`` and ``TrackingMonitor`` watch
     the arm, the ``StateMachine`` knows the legal transitions, the ``Follower`` and the ``HomingTrajectory`` give the
@@ -126,6 +127,10 @@ class Bridge:
         self._settled_mono_ns = self._held_mono_ns = 0  # when a motion may begin; when the hold began
         self._announced = False  # the first command since the start was sent
         self._timeline = Timeline(period_s, times.transport_s) if follows_stop else Ticks(period_s)
+        # Of what a late tick leaves to its command's way, half: the other half is for the tick's own work.
+        self._way_ns = round(times.transport_s * NS_PER_S) // 2 if follows_stop else None
+        self._before: tuple[Mark, int, int] | None = None  # what the last tick's command has changed
+        self.overran = 0
         self._period_ns, self._ros_offset_ns = round(period_s * NS_PER_S), 0
         self._sequence = itertools.count()
 
@@ -322,6 +327,7 @@ class Bridge:
 
     def _set_out(self, mono_ns: int) -> None:
         """Begin at rest at the arm's position, after ``settle_s`` for the controller to take over there."""
+        self._before = None
         self._limiter.reset(self._start())
         self._timeline.restart()
         self._announced = False
@@ -357,6 +363,7 @@ class Bridge:
         with self._lock:
             ideal_mono_ns = mono_ns if ideal_mono_ns is None else ideal_mono_ns
             self._ros_offset_ns = end_ros_ns - self._period_ns - ideal_mono_ns
+            self._before = self._limiter.mark(), self._timeline.due_mono_ns, self._sent_mono_ns
             self._stopped = self._poll_adapter(mono_ns) or self._reported.problem(mono_ns)
             taken = self._take()
             self._watch(mono_ns)
@@ -374,6 +381,30 @@ class Bridge:
             if self.machine.mode in FOLLOWING:
                 return self._step_after(taken, mono_ns)
             return self._sent(self._step(self._own_reference(mono_ns)))
+
+    def in_time(self, sent: Sent, mono_ns: int) -> bool:
+        """Whether ``sent``, what the last tick returned, still reaches the arm before its step begins.
+
+        A tick may lose its core, or Python's lock, after it has read the clock. Sent too late, its step would begin in
+        the middle. So it is taken back: it was a missed tick, after which the arm is on its stop.
+
+        Args:
+            sent: to be published now.
+            mono_ns: now, monotonic clock.
+        """
+        command = sent.command
+        if self._way_ns is None or not command.due_mono_ns:
+            return True
+        if mono_ns <= command.due_mono_ns - round(command.duration_s * NS_PER_S) - self._way_ns:
+            return True
+        with self._lock:
+            self.overran += 1
+            if self._before is not None:  # else an operator has set the arm out anew meanwhile
+                mark, self._timeline.due_mono_ns, self._sent_mono_ns = self._before
+                self._limiter.go_back(mark)
+            if sent.gripper_goal is not None:
+                self._gripper.take_back()
+        return False
 
     def fail(self, why: str) -> Sent:
         """Enter the fault because of ``why`` and brake for one tick; for a tick that raised."""

@@ -26,6 +26,7 @@ class GripperGoal:
         self._interval_ns = round(min_interval_s * NS_PER_S)
         self._sent: float | None = None
         self._sent_mono_ns = 0
+        self._before = self._sent, self._sent_mono_ns  # before the last width that was due
         self._measured: float | None = None
         self.width = math.nan
         """The newest request, inside the range [m]; NaN before the first and before a width was measured."""
@@ -60,8 +61,13 @@ class GripperGoal:
             or (self._sent is not None and mono_ns - self._sent_mono_ns < self._interval_ns)
         ):
             return None
+        self._before = self._sent, self._sent_mono_ns
         self._sent, self._sent_mono_ns = self.width, mono_ns
         return self.width
+
+    def take_back(self) -> None:
+        """The width that was due last was not sent: it is due again."""
+        self._sent, self._sent_mono_ns = self._before
 
     def _clamp(self, width: float) -> float:
         low, high = self._range

@@ -42,11 +42,12 @@ class Guard:
         tool: ToolSpeed | None = None,
     ) -> None:
         self._limits, self._period_s, self._collisions, self._tool = limits, period_s, collisions, tool
-        self._depth = 0.0  # m, penetration of the last command
+        self.depth = 0.0
+        """Penetration of the last command [m]."""
 
     def reset(self, position: Joints) -> None:
         """Start at rest at ``position`` [rad], allowed or not."""
-        self._depth = self._collisions.penetration(position) if self._collisions else 0.0
+        self.depth = self._collisions.penetration(position) if self._collisions else 0.0
 
     def stop(self, state: JointState) -> StopPlan:
         """The stop from ``state``."""
@@ -54,7 +55,7 @@ class Guard:
 
     def forbids(self, position: Joints) -> bool:
         """Whether the arm would penetrate deeper at ``position`` than it does."""
-        return self._collisions is not None and self._collisions.deepens(position, self._depth)
+        return self._collisions is not None and self._collisions.deepens(position, self.depth)
 
     def judge(self, last: StopPlan, proposal: JointState, lower: Joints, upper: Joints) -> Judgement:
         """Accept ``proposal`` as far as it is safe; ``last`` is the stop from the command before it."""
@@ -66,10 +67,10 @@ class Guard:
             proposed = self.stop(last.at(self._period_s))
         if self._collisions is None:
             return Judgement(proposed, braking, False, fast)
-        if blocked := self._collisions.deepens_along(proposed, self._depth):
+        if blocked := self._collisions.deepens_along(proposed, self.depth):
             proposed = self.stop(last.at(self._period_s))
-        if self._depth > 0:  # begun inside: no deeper than it is by now
-            self._depth = self._collisions.penetration(proposed.start.position)
+        if self.depth > 0:  # begun inside: no deeper than it is by now
+            self.depth = self._collisions.penetration(proposed.start.position)
         return Judgement(proposed, braking, blocked, fast)
 
     def _unsafe(self, last: StopPlan, proposed: StopPlan, lower: Joints, upper: Joints) -> np.ndarray:

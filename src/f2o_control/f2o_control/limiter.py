@@ -62,6 +62,14 @@ class Command:
     ros_offset_ns: int = 0
 
 
+@dataclass(frozen=True)
+class Mark:
+    """The stop from a command of a ``TargetLimiter``, and how deep it penetrates [m]."""
+
+    stop: StopPlan
+    depth: float
+
+
 class TargetLimiter:
     """Bounds position, velocity, acceleration and jerk of a stream of joint commands, one per period.
 
@@ -121,6 +129,14 @@ class TargetLimiter:
     def command(self, duration_s: float) -> Command:
         """The last output as a command, to be reached within ``duration_s``."""
         return Command(self.state, self._stop, duration_s, self.state)
+
+    def mark(self) -> Mark:
+        """Where it is now, for ``go_back``."""
+        return Mark(self._stop, self._guard.depth)
+
+    def go_back(self, mark: Mark) -> None:
+        """Be again where it was at ``mark``: what it has put out since is not executed."""
+        self._stop, self._guard.depth = mark.stop, mark.depth
 
     def follow_stop(self, duration_s: float) -> None:
         """Go on for ``duration_s`` along the stop from the last output: what an arm does that hears nothing."""

@@ -97,7 +97,9 @@ class Loop:
         now_mono_ns = tick.ideal_mono_ns + tick.late_ns
         try:
             end_ros_ns = tick.ideal_mono_ns + self._pace.period_ns + self._ros_offset.read()
-            self._publish_output(self._bridge.tick(end_ros_ns, now_mono_ns, tick.ideal_mono_ns))
+            sent = self._bridge.tick(end_ros_ns, now_mono_ns, tick.ideal_mono_ns)
+            in_time = sent is None or self._bridge.in_time(sent, time.monotonic_ns())
+            self._publish_output(sent if in_time else None)
         except Exception as error:
             self.failures += 1
             with contextlib.suppress(Exception):

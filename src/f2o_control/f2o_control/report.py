@@ -69,6 +69,7 @@ def diagnose(
     values |= {
         "ticks": loop.period_ms.count,
         "missed_ticks": loop.missed,
+        "overran_ticks": bridge.overran,
         "failures": loop.failures,
         "real_time_priority": str(loop.real_time).lower(),
         "target_age_ms": bridge.target_age_s(mono_ns) * 1e3,

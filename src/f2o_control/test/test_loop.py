@@ -127,6 +127,7 @@ def test_the_diagnosis_has_every_count(bridge, board):
         "target_age_ms",
         "joint_states_age_ms",
         "missed_ticks",
+        "overran_ticks",
         "failures",
         "refused.not_finite",
         "refused.stale",
@@ -134,3 +135,88 @@ def test_the_diagnosis_has_every_count(bridge, board):
         "limited.guarded",
     ):
         assert key in values
+
+
+class Slow(Bridge):
+    """A bridge in motion whose ticks take 9 ms on the clock of the loop, where ``slow`` says so."""
+
+    def __init__(self, robot, clock):
+        super().__init__(robot, BridgeConfig(), follows_stop=True)
+        self.slow, self._clock = False, clock
+
+    def tick(self, *times):
+        sent = super().tick(*times)
+        self._clock[0] += 9_000_000 if self.slow else 100_000
+        return sent
+
+
+def test_a_tick_that_takes_too_long_sends_nothing_and_the_next_goes_on_from_the_stop(
+    panda, board, monkeypatch
+):
+    clock = [5_000_000_000]
+    monkeypatch.setattr("time.monotonic_ns", lambda: clock[0])
+    bridge = Slow(panda, clock)
+    loop = Loop(bridge, 125.0, 0.0, 0, lambda: clock[0], board.publish, board.say)
+    bridge.offer_gripper(0.08)
+
+    def run(ticks, width=0.08):
+        for _ in range(ticks):
+            ideal = clock[0] = -(-clock[0] // 8_000_000) * 8_000_000
+            bridge.offer_joints(
+                board.sent[-1].command.state.position if board.sent else np.array(panda.home), ideal
+            )
+            q = np.array(panda.home)
+            q[0] += 0.3 * (1 - np.cos(max(ideal / 1e9 - 5.5, 0.0)))
+            bridge.offer_target(
+                RawTarget(panda.joint_names, q.tolist(), (), width, ideal, "policy"), ideal, ideal
+            )
+            loop.step(Tick(0, ideal, 0, 0))
+
+    run(12)
+    assert bridge.arm(clock[0]).accepted
+    run(150)
+    sent, moving = len(board.sent), board.sent[-1].command
+    assert abs(moving.state.velocity[0]) > 0.05 and bridge.overran == 0
+    bridge.slow = True
+    run(1, width=0.01)  # the gripper is to close in the tick that is not sent
+    assert (len(board.sent), bridge.overran) == (sent, 1)
+    assert diagnose(bridge, loop, clock[0])[2]["overran_ticks"] == 1
+    bridge.slow = False
+    run(1, width=0.01)
+    following = board.sent[-1]
+    assert following.gripper_goal == 0.01
+    passed_s = (following.command.due_mono_ns - moving.due_mono_ns) / 1e9 - 0.008
+    assert passed_s > 0.007
+    np.testing.assert_allclose(following.command.start.position, moving.stop.at(passed_s).position, atol=1e-9)
+
+
+def test_what_an_operator_begins_meanwhile_is_not_taken_back(panda):
+    """The last step of braking is computed, its thread loses the core; measured at rest, the arm is armed anew."""
+    bridge, ms = Bridge(panda, BridgeConfig(), follows_stop=True), 1_000_000
+    bridge.offer_gripper(0.08)
+    at, now = np.array(panda.home), 5_000 * ms
+
+    def tick():
+        nonlocal now, at
+        now += 8 * ms
+        bridge.offer_joints(at, now)
+        q = np.array(panda.home)
+        q[0] += 0.3 * (1 - np.cos(max(now / 1e9 - 5.5, 0.0)))
+        bridge.offer_target(RawTarget(panda.joint_names, q.tolist(), (), 0.08, now, "policy"), now, now)
+        sent = bridge.tick(now + 8 * ms, now)
+        at = at if sent is None else sent.command.state.position
+        return sent
+
+    for _ in range(12):
+        tick()
+    assert bridge.arm(now).accepted
+    for _ in range(150):
+        tick()
+    bridge.disarm()
+    while not bridge.at_rest:
+        last = tick()
+    for later in range(20, 320, 8):
+        bridge.offer_joints(at + 0.02, now + later * ms)  # it came to rest elsewhere
+    assert bridge.arm(now + 320 * ms).accepted
+    assert not bridge.in_time(last, now + 321 * ms)
+    np.testing.assert_array_equal(bridge._limiter.state.position, at + 0.02)

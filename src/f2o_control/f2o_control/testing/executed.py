@@ -121,6 +121,7 @@ class TimedBridge:
         robot: the arm.
         path: what the source asks for.
         late_s: of the tick with this number [s]; None: it does not come.
+        work_s: of the tick with this number, from its reading of the clock to its sending [s].
         stopped: (from, to) [s since arming] in which the bridge's process stands still; after it the ticks go on.
         transport_s: of a message from bridge to controller with this number [s].
         clock_s: how much the controller's clock is ahead of the bridge's.
@@ -134,6 +135,7 @@ class TimedBridge:
         robot: RobotDescription,
         path: Path,
         late_s: Callable[[int], float | None] = lambda tick: 0.0,
+        work_s: Callable[[int], float] = lambda tick: 0.0,
         stopped: tuple[float, float] = (np.inf, np.inf),
         transport_s: Callable[[int], float] = lambda message: 0.001,
         clock_s: float = 0.0,
@@ -143,6 +145,7 @@ class TimedBridge:
     ) -> None:
         self._config = BridgeConfig(robot=robot.name, **config)
         self._robot, self._path, self._late_s, self._stopped = robot, path, late_s, stopped
+        self._work_s = work_s
         self._arm = arm
         self._far_end = far_end or FarEnd(robot, self._config, transport_s, clock_s)
         self.bridge = Bridge(
@@ -153,6 +156,7 @@ class TimedBridge:
     def run(self, seconds: float) -> Executed:
         """Arm, and follow the path for ``seconds``."""
         modes, rows, waking = [], [], list[tuple[int, int]]()
+        working: tuple[int, Sent | None] | None = None  # until when a tick works, and what it sends then
         begin = 5 * S
         armed_ns = awake = 0
         for mono in range(begin, begin + round((seconds + 0.3) * S), MS):
@@ -166,18 +170,27 @@ class TimedBridge:
                 if (late_s := self._late_s(tick)) is not None:
                     awake = max(mono + round(late_s * S), awake)  # one thread: a late tick delays the next
                     waking.append((awake, mono))
+            if working and working[0] <= mono and not still:
+                self._send(working[1], mono)
+                working = None
             ready = [(ideal, wake) for wake, ideal in waking if wake <= mono]
-            if ready and not still:
+            if ready and not still and not working:
                 ideal, wake = min(ready)
                 waking = [w for w in waking if w[1] > mono]  # deadlines that it overran are skipped
                 sent = self.bridge.tick(ideal + TICK_NS + ROS_OFFSET_NS, max(wake, mono), ideal)
-                if sent is not None:
-                    self._far_end.send(sent, mono)
+                if work_ns := round(self._work_s((ideal - begin) // TICK_NS) * S):
+                    working = mono + work_ns, sent
+                else:
+                    self._send(sent, mono)
             rows.append(self._far_end.step(mono))
             self._at = self._arm(rows[-1][0], since_s)
             modes.append(self.bridge.mode.value)
         positions, velocities = map(np.array, zip(*rows, strict=True))
         return Executed(positions, velocities, modes, self._far_end.refused)
+
+    def _send(self, sent: Sent | None, mono: int) -> None:
+        if sent is not None and self.bridge.in_time(sent, mono):
+            self._far_end.send(sent, mono)
 
     def _feed(self, mono: int, since_s: float) -> None:
         self.bridge.offer_joints(self._at, mono, mono + ROS_OFFSET_NS)
