@@ -189,7 +189,7 @@ QUICK = (
         pause("bridge", 0.5),
         "fault",
         1.5,
-        "no joint states for",
+        "joint states",  # there were none, or the first that it reads is as old as the pause
         needs_recovery,
     ),
     Fault(

@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 S = 1_000_000_000
 PORT = 47113
 STARVED_S = 0.1  # half of what the bridge waits for joint states
+IN_FLIGHT_S = 0.02  # a joint state's way to the bridge
 JUDGED_AFTER_NS = 50_000_000  # what is on its way belongs to the next judgement
 LATE_S = 0.03  # at ordinary priority: half of what the bridge waits for a target beyond a fault's pause
 BRAKES = 3.0  # rad/s2: the motion itself has a sixth of that, braking reaches twice as much within two ticks
@@ -112,7 +113,7 @@ class FaultLab(Lab):
     ) -> None:
         self.stands = self._stepped = False
         self._controller = WatchedController(robot, time.time_ns())
-        self._arm_off_ns = 0
+        self._arm_off_ns = self._clock_set_ns = 0
         self._late_s = self._gap_s = 0.0  # the latest wake-up, and the longest time between two joint states
         self._sent_s = time.monotonic()  # the last joint state
         gc.disable()  # it would stop the arm for as long as it takes to walk all of pytest's objects
@@ -154,10 +155,10 @@ class FaultLab(Lab):
             arm_ns = self._arm_ns()
             if not self.stands:
                 self.arm_at = self._controller.at(arm_ns)
-        msg = JointState(name=NAMES, position=list(self.arm_at))
-        msg.header.stamp = from_ns(arm_ns, type(msg.header.stamp))
-        for spoiled in self.spoil(msg):
-            self._states.publish(spoiled)
+            msg = JointState(name=NAMES, position=list(self.arm_at))
+            msg.header.stamp = from_ns(arm_ns, type(msg.header.stamp))
+            for spoiled in self.spoil(msg):
+                self._states.publish(spoiled)
 
     def _on_command(self, msg: JointTarget) -> None:
         with self._news:
@@ -166,18 +167,20 @@ class FaultLab(Lab):
             super()._on_command(msg)
             self.arm_at = told
 
-    def _on_trajectory(self, msg: JointTrajectory, info: dict[str, int]) -> None:
+    def _on_trajectory(self, msg: JointTrajectory, info: Any) -> None:
         """A trajectory; it counts from its arrival in this process, whenever Python comes to it."""
-        points = msg.points
+        points, received_ns = msg.points, info["received_timestamp"]
         with self._news:
+            if received_ns <= self._clock_set_ns:  # it was on its way while the clock was set
+                return
             self._controller.take(
-                info["received_timestamp"] + self._arm_off_ns,
+                received_ns + self._arm_off_ns,
                 to_ns(msg.header.stamp),
                 [to_ns(point.time_from_start) for point in points],
                 [point.positions for point in points],
                 [point.velocities for point in points],
             )
-            super()._on_trajectory(msg)
+            super()._on_trajectory(msg, info)
 
     def _arm_ns(self) -> int:
         """Now, on the clock of the arm and its controller."""
@@ -247,14 +250,19 @@ class FaultLab(Lab):
         self.processes[name].send_signal(signal.SIGCONT)
 
     def step_clock(self, seconds: float, *names: str) -> None:
-        """Set the clocks of these processes, or of the arm, so many seconds ahead of the machine's."""
-        for name in names:
-            if name == "arm" and self._arm_off_ns != round(seconds * S):
-                with self._news:
-                    before_ns, self._arm_off_ns = self._arm_ns(), round(seconds * S)
-                    self._controller.set_clock(before_ns, self._arm_ns())
-            elif name != "arm":
-                self._clocks[name].step(seconds)
+        """Set the clocks of these processes, or of the arm, so many seconds ahead of the machine's.
+
+        No joint state is on its way meanwhile: one of before would come from another clock.
+        """
+        with self._news:
+            if "arm" in names and self._arm_off_ns != round(seconds * S):
+                time.sleep(IN_FLIGHT_S)
+                before_ns, self._arm_off_ns = self._arm_ns(), round(seconds * S)
+                self._controller.set_clock(before_ns, self._arm_ns())
+                self._clock_set_ns = time.time_ns()
+            for name in names:
+                if name != "arm":
+                    self._clocks[name].step(seconds)
         self._stepped = seconds != 0
 
     def close(self) -> None:

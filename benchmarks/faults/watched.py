@@ -100,7 +100,9 @@ class WatchedController:
             self._advance(one.now_ns, found)
             if len(one.times_ns):
                 taken = _take(self._behind, one)
-                self._blind, found.refused = self._blind and not taken, found.refused + (not taken)
+                found.refused += not taken
+                if taken and one.start_ns <= one.now_ns:  # else it is of the clock before
+                    self._blind = False
                 continue
             self._check(found)
             self._behind.reset(self._behind.at(one.now_ns)[0])

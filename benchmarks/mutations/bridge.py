@@ -342,7 +342,7 @@ def fault_is_left(robot):
 def failing_tick(robot):
     """What raises within a tick ends in a fault, not in a loop that is gone."""
 
-    def failing(sent):
+    def failing(sent, in_time):
         raise ZeroDivisionError
 
     rig = armed(robot)

@@ -259,9 +259,15 @@ def into_the_table(robot):
 # removals
 
 
+def unchecked(patch):
+    """Commands are sent whenever they are ready."""
+    patch.setattr(Bridge, "in_time", lambda *_: True)
+    patch.setattr(Bridge, "handed_over", lambda *_: None)
+
+
 def no_transport(patch):
     patch.setattr(Timeline, "_periods_ns", lambda self, late_ns: self._period_ns)
-    patch.setattr(Bridge, "in_time", lambda *_: True)  # would keep such a step back
+    unchecked(patch)  # else such a step is kept back
 
 
 def on_reception(patch):
@@ -320,8 +326,13 @@ MOTION = [
     GuardCase("what is executed is not spliced", on_reception, late(0.004, 50)),
     GuardCase(
         "a command that comes too late is taken back",
-        replace(Bridge, "in_time", lambda *_: True),
+        unchecked,
         lambda robot: executed(robot, work_s=lambda k: 0.012 * (k % 20 == 0)),
+    ),
+    GuardCase(
+        "after a command of which nothing is known, nothing is sent",
+        replace(Bridge, "handed_over", lambda *_: None),
+        lambda robot: executed(robot, send_s=lambda k: 0.5 * (k == 160)),
     ),
     GuardCase(
         "what is taken back was not done",

@@ -35,6 +35,7 @@ from f2o_control.tool_speed import ToolSpeed
 MAX_AHEAD_S = (
     0.02  # of a joint state's stamp before its arrival, where nothing is told in the controller's time
 )
+SPLICE_NS = 500_000  # so far into a step its place differs by less than a micrometre from that on the stop
 SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still stands where it was sent
 
 
@@ -67,7 +68,7 @@ class Bridge:
         unread_joints: why joint states that come cannot be read, or ''; set by the caller.
         unset: what the arm must still be told before a motion, or ''; set by the caller.
         enable: the hold-to-run switch; the caller offers what is heard of it.
-        overran: ticks whose command was taken back (``in_time``).
+        overran: ticks whose command came too late (``in_time``, ``handed_over``).
 
     It is composed of parts: each ``CommandSource`` checks its targets, ``MeasuredJoints`` and ``TrackingMonitor`` watch
     the arm, the ``StateMachine`` knows the legal transitions, the ``Follower`` and the ``HomingTrajectory`` give the
@@ -131,6 +132,7 @@ class Bridge:
         self._way_ns = round(times.transport_s * NS_PER_S) // 2 if follows_stop else None
         self._before: tuple[Mark, int, int] | None = None  # what the last tick's command has changed
         self.overran = 0
+        self._unsure = False  # whether the arm follows the last command
         self._period_ns, self._ros_offset_ns = round(period_s * NS_PER_S), 0
         self._sequence = itertools.count()
 
@@ -327,7 +329,7 @@ class Bridge:
 
     def _set_out(self, mono_ns: int) -> None:
         """Begin at rest at the arm's position, after ``settle_s`` for the controller to take over there."""
-        self._before = None
+        self._before, self._unsure = None, False
         self._limiter.reset(self._start())
         self._timeline.restart()
         self._announced = False
@@ -406,6 +408,28 @@ class Bridge:
                 self._gripper.take_back()
         return False
 
+    def handed_over(self, sent: Sent, mono_ns: int) -> None:
+        """Take note that ``sent`` was given to the middleware.
+
+        If its step had begun by then, nobody knows whether the arm follows it or is still on the stop before: nothing
+        is sent until the arm, at rest on either of them, is set out anew.
+
+        Args:
+            sent: what the last tick returned.
+            mono_ns: now, monotonic clock.
+        """
+        command = sent.command
+        if self._way_ns is None or not command.due_mono_ns:
+            return
+        late_ns = mono_ns - (command.due_mono_ns - round(command.duration_s * NS_PER_S))
+        if late_ns <= SPLICE_NS:
+            return
+        with self._lock:
+            why = f"a command was sent {late_ns / 1e6:.1f} ms after its step had begun: this process stood still"
+            self.machine.fire(Event.FAILURE, why)
+            self._unsure, self.overran = True, self.overran + 1
+            self._limiter.rest()
+
     def fail(self, why: str) -> Sent:
         """Enter the fault because of ``why`` and brake for one tick; for a tick that raised."""
         with self._lock:
@@ -458,7 +482,7 @@ class Bridge:
 
     def _gives_way(self, mono_ns: int) -> bool:
         """Whether the arm, at rest in a fault, gives way to what it presses against."""
-        if self.machine.mode is not Mode.FAULT or self._joints.position is None:
+        if self.machine.mode is not Mode.FAULT or self._joints.position is None or self._unsure:
             return False
         moving = self._joints.moving(mono_ns)
         return self._relief.wanted(self._limiter.state.position, self._joints.position, moving, mono_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from f2o_nodekit.joints import read_gripper_width, read_joint_state
 from f2o_nodekit.robot import robot_file
@@ -154,12 +155,14 @@ class BridgeNode(ConfiguredNode):
         self._count_publishers()  # now, and not a tenth of a second ago
         return self._bridge.arm(time.monotonic_ns())
 
-    def _publish(self, sent: Sent) -> None:
+    def _publish(self, sent: Sent, in_time: Callable[[], bool]) -> bool:
         """Send one tick's command, then publish it."""
-        self._port.send(sent)
+        if not self._port.send(sent, in_time):
+            return False
         self._commands.publish(convert.command_message(sent, self._robot.canonical_names))
         if self.config.trace and sent.taken is not None:
             self._trace.target(sent.taken, time.monotonic_ns())
+        return True
 
     def _publish_mode(self, mode: str) -> None:
         self._modes.publish(String(data=mode))

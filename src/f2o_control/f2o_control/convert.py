@@ -109,10 +109,18 @@ MESSAGES: dict[type, tuple[type, Callable[[Any], Any]]] = {
 }
 
 
-def _publisher(node: Node, kind: type, topic: str) -> Callable[[Any], None]:
+def _publisher(node: Node, kind: type, topic: str) -> Callable[[Any, Callable[[], bool]], bool]:
     message, encode = MESSAGES[kind]
     publisher = node.create_publisher(message, topic, reliable(1, COMMAND_LIFESPAN_S))
-    return lambda outgoing: publisher.publish(encode(outgoing))
+
+    def publish(outgoing: Any, in_time: Callable[[], bool]) -> bool:
+        msg = encode(outgoing)
+        if not in_time():
+            return False
+        publisher.publish(msg)
+        return True
+
+    return publish
 
 
 class AdapterPort:
@@ -132,20 +140,22 @@ class AdapterPort:
         self._node, self._adapter, self._topics = node, adapter, topics
         self._fingers = finger_names
         self._grip = grip
-        self._publish: Callable[[Any], None] | None = None
+        self._publish: Callable[[Any, Callable[[], bool]], bool] | None = None
         if adapter.output is not None:
             self._publish = _publisher(node, adapter.output.kind, getattr(topics, adapter.output.topic))
         self._widths = node.create_publisher(Float64MultiArray, topics.gripper_command, reliable(1))
         self._measured: dict[str, Publisher] = {}  # by topic, for adapters that measure
 
-    def send(self, sent: Sent) -> None:
-        """Send a tick's command, and the gripper's goal if there is a new one."""
+    def send(self, sent: Sent, in_time: Callable[[], bool] = lambda: True) -> bool:
+        """Send a tick's command, and the gripper's goal if there is a new one; whether it was still ``in_time``."""
         outgoing = self._adapter.send(sent.command, sent.gripper_width)
-        if outgoing is not None and self._publish is not None:
-            self._publish(outgoing)
+        if outgoing is not None and self._publish is not None and not self._publish(outgoing, in_time):
+            self._adapter.take_back()
+            return False
         if sent.gripper_goal is not None and not self._adapter.commands_gripper:
             self._widths.publish(width_message(sent.gripper_goal))
             self._grip(sent.gripper_goal)
+        return True
 
     def poll(self, mono_ns: int) -> AdapterStatus:
         """The adapter's status; its measurements are published as joint states."""

@@ -26,7 +26,7 @@ class GripperGoal:
         self._interval_ns = round(min_interval_s * NS_PER_S)
         self._sent: float | None = None
         self._sent_mono_ns = 0
-        self._before = self._sent, self._sent_mono_ns  # before the last width that was due
+        self._before: tuple[float | None, int] = (None, 0)  # before the last width that was due
         self._measured: float | None = None
         self.width = math.nan
         """The newest request, inside the range [m]; NaN before the first and before a width was measured."""

@@ -138,6 +138,10 @@ class TargetLimiter:
         """Be again where it was at ``mark``: what it has put out since is not executed."""
         self._stop, self._guard.depth = mark.stop, mark.depth
 
+    def rest(self) -> None:
+        """Be at rest where the stop from the last output ends, as the arm is then."""
+        self.reset(self._stop.end)
+
     def follow_stop(self, duration_s: float) -> None:
         """Go on for ``duration_s`` along the stop from the last output: what an arm does that hears nothing."""
         self._stop = self._guard.stop(self._stop.at(duration_s))

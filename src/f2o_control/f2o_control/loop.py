@@ -19,6 +19,9 @@ STALLED_S = 1.0  # without a tick
 REST_WITHIN_S = 1.0  # longest wait for the arm to come to rest when the loop ends; it needs 0.35 s
 
 
+Publish = Callable[[Sent, Callable[[], bool]], bool]
+
+
 class Loop:
     """Calls ``bridge.tick`` at a fixed rate and publishes its output.
 
@@ -28,7 +31,7 @@ class Loop:
         phase_s: of the ticks, see ``Pace``.
         fifo_priority: SCHED_FIFO priority to ask for, 0 for none.
         ros_clock: ROS time in ns.
-        publish: sends the output of a tick.
+        publish: sends the output of a tick, unless, at the last moment, it is told not to; returns whether it did.
         publish_mode: publishes a new mode.
     """
 
@@ -39,7 +42,7 @@ class Loop:
         phase_s: float,
         fifo_priority: int,
         ros_clock: Callable[[], int],
-        publish: Callable[[Sent], None],
+        publish: Publish,
         publish_mode: Callable[[str], None],
     ) -> None:
         self._bridge, self._fifo_priority = bridge, fifo_priority
@@ -97,17 +100,15 @@ class Loop:
         now_mono_ns = tick.ideal_mono_ns + tick.late_ns
         try:
             end_ros_ns = tick.ideal_mono_ns + self._pace.period_ns + self._ros_offset.read()
-            sent = self._bridge.tick(end_ros_ns, now_mono_ns, tick.ideal_mono_ns)
-            in_time = sent is None or self._bridge.in_time(sent, time.monotonic_ns())
-            self._publish_output(sent if in_time else None)
+            self._publish_output(self._bridge.tick(end_ros_ns, now_mono_ns, tick.ideal_mono_ns))
         except Exception as error:
             self.failures += 1
             with contextlib.suppress(Exception):
                 self._publish_output(self._bridge.fail(f"{type(error).__name__}: {error}"))
 
     def _publish_output(self, sent: Sent | None) -> None:
-        if sent is not None:
-            self._publish(sent)
+        if sent is not None and self._publish(sent, lambda: self._bridge.in_time(sent, time.monotonic_ns())):
+            self._bridge.handed_over(sent, time.monotonic_ns())
         if self._bridge.mode.value != self._published_mode:
             self._published_mode = self._bridge.mode.value
             self._publish_mode(self._published_mode)

@@ -141,3 +141,16 @@ def test_the_judge_sees_what_was_wrong_before(panda, monkeypatch):
     monkeypatch.setattr(JtcAdapter, "send", on_reception)
     run = executed(panda, CASES["one in 50 late by 4 ms"])
     assert any("acceleration" in text for text in violations(run.positions, period=0.001, scale=WHOLE))
+
+
+@pytest.mark.parametrize("name", ["panda", "fr3"])
+def test_a_command_that_was_stuck_on_its_way_is_a_clean_stop(name):
+    """Stopped between its check and the middleware: the controller refuses what has ended, and the bridge knows."""
+    robot = load_robot(CONFIG / f"robots/{name}.yaml")
+    number = 160
+    timed = TimedBridge(robot, swing(robot, 1.0, ALL), send_s=lambda k: 0.5 * (k == number))
+    run = timed.run(3.0)
+    assert violations(run.positions, name, period=0.001, scale=WHOLE) == []
+    assert (run.modes[-1], run.refused, timed.bridge.overran) == ("fault", 1, 1)
+    assert "after its step had begun: this process stood still" in timed.bridge.machine.reason
+    assert np.ptp(run.positions[-800:], axis=0).max() == 0.0

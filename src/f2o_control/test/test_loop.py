@@ -18,12 +18,17 @@ class Board:
 
     def __init__(self):
         self.sent, self.modes, self.broken = [], [], False
+        self.while_sending = lambda: None
         self.said = threading.Event()
 
-    def publish(self, sent):
+    def publish(self, sent, in_time):
         if self.broken:
             raise RuntimeError("no such publisher")
-        self.sent.append(sent)
+        if in_time():
+            self.sent.append(sent)
+            self.while_sending()
+            return True
+        return False
 
     def say(self, mode):
         self.modes.append(mode)

@@ -83,6 +83,9 @@ class Adapter:
         """Send ``command`` and the gripper's goal [m]."""
         raise NotImplementedError
 
+    def take_back(self) -> None:
+        """What ``send`` returned last was not published."""
+
     def poll(self, mono_ns: int) -> AdapterStatus:
         """The arm's status; called once per tick, armed or not. Most controllers give none."""
         return AdapterStatus()

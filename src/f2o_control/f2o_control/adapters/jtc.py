@@ -66,9 +66,11 @@ class JtcAdapter(Adapter):
         self._joint_names = joint_names
         self._motion: _Motion | None = None  # up to the last command
         self._last: Command | None = None
+        self._before: tuple[_Motion | None, Command | None] = (None, None)  # the last one was sent
 
     def send(self, command: Command, gripper_width: float) -> TrajectoryPlan:
         """The trajectory for ``command``."""
+        self._before = self._motion, self._last
         duration_ns = round(command.duration_s * NS_PER_S)
         if not command.due_mono_ns:
             self._motion = self._last = None
@@ -81,6 +83,10 @@ class JtcAdapter(Adapter):
         whole = self._motion.then(_Motion.stopping(command.due_mono_ns, command.stop))
         first_ns = int(whole.times_ns[0])
         return self._plan(whole, first_ns, first_ns + command.ros_offset_ns)
+
+    def take_back(self) -> None:
+        """See ``Adapter``."""
+        self._motion, self._last = self._before
 
     def _until(self, start_ns: int, start: JointState) -> _Motion:
         """The motion up to the beginning of the step: along the last stop where ticks were left out."""

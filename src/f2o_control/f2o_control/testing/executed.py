@@ -122,6 +122,7 @@ class TimedBridge:
         path: what the source asks for.
         late_s: of the tick with this number [s]; None: it does not come.
         work_s: of the tick with this number, from its reading of the clock to its sending [s].
+        send_s: how long it takes to hand the message with this number over to the middleware [s].
         stopped: (from, to) [s since arming] in which the bridge's process stands still; after it the ticks go on.
         transport_s: of a message from bridge to controller with this number [s].
         clock_s: how much the controller's clock is ahead of the bridge's.
@@ -136,6 +137,7 @@ class TimedBridge:
         path: Path,
         late_s: Callable[[int], float | None] = lambda tick: 0.0,
         work_s: Callable[[int], float] = lambda tick: 0.0,
+        send_s: Callable[[int], float] = lambda message: 0.0,
         stopped: tuple[float, float] = (np.inf, np.inf),
         transport_s: Callable[[int], float] = lambda message: 0.001,
         clock_s: float = 0.0,
@@ -145,7 +147,8 @@ class TimedBridge:
     ) -> None:
         self._config = BridgeConfig(robot=robot.name, **config)
         self._robot, self._path, self._late_s, self._stopped = robot, path, late_s, stopped
-        self._work_s = work_s
+        self._work_s, self._send_s = work_s, send_s
+        self._sending: tuple[int, Sent] | None = None
         self._arm = arm
         self._far_end = far_end or FarEnd(robot, self._config, transport_s, clock_s)
         self.bridge = Bridge(
@@ -170,11 +173,13 @@ class TimedBridge:
                 if (late_s := self._late_s(tick)) is not None:
                     awake = max(mono + round(late_s * S), awake)  # one thread: a late tick delays the next
                     waking.append((awake, mono))
+            if not still:
+                self._hand_over(mono)
             if working and working[0] <= mono and not still:
                 self._send(working[1], mono)
                 working = None
             ready = [(ideal, wake) for wake, ideal in waking if wake <= mono]
-            if ready and not still and not working:
+            if ready and not still and not working and not self._sending:
                 ideal, wake = min(ready)
                 waking = [w for w in waking if w[1] > mono]  # deadlines that it overran are skipped
                 sent = self.bridge.tick(ideal + TICK_NS + ROS_OFFSET_NS, max(wake, mono), ideal)
@@ -190,7 +195,14 @@ class TimedBridge:
 
     def _send(self, sent: Sent | None, mono: int) -> None:
         if sent is not None and self.bridge.in_time(sent, mono):
-            self._far_end.send(sent, mono)
+            self._sending = mono + round(self._send_s(sent.sequence) * S), sent
+            self._hand_over(mono)
+
+    def _hand_over(self, mono: int) -> None:
+        if self._sending and self._sending[0] <= mono:
+            self._far_end.send(self._sending[1], mono)
+            self.bridge.handed_over(self._sending[1], mono)
+            self._sending = None
 
     def _feed(self, mono: int, since_s: float) -> None:
         self.bridge.offer_joints(self._at, mono, mono + ROS_OFFSET_NS)

@@ -125,7 +125,7 @@ class Lab:
             )
             self._news.notify_all()
 
-    def _on_trajectory(self, msg):
+    def _on_trajectory(self, msg, info):
         self.trajectories.append(msg)
 
     def _on_width(self, msg):
