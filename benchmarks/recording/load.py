@@ -25,6 +25,7 @@ class Meter:
         self._end = threading.Event()
         self.rss_mb: list[float] = []
         self._cpu_s, self._since = self._used(), time.monotonic()
+        self._last = self._cpu_s, self._since
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -36,12 +37,15 @@ class Meter:
         with suppress(psutil.Error):  # it has ended
             while not self._end.wait(0.5):
                 self.rss_mb.append(self._process.memory_info().rss / 1e6)
+                self._last = self._used(), time.monotonic()
 
     def stop(self) -> dict[str, float]:
         """Share of one core used since the beginning [%], and memory [MB]."""
-        cpu = 100 * (self._used() - self._cpu_s) / (time.monotonic() - self._since)
         self._end.set()
         self._thread.join()
+        with suppress(psutil.Error):  # it has ended: as it was last seen
+            self._last = self._used(), time.monotonic()
+        cpu = 100 * (self._last[0] - self._cpu_s) / max(self._last[1] - self._since, 1e-9)
         first, most = self.rss_mb[0], max(self.rss_mb)
         return {"cpu_percent": round(cpu, 1), "rss_mb_begin": round(first, 1), "rss_mb_most": round(most, 1)}
 

@@ -12,10 +12,12 @@ Row = Mapping[str, Any]
 
 def recording(result: Row) -> str:
     """One line per measurement that the result holds, and what was learned from the session's bags."""
-    lines = {"session": _session, "load": _load, "crash": _crash, "crash_busy": _crash, "latency": _latency}
+    lines = {"session": _session, "load": _load, "latency": _latency}
+    lines |= dict.fromkeys(("crash", "crash_busy", "crash_again"), _crash)
     rows = [write(result[name]) for name, write in lines.items() if name in result]
     rows += [_beside(row) for row in result.get("beside", [])]
     rows += [_convert(result["convert"])] if "convert" in result else []
+    rows += [_round_trip(result["round_trip"])] if "round_trip" in result else []
     text = table(("what", "measured"), rows)
     return text + (f"\n{_learned(result['learn'])}" if "learn" in result else "")
 
@@ -49,7 +51,7 @@ def _crash(row: Row) -> tuple[str, str]:
         f"{row['readable']} files open, {row['recovered']} recover; {row['missing_before_the_cut']} messages missing "
         f"before the cut; lost of what was sent {lost('lost_ms')}, of what had been received {lost('lost_received_ms')}"
     )
-    return f"SIGKILL at {row['kills']} random moments; {row['load']}", measured
+    return f"SIGKILL at {row['kills']} random moments; {row['load']}{_of(row)}", measured
 
 
 def _latency(row: Row) -> tuple[str, str]:
@@ -82,6 +84,16 @@ def _convert(row: Row) -> tuple[str, str]:
         f"decoding alone {row['decoder_episodes_a_minute']:.0f}, reading {row['disk_episodes_a_minute']:.0f}"
     )
     return what, f"episodes/min: {rates}; {alone}"
+
+
+def _round_trip(row: Row) -> tuple[str, str]:
+    what = f"{row['bags']} recorded bags through check, convert, to-lerobot and from-lerobot{_of(row)}"
+    same = "; ".join(row["differences"]) or "every array, label and command as it was"
+    seconds = ", ".join(f"{name} {s:.0f} s" for name, s in row["wall_s"].items())
+    return what, (
+        f"`f2o bag check` calls {row['good']} good, {row['episodes']} converted, {row['episodes_back']} came back, "
+        f"{row['observations']:,} observations: {same}; {seconds}"
+    )
 
 
 def _conversion(run: Row) -> str:

@@ -227,6 +227,8 @@ def run_recover(arguments: argparse.Namespace) -> int:
     for path in found:
         try:
             written = recover(path, arguments.out, arguments.compression, sys.stderr.isatty())
+            for why in written.left_out:
+                print(f"left out: {why}")
             print(f"{written}; {path} is left as it was")
         except Exception as error:  # one bag never ends a batch, whatever is in it
             if len(found) == 1:

@@ -114,8 +114,10 @@ def without(name: str, *endings: str) -> str:
     return name
 
 
-def bag_files(path: Path, metadata: dict[str, Any]) -> list[list[Path]]:
+def bag_files(path: Path, metadata: dict[str, Any], left_out: list[str] | None = None) -> list[list[Path]]:
     """The parts of the bag at ``path`` in order of time; of each its files: plain first, then compressed.
+
+    With ``left_out``, parts that are missing are named there.
 
     Raises:
         BagError: there is none, one that metadata.yaml names is missing, or it is stored otherwise.
@@ -139,11 +141,14 @@ def bag_files(path: Path, metadata: dict[str, Any]) -> list[list[Path]]:
             f"{path}: {strange[0].name}: expected a file ending in {legal}, which `ros2 bag convert` writes"
         )
     missing = [file.name for file in named if not parts[_base(file)]]
+    if left_out is not None and own:
+        left_out += [f"{path / name}: it is not there, but metadata.yaml names it" for name in missing]
+        missing = []
     if missing or not own:
         raise BagError(f"{path}: not a bag: no {', '.join(missing) or f'file ending in {legal}'} in it")
     for file in own:
         _refuse_foreign(file)
-    return list(parts.values())
+    return [files for files in parts.values() if files]
 
 
 def _refuse_foreign(file: Path) -> None:

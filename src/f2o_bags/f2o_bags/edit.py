@@ -16,7 +16,7 @@ from f2o_bags.errors import BagError
 from f2o_bags.labels import SUCCESS
 from f2o_bags.metadata import sync_folder
 from f2o_bags.motion import motion_span
-from f2o_bags.read import Bag, in_order, open_bag, open_complete, part, unfinished
+from f2o_bags.read import Bag, in_order, open_complete, open_readable, part, unfinished
 from f2o_bags.writer import COPYING, BagMessage, BagSummary, BagTopic, BagWriter
 
 RECOVERED = "_recovered"  # appended to the name of a bag that is not called .partial
@@ -29,19 +29,21 @@ def recover(
 
     A bag of another name becomes `<name>_recovered`; ``out`` is a name of your choice.
 
-    The new bag has the labels that the recorder wrote at the start, and `recovered: true`.
+    Parts of a split bag that cannot be read at all are left out, and named in the summary. The new bag has the labels
+    that the recorder wrote at the start, and `recovered: true`.
 
     Raises:
         BagError: not a bag, nothing in it, still being written, `out` exists, or not truncated and no ``out``.
     """
-    bag = open_bag(path)
+    bag, left_out = open_readable(path)
     if out is None and not unfinished(bag):
         raise BagError(f"{path}: not truncated; name a copy of its readable part with --out")
     if any(_is_locked(file.path) for file in bag.files):
         raise BagError(f"{path}: is being recorded now; end the recording first")
     out = out or path.with_name(bag.name + RECOVERED if bag.saved else bag.name)
     labels = {SUCCESS: "unknown", **bag.labels, "recovered": "true"}
-    return _write(bag.messages(salvage=True), bag.topics, labels, out, compression, progress)
+    written = _write(bag.messages(salvage=True), bag.topics, labels, out, compression, progress)
+    return replace(written, left_out=tuple(left_out))
 
 
 def trim(

@@ -8,8 +8,10 @@ import platform
 import struct
 from collections.abc import Mapping
 from importlib import metadata as packages
-from typing import Any
 
+import yaml
+
+METADATA_KEY = "rosbag2_bagfile_information"  # of metadata.yaml, above all the rest
 LABELS = "f2o_episode"  # MCAP metadata record with the labels, written first: needs no metadata.yaml
 
 LABELS_TOPIC = "/f2o/episode/labels"
@@ -25,9 +27,17 @@ KEPT = (SUCCESS, SEED, SIDE, STRATEGY, TASK, OPERATOR, ROBOT)  # labels that a d
 VERSIONED = ("f2o-bags", "f2o-teleop", "numpy", "mcap", "mujoco", "ros-rclpy")
 
 
-def custom_labels(metadata: Any) -> dict[str, str]:
-    """The labels in the body of a metadata.yaml, or of a copy of one; none where it is not as expected."""
-    found = metadata.get("custom_data") if isinstance(metadata, dict) else None
+def custom_labels(text: str) -> dict[str, str]:
+    """The labels in a metadata.yaml, or in a copy of its body; none where it is not as expected.
+
+    As text: rosbag2 writes values without quotes, and a task ``no`` is no boolean, a seed ``007`` no 7.
+
+    Raises:
+        YAMLError: it is no YAML.
+    """
+    tree = yaml.load(text, Loader=yaml.BaseLoader)
+    body = tree.get(METADATA_KEY, tree) if isinstance(tree, dict) else {}
+    found = body.get("custom_data") if isinstance(body, dict) else None
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 

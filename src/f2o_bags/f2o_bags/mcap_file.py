@@ -224,7 +224,7 @@ def _topic(channel: Channel, schemas: dict[int, Schema]) -> BagTopic:
 def _labels(metadata: dict[str, dict[str, str]], told: bytes) -> dict[str, str]:
     """Labels from the recorder's own record, the last of its messages, and the copy of metadata.yaml in the file."""
     try:
-        copied = custom_labels(yaml.safe_load(metadata.get(ROSBAG2, {}).get("serialized_metadata", "")))
+        copied = custom_labels(metadata.get(ROSBAG2, {}).get("serialized_metadata", ""))
     except yaml.YAMLError:
         copied = {}
-    return {**metadata.get(LABELS, {}), **copied, **from_cdr(told)}
+    return {**metadata.get(LABELS, {}), **copied, **from_cdr(decompressed(told))}

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from f2o_bags.errors import BagError
+from f2o_bags.labels import METADATA_KEY, custom_labels
 
 METADATA = "metadata.yaml"
 
@@ -23,7 +24,7 @@ class _NoAliases(yaml.SafeDumper):
 def write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
     """Write metadata.yaml atomically: a reader sees the old file or the new one."""
     new = folder / f"{METADATA}.new"
-    text = yaml.dump({"rosbag2_bagfile_information": dict(metadata)}, Dumper=_NoAliases, sort_keys=False)
+    text = yaml.dump({METADATA_KEY: dict(metadata)}, Dumper=_NoAliases, sort_keys=False)
     with new.open("w") as file:
         file.write(text)
         file.flush()
@@ -49,8 +50,9 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         BagError: there is none, or it is not rosbag2's.
     """
     try:
-        body = yaml.safe_load((folder / METADATA).read_text())["rosbag2_bagfile_information"]
-        return dict(body)
+        text = (folder / METADATA).read_text()
+        body = dict(yaml.safe_load(text)[METADATA_KEY])
+        return body | {"custom_data": custom_labels(text)}
     except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())
         raise BagError(f"{folder}: no readable metadata.yaml ({why})") from error

@@ -15,7 +15,7 @@ from f2o_nodekit.stamps import NS_PER_S
 from f2o_bags.definitions import known_definition
 from f2o_bags.discovery import STORAGES, bag_files, bag_metadata, find_bags, storage_of, without
 from f2o_bags.errors import BagError
-from f2o_bags.labels import FAILURE, UNLABELLED, custom_labels, is_failure, is_unlabelled
+from f2o_bags.labels import FAILURE, UNLABELLED, is_failure, is_unlabelled
 from f2o_bags.latched import Latched
 from f2o_bags.mcap_file import BACK_NS, McapFile
 from f2o_bags.metadata import METADATA
@@ -99,10 +99,33 @@ def open_bag(path: Path) -> Bag:
         raise BagError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def _opened(path: Path) -> Bag:
+def open_readable(path: Path) -> tuple[Bag, list[str]]:
+    """As ``open_bag``, without the parts that cannot be read, or are not there; and why each is left out.
+
+    Raises:
+        BagError: no part can be read.
+    """
+    left_out: list[str] = []
+    try:
+        return _opened(path, left_out), left_out
+    except OSError as error:
+        raise BagError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _opened(path: Path, left_out: list[str] | None = None) -> Bag:
+    """The bag; with ``left_out``, parts that cannot be read go there."""
     _refuse_links_out_of(path)
     metadata = bag_metadata(path)
-    files = tuple(_best(versions) for versions in bag_files(path, metadata))
+    files: list[File] = []
+    for versions in bag_files(path, metadata, left_out):
+        try:
+            files.append(_best(versions))
+        except BagError as error:
+            if left_out is None:
+                raise
+            left_out.append(str(error))
+    if not files:
+        raise BagError(f"{path}: no part of it can be read: {'; '.join(left_out or [])}")
     topics: dict[str, BagTopic] = {}
     counts: Counter[str] = Counter()
     labels: dict[str, str] = {}
@@ -110,7 +133,7 @@ def _opened(path: Path) -> Bag:
         topics = {**file.contents.topics, **topics}
         counts.update(file.contents.counts)
         labels |= file.contents.labels
-    labels |= custom_labels(metadata)
+    labels |= metadata.get("custom_data", {})
     filled = [file.contents for file in files if any(file.contents.counts.values())]
     span = (
         min((contents.first_ros_ns for contents in filled), default=0),
@@ -119,7 +142,8 @@ def _opened(path: Path) -> Bag:
     complete = all(file.contents.complete for file in files)
     overlaps = (a.last_ros_ns - b.first_ros_ns for a, b in itertools.pairwise(filled))
     set_back = max(*(contents.set_back_ns for contents in filled), *overlaps, 0, 0)
-    return Bag(path, files, _typed(topics, metadata), dict(counts), span, labels, set_back, complete)
+    complete = complete and not left_out
+    return Bag(path, tuple(files), _typed(topics, metadata), dict(counts), span, labels, set_back, complete)
 
 
 def _best(versions: Sequence[Path]) -> File:

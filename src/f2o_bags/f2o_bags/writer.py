@@ -84,6 +84,7 @@ class BagSummary:
     start_ros_ns: int  # reception of the first message, 0 in an empty bag
     end_ros_ns: int
     size_bytes: int
+    left_out: tuple[str, ...] = ()  # parts of what it was made from, and why each could not be read
 
     @property
     def messages(self) -> int:

@@ -8,6 +8,7 @@ import sqlite3
 import episodes as e
 import lz4.frame
 import pytest
+import yaml
 import zstandard
 from f2o_bags.check import Limits, check
 from f2o_bags.decode import Decoder
@@ -251,6 +252,77 @@ def test_what_a_killed_sqlite_recorder_left_in_its_journal_is_read(tmp_path, con
     assert of(open_bag(tmp_path / "killed_recovered")) == content
 
 
+def test_a_journal_that_a_reader_left_empty_truncates_nothing(tmp_path, content):
+    """rosbag2 opens a file of its preset `resilient` (WAL) to read it, and leaves this."""
+    sqlite_by_hand(tmp_path / "a" / "a_0.db3", content, "WAL").close()
+    (tmp_path / "a" / "a_0.db3-wal").write_bytes(b"")
+    (tmp_path / "a" / "a_0.db3-shm").write_bytes(bytes(32768))
+    bag = open_bag(tmp_path / "a")
+    assert bag.complete and of(bag) == content
+
+
+def test_messages_that_overtook_each_other_while_they_were_compressed_set_no_clock_back(tmp_path, content):
+    """rosbag2 compresses with a thread for each core: rows lie in another order than their times."""
+    squeezed = [(topic, zstandard.compress(data), log) for topic, data, log in content]
+    early = squeezed.pop(next(k for k, (_, _, log) in enumerate(squeezed) if log > e.T0 + 500_000_000))
+    late = next(k for k, (_, _, log) in enumerate(squeezed) if log > early[2] + 130_000_000)
+    squeezed.insert(late, early)
+    sqlite_by_hand(tmp_path / "a" / "a_0.db3", squeezed).close()
+    assert sorted(of(open_bag(tmp_path / "a"))) == sorted(content)
+    assert check(tmp_path / "a", TAKEN).good
+    back = [(topic, data, log - 5_000_000_000 * (k > 300)) for k, (topic, data, log) in enumerate(squeezed)]
+    sqlite_by_hand(tmp_path / "b" / "b_0.db3", back).close()
+    (told,) = check(tmp_path / "b", TAKEN).problems[:1]
+    assert told.startswith("the recorder's clock was set back by ")
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_sqlite_file_that_was_never_closed_is_unfinished(tmp_path, content, closed):
+    """rosbag2 0.26 writes its metadata into the file when it opens it, and again when it closes it."""
+    database = sqlite_by_hand(tmp_path / "a" / "a_0.db3", content)
+    database.execute("CREATE TABLE metadata(id INTEGER PRIMARY KEY, metadata_version INTEGER, metadata TEXT)")
+    for _ in range(1 + closed):
+        database.execute("INSERT INTO metadata(metadata_version, metadata) VALUES (9, 'message_count: 0')")
+    database.commit()
+    database.close()
+    assert open_bag(tmp_path / "a").complete == closed
+    if not closed:
+        assert of(open_bag(recover(tmp_path / "a", progress=False).folder)) == content
+
+
+def test_labels_are_text_however_they_are_written(tmp_path, content):
+    folder = by_rosbags(tmp_path / "a", StoragePlugin.MCAP, None, content)
+    text = (folder / "metadata.yaml").read_text()
+    head, _, tail = text.partition("  custom_data:\n")
+    kept = next(k for k, line in enumerate(tail.split("\n")) if line and not line.startswith("    "))
+    rest = tail.split("\n")[kept:]
+    labels = ["success: true", "task: no", "seed: 007", "operator: 'ada: 2'"]
+    lines = ["  custom_data:", *(f"    {line}" for line in labels), *rest]
+    (folder / "metadata.yaml").write_text(head + "\n".join(lines))
+    found = open_bag(folder).labels
+    assert [found[key] for key in ("success", "task", "seed", "operator")] == ["true", "no", "007", "ada: 2"]
+
+
+@pytest.mark.parametrize("lost", ["damaged", "missing"])
+def test_a_part_that_cannot_be_read_is_left_out_of_what_is_recovered(tmp_path, content, lost):
+    third = len(content) // 3
+    pieces = content[:third], content[third : 2 * third], content[2 * third :]
+    for k, piece in enumerate(pieces):
+        by_mcap(tmp_path / "day" / f"day_{k}.mcap", piece)
+    names = [f"day_{k}.mcap" for k in range(3)]
+    (tmp_path / "day" / "metadata.yaml").write_text(
+        yaml.safe_dump({"rosbag2_bagfile_information": {"relative_file_paths": names}})
+    )
+    middle = tmp_path / "day" / "day_1.mcap"
+    middle.write_bytes(b"what?" * 100) if lost == "damaged" else middle.unlink()
+    with pytest.raises(BagError):
+        open_bag(tmp_path / "day")
+    done = recover(tmp_path / "day", progress=False)
+    (why,) = done.left_out
+    assert why.startswith(f"{middle}: ")
+    assert of(open_bag(done.folder)) == [*pieces[0], *pieces[2]]
+
+
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_a_file_that_is_cut_off_is_recovered_up_to_its_end(tmp_path, content, storage):
     folder = by_rosbags(tmp_path / "a", *ROSBAG2[storage], content)
@@ -417,16 +489,22 @@ def test_labels_survive_a_tool_that_copies_messages_alone(tmp_path, content, lat
     assert open_bag(folder).labels == expected and of(open_bag(folder)) == content
     with AnyReader([folder]) as reader:  # names and counts of metadata.yaml are the files'
         assert len(list(reader.messages())) == reader.message_count == len(content) + 2 + late
-        for storage in (StoragePlugin.MCAP, StoragePlugin.SQLITE3):
-            with Writer(tmp_path / storage.name, version=9, storage_plugin=storage) as copy:
+        for storage, each in itertools.product(
+            (StoragePlugin.MCAP, StoragePlugin.SQLITE3), (None, CompressionMode.MESSAGE)
+        ):
+            copied = tmp_path / f"{storage.name}{each}"
+            copy = Writer(copied, version=9, storage_plugin=storage)
+            if each is not None:
+                copy.set_compression(each, CompressionFormat.ZSTD)
+            with copy:
                 connections = {
                     c.id: copy.add_connection(c.topic, c.msgtype, typestore=e.STORE)
                     for c in reader.connections
                 }
                 for connection, log, data in reader.messages():
                     copy.write(connections[connection.id], log, data)
-            (tmp_path / storage.name / "metadata.yaml").unlink()
-            bag = open_bag(tmp_path / storage.name)
+            (copied / "metadata.yaml").unlink()
+            bag = open_bag(copied)
             assert bag.labels == expected
             assert sorted(of(bag)) == sorted(content)  # the labels' topic is no part of the episode
     (folder / "metadata.yaml").unlink()
