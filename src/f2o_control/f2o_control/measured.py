@@ -82,7 +82,10 @@ class MeasuredJoints:
         if self._oldest_ns <= ahead_ns <= self._ahead_ns:
             return ""
         size = f"{abs(ahead_ns) / NS_PER_S:.3f} s " + ("ahead" if ahead_ns > 0 else "ago")
-        return f"joint states on {self._topic} are stamped {size}: another clock, or a bag that is played"
+        late = "late, " if ahead_ns < 0 else ""
+        return (
+            f"joint states on {self._topic} are stamped {size}: {late}another clock, or a bag that is played"
+        )
 
     def _jump(self, positions: Joints, mono_ns: int) -> str:
         last = self._newest.get()

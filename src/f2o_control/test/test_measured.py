@@ -73,7 +73,7 @@ def test_stamps_of_yesterday_are_a_bag_and_are_not_taken(joints):
     now = fed(joints, [(HOME, 8 * S), (HOME + 1.2, 8 * S - 86400 * S)] * 10)
     assert np.array_equal(joints.position, HOME)
     assert joints.unfit(now) == (
-        "joint states on /joints are stamped 86400.000 s ago: another clock, or a bag that is played"
+        "joint states on /joints are stamped 86400.000 s ago: late, another clock, or a bag that is played"
     )
     assert joints.doubted == 10
     assert "jump" not in joints.unfit(now)
