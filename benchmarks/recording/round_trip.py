@@ -60,7 +60,9 @@ def differences(before: Dataset, after: Dataset) -> list[str]:
         return [*wrong, "number of episodes"]
     for one, other in zip(before.episodes, after.episodes, strict=True):
         old, new = slice(*one.commands), slice(*other.commands)
-        at, stamps = after["command_stamps"][new], before["command_stamps"][old]
+        stamps = before["command_stamps"][old]
+        # From the first one on: a float holds the nanoseconds of a day, not those since 1970.
+        at, stamps = after["command_stamps"][new] - stamps[0], stamps - stamps[0]
         wished = np.stack([np.interp(at, stamps, joint) for joint in before["commands"][old].T], axis=1)
         if (away := float(np.abs(after["commands"][new] - wished).max())) > SAME_COMMAND:
             wrong.append(f"commands of episode {one.index}, by {away:.2g}")
