@@ -49,7 +49,9 @@ class BridgeNode(ConfiguredNode):
         self._trace, self._contacts = Trace(), Contacts()
         pace = (config.rate_hz, config.phase_s, config.fifo_priority)
         self._loop = Loop(self._bridge, *pace, self.now_ns, self._publish, self._publish_mode)
-        self._franka = Franka(self, self._bridge, self._adapter, config.franka)
+        self._franka = Franka(
+            self, self._bridge, self._adapter, config.franka, lambda: self._thresholds.again()
+        )
         self._held_unheard = listen_to_controller(
             self, self._adapter, self._topics.controller_state, self._robot.joint_names, self._on_held
         )

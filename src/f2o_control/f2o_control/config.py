@@ -85,6 +85,7 @@ class FrankaRules:
     hardware: str = "FrankaHardwareInterface"
     hardware_service: TopicName = "controller_manager/set_hardware_component_state"
     controller: str = ""  # activated again by a recovery; "": the adapter's
+    broadcasters: tuple[str, ...] = ("joint_state_broadcaster", "franka_robot_state_broadcaster")
     switch_service: TopicName = "controller_manager/switch_controller"
     collision_service: TopicName = "service_server/set_force_torque_collision_behavior"
     step_timeout_s: Positive = 5.0  # of each step of the recovery, and of setting the thresholds

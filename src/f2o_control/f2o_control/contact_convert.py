@@ -18,12 +18,11 @@ from f2o_control.bridge import Bridge
 from f2o_control.config import FrankaRules
 from f2o_control.datagrams import CONTACTS
 from f2o_control.errors import InterfacesError
-from f2o_control.franka_convert import STRICT, call, interfaces
+from f2o_control.franka_convert import BEST_EFFORT, STRICT, call, interfaces
 from f2o_control.recovery import Done, Recovery, Step
 from f2o_control.robot import Collision
 from f2o_control.state import Mode
 
-BEST_EFFORT = 1  # controller_manager_msgs/SwitchController.Request.BEST_EFFORT
 REPORT_NS = 20_000_000  # between two states of the arm that are read
 SET = "set"
 AGAIN_NS = 30_000_000_000  # from a refusal of the thresholds to the next attempt
@@ -141,6 +140,12 @@ class Thresholds:
             self._tried_ns, self._refusal = mono_ns, ""
             self._say("being set")
             self._run.start(mono_ns)
+
+    def again(self) -> None:
+        """Set them once more: what recovered may have begun anew with its own."""
+        if self._run is not None and self._told:
+            self._told, self._tried_ns = False, -AGAIN_NS
+            self._say("not set since the arm recovered")
 
     def _say(self, state: str) -> None:
         """Note how far it is; nothing is armed before it is "set"."""

@@ -25,7 +25,7 @@ from f2o_control.recovery import Done, Recovery, Step
 from f2o_control.state import Mode
 
 ACTIVE = 3  # lifecycle_msgs/State.PRIMARY_STATE_ACTIVE
-STRICT = 2  # controller_manager_msgs/SwitchController.Request.STRICT
+BEST_EFFORT, STRICT = 1, 2  # controller_manager_msgs/SwitchController.Request
 KINDS = ("Move", "Grasp", "Homing")  # actions of franka_gripper
 SUCCEEDED = 4  # action_msgs/GoalStatus.STATUS_SUCCEEDED
 PACKAGES = {
@@ -174,7 +174,8 @@ def recovery_steps(
 ) -> tuple[Sequence[Step], Callable[[], bool]]:
     """The steps of franka_ros2's recovery, and a test whether any of their servers is available.
 
-    ``controller`` is activated last; none where that is empty.
+    Where hardware fails, ros2_control deactivates all that use it (controller_manager.cpp,
+    ``get_cached_controllers_to_hardware``), broadcasters too. ``controller`` is activated last; none where it is empty.
 
     Raises:
         InterfacesError: a package of theirs is not installed.
@@ -198,10 +199,19 @@ def recovery_steps(
         request = types.SwitchController.Request(activate_controllers=[controller], strictness=STRICT)
         call(switch, rules.switch_service, request, done)
 
+    def broadcast(done: Done) -> None:
+        request = types.SwitchController.Request(
+            activate_controllers=[*rules.broadcasters], strictness=BEST_EFFORT
+        )
+        # Those that run, or that this cell does not have, are no problem; silent joint states are one at arming.
+        call(switch, rules.switch_service, request, lambda problem: done(""))
+
     steps = [
         Step("error recovery", lambda done: errors.send(types.ErrorRecovery.Goal(), done)),
         Step(f"hardware component {rules.hardware}", activate),
     ]
+    if rules.broadcasters:
+        steps.append(Step("broadcasters", broadcast))
     if controller:
         steps.append(Step(f"controller {controller}", follow))
     return steps, lambda: errors.ready() or hardware.service_is_ready() or switch.service_is_ready()
@@ -228,11 +238,20 @@ class Franka:
     """franka_ros2's gripper and recovery, if its packages are installed and its servers available.
 
     Unused with an adapter without ROS output, whose arm is not franka_ros2's.
+    ``recovered`` is called after each of the arm's recoveries.
     ``step``, ``recover`` and all answers belong to the executor's thread; the loop calls ``request``.
     """
 
-    def __init__(self, node: Node, bridge: Bridge, adapter: Adapter, rules: FrankaRules) -> None:
+    def __init__(
+        self,
+        node: Node,
+        bridge: Bridge,
+        adapter: Adapter,
+        rules: FrankaRules,
+        recovered: Callable[[], None] = lambda: None,
+    ) -> None:
         self._log, self._bridge, self._adapter = node.get_logger(), bridge, adapter
+        self._tell_recovered = recovered
         self.missing, self.last_recovery = "", ""
         self._worker: GripperWorker | None = None
         self._recovery: Recovery | None = None
@@ -286,5 +305,7 @@ class Franka:
             answer = Answer(True, "recovered: disarmed")
         else:
             answer = self._bridge.recover()
+        if answer.accepted:
+            self._tell_recovered()
         self.last_recovery = answer.text
         self._log.info(answer.text)

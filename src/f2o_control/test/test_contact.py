@@ -109,6 +109,19 @@ def test_nothing_is_armed_before_the_arm_was_told_the_thresholds_of_the_profile(
     assert len(case.servers[SERVICE].asked) == 1 and case.rig.arm().accepted
 
 
+def test_they_are_set_again_after_the_arm_recovered(panda, monkeypatch):
+    case = setting(panda, monkeypatch)
+    case.side.again()  # before they were set: there is nothing to do again
+    case.side.step(S)
+    accept(case.servers[SERVICE])
+    case.side.again()
+    assert not case.rig.arm().accepted
+    case.side.step(2 * S)
+    assert len(case.servers[SERVICE].asked) == 2
+    accept(case.servers[SERVICE])
+    assert case.side.state == SET and case.rig.arm().accepted
+
+
 def test_where_the_arm_refuses_under_a_controller_that_is_released_and_activated_again(panda, monkeypatch):
     case = setting(panda, monkeypatch)
     service, switch = case.servers[SERVICE], case.servers[SWITCH]

@@ -295,8 +295,12 @@ def franka(panda, monkeypatch, *leave_out, adapter="jtc", **rules):
     rig.run(0.6)
     installed(monkeypatch, *leave_out)
     made = make_adapter(adapter, panda, UdpRules())
-    side = Franka(node, rig.bridge, made, FrankaRules(**rules))
-    return SimpleNamespace(side=side, node=node, servers=node.servers, bridge=rig.bridge)
+    recovered = []
+    side = Franka(node, rig.bridge, made, FrankaRules(**rules), lambda: recovered.append(True))
+    return SimpleNamespace(side=side, node=node, servers=node.servers, bridge=rig.bridge, recovered=recovered)
+
+
+BROADCASTERS = ["joint_state_broadcaster", "franka_robot_state_broadcaster"]
 
 
 def test_the_whole_recovery_ends_in_disarmed(panda, monkeypatch):
@@ -312,9 +316,12 @@ def test_the_whole_recovery_ends_in_disarmed(panda, monkeypatch):
     assert case.bridge.mode.value == "fault"
     hardware.futures[0].come(SimpleNamespace(ok=True))
     switch = case.servers["/controller_manager/switch_controller"]
-    assert switch.asked[0].activate_controllers == ["joint_trajectory_controller"]
-    switch.futures[0].come(SimpleNamespace(ok=True))
-    assert case.bridge.mode.value == "disarmed"
+    assert switch.asked[0].activate_controllers == BROADCASTERS and switch.asked[0].strictness == 1
+    switch.futures[0].come(SimpleNamespace(ok=False))  # a cell that has but one of them
+    assert switch.asked[1].activate_controllers == ["joint_trajectory_controller"]
+    assert switch.asked[1].strictness == 2 and case.recovered == []
+    switch.futures[1].come(SimpleNamespace(ok=True))
+    assert case.bridge.mode.value == "disarmed" and case.recovered == [True]
     assert case.node.said == ["recovered: disarmed"] == [case.side.values()["last_recovery"]]
 
 
@@ -333,8 +340,9 @@ def test_a_recovery_activates_the_controller_of_the_adapter(panda, monkeypatch, 
     errors = case.servers["/action_server/error_recovery"]
     errors.accept().come(SimpleNamespace(status=4, result=SimpleNamespace()))
     case.servers["/controller_manager/set_hardware_component_state"].futures[0].come(SimpleNamespace(ok=True))
-    asked = case.servers["/controller_manager/switch_controller"].asked
-    assert [request.activate_controllers for request in asked] == activated
+    switch = case.servers["/controller_manager/switch_controller"]
+    switch.futures[0].come(SimpleNamespace(ok=True))
+    assert [request.activate_controllers for request in switch.asked] == [BROADCASTERS, *activated]
     assert case.bridge.mode.value == ("fault" if activated else "disarmed")
 
 
@@ -416,8 +424,13 @@ def test_what_stopped_the_arm_alone_is_recovered_while_disarmed(panda, monkeypat
     assert case.side.recover(0).accepted
     case.servers["/action_server/error_recovery"].accept().come(SimpleNamespace(status=4, result=None))
     case.bridge.tick(2 * S, 2 * S)
-    for name in ("set_hardware_component_state", "switch_controller"):
-        case.servers[f"/controller_manager/{name}"].futures[0].come(SimpleNamespace(ok=True))
+    hardware, switch = (
+        case.servers[f"/controller_manager/{name}"]
+        for name in ("set_hardware_component_state", "switch_controller")
+    )
+    hardware.futures[0].come(SimpleNamespace(ok=True))
+    for answer in range(2):
+        switch.futures[answer].come(SimpleNamespace(ok=True))
     assert case.node.said == ["recovered: disarmed"]
 
 
