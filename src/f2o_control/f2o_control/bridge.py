@@ -35,7 +35,9 @@ from f2o_control.tool_speed import ToolSpeed
 MAX_AHEAD_S = (
     0.02  # of a joint state's stamp before its arrival, where nothing is told in the controller's time
 )
-SPLICE_NS = 500_000  # so far into a step its place differs by less than a micrometre from that on the stop
+DROPPED_NS = (
+    50_000_000  # so late a command may not arrive at all: half of its lifespan (convert.COMMAND_LIFESPAN_S)
+)
 SAME_PLACE = 0.02  # rad: nearer to the last command than this, the arm still stands where it was sent
 
 
@@ -411,8 +413,9 @@ class Bridge:
     def handed_over(self, sent: Sent, mono_ns: int) -> None:
         """Take note that ``sent`` was given to the middleware.
 
-        If its step had begun by then, nobody knows whether the arm follows it or is still on the stop before: nothing
-        is sent until the arm, at rest on either of them, is set out anew.
+        A little late, the controller goes over to it at once. So late that it may have been dropped, by the middleware
+        for its age or by the controller because it was over, nobody knows whether the arm is on it or on the stop
+        before: nothing is sent until the arm, at rest on either of them, is set out anew.
 
         Args:
             sent: what the last tick returned.
@@ -421,8 +424,10 @@ class Bridge:
         command = sent.command
         if self._way_ns is None or not command.due_mono_ns:
             return
+        moves = command.stop.duration > 0 or np.any(command.state.position != command.start.position)
         late_ns = mono_ns - (command.due_mono_ns - round(command.duration_s * NS_PER_S))
-        if late_ns <= SPLICE_NS:
+        whole_ns = round((command.duration_s + command.stop.duration) * NS_PER_S)
+        if not moves or late_ns <= min(whole_ns, DROPPED_NS):
             return
         with self._lock:
             why = f"a command was sent {late_ns / 1e6:.1f} ms after its step had begun: this process stood still"

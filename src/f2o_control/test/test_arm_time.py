@@ -154,3 +154,9 @@ def test_a_command_that_was_stuck_on_its_way_is_a_clean_stop(name):
     assert (run.modes[-1], run.refused, timed.bridge.overran) == ("fault", 1, 1)
     assert "after its step had begun: this process stood still" in timed.bridge.machine.reason
     assert np.ptp(run.positions[-800:], axis=0).max() == 0.0
+
+
+def test_one_that_was_stuck_for_a_moment_is_followed_on(panda):
+    timed = TimedBridge(panda, swing(panda, 1.0, ALL), send_s=lambda k: 0.02 * (k == 160))
+    run = timed.run(2.0)
+    assert (run.modes[-1], run.refused, timed.bridge.overran) == ("policy", 0, 0)
