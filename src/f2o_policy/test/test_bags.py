@@ -10,6 +10,7 @@ import yaml
 from f2o_bags.check import check
 from f2o_bags.discovery import find_bags
 from f2o_bags.errors import BagError
+from f2o_bags.labels import LABELS_TOPIC, to_cdr
 from f2o_bags.read import open_bag
 from f2o_perception.config import PerceptionConfig
 from f2o_perception.convert import frame_from_msgs, gripper_from_msg, joints_from_msg
@@ -22,6 +23,8 @@ from f2o_policy.data.replay import BagReplay
 from f2o_policy.data.rules import perception_problems
 from f2o_policy.data.store import Dataset
 from f2o_policy.errors import EpisodeError
+from mcap.writer import CompressionType, IndexType
+from mcap.writer import Writer as McapWriter
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
@@ -371,6 +374,54 @@ def test_what_check_calls_good_is_converted_and_nothing_else_is(
     bad = [verdict for verdict in verdicts.values() if not verdict.good]
     assert report.skipped == [f"{verdict.path}: {verdict.problems[0]}" for verdict in bad]
     assert len(bad) == (change in ("never kept", "cut off"))
+
+
+SWITCHES = ("use_statistics", "repeat_channels", "repeat_schemas", "use_summary_offsets")
+COMPRESSIONS = [(False, CompressionType.NONE), *((True, kind) for kind in CompressionType)]
+INDEXES = (IndexType.ALL, IndexType.NONE, IndexType.CHUNK, IndexType.MESSAGE)
+
+
+def test_what_a_file_of_any_writer_leaves_out_changes_no_data_set(tmp_path, perception):
+    """A sample of Foxglove's options in which each meets each other one; f2o_bags reads all of them."""
+    rng = np.random.default_rng(0)
+    content = [
+        (topic, message.__msgtype__, START_NS + t_ns, STORE.serialize_cdr(message, message.__msgtype__))
+        for topic, t_ns, message in good_messages(2.5)
+    ]
+    content.append((LABELS_TOPIC, "std_msgs/msg/String", content[-1][2], to_cdr({"success": "true"})))
+    for number in range(24):
+        chunks, compression = COMPRESSIONS[number % len(COMPRESSIONS)]
+        options = dict(zip(SWITCHES, rng.integers(0, 2, len(SWITCHES)).astype(bool).tolist(), strict=True))
+        options |= {"index_types": INDEXES[(number // len(COMPRESSIONS) + number) % len(INDEXES)]}
+        with (tmp_path / f"{number:02}.mcap").open("wb") as stream:
+            writer = McapWriter(stream, 5000, compression, use_chunking=chunks, **options)
+            writer.start("ros2", "other")
+            channels = {}
+            for topic, kind, log, data in content:
+                if topic not in channels:
+                    text = STORE.generate_msgdef(kind)[0].encode()
+                    schema = writer.register_schema(kind, "ros2msg", text)
+                    channels[topic] = writer.register_channel(topic, "cdr", schema)
+                writer.add_message(channels[topic], log, data, log)
+            writer.finish()
+        assert check(tmp_path / f"{number:02}.mcap", rules=[perception_problems]).good, options
+    report = convert(tmp_path, tmp_path / "data", perception, progress=False)
+    assert (report.converted, report.skipped) == (24, [])
+    data = Dataset(tmp_path / "data")
+    first, *others = (
+        {name: data[name][slice(*span)] for name, span in rows_of(episode)} for episode in data.episodes
+    )
+    for other in others:
+        for name, rows in first.items():
+            np.testing.assert_array_equal(other[name], rows)
+
+
+def rows_of(episode):
+    """Each array's name, and the rows of the episode in it."""
+    return [
+        *((name, episode.observations) for name in ("rgb", "depth_mm", "points", "joints", "stamps", "view_stamps")),
+        *((name, episode.commands) for name in ("commands", "command_stamps")),
+    ]  # fmt: skip
 
 
 def without(topic, begin_s, end_s=99.0):
