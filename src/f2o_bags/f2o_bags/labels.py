@@ -35,7 +35,7 @@ def custom_labels(text: str) -> dict[str, str]:
     Raises:
         YAMLError: it is no YAML.
     """
-    tree = yaml.load(text, Loader=yaml.BaseLoader)
+    tree = yaml.BaseLoader(text).get_single_data()  # strings, lists and mappings of them, and nothing else
     body = tree.get(METADATA_KEY, tree) if isinstance(tree, dict) else {}
     found = body.get("custom_data") if isinstance(body, dict) else None
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
