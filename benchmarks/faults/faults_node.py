@@ -123,6 +123,15 @@ def follows(lab: FaultLab) -> str:
     return "" if lab.mode == "policy" else f"the bridge is {lab.mode}"
 
 
+def goes_on(lab: FaultLab) -> str:
+    """As ``follows``; or, where it was stopped just while it sent, it has noticed that, and the arm rests."""
+    until = len(lab.commands) + 60
+    lab.wait(lambda: len(lab.commands) >= until or lab.stood_still)
+    if not lab.stood_still:
+        return follows(lab)
+    return needs_recovery(lab)
+
+
 def rests(lab: FaultLab) -> str:
     """The arm is at rest."""
     lab.wait_commands(40)
@@ -182,7 +191,7 @@ QUICK = (
     Fault("policy paused 0.5 s", SIGNALS, pause("policy", 0.5), "policy", 1.0, "came back", follows),
     Fault("policy paused 3 s", SIGNALS, pause("policy", 3.0), "hold", 0.25, LATE, stays),
     Fault("bridge paused 20 ms", SIGNALS, pause("bridge", 0.02), "policy", None, "", follows),
-    Fault("bridge paused 0.15 s", SIGNALS, pause("bridge", 0.15), "policy", None, "", follows),
+    Fault("bridge paused 0.15 s", SIGNALS, pause("bridge", 0.15), "policy", None, "", goes_on),
     Fault(
         "bridge paused 0.5 s",
         SIGNALS,

@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 S = 1_000_000_000
 PORT = 47113
 STARVED_S = 0.1  # half of what the bridge waits for joint states
+STOOD_STILL = "this process stood still"  # Bridge.handed_over
 IN_FLIGHT_S = 0.02  # a joint state's way to the bridge
 JUDGED_AFTER_NS = 50_000_000  # what is on its way belongs to the next judgement
 LATE_S = 0.03  # at ordinary priority: half of what the bridge waits for a target beyond a fault's pause
@@ -181,6 +182,11 @@ class FaultLab(Lab):
                 [point.velocities for point in points],
             )
             super()._on_trajectory(msg, info)
+
+    @property
+    def stood_still(self) -> bool:
+        """Whether the bridge is in fault because it was stopped while it sent a command."""
+        return self.mode == "fault" and STOOD_STILL in self.diagnosis.get("reason", "")
 
     def _arm_ns(self) -> int:
         """Now, on the clock of the arm and its controller."""

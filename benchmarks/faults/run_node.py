@@ -79,10 +79,12 @@ def _run_once(lab: FaultLab, fault: Fault) -> Row:
     began_s, first, modes = time.monotonic(), len(lab.commands), len(lab.modes)
     fault.inject(lab)
     lab.wait(lambda: fault.mode in (lab.mode, *(name for _, name in lab.modes[modes:])))
-    lab.wait(lambda: fault.because in lab.diagnosis.get("reason", ""))
+    lab.wait(lambda: fault.because in lab.diagnosis.get("reason", "") or lab.stood_still)
     problems = [problem] if (problem := fault.check(lab)) else []
     found = lab.report(began_s, first, fault.mode)
-    if fault.within_s is None and (left := [name for _, name in lab.modes[modes:]]):
+    if lab.stood_still:
+        found["stood_still"] = True
+    elif fault.within_s is None and (left := [name for _, name in lab.modes[modes:]]):
         found["left_policy"] = left
     if lab.measures:
         after = lab.judge()
