@@ -198,7 +198,7 @@ QUICK = (
         pause("bridge", 0.5),
         "fault",
         1.5,
-        "joint states",  # there were none, or the first that it reads is as old as the pause
+        "no joint states for",
         needs_recovery,
     ),
     Fault(

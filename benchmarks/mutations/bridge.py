@@ -555,9 +555,9 @@ def any_joints(patch):
 def no_adapter_watch(patch):
     watch = Bridge._watch
 
-    def bare(self, mono_ns):
+    def bare(self, mono_ns, silence):
         self._stopped = ""
-        watch(self, mono_ns)
+        watch(self, mono_ns, silence)
 
     patch.setattr(Bridge, "_watch", bare)
 

@@ -259,6 +259,14 @@ def into_the_table(robot):
 # removals
 
 
+def pause(robot):
+    """The process stands still for 3 s; what is newest is read before its first tick."""
+    rig = armed(robot)
+    rig.mono_ns += 3 * S
+    rig.tick()
+    return ends_in(rig, Mode.FAULT)
+
+
 def unchecked(patch):
     """Commands are sent whenever they are ready."""
     patch.setattr(Bridge, "in_time", lambda *_: True)
@@ -328,6 +336,9 @@ MOTION = [
         "a command that comes too late is taken back",
         unchecked,
         lambda robot: executed(robot, work_s=lambda k: 0.012 * (k % 20 == 0)),
+    ),
+    GuardCase(
+        "a pause of the process ends the motion", replace(MeasuredJoints, "take_silence", NOTHING), pause
     ),
     GuardCase(
         "after a command of which nothing is known, nothing is sent",

@@ -369,8 +369,8 @@ class Bridge:
             self._ros_offset_ns = end_ros_ns - self._period_ns - ideal_mono_ns
             self._before = self._limiter.mark(), self._timeline.due_mono_ns, self._sent_mono_ns
             self._stopped = self._poll_adapter(mono_ns) or self._reported.problem(mono_ns)
-            taken = self._take()
-            self._watch(mono_ns)
+            taken, silence = self._take(), self._joints.take_silence()
+            self._watch(mono_ns, silence)
             self._relief.watch(self.machine.mode is Mode.FAULT, *self._unrelieved(mono_ns))
             if self.machine.mode in MOVING and mono_ns < self._settled_mono_ns:
                 return self._announce(mono_ns)
@@ -455,12 +455,12 @@ class Bridge:
             self._gripper.request(target.gripper_width)
         return target
 
-    def _watch(self, mono_ns: int) -> None:
+    def _watch(self, mono_ns: int, silence: str) -> None:
         """Change the mode if an input is stale or fresh again, or the arm does not follow."""
         mode, source = self.machine.mode, self._follower.source
         if mode not in (*MOVING, Mode.HOLD):
             return
-        if (problem := self._stopped or self._joints.doubt(mono_ns)) or (
+        if (problem := self._stopped or silence or self._joints.doubt(mono_ns)) or (
             problem := self._joints.stale(mono_ns) or self._tracking_error(mono_ns)
         ):
             self.machine.fire(Event.FAILURE, problem)

@@ -55,6 +55,7 @@ class MeasuredJoints:
         self._repeated = 0  # states since the newest whose stamps are not newer
         self._doubt: tuple[str, int] | None = None  # why they may not be the arm's, and since when
         self.doubted = 0  # states that cast doubt
+        self._silence = ""  # see take_silence
 
     def offer(self, positions: Joints, mono_ns: int, stamp_ns: int = 0, arrived_ros_ns: int = 0) -> None:
         """Take ``positions`` [rad] if they are finite and newer than the last.
@@ -74,9 +75,19 @@ class MeasuredJoints:
             return
         if problem := self._jump(positions, mono_ns):
             self._cast_doubt(problem, mono_ns)
+        if (last := self._newest.get()) is not None and mono_ns - last[1] > -self._oldest_ns:
+            self._silence = f"no joint states for {(mono_ns - last[1]) / NS_PER_S:.3f} s"
         self._newest.put((positions, mono_ns))
         self._recent.append((positions, mono_ns))
         self._repeated = 0
+
+    def take_silence(self) -> str:
+        """Why nothing was known of the arm for a while since this was last asked, or ''.
+
+        After a pause of the process the newest joint state may be read before the first tick, and looks fresh.
+        """
+        silence, self._silence = self._silence, ""
+        return silence
 
     def _of_another_clock(self, ahead_ns: int) -> str:
         if self._oldest_ns <= ahead_ns <= self._ahead_ns:

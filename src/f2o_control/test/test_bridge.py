@@ -590,6 +590,14 @@ def test_a_person_needs_no_observations(shared):
     )
 
 
+def test_a_bridge_that_stood_still_does_not_move_on_with_what_is_fresh_again(armed):
+    """After SIGCONT the newest joint state and target may be read before the first tick."""
+    armed.mono_ns += 3 * S
+    armed.tick()
+    assert armed.bridge.mode is Mode.FAULT
+    assert armed.bridge.machine.reason == "no joint states for 3.008 s"
+
+
 def test_an_arm_that_stands_while_its_command_moves_is_a_fault(armed):
     armed.follows = False
     armed.run(0.6)
