@@ -71,3 +71,9 @@ def test_the_step_of_the_torque_is_that_of_the_law():
     assert torque_share(*speeding, gains, held=False) == pytest.approx(0.3 + 600 * 10 * 1e-6)
     leap = cruise[0] + 0.01 * (t > 0.02), cruise[1]
     assert torque_share(*leap, gains, held=False) == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize("adapter", ["jtc", "crisp", "udp"])
+def test_a_tick_that_takes_long_makes_no_leap_of_two(adapter):
+    row = delay("one tick in 20 works for 12 ms", adapter, load_robot(CONFIG / "robots/panda.yaml"))
+    assert (row["problems"], row["ends_in"]) == ([], "policy")

@@ -397,9 +397,14 @@ class Bridge:
             mono_ns: now, monotonic clock.
         """
         command = sent.command
-        if self._way_ns is None or not command.due_mono_ns:
+        if not command.due_mono_ns:
             return True
-        if mono_ns <= command.due_mono_ns - round(command.duration_s * NS_PER_S) - self._way_ns:
+        latest_ns = (
+            command.due_mono_ns
+        )  # of an arm that stays at the last command: else the next one comes at once
+        if self._way_ns is not None:
+            latest_ns -= round(command.duration_s * NS_PER_S) + self._way_ns
+        if mono_ns <= latest_ns:
             return True
         with self._lock:
             self.overran += 1

@@ -148,6 +148,8 @@ class AdapterPort:
 
     def send(self, sent: Sent, in_time: Callable[[], bool] = lambda: True) -> bool:
         """Send a tick's command, and the gripper's goal if there is a new one; whether it was still ``in_time``."""
+        if self._publish is None and not in_time():
+            return False
         outgoing = self._adapter.send(sent.command, sent.gripper_width)
         if outgoing is not None and self._publish is not None and not self._publish(outgoing, in_time):
             self._adapter.take_back()
