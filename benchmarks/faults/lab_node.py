@@ -169,7 +169,7 @@ class FaultLab(Lab):
             self.arm_at = told
 
     def _on_trajectory(self, msg: JointTrajectory, info: Any) -> None:
-        """A trajectory; it counts from its arrival in this process, whenever Python comes to it."""
+        """A trajectory, from the moment at which the middleware received it, whenever Python comes to it."""
         points, received_ns = msg.points, info["received_timestamp"]
         with self._news:
             if received_ns <= self._clock_set_ns:  # it was on its way while the clock was set
