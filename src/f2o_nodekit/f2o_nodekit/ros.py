@@ -8,7 +8,7 @@ import sys
 import threading
 from array import array
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -16,7 +16,9 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.timer import Timer
@@ -60,12 +62,42 @@ def latched(depth: int = 1) -> QoSProfile:
     )
 
 
+class PatientPublisher(Publisher):
+    """A publisher that counts what the middleware did not take, where rclpy's raises and so ends its process.
+
+    Fast DDS gives up a reliable message after 100 ms without its locks, some of them in memory that is shared with
+    processes that may be stopped or starved.
+    """
+
+    refused = 0
+    """Messages that were lost for that."""
+
+    def publish(self, msg: Any) -> None:
+        """Send ``msg``, a message or its serialised bytes."""
+        self.send(msg)
+
+    def send(self, msg: Any) -> bool:
+        """As ``publish``; whether the middleware took it."""
+        try:
+            super().publish(msg)
+        except rclpy_implementation.RCLError:
+            self.refused += 1
+            return False
+        return True
+
+
+def patient_publisher(node: Node, kind: type, topic: str, qos: QoSProfile) -> PatientPublisher:
+    """As ``node.create_publisher``."""
+    return cast(PatientPublisher, node.create_publisher(kind, topic, qos, publisher_class=PatientPublisher))
+
+
 class ConfiguredNode(Node):
     """A node whose parameters are the leaves of one configuration dataclass.
 
     The file named by the parameter ``config`` is read first; any leaf may then be overridden by a ROS parameter of
     its dotted name (``-p rate_hz:=100.0``). A path in the file is relative to the file, one given as a parameter
     to the shell that gave it. The result is ``self.config``; names of topics are in this node's namespace there.
+    What the middleware did not take is reported in the diagnostics, by topic.
 
     Raises:
         ConfigError: the file or an override is wrong, or a parameter given to this node is none of its leaves; the
@@ -94,6 +126,11 @@ class ConfiguredNode(Node):
         self._diagnoses: dict[str, Callable[[], Diagnosis]] = {}
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", reliable(10))
         self.create_timer(1.0, self.publish_diagnostics)
+
+    def create_publisher(self, *args: Any, **more: Any) -> PatientPublisher:
+        """As rclpy's; it never ends the process for a message that cannot be sent."""
+        more.setdefault("publisher_class", PatientPublisher)
+        return cast(PatientPublisher, super().create_publisher(*args, **more))
 
     def create_timer(self, *args: Any, **more: Any) -> Timer:
         """As rclpy's, on the steady clock unless another is given."""
@@ -137,14 +174,21 @@ class ConfiguredNode(Node):
     def publish_diagnostics(self) -> None:
         """Publish every diagnosis now."""
         message, node = DiagnosticArray(), self.get_fully_qualified_name().removeprefix("/")
+        not_sent = self._not_sent()
         message.header.stamp = self.get_clock().now().to_msg()
         for name, diagnose in self._diagnoses.items():
             level, text, values = diagnose()
+            values = {**values, **not_sent}
             pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
             status = DiagnosticStatus(level=bytes([level]), name=f"{node}: {name}", message=text)
             status.values = pairs
             message.status.append(status)
         self._diagnostics.publish(message)
+
+    def _not_sent(self) -> dict[str, int]:
+        """Messages that the middleware did not take, by topic."""
+        ends = [end for end in self.publishers if isinstance(end, PatientPublisher) and end.refused]
+        return {f"not_sent.{end.topic_name}": end.refused for end in ends}
 
     def now_ns(self) -> int:
         """ROS time [ns]."""
@@ -225,9 +269,11 @@ def _shut_down(node: ConfiguredNode | None) -> None:
 __all__ = [
     "ConfiguredNode",
     "Diagnosis",
+    "PatientPublisher",
     "best_effort",
     "latched",
     "make_executor",
+    "patient_publisher",
     "reliable",
     "run",
 ]

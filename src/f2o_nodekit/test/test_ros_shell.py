@@ -180,3 +180,42 @@ def test_ctrl_c_while_a_node_is_still_importing_is_silent(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (0, "")
+
+
+FULL = textwrap.dedent("""
+    from diagnostic_msgs.msg import DiagnosticArray
+    from rclpy.qos import HistoryPolicy, QoSProfile
+    from std_msgs.msg import String
+    NODE
+    class Full(Demo):
+        # KEEP_ALL to somebody who never reads: the middleware takes no more after some thousands
+        def __init__(self):
+            super().__init__()
+            everything = QoSProfile(history=HistoryPolicy.KEEP_ALL, depth=0)
+            self.reader = self.create_subscription(String, "full", lambda _: None, everything)
+            self.writer = self.create_publisher(String, "full", everything)
+            self.create_subscription(DiagnosticArray, "/diagnostics", self.on_diagnostics, 10)
+
+        def say_once(self):
+            while self.writer.send(String(data="x")):
+                pass
+            self.publish_diagnostics()
+            self.say_once = lambda: None
+
+        def on_diagnostics(self, message):
+            if values := [v.value for v in message.status[0].values if v.key == "not_sent./full"]:
+                print("not sent:", *values, flush=True)
+
+    sys.exit(run(Full))
+""")
+
+
+def test_what_the_middleware_does_not_take_is_counted_and_ends_nothing(tmp_path):
+    (tmp_path / "demo.yaml").write_text("rate_hz: 30.0\n")
+    script = FULL.replace("NODE", NODE.rsplit("sys.exit", 1)[0])
+    words = [sys.executable, "-c", script, "--ros-args", "-p", f"config:={tmp_path / 'demo.yaml'}"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "not sent: 1\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out.splitlines()[-1], err) == (0, "closed", "")
