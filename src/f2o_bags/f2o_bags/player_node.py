@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import rclpy
+from f2o_nodekit.ros import patient_publisher
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -53,8 +54,8 @@ class PlayerNode(Node):
             for topic in select_topics(bag, options)
         }
         self._outputs = {
-            topic: self.create_publisher(
-                message_class(bag.topics[topic].definition.name), name, recorded_qos(bag.topics[topic])
+            topic: patient_publisher(
+                self, message_class(bag.topics[topic].definition.name), name, recorded_qos(bag.topics[topic])
             )
             for topic, name in self._names.items()
         }
@@ -100,9 +101,12 @@ class PlayerNode(Node):
                 )
 
     def finish(self) -> None:
-        """Wait until reliable subscribers have received everything."""
+        """Wait until reliable subscribers have received everything; say what the middleware did not take."""
         for publisher in self._outputs.values():
             publisher.wait_for_all_acked(Duration(seconds=1.0))
+            if publisher.refused:
+                lost = f"{publisher.topic_name}: {publisher.refused} messages were not sent"
+                self.get_logger().warning(f"{lost}: the middleware did not take them")
 
 
 def playable(bag: Bag, options: PlayOptions) -> tuple[PlayOptions, list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from f2o_nodekit.ros import reliable
+from f2o_nodekit.ros import patient_publisher, reliable
 from f2o_nodekit.stamps import NS_PER_S, from_ns, to_ns
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -111,14 +111,11 @@ MESSAGES: dict[type, tuple[type, Callable[[Any], Any]]] = {
 
 def _publisher(node: Node, kind: type, topic: str) -> Callable[[Any, Callable[[], bool]], bool]:
     message, encode = MESSAGES[kind]
-    publisher = node.create_publisher(message, topic, reliable(1, COMMAND_LIFESPAN_S))
+    publisher = patient_publisher(node, message, topic, reliable(1, COMMAND_LIFESPAN_S))
 
     def publish(outgoing: Any, in_time: Callable[[], bool]) -> bool:
         msg = encode(outgoing)
-        if not in_time():
-            return False
-        publisher.publish(msg)
-        return True
+        return in_time() and publisher.send(msg)
 
     return publish
 
@@ -147,7 +144,7 @@ class AdapterPort:
         self._measured: dict[str, Publisher] = {}  # by topic, for adapters that measure
 
     def send(self, sent: Sent, in_time: Callable[[], bool] = lambda: True) -> bool:
-        """Send a tick's command, and the gripper's goal if there is a new one; whether it was still ``in_time``."""
+        """Send a tick's command, and the gripper's goal if there is a new one; whether it was sent, ``in_time``."""
         if self._publish is None and not in_time():
             return False
         outgoing = self._adapter.send(sent.command, sent.gripper_width)

@@ -18,6 +18,7 @@ from f2o_control.adapters import (
 )
 from f2o_control.adapters.jtc import REPEATED_NS
 from f2o_control.adapters.null import NullAdapter
+from f2o_control.bridge import Sent
 from f2o_control.config import Topics
 from f2o_control.errors import UnknownAdapterError
 from f2o_control.far_end import JointTrajectoryController
@@ -137,20 +138,19 @@ def test_an_unknown_name_is_one_sentence(panda):
         adapter(panda, "ros1")
 
 
-def test_what_an_adapter_measures_is_published_as_joint_states(panda):
+def node_without_ros(publish):
+    """``publish``: called with topic and message; its answer is the publisher's."""
     pytest.importorskip("rclpy", reason="rclpy is not installed: no node can run")
     from builtin_interfaces.msg import Time
-    from f2o_control.convert import AdapterPort
     from rclpy.node import Node
-
-    published = []
 
     class FakeNode(Node):
         def __init__(self):
             """Without ROS."""
 
-        def create_publisher(self, kind, topic, qos):
-            return SimpleNamespace(publish=lambda message: published.append((topic, message)))
+        def create_publisher(self, kind, topic, qos, publisher_class=None):
+            send = lambda message: publish(topic, message)  # noqa: E731
+            return SimpleNamespace(publish=send, send=send)
 
         def get_clock(self):
             return SimpleNamespace(now=lambda: SimpleNamespace(to_msg=lambda: Time(sec=7)))
@@ -158,16 +158,37 @@ def test_what_an_adapter_measures_is_published_as_joint_states(panda):
         def __del__(self):
             """Nothing to destroy."""
 
+    return FakeNode()
+
+
+def test_what_an_adapter_measures_is_published_as_joint_states(panda):
+    published = []
+    node = node_without_ros(lambda topic, message: published.append((topic, message)))
+    from f2o_control.convert import AdapterPort
+
     joints = NamedJoints(panda.joint_names, np.arange(7.0), np.zeros(7))
     adapter = NullAdapter()
     adapter.poll = lambda mono_ns: AdapterStatus("", joints, 0.06)
-    port = AdapterPort(FakeNode(), adapter, Topics(), panda.finger_joint_names)
+    port = AdapterPort(node, adapter, Topics(), panda.finger_joint_names)
     assert port.poll(0).joints is joints
     (arm_topic, arm), (gripper_topic, fingers) = published
     assert (arm_topic, gripper_topic) == ("/franka/joint_states", "/franka_gripper/joint_states")
     assert list(arm.position) == list(range(7)) and arm.header.stamp.sec == 7
     assert list(fingers.name) == list(panda.finger_joint_names)
     assert list(fingers.position) == [0.03, 0.03]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_command_that_the_middleware_does_not_take_is_taken_back(panda, taken):
+    node = node_without_ros(lambda topic, message: taken)
+    from f2o_control.convert import AdapterPort
+
+    made, back = adapter(panda, "jtc"), []
+    made.take_back = lambda: back.append("taken back")
+    port = AdapterPort(node, made, Topics(), panda.finger_joint_names)
+    command = moving_limiter(panda).command(0.008)
+    sent = Sent(command, 0, 0, 0.05, None, "policy")
+    assert port.send(sent) == taken and bool(back) != taken
 
 
 @pytest.mark.parametrize("name", ADAPTERS)

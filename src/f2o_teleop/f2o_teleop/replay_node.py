@@ -11,7 +11,7 @@ import rclpy
 from f2o_bags.signals import ended_by_signals
 from f2o_nodekit.joints import JointStateError, read_gripper_width, read_joint_state
 from f2o_nodekit.robot import recorded_names
-from f2o_nodekit.ros import best_effort, latched, reliable
+from f2o_nodekit.ros import best_effort, latched, patient_publisher, reliable
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
@@ -43,7 +43,7 @@ class ReplayNode(Node):
         self._names = joint_names
         self._joints: np.ndarray | None = None
         self._width, self.mode = 0.0, ""
-        self._targets = self.create_publisher(JointTarget, "f2o/joint_target", reliable(1))
+        self._targets = patient_publisher(self, JointTarget, "f2o/joint_target", reliable(1))
         self._sequence = count()
         self._bridge = {verb: self.create_client(Trigger, f"f2o/{verb}") for verb in ("arm", "disarm")}
         heard = self.create_subscription(JointState, "franka/joint_states", self._on_joints, best_effort(1))
