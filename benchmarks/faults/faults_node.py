@@ -28,7 +28,7 @@ class Fault:
         mode: the mode that the bridge must reach and stay in.
         within_s: longest time to that mode on a quiet machine, as ``make faults`` judges. None: it must stay in
             ``policy``.
-        because: part of the reason that the bridge must report.
+        because: part of the reason that the bridge must report, or parts of several that may come first.
         check: what else must hold then; returns what is wrong, or nothing.
     """
 
@@ -37,8 +37,13 @@ class Fault:
     inject: Inject
     mode: str
     within_s: float | None
-    because: str = ""
+    because: str | tuple[str, ...] = ""
     check: Callable[[FaultLab], str] = lambda lab: ""
+
+    def explains(self, reason: str) -> bool:
+        """Whether a reason of the bridge is one that this fault may have."""
+        parts = (self.because,) if isinstance(self.because, str) else self.because
+        return any(part in reason for part in parts)
 
 
 # ways to inject it
@@ -185,6 +190,7 @@ def stops_by_itself(lab: FaultLab) -> str:
 SIGNALS, CLOCK = "SIGSTOP, SIGCONT", "CLOCK_REALTIME of "
 EVERY_CLOCK = ("policy", "bridge", "camera", "arm")
 LATE, BLIND = "no target for", "no new observation"
+STALE = ("no joint states for", "s ago: late")  # nobody can say which a bridge that was stopped meets first
 
 QUICK = (
     Fault("policy paused 50 ms", SIGNALS, pause("policy", 0.05), "policy", None, "", follows),
@@ -198,7 +204,7 @@ QUICK = (
         pause("bridge", 0.5),
         "fault",
         1.5,
-        "no joint states for",
+        STALE,
         needs_recovery,
     ),
     Fault(
@@ -207,7 +213,7 @@ QUICK = (
         pause("bridge", 3.0),
         "fault",
         4.0,
-        "no joint states for",
+        STALE,
         needs_recovery,
     ),
     Fault("perception killed", "SIGKILL", kill("camera"), "hold", 0.8, BLIND, rests),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import shutil
 import signal
 import struct
@@ -19,6 +18,7 @@ import numpy as np
 from f2o_control.robot import RobotDescription
 from f2o_control.testing import CONFIG, violations
 from f2o_control.testing.lab_node import NAMES, Lab, command_line
+from f2o_nodekit.ros import best_effort
 from f2o_nodekit.stamps import from_ns, to_ns
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -35,6 +35,8 @@ STARVED_S = 0.1  # half of what the bridge waits for joint states
 STOOD_STILL = "this process stood still"  # Bridge.handed_over
 IN_FLIGHT_S = 0.02  # a joint state's way to the bridge
 JUDGED_AFTER_NS = 50_000_000  # what is on its way belongs to the next judgement
+ON_ITS_WAY_S = 0.002  # half of timeouts.transport_s: what the bridge leaves to the middleware at least
+SILENT_S = 5.0  # of the policy, longer than any fault
 LATE_S = 0.03  # at ordinary priority: half of what the bridge waits for a target beyond a fault's pause
 BRAKES = 3.0  # rad/s2: the motion itself has a sixth of that, braking reaches twice as much within two ticks
 WHOLE = {"velocity": 1.0, "acceleration": 1.0, "jerk": 1.0}  # the arm's own limits
@@ -117,6 +119,9 @@ class FaultLab(Lab):
         self._arm_off_ns = self._clock_set_ns = 0
         self._late_s = self._gap_s = 0.0  # the latest wake-up, and the longest time between two joint states
         self._sent_s = time.monotonic()  # the last joint state
+        self._way_s = self._bridge_off_s = (
+            0.0  # the slowest trajectory's way; the bridge's clock ahead of this one
+        )
         gc.disable()  # it would stop the arm for as long as it takes to walk all of pytest's objects
         self.spoil: Spoil = unchanged
         self.arrivals: list[float] = []  # of commands [s, monotonic]
@@ -128,9 +133,12 @@ class FaultLab(Lab):
         self.measures, self._parameters = not receiver, [*parameters]
         if receiver:
             self._parameters += ["adapter:=udp", f"udp.port:={PORT}"]
+        self._target_s = time.monotonic()  # the policy's last
+        self.policy_failed = False  # it fell silent although no fault hit it
         self._names = ("bridge", "camera", "policy", *(["receiver"] if receiver else []))
         self._clocks = {name: Clock(self._folder, name) for name in self._names if preload}
         super().__init__(robot.home)
+        self.node.create_subscription(JointTarget, "/f2o/joint_target", self._on_target, best_effort())
         if receiver:  # the bridge publishes them; it does not arm beside a second publisher
             self.states = False
             time.sleep(0.02)  # the last one may be on its way
@@ -140,8 +148,8 @@ class FaultLab(Lab):
     # the arm
 
     def starved(self) -> bool:
-        """Whether the arm, or processes such as the policy, got no time; the outcome then says nothing."""
-        return self._gap_s > STARVED_S or self._late_s > LATE_S
+        """Whether the arm, the middleware or processes such as the policy got no time: the outcome says nothing."""
+        return self._gap_s > STARVED_S or self._late_s > LATE_S or self._way_s > ON_ITS_WAY_S
 
     def _watch_wake_ups(self) -> None:
         while not self._ending.is_set():
@@ -174,6 +182,7 @@ class FaultLab(Lab):
         with self._news:
             if received_ns <= self._clock_set_ns:  # it was on its way while the clock was set
                 return
+            self._way_s = max(self._way_s, (received_ns - info["source_timestamp"]) / S + self._bridge_off_s)
             self._controller.take(
                 received_ns + self._arm_off_ns,
                 to_ns(msg.header.stamp),
@@ -196,6 +205,9 @@ class FaultLab(Lab):
         """Judge what the arm was told in every millisecond since this was last asked for."""
         return self._controller.judge(self._arm_ns() - JUDGED_AFTER_NS)
 
+    def _on_target(self, _: JointTarget) -> None:
+        self._target_s = time.monotonic()
+
     def _on_mode(self, msg: String) -> None:
         self.modes.append((time.monotonic(), msg.data))
         super()._on_mode(msg)
@@ -213,14 +225,32 @@ class FaultLab(Lab):
         env = environment() | {"PYTHONFAULTHANDLER": "1"}
         env |= self._clocks[name].environment if name in self._clocks else {}
         # A file, not a pipe: one that is not read is full after ten minutes and stops the logger.
-        with self._log.open("wb") if name == "bridge" else open(os.devnull, "wb") as log:
-            out = log if name in ("bridge", "receiver") else None
-            err = log if name == "bridge" else None
-            self.processes[name] = subprocess.Popen(words, env=env, stdout=out, stderr=err)
+        with self._log(name).open("wb") as log:
+            self.processes[name] = subprocess.Popen(words, env=env, stdout=log, stderr=log)
 
-    @property
-    def _log(self) -> Path:
-        return self._folder / "bridge.log"
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    def wait(self, condition: Callable[[], bool], timeout: float = 30.0) -> None:
+        """As ``Lab.wait``; in vain, the error says what every process does, and the next ``ready`` starts new ones."""
+        try:
+            super().wait(condition, timeout)
+        except AssertionError as error:
+            self.policy_failed = "policy" in self.processes and time.monotonic() - self._target_s > SILENT_S
+            raise AssertionError(f"{error}; {self._autopsy()}") from error
+
+    def _autopsy(self) -> str:
+        """End every process; how each ended or, if it ran, the stack of each of its threads."""
+        said = []
+        for name, process in list(self.processes.items()):
+            ran = process.poll() is None
+            if ran:
+                process.send_signal(signal.SIGABRT)  # PYTHONFAULTHANDLER
+                process.send_signal(signal.SIGCONT)
+            status = self.processes.pop(name).wait(timeout=20)
+            how = "ran" if ran else f"had ended with {status}"
+            said.append(f"the {name} {how}: {self._log(name).read_text(errors='replace')[-3000:]}")
+        return "; ".join(said)
 
     @property
     def receiver_trace(self) -> Path:
@@ -232,7 +262,7 @@ class FaultLab(Lab):
         process = self.processes.pop(name)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
-        return process.returncode, self._log.read_text() if name == "bridge" else ""
+        return process.returncode, self._log(name).read_text() if name == "bridge" else ""
 
     def kill(self, name: str) -> None:
         """SIGKILL, and wait for the end."""
@@ -241,13 +271,11 @@ class FaultLab(Lab):
         process.communicate()
 
     def call(self, name: str) -> Any:
-        """As ``Lab.call``; without an answer, the error holds the stack of every thread of the bridge."""
+        """As ``Lab.call``; without an answer, the error is as that of ``wait``."""
         try:
             return super().call(name)
         except AssertionError as error:
-            self.processes["bridge"].send_signal(signal.SIGABRT)
-            self.processes.pop("bridge").communicate(timeout=20)
-            raise AssertionError(f"{error}; the bridge: {self._log.read_text()[-6000:]}") from error
+            raise AssertionError(f"{error}; {self._autopsy()}") from error
 
     def pause(self, name: str, seconds: float) -> None:
         """SIGSTOP for so long."""
@@ -269,6 +297,8 @@ class FaultLab(Lab):
             for name in names:
                 if name != "arm":
                     self._clocks[name].step(seconds)
+            if "bridge" in names:
+                self._bridge_off_s = seconds
         self._stepped = seconds != 0
 
     def close(self) -> None:
@@ -282,7 +312,8 @@ class FaultLab(Lab):
 
     def begin(self) -> None:
         """From here on ``starved`` counts."""
-        self._gap_s, self._late_s, self._sent_s = 0.0, 0.0, time.monotonic()
+        self._gap_s, self._late_s, self._way_s, self._sent_s = 0.0, 0.0, 0.0, time.monotonic()
+        self.policy_failed = False
 
     def ready(self) -> None:
         """Start what does not run, arm, and wait until the arm moves.

@@ -14,7 +14,7 @@ import time
 import rclpy
 from f2o_control.testing.lab_node import to_and_fro
 from f2o_nodekit.pace import Pace, request_fifo
-from f2o_nodekit.ros import reliable
+from f2o_nodekit.ros import patient_publisher, reliable
 from f2o_nodekit.stamps import from_ns
 from rclpy.signals import SignalHandlerOptions
 
@@ -40,7 +40,7 @@ def main() -> None:
     node = rclpy.create_node(f"fault_{given.kind}_{os.getpid()}")
     policy, seen = given.kind == "policy", []
     kind, topic = (JointTarget, "/f2o/joint_target") if policy else (Observation, "/f2o/observation")
-    out = node.create_publisher(kind, topic, reliable())
+    out = patient_publisher(node, kind, topic, reliable())
     if policy:
         node.create_subscription(Observation, "/f2o/observation", seen.append, reliable())
     request_fifo(31)

@@ -34,22 +34,25 @@ def run_live(minutes: float, seed: int) -> dict[str, Any]:
     """Inject faults for ``minutes``; counts, problems, memory over time and what the bridge reported.
 
     ``unexplained`` lists modes that no fault explains; ``starved`` those seen while the machine gave the processes no
-    time.
+    time. A fault that does not end is a problem, and the run goes on with new processes; Ctrl-C ends it early. What was
+    found until then is reported in either case.
     """
     rng, faults = np.random.default_rng(seed), [f for f in QUICK if f.name not in NEEDS_RESTART]
     # Without a trace: its 24 bytes per target are 10 MB an hour, and meant to grow.
     with TemporaryDirectory() as folder, closing(FaultLab(load_robot(ROBOT), folder)) as lab:
         run = _Run(lab)
         with tqdm(total=round(60 * minutes), unit="s", desc="live") as bar:
-            while run.seconds() < 60 * minutes:
-                run.stay_healthy()
-                run.inject(faults[rng.integers(len(faults))])
-                bar.update(round(run.seconds()) - bar.n)
-        lab.ready()
+            try:
+                while run.seconds() < 60 * minutes:
+                    run.turn(faults[rng.integers(len(faults))])
+                    bar.update(round(run.seconds()) - bar.n)
+            except (KeyboardInterrupt, AssertionError) as error:
+                run.found["problems"].append(f"ended after {run.seconds():.0f} s: {error!r}")
+        ran_s = run.seconds()
         values, (_, log) = lab.diagnosis, lab.end("bridge")
-    found = run.found | {key: float(values[key]) for key in REPORTED}
+    found = run.found | {key: float(values[key]) for key in REPORTED if key in values}
     found["log"] = [line.split("]: ")[-1] for line in log.splitlines() if "]: " in line]
-    return found | {"minutes": minutes, "growth": growth(found["memory_kb"])}
+    return found | {"minutes": round(ran_s / 60, 1), "growth": growth(found["memory_kb"])}
 
 
 class _Run:
@@ -59,14 +62,34 @@ class _Run:
         lab.ready()
         self._lab, self._began_s, self._checked = lab, time.monotonic(), 0
         lists = {name: [] for name in ("problems", "memory_kb", "unexplained", "starved")}
-        counts = {"faults": 0, "violations": 0, "commands": 0, "milliseconds": 0, "refused": 0}
+        counts = {"faults": 0, "restarts": 0, "violations": 0, "commands": 0, "milliseconds": 0, "refused": 0}
         self.found: dict[str, Any] = {**counts, "share": 0.0, "torque_held": 0.0, **lists}
 
     def seconds(self) -> float:
         """Since the run began."""
         return time.monotonic() - self._began_s
 
-    def stay_healthy(self) -> None:
+    def turn(self, fault: Fault) -> None:
+        """A while without a fault, then this one."""
+        try:
+            self._stay_healthy()
+            self._inject(fault)
+        except AssertionError as error:  # of a state that was waited for
+            self.found["problems"].append(f"{fault.name}: {error}")
+            self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Other processes; memory is counted from here on."""
+        self.found["restarts"] += 1
+        self.found["memory_kb"].clear()
+        for name in list(self._lab.processes):
+            self._lab.kill(name)
+        self._lab.forget()
+        self._checked = len(self._lab.commands)
+        self._lab.ready()
+        self._lab.judge()
+
+    def _stay_healthy(self) -> None:
         """Sample memory for a while in which the mode must not change."""
         self._lab.ready()
         self._lab.begin()
@@ -78,7 +101,7 @@ class _Run:
         reason = self._lab.diagnosis.get("reason", "")
         self.found[kind] += [f"{name}: {reason}" for _, name in self._lab.modes[modes:]]
 
-    def inject(self, fault: Fault) -> None:
+    def _inject(self, fault: Fault) -> None:
         """One fault, and the limits of every command since the one before."""
         try:
             row = run_fault(self._lab, fault)
