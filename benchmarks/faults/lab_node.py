@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from f2o_bringup.middleware import fifo_receive
 from f2o_control.robot import RobotDescription
 from f2o_control.testing import CONFIG, violations
 from f2o_control.testing.lab_node import NAMES, Lab, command_line
@@ -33,6 +34,8 @@ S = 1_000_000_000
 PORT = 47113
 STARVED_S = 0.1  # half of what the bridge waits for joint states
 STOOD_STILL = "this process stood still"  # Bridge.handed_over
+ARMED_AGAIN = 4  # times
+RELEASED_S = 0.5
 IN_FLIGHT_S = 0.02  # a joint state's way to the bridge
 JUDGED_AFTER_NS = 50_000_000  # what is on its way belongs to the next judgement
 ON_ITS_WAY_S = 0.002  # half of timeouts.transport_s: what the bridge leaves to the middleware at least
@@ -222,7 +225,8 @@ class FaultLab(Lab):
         elif name == "receiver":
             words = command("f2o_rt", "--config", CONFIG / "receiver.yaml")
             words += ["--set", f"port={PORT}", "--set", f"trace={self.receiver_trace}"]
-        env = environment() | {"PYTHONFAULTHANDLER": "1"}
+        # As the launch does for the bridge; in shared memory a process that was stopped may not be heard again.
+        env = environment() | {"PYTHONFAULTHANDLER": "1"} | fifo_receive(lambda name: str(CONFIG / name))
         env |= self._clocks[name].environment if name in self._clocks else {}
         # A file, not a pipe: one that is not read is full after ten minutes and stops the logger.
         with self._log(name).open("wb") as log:
@@ -326,16 +330,20 @@ class FaultLab(Lab):
         for name in self._names:
             if name not in self.processes:
                 self.start(name)
+        blocked = self.stands
         self.states, self.stands, self.spoil = self.measures, False, unchanged
+        if blocked:  # it leaps to where its controller is, which no arm does: known before it is armed
+            time.sleep(RELEASED_S)
         stepped = self._stepped
         self.step_clock(0, "arm", *self._clocks)
         if stepped or self.mode != "policy":
             self._arm_again()
-        for _ in range(2):
-            self.wait(lambda: self.mode == "fault" or (self.mode == "policy" and self._moves()))
-            if self.mode != "fault":
+        for _ in range(ARMED_AGAIN):
+            self.wait(lambda: self.mode != "policy" or self._moves())
+            if self.mode == "policy":
                 return
-            self._arm_again()  # a process that starts may hold up what the others send: config/dds.xml
+            # A process that starts may hold up what the others send (config/dds.xml), or know of them after a second.
+            self._arm_again()
         self.wait(lambda: self.mode == "policy" and self._moves())
 
     def _arm_again(self) -> None:

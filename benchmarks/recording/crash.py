@@ -96,8 +96,7 @@ def kill_once(load: Any, config: Path, after_s: float) -> Kill:
     with recorder(config, ledger.path) as process:
         load.wait("ready", subscribers=True)
         time.sleep(0.5)  # rates are known
-        load.command("start")
-        load.wait("recording")
+        load.start()
         time.sleep(after_s)
         killed_ns = load.now_ns()
         os.kill(process.pid, signal.SIGKILL)

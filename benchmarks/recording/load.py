@@ -67,8 +67,7 @@ def run(
         with recorder(config) as process:
             load.wait("ready", subscribers=True)
             time.sleep(1.0)
-            load.command("start")
-            load.wait("recording")
+            load.start()
             meter = Meter(process.pid)
             time.sleep(seconds)
             used = meter.stop()

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import rclpy
@@ -22,6 +23,7 @@ from benchmarks.recording import messages
 ARM, GRIPPER = "/franka/joint_states", "/franka_gripper/joint_states"
 TICK_HZ = 125
 WAIT_S = 30.0
+TOLD_AGAIN_S = 3.0
 
 
 class Load:
@@ -84,19 +86,39 @@ class Load:
         Raises:
             TeleopError: it does not.
         """
-        deadline = time.monotonic() + WAIT_S
-        while time.monotonic() < deadline:
-            self._executor.spin_once(timeout_sec=0.02)
+
+        def there() -> bool:
             subscribed = not subscribers or all(self._subscriptions(t) - self._gone for t in self._heard())
-            if subscribed and self.state.get("state") == state:
-                return
-        raise TeleopError(
-            f"recorder: expected the state {state} within {WAIT_S:g} s, it reports {self.state}"
-        )
+            return subscribed and self.state.get("state") == state
+
+        if not self._until(there, WAIT_S):
+            raise TeleopError(
+                f"recorder: expected the state {state} within {WAIT_S:g} s, it reports {self.state}"
+            )
+
+    def start(self) -> None:
+        """Have the recorder start an episode; told again where it has not heard it, as an operator would.
+
+        A recorder that takes the place of a killed one may be deaf until it starts anew (f2o_nodekit/hearing.py).
+
+        Raises:
+            TeleopError: it does not start one.
+        """
+        deadline = time.monotonic() + WAIT_S
+        while self.state.get("state") != "recording" and time.monotonic() < deadline:
+            self.command("start")
+            self._until(lambda: self.state.get("state") == "recording", TOLD_AGAIN_S)
+        self.wait("recording")
 
     def command(self, text: str) -> None:
         """Tell the recorder."""
         self._command.publish(String(data=text))
+
+    def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not condition() and time.monotonic() < deadline:
+            self._executor.spin_once(timeout_sec=0.02)
+        return condition()
 
     def now_ns(self) -> int:
         """ROS time."""

@@ -27,6 +27,7 @@ from f2o_nodekit.config import ConfigError, describe, flatten, has_key, keys, lo
 from f2o_nodekit.diagnosis import Diagnosis
 from f2o_nodekit.entry import end_at_once_on_signal
 from f2o_nodekit.errors import F2oError
+from f2o_nodekit.hearing import DeafError, Hearing, start_anew
 from f2o_nodekit.names import namespace
 from f2o_nodekit.parameters import parameter_names
 from f2o_nodekit.paths import find_config
@@ -126,6 +127,7 @@ class ConfiguredNode(Node):
         self._diagnoses: dict[str, Callable[[], Diagnosis]] = {}
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", reliable(10))
         self.create_timer(1.0, self.publish_diagnostics)
+        self.create_timer(1.0, Hearing().look)
 
     def create_publisher(self, *args: Any, **more: Any) -> PatientPublisher:
         """As rclpy's; it never ends the process for a message that cannot be sent."""
@@ -205,11 +207,13 @@ def _text(value: float | int | str) -> str:
 def run(node_cls: Callable[[], ConfiguredNode]) -> int:
     """Run a node to its end: the ``main`` of every executable. Returns the process's exit status.
 
-    Ctrl-C and SIGTERM end it with 0 and no traceback; an ``F2oError`` prints one sentence and ends it with 2.
+    Ctrl-C and SIGTERM end it with 0 and no traceback; an ``F2oError`` prints one sentence and ends it with 2. A node
+    that the middleware has made deaf is closed, says so, and starts anew.
     """
     end_at_once_on_signal()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node: ConfiguredNode | None = None
+    deaf = False
     try:
         node = node_cls()
         _spin(node, _stop_when_signalled())
@@ -218,10 +222,14 @@ def run(node_cls: Callable[[], ConfiguredNode]) -> int:
     except SystemExit as done:
         return int(done.code or 0)
     except F2oError as error:
-        print(f"{node.get_name() if node else node_cls.__name__}: {error}", file=sys.stderr)
+        deaf = isinstance(error, DeafError)
+        more = "; it starts anew" if deaf else ""
+        print(f"{node.get_name() if node else node_cls.__name__}: {error}{more}", file=sys.stderr)
         return 2
     finally:
         _shut_down(node)
+        if deaf:
+            start_anew()
     return 0
 
 

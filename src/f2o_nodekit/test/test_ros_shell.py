@@ -1,5 +1,6 @@
 """A real process with a real node: parameters, diagnostics, signals, exit status."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -180,6 +181,26 @@ def test_ctrl_c_while_a_node_is_still_importing_is_silent(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (0, "")
+
+
+def test_a_node_that_the_middleware_made_deaf_starts_anew(tmp_path):
+    process = start(tmp_path, "names:=[p, q]")
+    said = process.stdout.readline()
+    assert said.split() == ["ready", "30.0", "p", "q"]
+    locks = [os.readlink(path) for path in Path(f"/proc/{process.pid}/fd").iterdir()]
+    ports = [lock.removesuffix("_el") for lock in locks if "_port" in lock and lock.endswith("_el")]
+    if not ports:
+        pytest.skip("this middleware does not use Fast DDS's shared memory")
+    os.sched_setscheduler(process.pid, os.SCHED_BATCH, os.sched_param(0))
+    os.unlink(ports[0])
+    assert [process.stdout.readline() for _ in range(2)] == ["closed\n", said]
+    assert os.sched_getscheduler(process.pid) == os.SCHED_OTHER
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "closed\n")
+    assert err.endswith(
+        "was replaced by another process: nothing that is sent there arrives; it starts anew\n"
+    )
 
 
 FULL = textwrap.dedent("""
