@@ -45,7 +45,7 @@ setup(
             f"f2o-launch = {NAME}.processes:main",
         ],
         "f2o.commands": [
-            *(f"{command} = {NAME}.{command}_node:add" for command in ("call", "watch")),
+            *(f"{command} = {NAME}.{command}_node:add" for command in ("call", "doctor", "watch")),
             *(f"{command} = {NAME}.{command}_command:add" for command in ("firewall", "keystore")),
         ],
     },

@@ -28,6 +28,7 @@ setup(
         "f2o.commands": [
             "spacemouse = f2o_teleop.device_command:add",
         ],
+        "f2o.doctor": ["record = f2o_teleop.doctor:check"],
         "f2o.bag": ["replay = f2o_teleop.replay_command:add"],
     },
     install_requires=["setuptools"],

@@ -66,6 +66,15 @@ def test_a_node_in_error_is_the_exit_status(node):
     assert done.returncode == 1 and done.stdout.startswith("ERROR")
 
 
+@pytest.mark.parametrize("node", [1, 2], indirect=True)
+def test_a_node_is_a_line_of_the_doctor(node):
+    words = {"1": "WARN ", "2": "FAIL "}[node.args[-1]]
+    done = f2o("doctor", "--live", "6", "sim:=true")
+    assert f"\n{words} bridge_node: bridge disarmed\n" in done.stdout, done.stdout + done.stderr
+    if words == "FAIL ":
+        assert done.returncode == 1
+
+
 def test_services_are_called_from_the_shell(node):
     done = f2o("call", "arm")
     assert (done.returncode, done.stdout, done.stderr) == (0, "armed: policy\n", "")
