@@ -24,6 +24,7 @@ setup(
         ],
         "f2o.bag.rules": ["perception = f2o_policy.data.rules:perception_problems"],
         "f2o.checks": ["policy = f2o_policy.launch_check:mismatches"],
+        "f2o.doctor": ["policy = f2o_policy.doctor:check"],
         "f2o.commands": [
             f"{part} = f2o_policy.commands.{part}:add" for part in ("data", "learning", "judging")
         ],

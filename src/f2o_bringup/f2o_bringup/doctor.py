@@ -22,6 +22,8 @@ from xml.etree import ElementTree
 
 from f2o_nodekit.errors import F2oError
 from f2o_nodekit.hearing import deaf_ports
+from f2o_nodekit.robot import read_robot
+from f2o_nodekit.urdf import canonical_urdf
 
 from f2o_bringup.middleware import PROFILES, RANGE, may_take_fifo
 
@@ -34,6 +36,7 @@ CLOCK_OFF_S = 0.001
 ON_USB_3 = 5000  # Mbit/s
 INTEL, REALSENSE = "8086", "RealSense"
 NEW_IMAGE_SINCE = (0, 18)  # libfranka's
+DEFAULT_ROBOT = "panda"
 DOMAINS = range(102)  # above them ports leave the range that Linux does not hand out
 DEAF = "Fast DDS has made it deaf: restart it (nodes of f2o do so by themselves)"
 
@@ -227,6 +230,22 @@ def _mapped(maps: Path) -> set[str]:
         return set()
 
 
+def firewall(machine: Machine) -> Iterator[Finding]:
+    """Whether the other PC gets through, where there is one."""
+    if machine.arguments.get("network") != "cell":
+        return
+    rules = machine.output(["nft", "list", "ruleset"])
+    if rules is None:
+        yield Finding(
+            "firewall", "warn", "its rules cannot be listed", "sudo f2o doctor ..., or f2o firewall ufw"
+        )
+    elif re.search(r"policy drop|\bdrop\b|\breject\b", rules) and "table inet f2o" not in rules:
+        text = "packets are dropped, and no rule lets the other PC's in"
+        yield Finding("firewall", "fail", text, "f2o firewall nft | sudo nft -f -")
+    else:
+        yield Finding("firewall", "ok", "the other PC gets through")
+
+
 def sockets(machine: Machine) -> Iterator[Finding]:
     """Whether the system lets a socket hold an image; only UDP from another PC needs it."""
     given = machine.text("proc/sys/net/core/rmem_max")
@@ -375,6 +394,20 @@ def cameras(machine: Machine) -> Iterator[Finding]:
             yield Finding("camera", "ok", f"{product} {serial} at {speed} Mbit/s")
 
 
+def description(machine: Machine) -> Iterator[Finding]:
+    """Whether the robot's URDF has the joints and frames that its file names."""
+    try:
+        robot = read_robot(machine.arguments.get("robot", DEFAULT_ROBOT), machine.arguments.get("config", ""))
+    except F2oError:
+        return  # the next check says so
+    try:
+        canonical_urdf(robot)
+    except F2oError as error:
+        yield Finding("robot", "fail", str(error), "the robot's file: joint_names, frames, urdf")
+        return
+    yield Finding("robot", "ok", f"{robot.name}: joints and frames are those of its URDF")
+
+
 def launch(machine: Machine) -> Iterator[Finding]:
     """Whether robot, adapter, checkpoint, cameras, calibration and keys fit together, as the launch itself asks."""
     from f2o_bringup.graph import graph_named
@@ -396,6 +429,7 @@ CHECKS: tuple[Check, ...] = (
     middleware,
     discovery,
     shared_memory,
+    firewall,
     sockets,
     clock,
     kernel,
@@ -405,6 +439,7 @@ CHECKS: tuple[Check, ...] = (
     numpy,
     libfranka,
     cameras,
+    description,
     launch,
 )
 

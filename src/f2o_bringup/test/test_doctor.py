@@ -5,9 +5,11 @@ import json
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from f2o_bringup.doctor import CHECKS, Finding, Machine, as_json, examine
+from f2o_bringup.doctor import CHECKS, Finding, Machine, as_json, description, examine, firewall
+from f2o_nodekit.paths import find_config
 
 GOOD = {
     "proc/sys/net/core/rmem_max": "8000000",
@@ -244,6 +246,33 @@ def test_what_is_broken_is_named(good, change, name, level, part):
     assert [finding.level for finding in named] == [level], wrong
     assert named[0].remedy
     assert {finding.name for finding in wrong} == {name}
+
+
+@pytest.mark.parametrize(
+    ("rules", "level"),
+    [
+        (None, "warn"),
+        ("table inet filter { chain input { policy drop; } }", "fail"),
+        (
+            "table inet filter { chain input { policy drop; } }\ntable inet f2o { chain input { accept } }",
+            "ok",
+        ),
+        ("", "ok"),
+    ],
+)
+def test_a_firewall_between_two_pcs(good, rules, level):
+    machine = said(nft=rules)(launched(network="cell")(good))
+    (found,) = firewall(machine)
+    assert (found.name, found.level) == ("firewall", level) and bool(found.remedy) == (level != "ok")
+    assert list(firewall(launched(network="local")(machine))) == []
+
+
+def test_a_description_without_the_robots_joints(good, tmp_path):
+    put(tmp_path, "arm.urdf", "<robot name='arm'><link name='base'/></robot>")
+    text = Path(find_config("robots/panda.yaml")).read_text()
+    put(tmp_path, "arm.yaml", f"{text}\nurdf: arm.urdf\n")
+    (found,) = description(launched(robot=str(tmp_path / "arm.yaml"))(good))
+    assert (found.name, found.level) == ("robot", "fail") and "no joint named panda_joint1" in found.text
 
 
 def test_files_of_dead_processes_are_counted_once_they_matter(good):
