@@ -239,7 +239,7 @@ def firewall(machine: Machine) -> Iterator[Finding]:
         yield Finding(
             "firewall", "warn", "its rules cannot be listed", "sudo f2o doctor ..., or f2o firewall ufw"
         )
-    elif re.search(r"policy drop|\bdrop\b|\breject\b", rules) and "table inet f2o" not in rules:
+    elif re.search(r"hook input[^}]*\b(drop|reject)\b", rules) and "table inet f2o" not in rules:
         text = "packets are dropped, and no rule lets the other PC's in"
         yield Finding("firewall", "fail", text, "f2o firewall nft | sudo nft -f -")
     else:
