@@ -252,11 +252,10 @@ def test_what_is_broken_is_named(good, change, name, level, part):
     ("rules", "level"),
     [
         (None, "warn"),
-        ("table inet filter { chain input { policy drop; } }", "fail"),
-        (
-            "table inet filter { chain input { policy drop; } }\ntable inet f2o { chain input { accept } }",
-            "ok",
-        ),
+        ("chain a { type filter hook input priority 0; policy drop; }", "fail"),
+        ("chain a { type filter hook input priority 0; tcp dport 22 accept; reject }", "fail"),
+        ("chain a { type filter hook forward priority 0; policy drop; }", "ok"),
+        ("chain a { hook input; policy drop; }\ntable inet f2o { chain input { accept } }", "ok"),
         ("", "ok"),
     ],
 )
