@@ -1,5 +1,6 @@
 """The numbers of mode coverage on sets whose answer is known, and the report of a tiny run."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from f2o_policy.data.store import Dataset
 from f2o_policy.data.windows import WindowConfig, Windows
 from f2o_policy.evaluation.modes import (
     Sets,
+    agreement,
     averaging_index,
     clusters,
     compare_modes,
@@ -47,6 +49,23 @@ def test_two_sides_are_two_modes_and_one_is_one():
     alone = compare_modes(sets(two_sided(16, 0), teacher=two_sided(16, 0)), ONES)
     assert alone["modes"] == 1.0
     assert "modes_kept" not in alone
+
+
+def test_how_far_the_joints_of_modes_are_apart_and_whether_agree_rad_tells_them():
+    half = np.full(7, 0.5)  # 1 stands for half a rad
+    both = sets(two_sided(8, 8))
+    report = compare_modes(dataclasses.replace(both, joints_half=half), ONES)
+    # of one joint in seven 2 apart at the end of a line: 2 * 0.5 * sqrt(mean of its squares / 7)
+    apart = np.sqrt((np.linspace(0, 1, 6) ** 2).mean() / 7)
+    assert report["between_modes_rad"] == pytest.approx(apart, rel=0.05)
+    assert report["within_mode_rad"] == pytest.approx(0.02 * 0.5 * np.sqrt(2), rel=0.2)
+    assert "within_mode_rad" not in compare_modes(both, ONES)  # actions are poses
+    one = compare_modes(dataclasses.replace(sets(two_sided(16, 0), two_sided(16, 0)), joints_half=half), ONES)
+    assert "within_mode_rad" in one and "between_modes_rad" not in one and agreement(one, 0.05) == ""
+    assert "tells the modes apart" in agreement(report, 0.05)
+    assert "is too large: modes 0.2" in agreement(report, 0.3)
+    assert "is too small" in agreement(report, 0.01)
+    assert "no value tells them apart" in agreement({"within_mode_rad": 0.2, "between_modes_rad": 0.1}, 0.05)
 
 
 def test_a_lost_side_is_seen_and_so_is_the_demonstration_on_it():

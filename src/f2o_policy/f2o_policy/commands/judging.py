@@ -33,7 +33,9 @@ def add(commands: Any) -> None:
 
 def run_modes(arguments: argparse.Namespace) -> int:
     """``f2o modes``."""
+    from f2o_policy.evaluation.modes import agreement
     from f2o_policy.evaluation.report import write_report
+    from f2o_policy.runtime.executor import ExecutorConfig
 
     numbers = write_report(
         arguments.policy,
@@ -45,6 +47,8 @@ def run_modes(arguments: argparse.Namespace) -> int:
     )
     for name, value in numbers.items():
         print(f"{name:<24} {value:.3f}")
+    if said := agreement(numbers, ExecutorConfig().agree_rad):
+        print(said)
     print(f"{arguments.out}/report.html")
     return 0
 

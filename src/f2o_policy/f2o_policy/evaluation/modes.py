@@ -12,6 +12,10 @@ modes_kept    of the teacher's modes (clusters of its set) the share that the st
 mode_tv       total variation between the teacher's and the student's frequencies of those modes
 entropy       of those frequencies, for teacher and student (1 = two modes alike or more); conditional, per observation
 demo_kept     share of the observations whose demonstrated trajectory is of a mode that the student's set reaches
+within_mode_rad, between_modes_rad
+              RMS distance of the joints of two of the teacher's trajectories [rad], as the executor measures it: 90 %
+              of those of one mode are nearer, 99 % of those of different modes further apart; between the two lies
+              ``agree_rad``
 transitions   recall and precision of the gripper's opening and closing, within two steps of the demonstrated one
 
 Distances are those of the Chamfer loss, in normalised units (methods.md 7).
@@ -19,6 +23,7 @@ Distances are those of the Chamfer loss, in normalised units (methods.md 7).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +57,7 @@ class Sets:
         student: a set of the student.
         demonstrated: (B,1,H,D).
         rows: the observations in the data set.
+        joints_half: half of the range of each joint [rad], which 1 stands for; None where actions are poses.
     """
 
     teacher: Tensor
@@ -59,6 +65,7 @@ class Sets:
     student: Tensor
     demonstrated: Tensor
     rows: np.ndarray
+    joints_half: np.ndarray | None = None
 
 
 def mode_report(
@@ -102,7 +109,8 @@ def draw_sets(
     rows = spaced(validation, observations)
     batch = load_batch(windows, theirs.normaliser, rows, np.random.default_rng(0), theirs.points)
     once, again = (sample_sets(theirs, batch, count, seed) for seed in (1, 2))
-    return Sets(once, again, sample_sets(ours, batch, count, 3), batch.actions[:, None], rows)
+    half = theirs.normaliser.action.half[:-1] if theirs.action_space == "joints" else None
+    return Sets(once, again, sample_sets(ours, batch, count, 3), batch.actions[:, None], rows, half)
 
 
 def windows_of(checkpoint: Checkpoint, dataset: Dataset) -> Windows:
@@ -154,10 +162,11 @@ def averaging_index(teacher: Tensor, again: Tensor, student: Tensor, weights: Te
 
 def compare_modes(sets: Sets, weights: Tensor, gap: float = MODE_GAP) -> dict[str, float]:
     """Modes, their frequencies, and the gripper's transitions; measures without any observation are left out."""
+    within = distances(sets.teacher, sets.teacher, weights).numpy()
     rows = [
         _modes_of_one(*one, gap)
         for one in zip(
-            distances(sets.teacher, sets.teacher, weights).numpy(),
+            within,
             distances(sets.teacher, sets.student, weights).numpy(),
             distances(sets.teacher, sets.demonstrated, weights).numpy(),
             strict=True,
@@ -177,7 +186,56 @@ def compare_modes(sets: Sets, weights: Tensor, gap: float = MODE_GAP) -> dict[st
     for name, chunks in (("teacher", sets.teacher), ("student", sets.student)):
         recall, precision = transition_scores(sets.demonstrated[:, 0, :, -1], chunks[..., -1])
         report |= {f"transition_recall_{name}": recall, f"transition_precision_{name}": precision}
+    if sets.joints_half is not None:
+        report |= joint_distances(
+            sets.teacher.double().numpy() * np.append(sets.joints_half, 0.0), within, gap
+        )
     return {name: value for name, value in report.items() if np.isfinite(value)}
+
+
+def joint_distances(
+    teacher: Float[np.ndarray, "b k h d"], normalised: Float[np.ndarray, "b k k"], gap: float
+) -> dict[str, float]:
+    """``within_mode_rad`` and ``between_modes_rad`` of the module's text.
+
+    Args:
+        teacher: sets [rad]; the last dimension, the gripper's, is not looked at.
+        normalised: distances of their trajectories, by which modes are told apart.
+        gap: see ``clusters``.
+    """
+    one, two = np.triu_indices(teacher.shape[1], 1)
+    same, other = [np.zeros(0)], [np.zeros(0)]
+    for chunks, distance in zip(teacher[..., :-1], normalised, strict=True):
+        labels = clusters(distance, gap)
+        modes = np.bincount(labels)[labels] > 1  # a single one is an outlier
+        rad = np.sqrt(((chunks[one] - chunks[two]) ** 2).mean(axis=(1, 2)))
+        both, alike = modes[one] & modes[two], labels[one] == labels[two]
+        same.append(rad[both & alike])
+        other.append(rad[both & ~alike])
+    within, between = np.concatenate(same), np.concatenate(other)
+    return {
+        "within_mode_rad": float(np.quantile(within, 0.9)) if len(within) else float("nan"),
+        "between_modes_rad": float(np.quantile(between, 0.01)) if len(between) else float("nan"),
+    }
+
+
+def agreement(numbers: Mapping[str, float], agree_rad: float) -> str:
+    """Whether an executor's ``agree_rad`` tells the modes of these numbers apart; "" where there is one mode only."""
+    if not {"within_mode_rad", "between_modes_rad"} <= set(numbers):
+        return ""
+    low, high = numbers["within_mode_rad"], numbers["between_modes_rad"]
+    said = f"executor.agree_rad: {agree_rad:g} rad"
+    if low >= high:
+        return (
+            f"{said}; the modes overlap (within {low:.3f}, between {high:.3f} rad): no value tells them apart"
+        )
+    if agree_rad >= high:
+        return f"{said} is too large: modes {high:.3f} rad apart would be averaged; expected {low:.3f} to {high:.3f}"
+    if agree_rad <= low:
+        return (
+            f"{said} is too small: chunks of one mode would not correct it; expected {low:.3f} to {high:.3f}"
+        )
+    return f"{said} tells the modes apart (expected {low:.3f} to {high:.3f})"
 
 
 def clusters(within: Float[np.ndarray, "k k"], gap: float) -> Int[np.ndarray, " k"]:
