@@ -39,6 +39,7 @@ RELEASED_S = 0.5
 IN_FLIGHT_S = 0.02  # a joint state's way to the bridge
 JUDGED_AFTER_NS = 50_000_000  # what is on its way belongs to the next judgement
 ON_ITS_WAY_S = 0.002  # half of timeouts.transport_s: what the bridge leaves to the middleware at least
+STEP_S = 1.0  # no way is so long; the clocks of processes are set by more
 SILENT_S = 5.0  # of the policy, longer than any fault
 LATE_S = 0.03  # at ordinary priority: half of what the bridge waits for a target beyond a fault's pause
 BRAKES = 3.0  # rad/s2: the motion itself has a sixth of that, braking reaches twice as much within two ticks
@@ -122,9 +123,11 @@ class FaultLab(Lab):
         self._arm_off_ns = self._clock_set_ns = 0
         self._late_s = self._gap_s = 0.0  # the latest wake-up, and the longest time between two joint states
         self._sent_s = time.monotonic()  # the last joint state
-        self._way_s = self._bridge_off_s = (
-            0.0  # the slowest trajectory's way; the bridge's clock ahead of this one
+        self._way_s = self._judged_way_s = (
+            0.0  # the slowest trajectory's way, since begin and since the last judgement
         )
+        self._bridge_off_s = 0.0  # the bridge's clock ahead of this one
+        self.delayed: list[str] = []  # what is not the bridge's: see ``judge``
         gc.disable()  # it would stop the arm for as long as it takes to walk all of pytest's objects
         self.spoil: Spoil = unchanged
         self.arrivals: list[float] = []  # of commands [s, monotonic]
@@ -185,7 +188,10 @@ class FaultLab(Lab):
         with self._news:
             if received_ns <= self._clock_set_ns:  # it was on its way while the clock was set
                 return
-            self._way_s = max(self._way_s, (received_ns - info["source_timestamp"]) / S + self._bridge_off_s)
+            way_s = (received_ns - info["source_timestamp"]) / S + self._bridge_off_s
+            if abs(way_s) < STEP_S:  # else a clock was set meanwhile
+                self._way_s = max(self._way_s, way_s)
+                self._judged_way_s = max(self._judged_way_s, way_s)
             self._controller.take(
                 received_ns + self._arm_off_ns,
                 to_ns(msg.header.stamp),
@@ -205,8 +211,18 @@ class FaultLab(Lab):
         return time.time_ns() + self._arm_off_ns
 
     def judge(self) -> Judged:
-        """Judge what the arm was told in every millisecond since this was last asked for."""
-        return self._controller.judge(self._arm_ns() - JUDGED_AFTER_NS)
+        """Judge what the arm was told in every millisecond since this was last asked for.
+
+        Where the middleware took longer for a trajectory of that time than the bridge leaves it, what the arm was told
+        is not the bridge's: problems go to ``delayed``, with the way's length, and shares are left out.
+        """
+        found = self._controller.judge(self._arm_ns() - JUDGED_AFTER_NS)
+        slowest_s, self._judged_way_s = self._judged_way_s, 0.0
+        if found.problems and slowest_s > ON_ITS_WAY_S:
+            on_its_way = f"a trajectory was {1e3 * slowest_s:.1f} ms on its way"
+            self.delayed += [f"{problem}; {on_its_way}" for problem in found.problems]
+            return Judged(found.milliseconds, found.refused, [], 0.0, 0.0)
+        return found
 
     def _on_target(self, _: JointTarget) -> None:
         self._target_s = time.monotonic()

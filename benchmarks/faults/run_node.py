@@ -78,6 +78,7 @@ def run_fault(lab: FaultLab, fault: Fault) -> Row:
 def _run_once(lab: FaultLab, fault: Fault) -> Row:
     lab.begin()
     lab.ready()
+    delayed = len(lab.delayed)
     before = lab.judge()  # of arming, and of what came before
     began_s, first, modes = time.monotonic(), len(lab.commands), len(lab.modes)
     fault.inject(lab)
@@ -97,6 +98,7 @@ def _run_once(lab: FaultLab, fault: Fault) -> Row:
             "share": round(max(before.share, after.share), 3),
             "torque_held": round(max(before.torque, after.torque), 3),
         }
+        found |= {"delayed": lab.delayed[delayed:]} if lab.delayed[delayed:] else {}
         problems += [f"before it, {text}" for text in before.problems] + after.problems
     return _row(fault.name, fault.how, fault.mode, found, problems)
 

@@ -103,6 +103,7 @@ class _Run:
 
     def _inject(self, fault: Fault) -> None:
         """One fault, and the limits of every command since the one before."""
+        delayed = len(self._lab.delayed)
         try:
             row = run_fault(self._lab, fault)
             self.found["faults"] += 1
@@ -113,6 +114,7 @@ class _Run:
                 self.found[key] = max(self.found[key], row[key])
         except StarvedError as error:
             self.found["starved"].append(str(error))
+        self.found["starved"] += [f"{fault.name}: {text}" for text in self._lab.delayed[delayed:]]
         self.found["violations"] += len(self._lab.violations(max(self._checked - OVERLAP, 0)))
         self.found["commands"] += len(self._lab.commands) - self._checked
         self._lab.forget()
