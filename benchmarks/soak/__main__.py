@@ -86,7 +86,7 @@ def draw(parts: dict[str, dict[str, Any]], path: Path) -> None:
         at, kb = np.array(part["memory_kb"]).T
         axis.plot(at, kb / 1024)
         axis.set(title=name, xlabel="s" if name == "live" else "ticks")
-        axis.set(ylabel="resident memory [MiB]", ylim=(0, None))
+        axis.set(ylabel="resident memory [MiB]", ylim=(0, 1.2 * kb.max() / 1024))
         axis.grid(alpha=0.3)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
