@@ -123,8 +123,8 @@ class FaultLab(Lab):
         self._arm_off_ns = self._clock_set_ns = 0
         self._late_s = self._gap_s = 0.0  # the latest wake-up, and the longest time between two joint states
         self._sent_s = time.monotonic()  # the last joint state
-        self._way_s = self._judged_way_s = (
-            0.0  # the slowest trajectory's way, since begin and since the last judgement
+        self._late_way_s = (
+            0.0  # the slowest way of a trajectory that came after its step, since the last judgement
         )
         self._bridge_off_s = 0.0  # the bridge's clock ahead of this one
         self.delayed: list[str] = []  # what is not the bridge's: see ``judge``
@@ -154,8 +154,8 @@ class FaultLab(Lab):
     # the arm
 
     def starved(self) -> bool:
-        """Whether the arm, the middleware or processes such as the policy got no time: the outcome says nothing."""
-        return self._gap_s > STARVED_S or self._late_s > LATE_S or self._way_s > ON_ITS_WAY_S
+        """Whether the arm, or processes such as the policy, got no time; the outcome then says nothing."""
+        return self._gap_s > STARVED_S or self._late_s > LATE_S
 
     def _watch_wake_ups(self) -> None:
         while not self._ending.is_set():
@@ -188,17 +188,16 @@ class FaultLab(Lab):
         with self._news:
             if received_ns <= self._clock_set_ns:  # it was on its way while the clock was set
                 return
-            way_s = (received_ns - info["source_timestamp"]) / S + self._bridge_off_s
-            if abs(way_s) < STEP_S:  # else a clock was set meanwhile
-                self._way_s = max(self._way_s, way_s)
-                self._judged_way_s = max(self._judged_way_s, way_s)
-            self._controller.take(
+            late = self._controller.take(
                 received_ns + self._arm_off_ns,
                 to_ns(msg.header.stamp),
                 [to_ns(point.time_from_start) for point in points],
                 [point.positions for point in points],
                 [point.velocities for point in points],
             )
+            way_s = (received_ns - info["source_timestamp"]) / S + self._bridge_off_s
+            if late and way_s < STEP_S:  # else a clock was set meanwhile
+                self._late_way_s = max(self._late_way_s, way_s)
             super()._on_trajectory(msg, info)
 
     @property
@@ -213,11 +212,12 @@ class FaultLab(Lab):
     def judge(self) -> Judged:
         """Judge what the arm was told in every millisecond since this was last asked for.
 
-        Where the middleware took longer for a trajectory of that time than the bridge leaves it, what the arm was told
-        is not the bridge's: problems go to ``delayed``, with the way's length, and shares are left out.
+        Where a trajectory of that time came after its step had begun because the middleware took longer for it than the
+        bridge leaves it, problems are not the bridge's: they go to ``delayed``, with the way's length, and shares are
+        left out.
         """
         found = self._controller.judge(self._arm_ns() - JUDGED_AFTER_NS)
-        slowest_s, self._judged_way_s = self._judged_way_s, 0.0
+        slowest_s, self._late_way_s = self._late_way_s, 0.0
         if found.problems and slowest_s > ON_ITS_WAY_S:
             on_its_way = f"a trajectory was {1e3 * slowest_s:.1f} ms on its way"
             self.delayed += [f"{problem}; {on_its_way}" for problem in found.problems]
@@ -332,7 +332,7 @@ class FaultLab(Lab):
 
     def begin(self) -> None:
         """From here on ``starved`` counts."""
-        self._gap_s, self._late_s, self._way_s, self._sent_s = 0.0, 0.0, 0.0, time.monotonic()
+        self._gap_s, self._late_s, self._sent_s = 0.0, 0.0, time.monotonic()
         self.policy_failed = False
 
     def ready(self) -> None:

@@ -13,6 +13,8 @@ from f2o_control.testing import violations
 from f2o_control.testing.executed import MS, WHOLE, torque_share
 from f2o_nodekit.robot import Gains
 
+LEAP = 1e-5  # rad and rad/s; what is repeated of a motion differs by rounding alone
+
 
 @dataclass(frozen=True)
 class Arrived:
@@ -72,12 +74,17 @@ class WatchedController:
         times_ns: Sequence[int],
         positions: Sequence[Sequence[float]],
         velocities: Sequence[Sequence[float]],
-    ) -> None:
-        """A trajectory arrives; arguments as of ``JointTrajectoryController.take``."""
+    ) -> bool:
+        """A trajectory arrives; arguments as of ``JointTrajectoryController.take``.
+
+        Returns whether the arm is told something else at that very moment: it came after its step had begun.
+        """
         one = Arrived(now_ns, start_ns, np.array(times_ns), np.array(positions), np.array(velocities))
         with self._lock:
             self._arrived.append(one)
+            before = np.concatenate(self._live.at(now_ns))
             _take(self._live, one)
+            return bool(np.abs(np.concatenate(self._live.at(now_ns)) - before).max() > LEAP)
 
     def set_clock(self, before_ns: int, now_ns: int) -> None:
         """The controller's clock is set from ``before_ns`` to ``now_ns``: the arm stays where it is told to be."""

@@ -49,10 +49,11 @@ def run_live(minutes: float, seed: int) -> dict[str, Any]:
             except (KeyboardInterrupt, AssertionError) as error:
                 run.found["problems"].append(f"ended after {run.seconds():.0f} s: {error!r}")
         ran_s = run.seconds()
-        values, (_, log) = lab.diagnosis, lab.end("bridge")
+        values, log = lab.diagnosis, lab.end("bridge")[1] if "bridge" in lab.processes else ""
     found = run.found | {key: float(values[key]) for key in REPORTED if key in values}
     found["log"] = [line.split("]: ")[-1] for line in log.splitlines() if "]: " in line]
-    return found | {"minutes": round(ran_s / 60, 1), "growth": growth(found["memory_kb"])}
+    grown = growth(found["memory_kb"]) if found["memory_kb"] else 0.0
+    return found | {"minutes": round(ran_s / 60, 1), "growth": grown}
 
 
 class _Run:

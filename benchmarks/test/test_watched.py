@@ -61,6 +61,19 @@ def test_a_gap_is_judged_not_skipped(sent):
     assert any("jerk" in text for text in torn.problems) and torn.share > 2.0
 
 
+def test_a_trajectory_that_comes_after_its_step_is_told_from_one_that_does_not(sent):
+    _, arrived = sent
+    middle = len(arrived) // 2
+    watched = WatchedController(ROBOT, BEGIN_NS)
+    assert not any([watched.take(*one) for one in arrived[:middle]][1:])  # the first may move the controller
+    now_ns, *rest = arrived[middle]
+    assert watched.take(now_ns + 12 * MS, *rest)
+    assert not watched.take(
+        now_ns + 13 * MS, *arrived[middle + 1][1:]
+    )  # overtaken by nothing, and before its step
+    assert not any(watched.take(*one) for one in arrived[middle + 2 :])
+
+
 def test_one_message_of_a_stranger_is_seen(sent):
     positions, arrived = sent
     now_ns, start_ns, times_ns, places, velocities = arrived[100]

@@ -36,7 +36,6 @@ CLOCK_OFF_S = 0.001
 ON_USB_3 = 5000  # Mbit/s
 INTEL, REALSENSE = "8086", "RealSense"
 NEW_IMAGE_SINCE = (0, 18)  # libfranka's
-DEFAULT_ROBOT = "panda"
 DOMAINS = range(102)  # above them ports leave the range that Linux does not hand out
 DEAF = "Fast DDS has made it deaf: restart it (nodes of f2o do so by themselves)"
 
@@ -396,8 +395,12 @@ def cameras(machine: Machine) -> Iterator[Finding]:
 
 def description(machine: Machine) -> Iterator[Finding]:
     """Whether the robot's URDF has the joints and frames that its file names."""
+    from f2o_bringup.graph import graph_named
+
+    told = {argument.name: argument.default for argument in graph_named("deploy").arguments}
+    told |= machine.arguments
     try:
-        robot = read_robot(machine.arguments.get("robot", DEFAULT_ROBOT), machine.arguments.get("config", ""))
+        robot = read_robot(told["robot"], told["config"])
     except F2oError:
         return  # the next check says so
     try:
