@@ -25,7 +25,9 @@ from f2o_nodekit.hearing import deaf_ports
 from f2o_nodekit.robot import read_robot
 from f2o_nodekit.urdf import canonical_urdf
 
+from f2o_bringup.graph import graph_named
 from f2o_bringup.middleware import PROFILES, RANGE, may_take_fifo
+from f2o_bringup.specs import resolve
 
 GROUP = "f2o.doctor"
 Level = Literal["ok", "warn", "fail"]
@@ -395,8 +397,6 @@ def cameras(machine: Machine) -> Iterator[Finding]:
 
 def description(machine: Machine) -> Iterator[Finding]:
     """Whether the robot's URDF has the joints and frames that its file names."""
-    from f2o_bringup.graph import graph_named
-
     told = {argument.name: argument.default for argument in graph_named("deploy").arguments}
     told |= machine.arguments
     try:
@@ -413,9 +413,6 @@ def description(machine: Machine) -> Iterator[Finding]:
 
 def launch(machine: Machine) -> Iterator[Finding]:
     """Whether robot, adapter, checkpoint, cameras, calibration and keys fit together, as the launch itself asks."""
-    from f2o_bringup.graph import graph_named
-    from f2o_bringup.specs import resolve
-
     try:
         resolve(graph_named("deploy"), machine.arguments)
     except F2oError as error:
